@@ -1,0 +1,44 @@
+# Two commands: `make backtest` and `make test`. Each sets up .venv by itself; a second run does not reinstall.
+# All paths are relative, so that a checkout in a folder with a space in its name works.
+PYTHON ?= python3
+BIN := .venv/bin/python
+
+.PHONY: backtest test lint types pytest pandas2 notebooks clean
+
+backtest: .venv/installed
+	$(BIN) -m forecast backtest stocks \
+	  --models naive,drift,arima,rnn,lstm,gru,lstm-many-to-one,lstm-seq2seq \
+	  --horizon 5 --windows 100 --refit 50 --out runs/stocks
+
+test: lint types pytest
+
+lint: .venv/installed
+	$(BIN) -m ruff check .
+	$(BIN) -m ruff format --check .
+
+types: .venv/installed
+	$(BIN) -m mypy
+
+pytest: .venv/installed
+	$(BIN) -m pytest
+
+# The oldest pandas that is supported, laid over the same environment.
+pandas2: .venv/pandas2/installed
+	PYTHONPATH=.venv/pandas2 $(BIN) -m pytest -m "not slow"
+
+notebooks: .venv/installed
+	$(BIN) -m jupyter_client.kernelapp --version >/dev/null
+	for notebook in notebooks/*.ipynb; do $(BIN) notebooks/execute.py "$$notebook"; done
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("forecast needs Python 3.11 or newer; this is %s. Say which one to take: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN) -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	touch .venv/installed
+
+.venv/pandas2/installed: .venv/installed
+	$(BIN) -m pip install --disable-pip-version-check -q --no-deps --upgrade --target .venv/pandas2 'pandas==2.2.*'
+	touch .venv/pandas2/installed
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,215 @@
+"""The door: prices in whatever shape people keep them become one checked, frozen array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+#: Column names of price tables, by their lower-case spelling.
+FIELDS = {
+    "open": "Open",
+    "high": "High",
+    "low": "Low",
+    "close": "Close",
+    "adj close": "Adj Close",
+    "adj_close": "Adj Close",
+    "adjclose": "Adj Close",
+    "adjusted close": "Adj Close",
+    "volume": "Volume",
+}
+TARGETS = ("Adj Close", "Close")
+LONG = ("unique_id", "ds", "y")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All series side by side, oldest row first, as every model reads them.
+
+    `values` is (T, N, C) float64 and read-only; channel 0 is the target; NaN means that the series did not trade in
+    that row. `index` (T,) holds labels only: a step is a row. Slicing by rows gives a view and is the one way to hide
+    the future: ``panel[: cutoff + 1]`` has no later row in it.
+    """
+
+    values: np.ndarray
+    index: pd.Index
+    series: tuple[str, ...]
+    channels: tuple[str, ...] = ("y",)
+
+    def __getitem__(self, rows: slice) -> Panel:
+        """Give the panel of these rows, without copying."""
+        if not isinstance(rows, slice) or rows.step not in (None, 1):
+            raise TypeError(f"a Panel is cut by a slice of rows, such as panel[:100]; got {rows!r}")
+        return Panel(self.values[rows], self.index[rows], self.series, self.channels)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def target(self) -> np.ndarray:
+        """The target of every series, (T, N)."""
+        return self.values[:, :, 0]
+
+    @property
+    def observed(self) -> np.ndarray:
+        """Where the target traded, (T, N) of bool."""
+        return ~np.isnan(self.target)
+
+    def missing(self) -> pd.Series:
+        """Count, for each series, the rows without a target between its first and its last trade."""
+        counts = []
+        for seen in self.observed.T:
+            rows = np.flatnonzero(seen)
+            counts.append(int(rows[-1] - rows[0] + 1 - len(rows)) if len(rows) else 0)
+        return pd.Series(counts, index=list(self.series), name="missing")
+
+    def __repr__(self) -> str:
+        span = f"{label(self.index[0])} to {label(self.index[-1])}" if len(self) else "empty"
+        return f"Panel({len(self)} rows, {span}; {len(self.series)} series; channels {', '.join(self.channels)})"
+
+
+def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()) -> Panel:
+    """Check prices once, at the door, and freeze them.
+
+    `prices` may be a wide DataFrame (a row per date, a column per ticker), a DataFrame with (field, ticker) columns as
+    yfinance gives it, one ticker's Open/High/Low/Close table, a long table with the columns unique_id, ds and y, a
+    Series, an array (T,) or (T, N), or a mapping of name to values (without dates: aligned at the end). A Panel passes
+    through. `target` names the field to forecast (default: Adj Close if there, else Close); `exog` names further
+    fields that a model may read. Rows are sorted by date. Raises TypeError or ValueError that says what is wrong:
+    dates that repeat or cannot be read, text or infinity among the prices, nothing observed at all.
+    """
+    if isinstance(prices, Panel):
+        return prices
+    frame = _as_frame(prices)
+    fields = split_fields(frame)
+    chosen = _choose_target(fields, target)
+    wide = fields[chosen]
+    names = tuple(str(name) for name in wide.columns)
+    repeated = wide.columns[wide.columns.duplicated()]
+    if len(repeated):
+        raise ValueError(f"the column {repeated[0]!r} appears more than once: give each series its own name")
+    channels = [_numbers(wide, chosen)]
+    for field in exog:
+        if field not in fields:
+            raise ValueError(f"there is no field {field!r} to read as exog; the prices have {', '.join(fields)}")
+        channels.append(_numbers(fields[field].reindex(columns=wide.columns), field))
+    values = np.stack(channels, axis=-1)  # (T, N, C)
+    if np.isnan(values[:, :, 0]).all():
+        raise ValueError("the prices hold no observed value at all: every cell of the target is empty")
+    index, order = _sorted_index(wide.index)
+    values = values[order]
+    values.setflags(write=False)
+    return Panel(values, index, names, (chosen, *exog))
+
+
+def label(value: Any) -> str:
+    """Write a date without its midnight, anything else as it is."""
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        return value.strftime("%Y-%m-%d")
+    return str(value)
+
+
+def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Take a price table of any known shape apart into wide tables, one for each field ("y" where it has no name)."""
+    if frame.columns.nlevels == 2:
+        for level in (0, 1):
+            known = [_field(name) for name in frame.columns.get_level_values(level)]
+            if any(name in TARGETS for name in known):
+                columns = frame.columns.get_level_values(1 - level)
+                return {
+                    field: frame.loc[:, [name == field for name in known]].set_axis(
+                        [c for c, name in zip(columns, known, strict=True) if name == field], axis=1
+                    )
+                    for field in dict.fromkeys(known)
+                }
+        raise ValueError(f"two-level columns need Close or Adj Close in one level; got {list(frame.columns[:3])} …")
+    if set(LONG) <= set(frame.columns):
+        return {"y": _pivot(frame)}
+    known = [_field(name) for name in frame.columns]
+    if sum(name in FIELDS.values() for name in known) > 1 and any(name in TARGETS for name in known):
+        series = str(frame.attrs.get("ticker", "y"))
+        return {field: frame.iloc[:, [i]].set_axis([series], axis=1) for i, field in enumerate(known)}
+    return {"y": frame}
+
+
+def _field(name: Any) -> str:
+    return FIELDS.get(str(name).strip().lower(), str(name))
+
+
+def _pivot(frame: pd.DataFrame) -> pd.DataFrame:
+    twice = frame.duplicated(["unique_id", "ds"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        raise ValueError(f"{row['unique_id']} has two values at {label(row['ds'])}: keep one row per unique_id and ds")
+    wide = frame.pivot(index="ds", columns="unique_id", values="y")
+    return wide.rename_axis(index=None, columns=None)
+
+
+def _as_frame(prices: Any) -> pd.DataFrame:
+    if isinstance(prices, pd.DataFrame):
+        frame = prices
+    elif isinstance(prices, pd.Series):
+        frame = prices.to_frame(prices.name if prices.name is not None else "y")
+    elif isinstance(prices, Mapping):
+        frame = _align_at_end(prices)
+    elif isinstance(prices, np.ndarray) and prices.ndim in (1, 2):
+        wide = prices[:, None] if prices.ndim == 1 else prices
+        frame = pd.DataFrame(wide, columns=[f"y{i}" for i in range(wide.shape[1])] if prices.ndim == 2 else ["y"])
+    else:
+        raise TypeError(f"prices must be a DataFrame, Series, array (T,) or (T, N) or a mapping; got {type(prices)}")
+    if frame.shape[0] == 0 or frame.shape[1] == 0:
+        raise ValueError(f"the prices are empty: {frame.shape[0]} rows and {frame.shape[1]} columns")
+    return frame
+
+
+def _align_at_end(columns: Mapping[Any, Any]) -> pd.DataFrame:
+    if all(isinstance(column, pd.Series) for column in columns.values()):
+        return pd.DataFrame(columns)
+    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    longest = max((len(column) for column in arrays.values()), default=0)
+    return pd.DataFrame({name: pd.Series(a, index=range(longest - len(a), longest)) for name, a in arrays.items()})
+
+
+def _choose_target(fields: Mapping[str, pd.DataFrame], target: str | None) -> str:
+    if target is not None:
+        if target not in fields:
+            raise ValueError(f"there is no field {target!r} to forecast; the prices have {', '.join(fields)}")
+        return target
+    return next((name for name in TARGETS if name in fields), next(iter(fields)))
+
+
+def _numbers(wide: pd.DataFrame, field: str) -> np.ndarray:
+    columns = []
+    for name, column in wide.items():
+        where = f"the column {name!r}" + (f" of {field}" if field != "y" else "")
+        if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+            raise ValueError(f"{where} holds {column.dtype} values; prices must be numbers")
+        numbers = pd.to_numeric(column, errors="coerce")
+        text = numbers.isna() & column.notna()
+        if text.any():
+            row = column.index[int(np.argmax(text.to_numpy()))]
+            raise ValueError(f"{where} holds {column[text].iloc[0]!r} at {label(row)}; prices must be numbers")
+        array = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.isinf(array).any():
+            row = column.index[int(np.argmax(np.isinf(array)))]
+            raise ValueError(f"{where} holds an infinite value at {label(row)}; leave it empty if it is not known")
+        columns.append(array)
+    return np.stack(columns, axis=1)  # (T, N)
+
+
+def _sorted_index(index: pd.Index) -> tuple[pd.Index, np.ndarray]:
+    if not (isinstance(index, pd.DatetimeIndex) or pd.api.types.is_numeric_dtype(index)):
+        try:
+            index = pd.DatetimeIndex(pd.to_datetime(index))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"the rows are labelled {index[0]!r} …: they need dates, or whole numbers") from error
+    if index.hasnans:
+        raise ValueError(f"{int(index.isna().sum())} rows have no date: give each row one, or drop it")
+    repeated = index[index.duplicated()]
+    if len(repeated):
+        raise ValueError(f"{label(repeated[0])} appears more than once among the dates: keep one row per date")
+    order = np.argsort(index.to_numpy(), kind="stable")
+    return index[order], order
