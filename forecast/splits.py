@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fold:
-    """One origin of the walk: `train`, `history` and `test` are slices of rows, `cutoff` the last row known (inclusive).
+    """One origin of the walk: slices of rows to `train` on, of `history` and to `test`; `cutoff` is the last row known.
 
     `history` always starts at row 0: a model may condition on all of it. `train` is the part of it that it may be
     fitted on. `test` is the next `horizon` rows.

@@ -1,0 +1,53 @@
+"""Does a recurrent net beat ARIMA, or doing nothing, on my series? An honest walk-forward answer, fast.
+
+>>> import forecast as fc
+>>> prices = fc.load_sample("stocks")
+>>> models = {"naive": fc.Naive(), "arima": fc.ARIMA((1, 1, 1)), "lstm": fc.Recurrent("lstm")}
+>>> result = fc.backtest(models, prices, fc.WalkForward(horizon=5, n_windows=40), refit=10)
+>>> result.verdict()
+
+Names resolve on first use: importing the package loads none of the heavy libraries.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+#: Where each public name lives.
+_HOMES = {
+    "Panel": "panel",
+    "as_panel": "panel",
+    "Fold": "splits",
+    "WalkForward": "splits",
+    "load_sample": "sources",
+    "samples": "sources",
+    "read_prices": "sources",
+    "Forecast": "models",
+    "Forecaster": "models",
+    "Naive": "models",
+    "Drift": "models",
+    "SeasonalNaive": "models",
+    "ARIMA": "models",
+    "Recurrent": "models",
+    "Trainer": "nn",
+    "make_model": "models",
+    "model_names": "models",
+    "backtest": "backtest",
+    "BacktestResult": "backtest",
+    "write_report": "report",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"forecast.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'forecast' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,63 @@
+"""Measures of forecasts: pure functions of arrays of any one shape, NaN left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def mae(y: np.ndarray, y_hat: np.ndarray) -> float:
+    """Mean absolute error, in the units of the series."""
+    return float(np.nanmean(np.abs(y - y_hat)))
+
+
+def mse(y: np.ndarray, y_hat: np.ndarray) -> float:
+    """Mean squared error, in squared units of the series."""
+    return float(np.nanmean((y - y_hat) ** 2))
+
+
+def rmse(y: np.ndarray, y_hat: np.ndarray) -> float:
+    """Root of the mean squared error, in the units of the series."""
+    return float(np.sqrt(mse(y, y_hat)))
+
+
+def mase(y: np.ndarray, y_hat: np.ndarray, scale: np.ndarray) -> float:
+    """Mean absolute error over the training rows' mean absolute (seasonal) change: comparable between series."""
+    return float(np.nanmean(np.abs(y - y_hat) / scale))
+
+
+def smape(y: np.ndarray, y_hat: np.ndarray) -> float:
+    """Symmetric mean absolute percentage error as M4 counts it, 0 to 200; 0 where both are 0."""
+    size = np.abs(y) + np.abs(y_hat)
+    ratio = np.divide(np.abs(y - y_hat), size, out=np.zeros_like(size), where=size != 0)
+    return float(200 * np.nanmean(ratio))
+
+
+def pinball(y: np.ndarray, q_hat: np.ndarray, level: float) -> float:
+    """Quantile loss of a forecast quantile; at level 0.5 half the absolute error."""
+    error = y - q_hat
+    return float(np.nanmean(np.maximum(level * error, (level - 1) * error)))
+
+
+def coverage(y: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Share of outcomes inside the interval, its ends included."""
+    known = ~(np.isnan(y) | np.isnan(low) | np.isnan(high))
+    return float(((y >= low) & (y <= high))[known].mean()) if known.any() else float("nan")
+
+
+def directional_accuracy(y: np.ndarray, y_hat: np.ndarray, y0: np.ndarray) -> float:
+    """Share of forecasts on the right side of the last price; those that say or saw no move are left out."""
+    said, saw = np.sign(y_hat - y0), np.sign(y - y0)
+    called = (np.nan_to_num(said) != 0) & (np.nan_to_num(saw) != 0)
+    return float((said == saw)[called].mean()) if called.any() else float("nan")
+
+
+def skill(score: np.ndarray, reference: np.ndarray) -> float:
+    """Share of the reference's loss that was removed: 1 less the geometric mean over series of score / reference.
+
+    With mean squared errors and naive as reference this is the out-of-sample R² of Campbell and Thompson (2008).
+    0 / 0 counts as 1: a series on which both are perfect tells nothing.
+    """
+    score, reference = np.asarray(score, dtype=float), np.asarray(reference, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where((score == 0) & (reference == 0), 1.0, score / reference)
+        return float(1 - np.exp(np.nanmean(np.log(ratio)))) if np.isfinite(ratio).any() else float("nan")

@@ -1,0 +1,220 @@
+"""The contract of every model: fit on a panel, forecast from a cutoff, know nothing of what comes after it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from forecast.panel import Panel, as_panel, label
+
+LEVELS = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a model expects at K cutoffs, for N series, H steps ahead, in prices.
+
+    `point` (K, N, H) is the median; `quantiles` (K, N, H, Q) belong to `levels`; `members` (S, K, N, H) are the points
+    of each member of an ensemble. A series that cannot be forecast (never observed, or too short in training) is NaN.
+    `cutoffs` holds the labels of the last row that each forecast knows.
+    """
+
+    point: np.ndarray
+    quantiles: np.ndarray | None
+    levels: tuple[float, ...]
+    series: tuple[str, ...]
+    cutoffs: pd.Index
+    members: np.ndarray | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the long, dated table: unique_id, cutoff, step, y_hat and a column for each quantile."""
+        k, n, h = self.point.shape
+        columns: dict[str, Any] = {
+            "unique_id": np.tile(np.repeat(np.array(self.series, dtype=object), h), k),
+            "cutoff": np.repeat(self.cutoffs.to_numpy(), n * h),
+            "step": np.tile(np.arange(1, h + 1), k * n),
+            "y_hat": self.point.ravel(),
+        }
+        if self.quantiles is not None:
+            flat = self.quantiles.reshape(k * n * h, len(self.levels))
+            columns |= {quantile_column(level): flat[:, i] for i, level in enumerate(self.levels)}
+        return pd.DataFrame(columns)
+
+
+def quantile_column(level: float) -> str:
+    """Name the column of a quantile: 0.1 is q0.1."""
+    return f"q{level:g}"
+
+
+class Forecaster(BaseEstimator):
+    """A model that learns from the past of many series and forecasts their next `horizon` rows.
+
+    The contract is scikit-learn's (`get_params`, `set_params`, `clone`; a constructor only stores). The public methods
+    are doors that check their input. A subclass writes `_fit(panel, horizon)` and one of `_predict(panel)` (from the
+    last row) and `_predict_at(panel, rows)` (many cutoffs in one pass); each is by default made of the other.
+    """
+
+    def fit(self, prices: Any, horizon: int) -> Self:
+        """Learn from all the rows given, in order to forecast `horizon` rows ahead.
+
+        Raises ValueError if no series has `min_rows(horizon)` observed rows; series that are too short are named in a
+        warning and forecast as NaN.
+        """
+        panel = as_panel(prices)
+        check_whole("horizon", horizon, 1)
+        self.check_params()
+        needed = self.min_rows(horizon)
+        seen = panel.observed.sum(axis=0)  # (N,)
+        if (seen < needed).all():
+            raise ValueError(
+                f"{type(self).__name__} needs at least {needed} observed rows of a series to be fitted for "
+                f"horizon={horizon}; the longest has {seen.max(initial=0)}. Bring more history or ask for less."
+            )
+        short = [name for name, rows in zip(panel.series, seen, strict=True) if rows < needed]
+        if short:
+            warnings.warn(f"fewer than {needed} observed rows, forecast as NaN: {', '.join(short)}", stacklevel=2)
+        self.horizon_ = horizon
+        self.series_ = panel.series
+        self.record_: dict[str, Any] = {}  # what a reader of the fit wants to know; one row of `fits`
+        self._fit(panel, horizon)
+        return self
+
+    def predict(self, prices: Any) -> Forecast:
+        """Forecast from the last row of the prices; the model stays as it is."""
+        panel = as_panel(prices)
+        check_is_fitted(self, "horizon_")
+        return self._predict(panel)
+
+    def predict_at(self, prices: Any, cutoffs: Sequence[int]) -> Forecast:
+        """Forecast from each of these rows (0 is the first), as if nothing after it had been there."""
+        panel = as_panel(prices)
+        check_is_fitted(self, "horizon_")
+        rows = np.asarray(cutoffs, dtype=np.int64)
+        if rows.ndim != 1 or not len(rows) or rows.min() < 0 or rows.max() >= len(panel):
+            raise ValueError(f"cutoffs must be rows between 0 and {len(panel) - 1}; got {cutoffs!r}")
+        return self._predict_at(panel[: int(rows.max()) + 1], rows)
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter cannot be used."""
+        check_levels(getattr(self, "levels", LEVELS))
+        check_log(getattr(self, "log", "auto"))
+
+    def min_rows(self, horizon: int) -> int:
+        """Say how many observed training rows a series needs."""
+        return horizon + 2
+
+    def _fit(self, panel: Panel, horizon: int) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must define _fit(panel, horizon)")
+
+    def _predict(self, panel: Panel) -> Forecast:
+        if type(self)._predict_at is Forecaster._predict_at:
+            raise NotImplementedError(f"{type(self).__name__} must define _predict(panel) or _predict_at(panel, rows)")
+        return self._predict_at(panel, np.array([len(panel) - 1]))
+
+    def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
+        each = [self._predict(panel[: int(row) + 1]) for row in rows]
+        first = each[0]
+        return Forecast(
+            point=np.concatenate([f.point for f in each]),
+            quantiles=None if first.quantiles is None else np.concatenate([_given(f.quantiles) for f in each]),
+            levels=first.levels,
+            series=first.series,
+            cutoffs=panel.index[rows],
+            members=None if first.members is None else np.concatenate([_given(f.members) for f in each], axis=1),
+        )
+
+    def _fitted_columns(self, panel: Panel) -> np.ndarray:
+        """Find the panel's series among those of the fit, (N,); for models with parameters of their own per series."""
+        known = {name: i for i, name in enumerate(self.series_)}
+        unknown = [name for name in panel.series if name not in known]
+        if unknown:
+            raise ValueError(f"{type(self).__name__} was not fitted on {', '.join(unknown)}: fit it on all the series")
+        return np.array([known[name] for name in panel.series])
+
+
+def _given(array: np.ndarray | None) -> np.ndarray:
+    assert array is not None
+    return array
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Raise unless a parameter is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number; got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}; got {value}")
+
+
+def check_number(name: str, value: Any, least: float, below: float = np.inf) -> None:
+    """Raise unless a parameter is a finite number in [least, below)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"{name} must be a number; got {value!r}")
+    if not least <= value < below:
+        raise ValueError(f"{name} must be at least {least:g} and below {below:g}; got {value}")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
+    """Raise unless a parameter is one of the choices."""
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+
+
+def check_levels(levels: Any) -> None:
+    """Raise unless quantile levels rise between 0 and 1 and hold the median, which is the point forecast."""
+    try:
+        numbers = [float(level) for level in levels]
+    except (TypeError, ValueError):
+        raise TypeError(f"levels must be numbers between 0 and 1, such as (0.1, 0.5, 0.9); got {levels!r}") from None
+    if sorted(set(numbers)) != numbers or not numbers or numbers[0] <= 0 or numbers[-1] >= 1 or 0.5 not in numbers:
+        raise ValueError(f"levels must rise between 0 and 1 and hold 0.5, the point forecast; got {levels!r}")
+
+
+def check_log(log: Any) -> None:
+    """Raise unless `log` is "auto", True or False."""
+    check_choice("log", log, ("auto", True, False))
+
+
+def choose_log(log: bool | str, panel: Panel) -> bool:
+    """Work in logs? "auto": if every value of the training rows is positive."""
+    if log == "auto":
+        return bool((panel.target[panel.observed] > 0).all())
+    return bool(log)
+
+
+def transform(panel: Panel, log: bool) -> np.ndarray:
+    """Give the target, in logs where the model works in logs, (T, N); a value without a logarithm is named."""
+    if not log:
+        return panel.target
+    bad = panel.observed & ~(np.where(panel.observed, panel.target, 1.0) > 0)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(
+            f"{panel.series[column]} is {panel.target[row, column]:g} at {label(panel.index[row])}: a model in logs "
+            "needs values above 0. Use log=False, or fit it on rows that hold such values."
+        )
+    return np.log(panel.target)
+
+
+def moved(price: np.ndarray, change: np.ndarray, log: bool) -> np.ndarray:
+    """Move prices by changes (in logs: by growth); a change of 0 gives the price itself, to the last bit."""
+    return price * np.exp(change) if log else price + change
+
+
+def carried(y: np.ndarray) -> np.ndarray:
+    """Carry the last observed value over missing rows, (T, N); NaN before the first."""
+    rows = np.where(np.isnan(y), -1, np.arange(len(y))[:, None])
+    last = np.maximum.accumulate(rows, axis=0)  # (T, N)
+    return np.where(last >= 0, np.take_along_axis(y, np.maximum(last, 0), axis=0), np.nan)
+
+
+def ahead(y: np.ndarray, horizon: int) -> np.ndarray:
+    """Give the values 1 … H rows after each row, (T, N, H); NaN past the end, so that no target reaches beyond it."""
+    padded = np.concatenate([y[1:], np.full((horizon, y.shape[1]), np.nan)])
+    return np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=0)

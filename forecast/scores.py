@@ -1,0 +1,98 @@
+"""Scores and leaderboard: pure functions of the long table of forecasts that a backtest stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from forecast import metrics
+
+NAIVE = "naive"
+KEYS = ["unique_id", "cutoff", "step"]
+
+
+def interval_columns(table: pd.DataFrame) -> tuple[str, str] | None:
+    """Name the outermost quantile columns, or None where there is no interval."""
+    columns = sorted((c for c in table.columns if c.startswith("q0.")), key=lambda c: float(c[1:]))
+    return (columns[0], columns[-1]) if len(columns) > 1 else None
+
+
+def common_rows(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows that every model forecast and that traded: what models can fairly be compared on.
+
+    Only the model's own forecasts (member 0) are compared, never the best member of an ensemble.
+    """
+    table = forecasts[(forecasts["member"] == 0) & forecasts["y"].notna() & forecasts["y_hat"].notna()]
+    models = table["model"].nunique()
+    return table[table.groupby(KEYS, observed=True)["y_hat"].transform("size") == models]
+
+
+def _coverage(table: pd.DataFrame) -> float:
+    ends = interval_columns(table)
+    if ends is None:
+        return float("nan")
+    return metrics.coverage(table["y"].to_numpy(), table[ends[0]].to_numpy(), table[ends[1]].to_numpy())
+
+
+#: Each score of one model's rows of one series (and one step); a new metric is one line here and one function.
+SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
+    "mase": lambda t: metrics.mase(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["scale"].to_numpy()),
+    "rmse": lambda t: metrics.rmse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+    "mae": lambda t: metrics.mae(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+    "smape": lambda t: metrics.smape(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+    "mse": lambda t: metrics.mse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+    "coverage": _coverage,
+    "direction": lambda t: metrics.directional_accuracy(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["y0"].to_numpy()),
+}
+
+
+def scores(forecasts: pd.DataFrame, by: Sequence[str] = ("model", "unique_id")) -> pd.DataFrame:
+    """Score every model on the rows they have in common, one row for each group of `by`."""
+    table = common_rows(forecasts)
+    rows = [
+        dict(zip(by, key, strict=True)) | {"n": len(group)} | {name: score(group) for name, score in SCORES.items()}
+        for key, group in table.groupby(list(by), observed=True, sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def error_ratios(forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",)) -> pd.DataFrame:
+    """Give mean squared error over naive's: a row for each group of `by`, a column for each model."""
+    table = common_rows(forecasts)
+    squared = table.assign(mse=(table["y"] - table["y_hat"]) ** 2)
+    wide = squared.pivot_table(index=list(by), columns="model", values="mse", aggfunc="mean", observed=True)
+    wide.columns = wide.columns.astype(str)
+    return wide.div(wide[NAIVE].where(wide[NAIVE] > 0), axis=0)
+
+
+def win_rates(forecasts: pd.DataFrame) -> pd.Series:
+    """Share of (series, cutoff) pairs on which a model's squared error is below naive's; a draw is half a win."""
+    table = common_rows(forecasts)
+    squared = table.assign(mse=(table["y"] - table["y_hat"]) ** 2)
+    wide = squared.pivot_table(index=["unique_id", "cutoff"], columns="model", values="mse", observed=True)
+    wide.columns = wide.columns.astype(str)
+    reference = wide[NAIVE].to_numpy()[:, None]
+    wins = (wide.to_numpy() < reference) + 0.5 * (wide.to_numpy() == reference)
+    return pd.Series(wins.mean(axis=0), index=wide.columns, name="win_rate")
+
+
+def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
+    """Rank the models, best first: a row each, naive among them.
+
+    `skill` is the share of naive's squared error that the model removes (geometric mean over series); `mase`, `rmse`,
+    `mae`, `coverage` (of the outermost quantiles) and `direction` are means over series; `win_rate` counts series and
+    cutoffs; seconds are summed over the fits; `failures` counts fits that gave no forecast.
+    """
+    each = scores(forecasts)
+    board = each.groupby("model", observed=True)[["mase", "rmse", "mae", "coverage", "direction"]].mean()
+    board.index = board.index.astype(str)
+    ratios = error_ratios(forecasts)
+    board.insert(0, "skill", pd.Series({m: metrics.skill(ratios[m].to_numpy(), np.ones(len(ratios))) for m in ratios}))
+    board["win_rate"] = win_rates(forecasts)
+    spent = fits.assign(failures=fits["error"].ne(""), model=fits["model"].astype(str)).groupby("model", sort=False)
+    totals = spent[["seconds_fit", "seconds_predict", "failures"]].sum()
+    board = board.join(totals, how="outer")
+    board.index.name = "model"
+    return board.sort_values("skill", ascending=False, na_position="last", kind="stable")
