@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from forecast import runs
 from forecast.models import Naive
-from forecast.models.base import Forecast, Forecaster, check_choice, check_whole, quantile_column
+from forecast.models.base import Forecast, Forecaster, ShortSeriesWarning, check_choice, check_whole, quantile_column
 from forecast.panel import Panel, as_panel, label
 from forecast.scores import NAIVE, leaderboard, scores
 from forecast.significance import Verdict, verdict
@@ -206,14 +206,11 @@ def run_task(
             if on_error == "raise":
                 raise
             fit["error"] = f"{type(error).__name__}: {error}"
-    messages = sorted({str(w.message) for w in caught if not _about_short_series(w)})
-    fit["warnings"] = sum(not _about_short_series(w) for w in caught)
+    told = [str(w.message) for w in caught if not issubclass(w.category, ShortSeriesWarning)]  # `skipped` tells those
+    messages = sorted(set(told))
+    fit["warnings"] = len(told)
     fit["details"] = json.dumps(getattr(model, "record_", {}) | ({"warnings": messages[:5]} if messages else {}))
     return table, fit
-
-
-def _about_short_series(warning: warnings.WarningMessage) -> bool:
-    return "observed rows, forecast as NaN" in str(warning.message)  # `skipped` says the same, for all models
 
 
 def _eligible(panel: Panel, stretch: Stretch, needed: int) -> tuple[np.ndarray, np.ndarray]:

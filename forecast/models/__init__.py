@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 from forecast.models.base import Forecast, Forecaster
 from forecast.models.naive import Drift, Naive, SeasonalNaive
 
-__all__ = ["Drift", "Forecast", "Forecaster", "Naive", "SeasonalNaive"]
+_HOMES = {"ARIMA": "arima", "Recurrent": "recurrent"}  # loaded on first use: statsmodels and torch are heavy
+
+__all__ = ["ARIMA", "Drift", "Forecast", "Forecaster", "Naive", "Recurrent", "SeasonalNaive"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"forecast.models.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'forecast.models' has no attribute {name!r}")

@@ -53,6 +53,10 @@ def quantile_column(level: float) -> str:
     return f"q{level:g}"
 
 
+class ShortSeriesWarning(UserWarning):
+    """Some series of a panel were too short to be fitted."""
+
+
 class Forecaster(BaseEstimator):
     """A model that learns from the past of many series and forecasts their next `horizon` rows.
 
@@ -65,7 +69,7 @@ class Forecaster(BaseEstimator):
         """Learn from all the rows given, in order to forecast `horizon` rows ahead.
 
         Raises ValueError if no series has `min_rows(horizon)` observed rows; series that are too short are named in a
-        warning and forecast as NaN.
+        warning, and forecast as NaN by models that need parameters of their own for each series.
         """
         panel = as_panel(prices)
         check_whole("horizon", horizon, 1)
@@ -79,7 +83,8 @@ class Forecaster(BaseEstimator):
             )
         short = [name for name, rows in zip(panel.series, seen, strict=True) if rows < needed]
         if short:
-            warnings.warn(f"fewer than {needed} observed rows, forecast as NaN: {', '.join(short)}", stacklevel=2)
+            said = f"too short to be fitted, with fewer than {needed} observed rows: {', '.join(short)}"
+            warnings.warn(said, ShortSeriesWarning, stacklevel=2)
         self.horizon_ = horizon
         self.series_ = panel.series
         self.record_: dict[str, Any] = {}  # what a reader of the fit wants to know; one row of `fits`

@@ -1,0 +1,7 @@
+"""Networks, losses and the training loop; tensors live here and in models/recurrent.py, nowhere else."""
+
+from __future__ import annotations
+
+from forecast.nn.trainer import Trainer
+
+__all__ = ["Trainer"]

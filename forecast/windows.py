@@ -1,0 +1,75 @@
+"""Training examples: (series, origin) pairs over the training rows; nothing is copied until a batch is gathered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.scaling import MIN_CHANGES, Inputs
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B examples: what is read, what should have been said, and where that is known."""
+
+    x: np.ndarray  # (B, L, C) float32
+    target: np.ndarray  # (B, P, H) float32: corrections of the base, in units
+    weight: np.ndarray  # (B, P, H) float32: 1 where the target traded, else 0
+
+
+class Windows:
+    """All examples of `length` rows, of which the last `positions` are asked for a forecast.
+
+    A window of 60 rows with one lesson has length 60 and positions 1; a long sequence with a lesson at every row but
+    the first 60 has length 300 and positions 240. An origin is the last row of an example. Near the ends of the
+    training rows examples reach past them by up to `positions` − 1 rows (read as 0, never a lesson), so that every row
+    is a lesson equally often, the newest too. `base` (T, N, H) is what the correction is added to.
+    """
+
+    def __init__(self, inputs: Inputs, base: np.ndarray, length: int, positions: int = 1) -> None:
+        self.inputs = inputs
+        self.length = length
+        self.positions = positions
+        self._base = base
+        horizon = base.shape[2]
+        beyond = np.full((horizon, base.shape[1]), np.nan)
+        padded = np.concatenate([np.where(inputs.observed, inputs.y, np.nan)[1:], beyond])
+        self._future = np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=0)  # (T, N, H), NaN past the end
+        teaches = inputs.observed & (inputs.changes >= MIN_CHANGES) & (inputs.unit > 0)  # (T, N)
+        teaches &= np.isfinite(base).all(axis=2) & ~np.isnan(self._future).all(axis=2)
+        self._teaches = teaches
+        self.pairs = self._pairs()  # (M, 2): series, origin
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def _pairs(self) -> np.ndarray:
+        """Find the pairs whose supervised rows hold a lesson."""
+        rows, series = self._teaches.shape
+        reach = np.concatenate([self._teaches, np.zeros((self.positions - 1, series), dtype=bool)])
+        lessons = np.cumsum(reach, axis=0)
+        lessons[self.positions :] -= lessons[: -self.positions].copy()
+        origin, column = np.nonzero(lessons)
+        return np.stack([column, origin], axis=1)
+
+    def gather(self, which: np.ndarray) -> Batch:
+        """Copy the examples of these numbers (B,) out of the panel."""
+        series, origin = self.pairs[which].T
+        x = rows_before(self.inputs.x, origin, series, self.length)
+        asked = origin[:, None] + np.arange(1 - self.positions, 1)  # (B, P)
+        known = (asked >= 0) & (asked < len(self._teaches))
+        asked, column = np.where(known, asked, 0), series[:, None]
+        unit = self.inputs.unit[asked, column][..., None]  # (B, P, 1)
+        future = self._future[asked, column]  # (B, P, H)
+        weight = (known & self._teaches[asked, column])[..., None] & ~np.isnan(future)
+        gap = np.where(weight, future - self._base[asked, column], 0.0)
+        target = np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
+        return Batch(x, target.astype(np.float32), weight.astype(np.float32))
+
+
+def rows_before(x: np.ndarray, origin: np.ndarray, series: np.ndarray, length: int) -> np.ndarray:
+    """Copy the `length` rows up to each origin out of (T, N, C): (B, L, C), 0 where there are none."""
+    rows = origin[:, None] + np.arange(1 - length, 1)  # (B, L)
+    inside = (rows >= 0) & (rows < len(x))
+    return np.where(inside[..., None], x[np.where(inside, rows, 0), series[:, None]], np.float32(0))
