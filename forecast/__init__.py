@@ -12,6 +12,8 @@ Names resolve on first use: importing the package loads none of the heavy librar
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any
 
 #: Where each public name lives.
@@ -51,3 +53,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
+
+
+class _Package(ModuleType):
+    """Keeps `forecast.backtest` the function: importing a submodule would bind the module over a name of its own."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = name in _HOMES and isinstance(value, ModuleType)
+        super().__setattr__(name, getattr(value, name) if own else value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -6,9 +6,8 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,13 +51,17 @@ class BacktestResult:
         """Rank the models, best first, with naive among them."""
         return leaderboard(self.forecasts, self.fits)
 
-    def verdict(self, against: str = NAIVE) -> Verdict:
-        """Say which models are really better than naive (or another), by a rule fixed beforehand."""
-        return self._verdicts.setdefault(against, verdict(self.forecasts, self.overlap, against))
+    def verdict(self, against: str = NAIVE, models: Sequence[str] | None = None) -> Verdict:
+        """Say which models (None: all) are really better than naive, or another, by a rule fixed beforehand."""
+        return verdict(self.forecasts, self.overlap, against, models)
 
-    @cached_property
-    def _verdicts(self) -> dict[str, Verdict]:
-        return {}
+    def verdicts(self) -> list[Verdict]:
+        """Answer the questions of the run: does anything beat naive, and do the networks beat ARIMA?"""
+        ran = set(self.forecasts["model"].unique())
+        classes = {name: model["class"] for name, model in self.spec["models"].items() if name in ran}
+        nets = [name for name, kind in classes.items() if kind == "Recurrent"]
+        arimas = [name for name, kind in classes.items() if kind == "ARIMA"]
+        return [self.verdict(), *(self.verdict(name, nets) for name in arimas if nets)]
 
     @property
     def overlap(self) -> int:

@@ -25,7 +25,7 @@ TARGETS = ("Adj Close", "Close")
 LONG = ("unique_id", "ds", "y")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """All series side by side, oldest row first, as every model reads them.
 
@@ -82,19 +82,25 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
     dates that repeat or cannot be read, text or infinity among the prices, nothing observed at all.
     """
     if isinstance(prices, Panel):
+        if target not in (None, prices.channels[0]) or any(name not in prices.channels for name in exog):
+            raise ValueError(f"this Panel has the channels {', '.join(prices.channels)}: make it anew from the prices")
         return prices
+    if isinstance(exog, str):
+        raise TypeError(f"exog must be a list of fields, such as [{exog!r}]; got {exog!r}")
     frame = _as_frame(prices)
     fields = split_fields(frame)
     chosen = _choose_target(fields, target)
     wide = fields[chosen]
     names = tuple(str(name) for name in wide.columns)
-    repeated = wide.columns[wide.columns.duplicated()]
-    if len(repeated):
+    repeated = [name for i, name in enumerate(names) if name in names[:i]]
+    if repeated:
         raise ValueError(f"the column {repeated[0]!r} appears more than once: give each series its own name")
     channels = [_numbers(wide, chosen)]
     for field in exog:
         if field not in fields:
             raise ValueError(f"there is no field {field!r} to read as exog; the prices have {', '.join(fields)}")
+        if fields[field].columns.has_duplicates:
+            raise ValueError(f"a ticker appears more than once in the field {field!r}: give each series its own name")
         channels.append(_numbers(fields[field].reindex(columns=wide.columns), field))
     values = np.stack(channels, axis=-1)  # (T, N, C)
     if np.isnan(values[:, :, 0]).all():
@@ -130,6 +136,9 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         return {"y": _pivot(frame)}
     known = [_field(name) for name in frame.columns]
     if sum(name in FIELDS.values() for name in known) > 1 and any(name in TARGETS for name in known):
+        twice = [name for i, name in enumerate(known) if name in known[:i]]
+        if twice:
+            raise ValueError(f"two columns are called {twice[0]}, but for upper and lower case: keep one of them")
         series = str(frame.attrs.get("ticker", "y"))
         return {field: frame.iloc[:, [i]].set_axis([series], axis=1) for i, field in enumerate(known)}
     return {"y": frame}
@@ -140,6 +149,8 @@ def _field(name: Any) -> str:
 
 
 def _pivot(frame: pd.DataFrame) -> pd.DataFrame:
+    if frame["unique_id"].isna().any():
+        raise ValueError(f"{int(frame['unique_id'].isna().sum())} rows have no unique_id: name the series of each row")
     twice = frame.duplicated(["unique_id", "ds"])
     if twice.any():
         row = frame[twice].iloc[0]
@@ -166,8 +177,8 @@ def _as_frame(prices: Any) -> pd.DataFrame:
 
 
 def _align_at_end(columns: Mapping[Any, Any]) -> pd.DataFrame:
-    if all(isinstance(column, pd.Series) for column in columns.values()):
-        return pd.DataFrame(columns)
+    if all(isinstance(c, pd.Series) and isinstance(c.index, pd.DatetimeIndex) for c in columns.values()):
+        return pd.DataFrame(columns)  # aligned by date
     arrays = {name: np.asarray(column) for name, column in columns.items()}
     longest = max((len(column) for column in arrays.values()), default=0)
     return pd.DataFrame({name: pd.Series(a, index=range(longest - len(a), longest)) for name, a in arrays.items()})
@@ -185,13 +196,26 @@ def _numbers(wide: pd.DataFrame, field: str) -> np.ndarray:
     columns = []
     for name, column in wide.items():
         where = f"the column {name!r}" + (f" of {field}" if field != "y" else "")
-        if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-            raise ValueError(f"{where} holds {column.dtype} values; prices must be numbers")
+        kind = pd.api.types.infer_dtype(column, skipna=True)
+        if kind not in (
+            "floating",
+            "integer",
+            "mixed-integer-float",
+            "decimal",
+            "string",
+            "mixed",
+            "mixed-integer",
+            "empty",
+        ):
+            raise ValueError(f"{where} holds {kind} values; prices must be numbers")
         numbers = pd.to_numeric(column, errors="coerce")
         text = numbers.isna() & column.notna()
         if text.any():
             row = column.index[int(np.argmax(text.to_numpy()))]
-            raise ValueError(f"{where} holds {column[text].iloc[0]!r} at {label(row)}; prices must be numbers")
+            raise ValueError(
+                f"{where} holds {column[text].iloc[0]!r} at {label(row)}; prices must be "
+                "numbers: write 1234.5 without thousands separators, or leave the cell empty"
+            )
         array = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(array).any():
             row = column.index[int(np.argmax(np.isinf(array)))]
@@ -202,10 +226,11 @@ def _numbers(wide: pd.DataFrame, field: str) -> np.ndarray:
 
 def _sorted_index(index: pd.Index) -> tuple[pd.Index, np.ndarray]:
     if not (isinstance(index, pd.DatetimeIndex) or pd.api.types.is_numeric_dtype(index)):
-        try:
-            index = pd.DatetimeIndex(pd.to_datetime(index))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"the rows are labelled {index[0]!r} …: they need dates, or whole numbers") from error
+        dates = pd.to_datetime(pd.Series(index), errors="coerce")
+        unread = (dates.isna() & pd.Series(index).notna()).to_numpy()
+        if unread.any():
+            raise ValueError(f"the row label {index[unread][0]!r} is not a date: rows need dates, or whole numbers")
+        index = pd.DatetimeIndex(dates)
     if index.hasnans:
         raise ValueError(f"{int(index.isna().sum())} rows have no date: give each row one, or drop it")
     repeated = index[index.duplicated()]

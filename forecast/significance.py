@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,8 +128,10 @@ class Verdict:
         return f"<p><strong>{self.sentence}</strong></p>{self.table.to_html(index=False)}"
 
 
-def verdict(forecasts: pd.DataFrame, overlap: int, against: str = NAIVE) -> Verdict:
-    """Judge every model against one (naive, unless told) by the rule, and say what could not be decided.
+def verdict(
+    forecasts: pd.DataFrame, overlap: int, against: str = NAIVE, models: Sequence[str] | None = None
+) -> Verdict:
+    """Judge models (None: all) against one (naive, unless told) by the rule, and say what could not be decided.
 
     "Better" needs skill > 0 and a Diebold-Mariano p-value below .05, Holm-adjusted over the models; "worse" likewise
     the other way. Where the small-sample factor's square is under one half there are too few cutoffs for a test.
@@ -136,10 +139,11 @@ def verdict(forecasts: pd.DataFrame, overlap: int, against: str = NAIVE) -> Verd
     step_size) is how many successive cutoffs share test rows.
     """
     losses = loss_by_cutoff(forecasts)
-    if against not in losses:
-        raise ValueError(f"there is no model {against!r} in this run to compare with; it has {', '.join(losses)}")
+    for name in (against, *(models or ())):
+        if name not in losses:
+            raise ValueError(f"there is no model {name!r} in this run to compare; it has {', '.join(losses)}")
     ratios = error_ratios(forecasts)
-    models = [name for name in losses if name != against]
+    models = [name for name in models or losses if name != against]
     tests = {m: diebold_mariano(losses[against].to_numpy(), losses[m].to_numpy(), overlap) for m in models}
     better = holm(np.array([test.p_better for test in tests.values()]))
     worse = holm(np.array([test.p_worse for test in tests.values()]))

@@ -60,8 +60,8 @@ class WalkForward:
             fit = (last + 1 - least) // self.step + 1
             raise ValueError(
                 f"{rows} rows cannot hold n_windows={self.n_windows} with horizon={self.horizon}, "
-                f"step_size={self.step}, {least} rows before the first cutoff: at most {max(fit, 0)} fit. "
-                "Ask for fewer windows or bring more history."
+                f"step_size={self.step} and {least} rows up to the first cutoff: at most {max(fit, 0)} fit. "
+                + ("Ask for fewer windows or bring more history." if fit > 0 else "Bring more history.")
             )
         return [first + i * self.step for i in range(self.n_windows)]
 

@@ -46,9 +46,8 @@ class Windows:
 
     def _pairs(self) -> np.ndarray:
         """Find the pairs whose supervised rows hold a lesson."""
-        rows, series = self._teaches.shape
-        reach = np.concatenate([self._teaches, np.zeros((self.positions - 1, series), dtype=bool)])
-        lessons = np.cumsum(reach, axis=0)
+        reach = np.pad(self._teaches, ((0, self.positions - 1), (0, 0)))
+        lessons = np.cumsum(reach, axis=0, dtype=np.int64)  # in the supervised rows up to each
         lessons[self.positions :] -= lessons[: -self.positions].copy()
         origin, column = np.nonzero(lessons)
         return np.stack([column, origin], axis=1)

@@ -1,4 +1,4 @@
-"""The models, and the registry of names under which the command line knows them."""
+"""The models: each a Forecaster, alike to fit, to forecast with and to compare."""
 
 from __future__ import annotations
 
@@ -7,10 +7,21 @@ from typing import Any
 
 from forecast.models.base import Forecast, Forecaster
 from forecast.models.naive import Drift, Naive, SeasonalNaive
+from forecast.models.registry import make_model, model_names
 
 _HOMES = {"ARIMA": "arima", "Recurrent": "recurrent"}  # loaded on first use: statsmodels and torch are heavy
 
-__all__ = ["ARIMA", "Drift", "Forecast", "Forecaster", "Naive", "Recurrent", "SeasonalNaive"]
+__all__ = [
+    "ARIMA",
+    "Drift",
+    "Forecast",
+    "Forecaster",
+    "Naive",
+    "Recurrent",
+    "SeasonalNaive",
+    "make_model",
+    "model_names",
+]
 
 
 def __getattr__(name: str) -> Any:

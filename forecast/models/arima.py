@@ -143,9 +143,7 @@ class ARIMA(Forecaster):
         return np.where(known, mean + offset, np.nan), np.where(known, variance, np.nan)
 
 
-def _ahead(
-    ssm: Any, state: np.ndarray, cov: np.ndarray, at: np.ndarray, horizon: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _ahead(ssm: Any, state: np.ndarray, cov: np.ndarray, at: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
     """Move predicted states on: mean and variance of the observation 1 … H rows ahead, (K, H) each."""
     design, transition = ssm["design"], ssm["transition"]  # (1, m), (m, m); neither changes with time
     noise = ssm["selection"] @ ssm["state_cov"] @ ssm["selection"].T

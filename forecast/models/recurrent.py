@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,13 +116,19 @@ class Recurrent(Forecaster):
     def _strategy(self) -> str:
         return self.strategy or STRATEGIES[self.topology][0]
 
-    def _trainer(self) -> Trainer:
-        if self.trainer is not None:
-            return self.trainer
+    def default_trainer(self) -> Trainer:
+        """Give the trainer that `trainer=None` stands for: many short examples, or few long ones."""
         return Trainer() if self._strategy() == "aligned" else Trainer(batch_size=256)
 
+    def default_base(self) -> Forecaster:
+        """Give the base that `base=None` stands for."""
+        return Naive()
+
+    def _trainer(self) -> Trainer:
+        return self.default_trainer() if self.trainer is None else self.trainer
+
     def _base(self) -> Forecaster:
-        return Naive() if self.base is None else self.base
+        return self.default_base() if self.base is None else self.base
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.log_ = choose_log(self.log, panel)
@@ -165,8 +170,9 @@ class Recurrent(Forecaster):
         """Make the network of the strategy, with weights drawn from torch's random state."""
 
         def body(n_inputs: int, bidirectional: bool) -> nn.RNNBase:
-            options = {"layers": self.layers, "dropout": float(self.dropout), "bidirectional": bidirectional}
-            made = networks.recurrent_body(self.cell, n_inputs, self.hidden, **options)
+            made = networks.recurrent_body(
+                self.cell, n_inputs, self.hidden, layers=self.layers, dropout=self.dropout, bidirectional=bidirectional
+            )
             networks.set_gate_bias(made, self.gate_bias, self.lookback)
             return made
 
@@ -245,7 +251,9 @@ class Recurrent(Forecaster):
         pairs = windows.pairs[:: max(len(windows) // RESIDUALS, 1)]
         series, origin = pairs.T
         paths = [
-            _in_chunks(lambda o, s, b, net=net: self._rolled(net, inputs, b, o, s), origin, series, base[origin, series])
+            _in_chunks(
+                lambda o, s, b, net=net: self._rolled(net, inputs, b, o, s), origin, series, base[origin, series]
+            )
             for net in self.nets_
         ]
         truth = Windows(inputs, base, 1)

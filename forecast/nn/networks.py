@@ -11,14 +11,18 @@ from torch import Tensor, nn
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 State = Tensor | tuple[Tensor, Tensor] | None
+#: Adam moves every weight by about the learning rate a step; what starts at zero has the furthest to go.
+GAIN = 3.0
 
 
 class Quantiles(nn.Module):
     """Puts raw numbers in order: the median as it is, the others outward from it by positive gaps.
 
-    The gaps start where those of a Gaussian random walk lie, so that training only has to refine them.
+    Step k is measured in √k units, as a random walk moves. The gaps start where those of a Gaussian random walk lie,
+    so that training only has to refine them.
     """
 
+    grow: Tensor
     gaps: Tensor
 
     def __init__(self, horizon: int, levels: Sequence[float]) -> None:
@@ -27,12 +31,13 @@ class Quantiles(nn.Module):
         z = torch.tensor([NormalDist().inv_cdf(level) for level in levels])
         sd = math.sqrt(math.pi / 2)  # of a Gaussian whose mean absolute value is one unit
         grow = torch.arange(1, horizon + 1).sqrt()[:, None]
+        self.register_buffer("grow", grow)  # (H, 1)
         self.register_buffer("gaps", grow * sd * z.diff() / math.log(2))  # (H, Q - 1); softplus(0) = log 2
 
     def forward(self, raw: Tensor) -> Tensor:
         """Map (…, H, Q) to rising quantiles (…, H, Q)."""
         m = self.middle
-        median = raw[..., m : m + 1]
+        median = self.grow * raw[..., m : m + 1]
         below = self.gaps[:, :m] * nn.functional.softplus(raw[..., :m])
         above = self.gaps[:, m:] * nn.functional.softplus(raw[..., m + 1 :])
         return torch.cat([median - below.flip(-1).cumsum(-1).flip(-1), median, median + above.cumsum(-1)], dim=-1)
@@ -56,7 +61,7 @@ class Head(nn.Module):
 
     def forward(self, state: Tensor, x: Tensor) -> Tensor:
         """Map (…, width) and (…, C) to (…, H, Q)."""
-        return self.quantiles((self.state(state) + self.skip(x)).unflatten(-1, self.shape))
+        return self.quantiles((GAIN * self.state(state) + self.skip(x)).unflatten(-1, self.shape))
 
 
 class Aligned(nn.Module):
@@ -129,12 +134,12 @@ class Seq2Seq(nn.Module):
         for k in range(self.shape[0]):
             raw, state = self._decode(said, state, newest[:, k : k + 1])
             steps.append(raw)
-            said = raw[..., self.quantiles.middle : self.quantiles.middle + 1]
+            said = self.quantiles.grow[k] * raw[..., self.quantiles.middle : self.quantiles.middle + 1]
         return self.quantiles(torch.cat(steps, dim=1))[:, None]
 
     def _decode(self, said: Tensor, state: State, newest: Tensor) -> tuple[Tensor, State]:
         out, state = self.decoder(said, state)
-        return self.state(torch.cat([out, said], dim=-1)) + newest, state
+        return GAIN * self.state(torch.cat([out, said], dim=-1)) + newest, state
 
     def _open(self, state: Tensor) -> Tensor:
         """Join the two directions of each layer, (layers · directions, B, hidden) to (layers, B, hidden)."""
@@ -150,9 +155,13 @@ def detached(state: State) -> State:
     return None if state is None else state.detach()
 
 
-def recurrent_body(cell: str, n_inputs: int, hidden: int, *, layers: int = 1, **options: float | bool) -> nn.RNNBase:
-    """Make a stack of recurrent layers with orthogonal recurrent weights; options: dropout, bidirectional."""
-    body = CELLS[cell](n_inputs, hidden, layers, batch_first=True, **options)
+def recurrent_body(
+    cell: str, n_inputs: int, hidden: int, *, layers: int = 1, dropout: float = 0.0, bidirectional: bool = False
+) -> nn.RNNBase:
+    """Make a stack of recurrent layers with orthogonal recurrent weights and biases of zero."""
+    body: nn.RNNBase = CELLS[cell](
+        n_inputs, hidden, layers, batch_first=True, dropout=float(dropout), bidirectional=bidirectional
+    )
     for name, weight in body.named_parameters():
         if name.startswith("weight_hh"):
             for gate in weight.data.split(hidden):

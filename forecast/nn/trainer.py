@@ -72,7 +72,7 @@ class Trainer(BaseEstimator):
             optimizer.zero_grad()
             value.backward()
             norm = nn.utils.clip_grad_norm_(net.parameters(), self.clip)
-            rate = schedule.get_last_lr()[0]
+            rate = float(schedule.get_last_lr()[0])
             optimizer.step()
             schedule.step()
             seconds = time.perf_counter() - start

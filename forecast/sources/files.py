@@ -86,7 +86,7 @@ def _table(panel: Panel, field: str) -> pd.DataFrame:
 def _name_and_kind(path: Path) -> tuple[str, str]:
     kinds = "a .csv, .tsv, .txt (each also as .gz) or .parquet file"
     if path.is_dir():
-        raise ValueError(f"{path.name} is a folder; {kinds} is needed: give the path of one file")
+        raise ValueError(f"{path.name or path} is a folder; {kinds} is needed: give the path of one file")
     if not path.exists():
         raise FileNotFoundError(f"{path.name} does not exist in {path.absolute().parent}: check the path of the file")
     name = path.name[: -len(".gz")] if path.suffix.lower() == ".gz" else path.name
@@ -207,7 +207,7 @@ def _lay_out(frame: pd.DataFrame, stem: str, unit: str) -> pd.DataFrame:
             f"there is only one column, {str(frame.columns[at])!r}; dates and at least one column of prices "
             "are needed: add them, separated by comma, semicolon, tab or bar"
         )
-    name = str(frame.columns[at]).lower() if frame.columns.nlevels == 1 else "date"
+    name = str(frame.columns[at]) if frame.columns.nlevels == 1 else "Date"
     rest = rest.set_axis(_dates(frame.iloc[:, at], name, unit), axis=0)
     if rest.columns.nlevels == 2:
         return rest
@@ -253,9 +253,9 @@ def _dates(column: pd.Series, name: str, unit: str) -> pd.Index:
         return pd.DatetimeIndex(column)
     text = column.astype(str).str.strip()
     whole, compact = (text.str.fullmatch(pattern).all() for pattern in (r"\d+", r"[12]\d{7}"))
-    if name in STEPS and whole and not compact:
+    if name.lower() in STEPS and whole and not compact:
         return pd.Index(text.astype("int64"), name=None)
-    if name not in DATES and not compact and (not _digit(text.iloc[0]) or not _is_name(text.iloc[0])):
+    if name.lower() not in DATES and not compact and (not _digit(text.iloc[0]) or not _is_name(text.iloc[0])):
         raise ValueError(
             f"there is no date column: none is named date, ds or time, and the first, {name!r}, begins with "
             f"{text.iloc[0]!r}; add a column of dates, or number the rows in a first column named step"

@@ -1,0 +1,245 @@
+"""The command line: `forecast backtest | models | samples`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from forecast.backtest import BacktestResult
+    from forecast.models import Forecaster
+
+app = typer.Typer(
+    name="forecast",
+    help="Does a recurrent net beat ARIMA, or doing nothing, on my series? An honest walk-forward answer.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+
+def main() -> None:
+    """Run the command line: a user's error is one sentence and exit code 2, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except (ValueError, TypeError, OSError) as error:
+        if os.environ.get("FORECAST_DEBUG"):
+            raise
+        code = _fail(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        code = _fail("stopped; nothing was written", 130)
+    except Exception as error:
+        # What typer itself found wrong with the call; anything else is a defect of ours and keeps its traceback.
+        if not hasattr(error, "format_message"):
+            raise
+        code = _fail(error.format_message())
+    sys.exit(code or 0)
+
+
+def _fail(message: str, code: int = 2) -> int:
+    print(f"forecast: {message}", file=sys.stderr)
+    return code
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"forecast {installed('forecast')}")
+        raise typer.Exit
+
+
+@app.command()
+def backtest(
+    data: Annotated[str, typer.Argument(help="A sample's name (see `forecast samples`) or a CSV or Parquet file.")],
+    models: Annotated[
+        str, typer.Option(help="Names from `forecast models`, with commas between them; naive always runs.")
+    ] = "naive,drift,arima,lstm",
+    horizon: Annotated[int, typer.Option(help="Steps to forecast; a step is a row.")] = 5,
+    windows: Annotated[
+        int, typer.Option(help="Cutoffs to forecast from; the last lies `horizon` rows before the end.")
+    ] = 20,
+    step_size: Annotated[int | None, typer.Option(help="Rows between cutoffs. [default: the horizon]")] = None,
+    train_size: Annotated[
+        int | None, typer.Option(help="Train on so many rows only. [default: all up to the cutoff]")
+    ] = None,
+    embargo: Annotated[int, typer.Option(help="Rows before each cutoff that are never trained on.")] = 0,
+    refit: Annotated[int, typer.Option(help="Fit every model anew at every so many-th cutoff.")] = 1,
+    season: Annotated[int, typer.Option(help="Season of MASE's scale, in rows.")] = 1,
+    field: Annotated[str | None, typer.Option(help="Field to forecast. [default: Adj Close, else Close]")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="MODEL.PARAM=VALUE", help="Set a parameter, such as lstm.trainer.lr=3e-4."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes that share the work; the numbers do not depend on it.")] = 1,
+    on_error: Annotated[
+        str, typer.Option(help="A failed fit: `raise` stops, `record` notes it and goes on.")
+    ] = "raise",
+    out: Annotated[Path | None, typer.Option(help="Folder for the run: forecasts, fits, spec and report.")] = None,
+) -> None:
+    """Walk models forward through prices and say whether any beats doing nothing.
+
+    [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --horizon 5 --windows 40 --refit 10
+    --set lstm.lookback=60 --out runs/stocks
+    """
+    from forecast import runs
+    from forecast.splits import WalkForward
+
+    cv = WalkForward(horizon, windows, step_size, train_size, embargo)
+    if out is not None:
+        runs.check_place(out)
+    chosen = _models(models, set_ or [])
+    prices = _prices(data, field)
+    options = {"refit": refit, "season": season, "n_jobs": jobs, "on_error": on_error}
+    if out is None:
+        _show(_walk(chosen, prices, cv, options))
+        return
+    with runs.new_run(out) as folder:
+        result = _walk(chosen, prices, cv, options)
+        from forecast.report import write_report
+
+        result.write(folder)
+        write_report(result, folder / runs.REPORT)
+    _show(result)
+    print(f"\nThe run is in {out}; open {out / runs.REPORT} in a browser.")
+
+
+@app.command(name="models")
+def list_models() -> None:
+    """List the models with their parameters and defaults."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from forecast.models.registry import MODELS, make_model
+
+    table = Table("model", "what it is", "parameters and defaults (for --set)", box=None, padding=(0, 2, 0, 0))
+    for name, entry in MODELS.items():
+        params = make_model(name).get_params(deep=False)
+        table.add_row(name, entry.what, ", ".join(f"{k}={v!r}" for k, v in params.items()))
+    Console().print(table)
+
+
+@app.command(name="samples")
+def list_samples() -> None:
+    """List the price samples that can be named instead of a file."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from forecast.sources import samples
+
+    listed = samples()
+    table = Table(*listed.columns, box=None, padding=(0, 2, 0, 0))
+    for row in listed.itertuples(index=False):
+        table.add_row(*map(str, row))
+    Console().print(table)
+
+
+def _models(names: str, settings: list[str]) -> dict[str, Forecaster]:
+    from forecast.models.registry import did_you_mean, make_model, parse_value, set_parameter
+
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if not wanted:
+        raise ValueError("--models names no model: give some of `forecast models`, with commas between them")
+    models = {name: make_model(name) for name in dict.fromkeys(["naive", *wanted])}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        name, dot, parameter = path.strip().partition(".")
+        if not (equals and dot and parameter):
+            raise ValueError(f"--set {setting} cannot be read: write MODEL.PARAM=VALUE, such as lstm.lookback=60")
+        if name not in models:
+            raise ValueError(f"--set {setting}: {name!r} is not among --models{did_you_mean(name, models)}")
+        set_parameter(models[name], parameter, parse_value(text), name)
+    for name, model in models.items():
+        try:
+            model.check_params()
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{name}: {error}") from error
+    return models
+
+
+def _prices(data: str, field: str | None) -> pd.DataFrame:
+    from forecast.models.registry import did_you_mean
+    from forecast.sources import load_sample, read_prices, samples
+
+    names = list(samples()["name"])
+    if data in names:
+        prices = load_sample(data, field)
+    elif Path(data).exists() or Path(data).suffix:
+        prices = read_prices(data, field)
+    else:
+        hint = did_you_mean(data, names)
+        raise ValueError(f"there is no file and no sample {data!r}{hint}: name a CSV or Parquet file, or a sample")
+    prices.attrs["source"] = data
+    return prices
+
+
+def _walk(models: dict[str, Forecaster], prices: pd.DataFrame, cv: Any, options: dict[str, Any]) -> BacktestResult:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from forecast.backtest import backtest
+
+    columns = (TextColumn("walking forward"), BarColumn(), MofNCompleteColumn(), TextColumn("fits"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        job = bar.add_task("", total=None)
+        return backtest(
+            models, prices, cv, **options, progress=lambda done, total: bar.update(job, completed=done, total=total)
+        )
+
+
+def _show(result: BacktestResult) -> None:
+    """Print leaderboard and verdict."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(_leaderboard(result.leaderboard()))
+    for verdict in result.verdicts():
+        console.print()
+        console.print(str(verdict), highlight=False)
+    if len(result.skipped):
+        console.print("\nTook no part:", highlight=False)
+        for row in result.skipped.itertuples():
+            console.print(f"  {row.unique_id}: {row.reason}, at {row.cutoffs} cutoffs ({row.first} to {row.last})")
+
+
+def _leaderboard(board: pd.DataFrame) -> Any:
+    from rich.table import Table
+
+    columns = {  # heading and format; short enough for a terminal of 80 columns
+        "skill": ("skill", "+.2%"),
+        "mase": ("MASE", ".3f"),
+        "rmse": ("RMSE", ".4g"),
+        "mae": ("MAE", ".4g"),
+        "coverage": ("cover", ".1%"),
+        "direction": ("direct.", ".1%"),
+        "win_rate": ("wins", ".1%"),
+        "seconds_fit": ("fit s", ".1f"),
+        "seconds_predict": ("pred s", ".1f"),
+        "failures": ("failed", ".0f"),
+    }
+    table = Table(box=None, padding=(0, 1, 0, 1), header_style="bold")
+    table.add_column("model", no_wrap=True)
+    for heading, _ in columns.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, row in board.iterrows():
+        cells = ["-" if row[c] != row[c] else format(row[c], style) for c, (_, style) in columns.items()]
+        table.add_row(str(name), *cells, style="bold" if name == "naive" else None)
+    return table
+
+
+if __name__ == "__main__":
+    main()
