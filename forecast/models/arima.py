@@ -83,17 +83,21 @@ class ARIMA(Forecaster):
                     raise ValueError(f"{name} never changes from {where}: ARIMA has nothing to fit; leave it out")
                 self._fit_one(name, y[rows[0] :, n], panel.index[rows[0]])
 
-    def _fit_one(self, name: str, y: np.ndarray, start: Any) -> None:
-        # Differences of the series are what the optimum depends on; counting from the first value keeps them exact.
-        model = self._model(y - y[0])
+    def _fit_one(self, name: str, y: np.ndarray, first: Any) -> None:
+        model = self._model(y - self._offset(y))
         with threadpool_limits(1, user_api="blas"):  # threads cost more than they bring on matrices this small
-            result = model.fit(cov_type="none")
+            results = [model.fit(start_params=start, cov_type="none") for start in _starts(model)]
+            result = max(results, key=lambda each: each.llf) if results else model.filter([])
         params = np.asarray(result.params, dtype=np.float64)
-        self.fits_[name] = _Fit(params, float(result.scale), start)
+        self.fits_[name] = _Fit(params, float(result.scale), first)
         self.record_["params"][name] = dict(zip(model.param_names, params.round(6).tolist(), strict=True))
         self.record_["loglike"][name] = round(float(result.llf), 4)
-        if not result.mle_retvals.get("converged", True):
+        if results and not result.mle_retvals["converged"]:
             self.record_["not_converged"].append(name)
+
+    def _offset(self, y: np.ndarray) -> float:
+        """Give what can be taken off a differenced series without changing the model, for the sake of rounding."""
+        return float(y[0]) if self.order[1] > 0 else 0.0
 
     def _model(self, y: np.ndarray) -> Any:
         from statsmodels.tsa.arima.model import ARIMA as StateSpaceARIMA
@@ -130,7 +134,7 @@ class ARIMA(Forecaster):
             nothing = np.full((len(rows), self.horizon_), np.nan)
             return nothing, nothing
         first += int(seen[0])
-        offset = y[first]
+        offset = self._offset(y[first:])
         model = self._model(np.append(y[first:] - offset, np.full(self.horizon_, np.nan)))
         with threadpool_limits(1, user_api="blas"), model.ssm.fixed_scale(fit.scale):
             model.update(fit.params)
@@ -141,6 +145,22 @@ class ARIMA(Forecaster):
             mean, variance = _ahead(model.ssm, state, cov, at, self.horizon_)
         known = (rows >= first)[:, None]
         return np.where(known, mean + offset, np.nan), np.where(known, variance, np.nan)
+
+
+def _starts(model: Any) -> list[np.ndarray]:
+    """Give several places to start the search from: the likelihood of ARMA models has more than one summit.
+
+    statsmodels' own start, and both ends of the ridge on which autoregressive and moving-average terms cancel; none
+    for a random walk, which has no parameter to search for.
+    """
+    own = np.asarray(model.start_params, dtype=np.float64)
+    arma = np.array([name.startswith(("ar.", "ma.")) for name in model.param_names], dtype=bool)
+    starts = [own] if own.size else []
+    for sign in (1.0, -1.0) if arma.any() else ():
+        end = {"ar.L1": 0.7 * sign, "ma.L1": -0.7 * sign}
+        ridge = np.array([end.get(name, 0.0) for name in model.param_names])
+        starts.append(np.where(arma, ridge, own))
+    return starts
 
 
 def _ahead(ssm: Any, state: np.ndarray, cov: np.ndarray, at: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:

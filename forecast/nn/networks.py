@@ -12,7 +12,7 @@ from torch import Tensor, nn
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 State = Tensor | tuple[Tensor, Tensor] | None
 #: Adam moves every weight by about the learning rate a step; what starts at zero has the furthest to go.
-GAIN = 3.0
+GAIN = 2.0
 
 
 class Quantiles(nn.Module):

@@ -1,0 +1,182 @@
+"""What every model of the registry promises."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from quick import quick, walks
+from sklearn.base import clone
+
+import forecast as fc
+
+NAMES = fc.model_names()
+HORIZON = 3
+
+
+@pytest.fixture(scope="module")
+def prices():
+    frame = walks(late=True)
+    frame.iloc[100:103, 0] = np.nan  # a holiday inside
+    return frame
+
+
+@pytest.fixture(scope="module")
+def fitted(prices):
+    made = {}
+
+    def fit(name):
+        if name not in made:
+            made[name] = quick(name).fit(prices.iloc[:130], HORIZON)
+        return made[name]
+
+    return fit
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constructor_only_stores(name):
+    model = fc.make_model(name)
+    for key, value in model.get_params(deep=False).items():
+        model.set_params(**{key: value})
+    twin = clone(model)
+    assert twin is not model
+    assert repr(twin) == repr(model)
+    assert type(model)(**model.get_params(deep=False)).get_params().keys() == model.get_params().keys()
+    assert not [key for key in vars(model) if key.endswith("_")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shapes_order_and_median(name, fitted, prices):
+    forecast = fitted(name).predict_at(prices, [129, 140, 150])
+    assert forecast.point.shape == (3, 3, HORIZON)
+    assert forecast.quantiles.shape == (3, 3, HORIZON, 3)
+    assert np.isfinite(forecast.point).all()
+    assert (np.diff(forecast.quantiles, axis=-1) > 0).all()
+    np.testing.assert_allclose(forecast.quantiles[..., 1], forecast.point, rtol=1e-12)
+    assert list(forecast.cutoffs) == list(prices.index[[129, 140, 150]])
+    table = forecast.to_frame()
+    assert list(table.columns) == ["unique_id", "cutoff", "step", "y_hat", "q0.1", "q0.5", "q0.9"]
+    row = table[(table.unique_id == "S2") & (table.cutoff == prices.index[140]) & (table.step == 2)]
+    assert row["y_hat"].item() == forecast.point[1, 2, 1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_predict_at_equals_the_loop_of_predict(name, fitted, prices):
+    rows = [101, 129, 135, 159]  # the first within a missing stretch of one series
+    at_once = fitted(name).predict_at(prices, rows)
+    for k, row in enumerate(rows):
+        alone = fitted(name).predict(prices.iloc[: row + 1])
+        np.testing.assert_allclose(at_once.point[k], alone.point[0], rtol=1e-6)
+        np.testing.assert_allclose(at_once.quantiles[k], alone.quantiles[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_bytes_and_no_global_randomness(name, fitted, prices):
+    import torch
+
+    np.random.seed(1)  # noqa: NPY002 - the process-wide state must not matter, and must not be touched
+    torch.manual_seed(1)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    again = quick(name).fit(prices.iloc[:130], HORIZON)
+    after = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+    assert torch.equal(before[0], after[0])
+    assert np.array_equal(before[1], after[1])
+    first, second = fitted(name).predict(prices), again.predict(prices)
+    assert first.quantiles.tobytes() == second.quantiles.tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_predict_leaves_the_model_unchanged(name, fitted, prices):
+    model = copy.deepcopy(fitted(name))
+    before = pickle.dumps(model)
+    model.predict_at(prices, [140, 150])
+    assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_prices_times_ten_give_forecasts_times_ten(name, fitted, prices):
+    scaled = quick(name).fit(prices.iloc[:130] * 10, HORIZON).predict(prices * 10)
+    np.testing.assert_allclose(scaled.quantiles, 10 * fitted(name).predict(prices).quantiles, rtol=2e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fitting_leaves_the_prices_unchanged(name, prices):
+    given = prices.copy()
+    quick(name).fit(given, HORIZON).predict(given)
+    assert given.equals(prices)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_below_zero(name, prices):
+    """Spreads and log variances are series too: without logs by default, and with a clear refusal if asked for."""
+    centred = prices - 100
+    forecast = quick(name).fit(centred.iloc[:130], HORIZON).predict(centred)
+    assert np.isfinite(forecast.quantiles).all()
+    with pytest.raises(ValueError, match=r"S\d is -.* at 20.*log=False"):
+        quick(name, log=True).fit(centred, HORIZON)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_later_value_below_zero_is_named(name, fitted, prices):
+    broken = prices.copy()
+    broken.iloc[150, 2] = -1.0
+    assert np.isfinite(fitted(name).predict_at(broken, [149]).point).all()
+    with pytest.raises(ValueError, match=rf"S2 is -1 at {prices.index[150]:%Y-%m-%d}"):
+        fitted(name).predict_at(broken, [150])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_too_few_rows(name, prices):
+    with pytest.raises(ValueError, match=r"needs at least .* observed rows"):
+        quick(name).fit(prices.iloc[:4], HORIZON)
+    short = prices.copy()
+    short.iloc[:-4, 1] = np.nan
+    with pytest.warns(UserWarning, match=r"too short to be fitted.*S1"):
+        quick(name).fit(short, HORIZON)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_doors_refuse_what_is_wrong(name, fitted, prices):
+    with pytest.raises(ValueError, match="not fitted"):
+        quick(name).predict(prices)
+    with pytest.raises(ValueError, match="horizon must be at least 1"):
+        quick(name).fit(prices, 0)
+    with pytest.raises(TypeError, match="horizon must be a whole number"):
+        quick(name).fit(prices, 2.0)
+    with pytest.raises(ValueError, match="cutoffs must be rows between 0 and 159"):
+        fitted(name).predict_at(prices, [160])
+    with pytest.raises((ValueError, TypeError), match="levels"):
+        quick(name, levels=(0.1, 0.9)).fit(prices, HORIZON)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_levels(name, prices):
+    forecast = quick(name, levels=(0.05, 0.25, 0.5, 0.6)).fit(prices.iloc[:130], HORIZON).predict(prices)
+    assert forecast.quantiles.shape[-1] == 4
+    assert (np.diff(forecast.quantiles, axis=-1) > 0).all()
+    np.testing.assert_allclose(forecast.quantiles[..., 2], forecast.point, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_coverage_is_near_its_level_on_a_random_walk(name):
+    frame = walks(rows=900, series=2, seed=3)
+    model = fc.make_model(name)
+    if "trainer" in model.get_params(deep=False):
+        model.set_params(hidden=4, lookback=20, trainer=fc.Trainer(steps=40, batch_size=32))
+    rows = np.arange(500, 890)
+    forecast = model.fit(frame.iloc[:500], HORIZON).predict_at(frame, rows)
+    truth = np.stack([frame.to_numpy()[rows + k] for k in range(1, HORIZON + 1)], axis=-1)
+    inside = (truth >= forecast.quantiles[..., 0]) & (truth <= forecast.quantiles[..., -1])
+    assert 0.70 < inside.mean() < 0.90
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_members_and_records(name, fitted):
+    record = fitted(name).record_
+    assert record["log"] is True
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted(name).check_params()
