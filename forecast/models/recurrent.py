@@ -24,7 +24,7 @@ from forecast.models.base import (
 from forecast.models.naive import Naive
 from forecast.nn import losses, networks
 from forecast.nn.inference import CHUNK, correct_sequence, correct_windows
-from forecast.nn.trainer import Trainer, local_random, one_thread
+from forecast.nn.trainer import RECORD, Trainer, local_random, one_thread
 from forecast.panel import Panel
 from forecast.scaling import MIN_CHANGES, N_INPUTS, Inputs, Path, causal_inputs
 from forecast.windows import Windows, rows_before
@@ -100,6 +100,10 @@ class Recurrent(Forecaster):
             )
         if self.dropout and self.layers == 1:
             raise ValueError("dropout works between layers, and there is one: use layers=2 or dropout=0")
+        if not (self.trainer is None or isinstance(self.trainer, Trainer)):
+            raise TypeError(f"trainer must be a Trainer or None; got {self.trainer!r}")
+        if not (self.base is None or isinstance(self.base, Forecaster)):
+            raise TypeError(f"base must be a Forecaster or None; got {self.base!r}")
         if self.base is not None and not getattr(self.base, "honest_in_sample", False):
             raise ValueError(
                 f"{self.base!r} cannot be a base yet: its forecasts of rows it was fitted on are better than those of "
@@ -152,7 +156,7 @@ class Recurrent(Forecaster):
             "examples": len(windows),
             "parameters": sum(p.numel() for p in self.nets_[0].parameters()),
             "steps": len(self.history_) // self.members,
-            "loss": round(float(self.history_["loss"].tail(20).mean()), 6),
+            "loss": [round(float(each.tail(20).mean()), 6) for _, each in self.history_.groupby("member")["loss"]],
         }
 
     def _steps(self) -> int:
@@ -163,7 +167,7 @@ class Recurrent(Forecaster):
         with local_random(torch.Generator().manual_seed(seed)):
             net = self._network()
         loss = losses.pinball(self.levels)
-        history = pd.DataFrame(list(self._trainer().run(net, windows, loss, seed)))
+        history = pd.DataFrame(list(self._trainer().run(net, windows, loss, seed)), columns=RECORD)
         return net, history
 
     def _network(self) -> nn.Module:

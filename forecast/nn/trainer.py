@@ -14,6 +14,8 @@ from torch import nn
 
 from forecast.nn.losses import Loss
 
+RECORD = ("step", "loss", "norm", "lr", "seconds")  # what is known of each training step
+
 
 class Trainer(BaseEstimator):
     """How a network is trained: `steps` batches of `batch_size` examples, by AdamW.
@@ -76,7 +78,7 @@ class Trainer(BaseEstimator):
             optimizer.step()
             schedule.step()
             seconds = time.perf_counter() - start
-            yield {"step": step + 1, "loss": value.item(), "norm": norm.item(), "lr": rate, "seconds": seconds}
+            yield dict(zip(RECORD, (step + 1, value.item(), norm.item(), rate, seconds), strict=True))
         net.eval()
 
     def _rate(self, step: int) -> float:

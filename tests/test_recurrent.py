@@ -1,0 +1,158 @@
+"""Recurrent forecasters as a whole: base and correction, members, recursion, and that they learn what can be learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from quick import quick, walks
+
+import forecast as fc
+from forecast.models import recurrent as module
+
+NETS = [name for name in fc.model_names() if name.split("-")[0] in ("rnn", "lstm", "gru")]
+BASES = [fc.Naive(), fc.Drift(), fc.SeasonalNaive(5), fc.ARIMA((1, 1, 1))]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("base", BASES, ids=lambda base: type(base).__name__)
+def test_an_untrained_network_is_its_base(name, base):
+    prices = walks()
+    untrained = quick(name, base=base, trainer=fc.Trainer(steps=0)).fit(prices.iloc[:130], 3)
+    own = base.__class__(**base.get_params()).fit(prices.iloc[:130], 3)
+    rows = [129, 140, 159]
+    np.testing.assert_allclose(
+        untrained.predict_at(prices, rows).point, own.predict_at(prices, rows).point, rtol=1e-12, atol=0
+    )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_hybrid_works_in_a_backtest():
+    models = {"arima": fc.ARIMA((1, 1, 1)), "hybrid": quick("lstm", base=fc.ARIMA((1, 1, 1)))}
+    result = fc.backtest(models, walks(), fc.WalkForward(3, n_windows=4), refit=2)
+    assert set(result.leaderboard().index) == {"naive", "arima", "hybrid"}
+
+
+def test_a_base_that_overfits_is_refused():
+    with pytest.raises(ValueError, match="cannot be a base yet"):
+        fc.Recurrent(base=fc.Recurrent()).fit(walks(), 2)
+
+
+def test_members_are_kept_and_their_median_is_the_forecast():
+    prices = walks()
+    model = quick("lstm", members=3).fit(prices, 2)
+    forecast = model.predict_at(prices, [150, 159])
+    assert forecast.members.shape == (3, 2, 3, 2)
+    np.testing.assert_allclose(np.median(forecast.members, axis=0), forecast.point, rtol=1e-12)
+    assert len({forecast.members[s].tobytes() for s in range(3)}) == 3
+    alone = quick("lstm", seed=1).fit(prices, 2).predict_at(prices, [150, 159])
+    assert forecast.members[1].tobytes() == alone.point.tobytes()  # member s is the model of seed + s
+    assert list(model.history_.groupby("member").size()) == [6, 6, 6]
+    table = fc.backtest({"net": model}, prices, fc.WalkForward(2, n_windows=3), refit=3).forecasts
+    assert sorted(table.loc[table["model"] == "net", "member"].unique()) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_recursive_step_reads_the_step_before(cell, monkeypatch):
+    """Overwrite what was emitted at step k: the steps after it change, those before do not."""
+    prices = walks()
+    model = quick(f"{cell}-recursive").fit(prices, 5)
+    before = model.predict(prices).point[0]
+    calls = []
+    emit = module.correct_windows
+
+    def overwritten(net, context):
+        out = emit(net, context)
+        calls.append(len(context))
+        if len(calls) == 3:
+            out = out + 1.0
+        return out
+
+    monkeypatch.setattr(module, "correct_windows", overwritten)
+    after = model.predict(prices).point[0]
+    assert calls == [3] * 5  # one step at a time, for the three series
+    assert np.array_equal(before[:, :2], after[:, :2])
+    moved = np.log(after[:, 2:] / before[:, 2:])
+    assert (moved > 0).all()
+    assert not np.allclose(moved[:, 1], moved[:, 0], rtol=1e-6)  # step 4 is not merely carried along: it was read
+
+
+def test_recursion_reads_what_would_have_been_read():
+    """Rolled over values that then come true, a recursive model's inputs are those of the true history."""
+    from forecast.scaling import Path, causal_inputs
+
+    y = np.log(walks(rows=1200).to_numpy())
+    y[300:310, 0] = np.nan
+    inputs = causal_inputs(y)
+    origin, series = np.array([400, 1100, 1100]), np.array([0, 1, 2])
+    path = Path(inputs, origin, series)
+    for step in range(1, 6):
+        row = path.append(y[origin + step, series])
+        np.testing.assert_allclose(row, inputs.x[origin + step, series], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(path.unit, inputs.unit[origin + step, series], rtol=1e-9)
+
+
+def test_bidirectional_and_aligned_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match=r"would read the future.*many-to-one"):
+        fc.Recurrent(bidirectional=True).fit(walks(), 2)
+    for legal in ({"topology": "many-to-one"}, {"strategy": "seq2seq"}):
+        forecast = quick("lstm", bidirectional=True, **legal).fit(walks(), 2).predict(walks())
+        assert np.isfinite(forecast.quantiles).all()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"cell": "lsmt"}, "cell must be one of 'rnn', 'lstm', 'gru'"),
+        ({"topology": "one-to-all"}, "topology must be one of"),
+        ({"strategy": "direct"}, "strategy must be one of None, 'aligned', 'seq2seq'"),
+        ({"hidden": 0}, "hidden must be at least 1"),
+        ({"hidden": "abc"}, "hidden must be a whole number"),
+        ({"lookback": 1.5}, "lookback must be a whole number"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1"),
+        ({"dropout": 0.2}, "dropout works between layers"),
+        ({"members": 0}, "members must be at least 1"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"gate_bias": "two"}, "gate_bias must be one of"),
+        ({"trainer": 3}, "trainer must be a Trainer"),
+        ({"base": "naive"}, "base must be a Forecaster"),
+        ({"trainer": fc.Trainer(lr="fast")}, "trainer.lr must be a number"),
+        ({"trainer": fc.Trainer(steps=1.5)}, "trainer.steps must be a whole number"),
+        ({"trainer": fc.Trainer(bptt=0)}, "trainer.bptt must be at least 1"),
+    ],
+)
+def test_parameters_are_checked(params, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fc.Recurrent(**params).fit(walks(), 2)
+
+
+def test_dropout_is_reproducible_and_off_in_forecasts():
+    prices = walks()
+    first, second = (quick("lstm", layers=2, dropout=0.5).fit(prices, 2) for _ in range(2))
+    torch.manual_seed(7)
+    assert first.predict(prices).point.tobytes() == first.predict(prices).point.tobytes()
+    assert first.predict(prices).point.tobytes() == second.predict(prices).point.tobytes()
+
+
+def _ar1(seed: int, rows: int = 2400, phi: float = 0.9) -> np.ndarray:
+    shocks = np.random.default_rng(seed).normal(size=rows + 100)
+    y = np.zeros(rows + 100)
+    for t in range(1, rows + 100):
+        y[t] = phi * y[t - 1] + shocks[t]
+    return y[100:]
+
+
+@pytest.mark.parametrize("name", ["lstm", "rnn", "lstm-many-to-one", "lstm-seq2seq", "lstm-recursive"])
+def test_an_ar1_is_learnt(name):
+    """One draw of the benchmark in benchmarks/truth.py: close to the oracle at every step, far from naive."""
+    y, horizon = _ar1(0), 5
+    rows = np.arange(2000, 2400 - horizon)
+    model = fc.make_model(name).fit(y[:2001], horizon)
+    truth = np.stack([y[rows + k] for k in range(1, horizon + 1)], axis=1)
+    oracle = np.stack([0.9**k * y[rows] for k in range(1, horizon + 1)], axis=1)
+    error = np.sqrt(((model.predict_at(y, rows).point[:, 0] - truth) ** 2).mean(axis=0))
+    best = np.sqrt(((oracle - truth) ** 2).mean(axis=0))
+    naive = np.sqrt(((y[rows][:, None] - truth) ** 2).mean(axis=0))
+    assert (error <= 1.10 * best).all()
+    assert error[-1] < 0.95 * naive[-1]
