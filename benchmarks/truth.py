@@ -1,0 +1,120 @@
+"""Do the models find what is there, and leave alone what is not? Figures against series whose best forecast is known.
+
+python benchmarks/truth.py               # everything, about ten minutes on one core
+python benchmarks/truth.py ar1 --models lstm gru
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+
+import forecast as fc
+from forecast.significance import diebold_mariano
+
+MODELS = [name for name in fc.model_names() if name not in ("naive", "drift", "seasonal-naive")]
+HORIZON, DRAWS, ROWS, ORIGINS = 5, 5, 3000, 300
+
+
+def ar1(phi: float, seed: int, rows: int = ROWS) -> np.ndarray:
+    """Draw an AR(1) with unit shocks (phi = 1: a random walk)."""
+    shocks = np.random.default_rng(seed).normal(size=rows + 500)
+    y = np.zeros(rows + 500)
+    for t in range(1, len(y)):
+        y[t] = phi * y[t - 1] + shocks[t]
+    return y[500:]
+
+
+def ahead_of(y: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Give what came 1 … H rows after each row, (K, H)."""
+    return np.stack([y[rows + k] for k in range(1, HORIZON + 1)], axis=1)
+
+
+def rmse(forecast: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Root mean squared error at each step, (H,)."""
+    return np.sqrt(((forecast - truth) ** 2).mean(axis=0))
+
+
+def on_ar1(name: str, phi: float) -> dict[str, object]:
+    """Fit once, forecast from the last 300 origins, and compare with the oracle; means over five draws."""
+    ours, best, p_values, seconds = [], [], [], []
+    for seed in range(DRAWS):
+        y = ar1(phi, seed)
+        rows = np.arange(ROWS - HORIZON - ORIGINS, ROWS - HORIZON)
+        start = time.perf_counter()
+        model = fc.make_model(name).fit(y[: rows[0] + 1], HORIZON)
+        seconds.append(time.perf_counter() - start)
+        truth = ahead_of(y, rows)
+        said = model.predict_at(y, rows).point[:, 0]
+        oracle = np.stack([phi**k * y[rows] for k in range(1, HORIZON + 1)], axis=1)
+        ours.append(rmse(said, truth))
+        best.append(rmse(oracle, truth))
+        naive_loss = ((y[rows][:, None] - truth) ** 2).mean(axis=1)
+        p_values.append(diebold_mariano(naive_loss, ((said - truth) ** 2).mean(axis=1), HORIZON).p_better)
+    ratio = np.mean(ours, axis=0) / np.mean(best, axis=0)
+    row: dict[str, object] = {"model": name} | {f"step {k}": f"{r:.4f}" for k, r in enumerate(ratio, start=1)}
+    return row | {"least p of beating naive": f"{min(p_values):.3f}", "fit s": f"{np.median(seconds):.1f}"}
+
+
+def on_volatility(name: str) -> dict[str, object]:
+    """S&P 500 log range variance: the last 1,000 origins, refitted once half-way, RMSE over naive's."""
+    from arch.data import sp500
+
+    prices = sp500.load()
+    variance = np.log(np.log(prices["High"] / prices["Low"]) ** 2 / (4 * np.log(2))).to_frame("SP500")
+    y = variance["SP500"].to_numpy()
+    rows = np.arange(len(y) - HORIZON - 1000, len(y) - HORIZON)
+    truth = ahead_of(y, rows)
+    start = time.perf_counter()
+    if name == "HAR regression":
+        said = har(y, rows)
+    elif name == "naive":
+        said = np.repeat(y[rows][:, None], HORIZON, axis=1)
+    else:
+        halves = []
+        for half in np.split(rows, 2):
+            model = fc.make_model(name).fit(variance.iloc[: half[0] + 1], HORIZON)
+            halves.append(model.predict_at(variance, half).point[:, 0])
+        said = np.concatenate(halves)
+    naive = np.repeat(y[rows][:, None], HORIZON, axis=1)
+    ratio = np.sqrt(((said - truth) ** 2).mean() / ((naive - truth) ** 2).mean())
+    return {"model": name, "RMSE / naive's": f"{ratio:.4f}", "seconds": f"{time.perf_counter() - start:.1f}"}
+
+
+def har(y: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Regress each step on means of 1, 5 and 22 rows (Corsi, 2009), fitted on the rows before the first origin."""
+    means = [pd.Series(y).rolling(w, min_periods=1).mean().to_numpy() for w in (1, 5, 22)]
+    x = np.stack([np.ones(len(y)), *means], axis=1)
+    train = np.arange(22, rows[0] - HORIZON + 1)
+    return np.stack(
+        [x[rows] @ np.linalg.lstsq(x[train], y[train + k], rcond=None)[0] for k in range(1, HORIZON + 1)], axis=1
+    )
+
+
+def main() -> None:
+    """Print the tables asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["ar1", "walk", "volatility"], help="ar1, walk, volatility")
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    titles = {
+        "ar1": "AR(1), phi 0.9, 3,000 rows: RMSE over the oracle's at each step, mean over 5 draws",
+        "walk": "Random walk, 3,000 rows: RMSE over naive's at each step, mean over 5 draws",
+        "volatility": "S&P 500 log range variance, last 1,000 origins, steps 1 to 5 together",
+    }
+    for what in options.what:
+        print(f"\n{titles[what]}")
+        if what == "volatility":
+            table = [on_volatility(name) for name in ["naive", "HAR regression", *options.models]]
+        else:
+            table = [on_ar1(name, 0.9 if what == "ar1" else 1.0) for name in options.models]
+        print(pd.DataFrame(table).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

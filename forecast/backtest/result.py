@@ -1,0 +1,88 @@
+"""What a walk-forward run leaves behind: its tables, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast import runs
+from forecast.scores import NAIVE, leaderboard, scores
+from forecast.significance import Verdict, verdict
+
+SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """Everything a walk-forward run said, and what follows from it.
+
+    `forecasts` is the long table (unique_id, cutoff, step, ds, model, member, y0, y, y_hat, quantiles, scale, age);
+    `fits` has a row for each fit; `spec` says what was run; `skipped` which series took no part at which cutoffs.
+    Scores, leaderboard and verdict are derived from the table alone.
+    """
+
+    forecasts: pd.DataFrame
+    fits: pd.DataFrame
+    spec: dict[str, Any]
+    skipped: pd.DataFrame
+
+    def scores(self, by: tuple[str, ...] = ("model", "unique_id")) -> pd.DataFrame:
+        """Score each model on the rows that all have in common, by series (add "step" for the error by step)."""
+        return scores(self.forecasts, by)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Rank the models, best first, with naive among them."""
+        return leaderboard(self.forecasts, self.fits)
+
+    def verdict(self, against: str = NAIVE, models: Sequence[str] | None = None) -> Verdict:
+        """Say which models (None: all) are really better than naive, or another, by a rule fixed beforehand."""
+        return verdict(self.forecasts, self.overlap, against, models)
+
+    def verdicts(self) -> list[Verdict]:
+        """Answer the questions of the run: does anything beat naive, and do the networks beat ARIMA?"""
+        ran = set(self.forecasts["model"].unique())
+        classes = {name: model["class"] for name, model in self.spec["models"].items() if name in ran}
+        nets = [name for name, kind in classes.items() if kind == "Recurrent"]
+        arimas = [name for name, kind in classes.items() if kind == "ARIMA"]
+        return [self.verdict(), *(self.verdict(name, nets) for name in arimas if nets)]
+
+    @property
+    def overlap(self) -> int:
+        """How many successive cutoffs share test rows: ceil(horizon / step_size), 1 for none."""
+        cv = self.spec["cv"]
+        return -(-cv["horizon"] // (cv["step_size"] or cv["horizon"]))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the run as a folder of its own; what was there before is replaced only if it was a run."""
+        with runs.new_run(folder) as beside:
+            self.write(beside)
+
+    def write(self, folder: Path) -> None:
+        """Write the run's tables and spec into a folder that exists."""
+        self.forecasts.to_parquet(folder / runs.FORECASTS, index=False)
+        self.fits.to_parquet(folder / runs.FITS, index=False)
+        runs.write_json(folder / runs.SPEC, self.spec | {"skipped": self.skipped.to_dict("records")})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> BacktestResult:
+        """Read a run back, as it was."""
+        spec = runs.read_spec(folder)
+        skipped = pd.DataFrame(spec.pop("skipped", []), columns=SKIPPED).astype({"cutoffs": np.int64})
+        tables = []
+        for name in (runs.FORECASTS, runs.FITS):
+            try:
+                tables.append(pd.read_parquet(Path(folder) / name))
+            except (OSError, ValueError) as error:
+                raise ValueError(f"{Path(folder) / name} cannot be read ({error}): run the backtest again") from error
+        return cls(tables[0], tables[1], spec, skipped)
+
+    def __repr__(self) -> str:
+        return f"{self.leaderboard().to_string()}\n\n{self.verdict()}"
+
+    def _repr_html_(self) -> str:
+        return self.leaderboard().to_html(float_format="%.4g") + self.verdict()._repr_html_()
