@@ -8,7 +8,7 @@ BIN := .venv/bin/python
 backtest: .venv/installed
 	$(BIN) -m forecast backtest stocks \
 	  --models naive,drift,arima,rnn,lstm,gru,lstm-many-to-one,lstm-seq2seq \
-	  --horizon 5 --windows 100 --refit 50 --out runs/stocks
+	  --horizon 5 --windows 200 --refit 50 --jobs 2 --out runs/stocks
 
 test: lint types pytest
 
@@ -24,11 +24,11 @@ pytest: .venv/installed
 
 # The oldest pandas that is supported, laid over the same environment.
 pandas2: .venv/pandas2/installed
-	PYTHONPATH=.venv/pandas2 $(BIN) -m pytest -m "not slow"
+	PYTHONPATH=.venv/pandas2 $(BIN) -m pytest
 
+# Execute the notebooks in place, to be committed.
 notebooks: .venv/installed
-	$(BIN) -m jupyter_client.kernelapp --version >/dev/null
-	for notebook in notebooks/*.ipynb; do $(BIN) notebooks/execute.py "$$notebook"; done
+	$(BIN) -c 'from nbclient.cli import main; main()' --inplace notebooks/*.ipynb
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("forecast needs Python 3.11 or newer; this is %s. Say which one to take: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

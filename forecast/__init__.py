@@ -37,6 +37,9 @@ _HOMES = {
     "model_names": "models",
     "backtest": "backtest",
     "BacktestResult": "backtest",
+    "plot_calibration": "plots",
+    "plot_error_by_step": "plots",
+    "plot_forecasts": "plots",
     "write_report": "report",
 }
 

@@ -150,7 +150,7 @@ class Recurrent(Forecaster):
             self.history_ = pd.concat([history for _, history in trained], keys=range(1, self.members + 1))
             self.history_ = self.history_.rename_axis(["member", None]).reset_index("member")
             if self._strategy() == "recursive":
-                self.spread_ = self._residual_quantiles(inputs, base, windows)  # (H, Q)
+                self.spread_ = self._residual_quantiles(inputs, base)  # (H, Q)
         self.record_ = {
             "log": self.log_,
             "examples": len(windows),
@@ -222,47 +222,48 @@ class Recurrent(Forecaster):
         origin, series = np.repeat(rows, n), np.tile(np.arange(n), len(rows))  # (M,) each: cutoff by cutoff
         if self._strategy() == "recursive":
             base = self._base_ahead(panel, rows).reshape(len(origin), -1)  # (M, H)
-            path = _in_chunks(lambda o, s, b: self._rolled(net, inputs, b, o, s), origin, series, base)  # (M, H)
-            found = path[..., None] + self.spread_
+            found = self._roll(net, inputs, base, origin, series)[..., None] + self.spread_  # (M, H, Q)
         else:
-            read = lambda o, s: correct_windows(net, rows_before(inputs.x, o, s, self.lookback))  # noqa: E731
+
+            def read(origin: np.ndarray, series: np.ndarray) -> np.ndarray:
+                return correct_windows(net, rows_before(inputs.x, origin, series, self.lookback))
+
             found = _in_chunks(read, origin, series)  # (M, H, Q)
         return found.reshape(len(rows), n, self.horizon_, len(self.levels))
 
-    def _rolled(
+    def _roll(
         self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
     ) -> np.ndarray:
         """Emit one step, read it as if it had happened, emit the next: the corrections in units, (M, H).
 
-        Each step moves on from the one before by what the base moves, corrected by the network.
+        Each step moves on from the one before by what the base (M, H) moves, corrected by the network.
         """
-        context = rows_before(inputs.x, origin, series, self.lookback)  # (M, L, C)
         middle = list(self.levels).index(0.5)
-        path = Path(inputs, origin, series)
-        level = inputs.y[origin, series]  # (M,)
-        start, emitted = level, []
-        for step in range(self.horizon_):
-            before = base[:, step - 1] if step else start
-            level = level + (base[:, step] - before) + path.unit * correct_windows(net, context)[:, 0, middle]
-            emitted.append(level)
-            context = np.concatenate([context[:, 1:], path.append(level)[:, None]], axis=1)
-        unit = inputs.unit[origin, series][:, None]
-        gap = np.stack(emitted, axis=1) - base
-        return np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
 
-    def _residual_quantiles(self, inputs: Inputs, base: np.ndarray, windows: Windows) -> np.ndarray:
+        def roll(base: np.ndarray, origin: np.ndarray, series: np.ndarray) -> np.ndarray:
+            context = rows_before(inputs.x, origin, series, self.lookback)  # (M, L, C)
+            path = Path(inputs, origin, series)
+            before = value = inputs.y[origin, series]  # (M,)
+            emitted = []
+            for step in base.T:
+                value = value + (step - before) + path.unit * correct_windows(net, context)[:, 0, middle]
+                before = step
+                emitted.append(value)
+                context = np.concatenate([context[:, 1:], path.append(value)[:, None]], axis=1)
+            gap = np.stack(emitted, axis=1) - base
+            unit = inputs.unit[origin, series][:, None]
+            return np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
+
+        return _in_chunks(roll, base, origin, series)
+
+    def _residual_quantiles(self, inputs: Inputs, base: np.ndarray) -> np.ndarray:
         """Take the spread of the members' median path from its errors on training rows, in units: (H, Q)."""
-        pairs = windows.pairs[:: max(len(windows) // RESIDUALS, 1)]
-        series, origin = pairs.T
-        paths = [
-            _in_chunks(
-                lambda o, s, b, net=net: self._rolled(net, inputs, b, o, s), origin, series, base[origin, series]
-            )
-            for net in self.nets_
-        ]
-        truth = Windows(inputs, base, 1)
-        known = {tuple(pair): i for i, pair in enumerate(truth.pairs.tolist())}
-        batch = truth.gather(np.array([known[tuple(pair)] for pair in pairs.tolist()]))
+        truth = Windows(inputs, base, length=1)
+        which = np.arange(0, len(truth), max(len(truth) // RESIDUALS, 1))
+        series, origin = truth.pairs[which].T
+        ahead = base[origin, series]  # (M, H)
+        paths = [self._roll(net, inputs, ahead, origin, series) for net in self.nets_]
+        batch = truth.gather(which)
         errors = np.where(batch.weight[:, 0] > 0, batch.target[:, 0] - np.median(paths, axis=0), np.nan)  # (M, H)
         return (np.nanquantile(errors, self.levels, axis=0) - np.nanmedian(errors, axis=0)).T
 

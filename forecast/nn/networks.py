@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 State = Tensor | tuple[Tensor, Tensor] | None
-#: Adam moves every weight by about the learning rate a step; what starts at zero has the furthest to go.
-GAIN = 2.0
+#: Adam moves every weight by about the learning rate a step, whatever its gradient. These factors say how far the two
+#: paths to the output can go in one training: the linear one far, as it is what a regression would fit; the other, with
+#: many more weights, less, so that it leaves a random walk alone (benchmarks/truth.py measures both).
+SKIP_GAIN, STATE_GAIN = 20.0, 0.5
 
 
 class Quantiles(nn.Module):
@@ -61,7 +63,7 @@ class Head(nn.Module):
 
     def forward(self, state: Tensor, x: Tensor) -> Tensor:
         """Map (…, width) and (…, C) to (…, H, Q)."""
-        return self.quantiles((GAIN * self.state(state) + self.skip(x)).unflatten(-1, self.shape))
+        return self.quantiles((STATE_GAIN * self.state(state) + SKIP_GAIN * self.skip(x)).unflatten(-1, self.shape))
 
 
 class Aligned(nn.Module):
@@ -125,7 +127,7 @@ class Seq2Seq(nn.Module):
         """Map (B, L, C) to (B, 1, H, Q); with `target` (B, 1, H) the decoder is taught by it."""
         _, state = self.encoder(x)
         state = tuple(map(self._open, state)) if isinstance(state, tuple) else self._open(state)
-        newest = self.skip(x[:, -1]).unflatten(-1, self.shape)  # (B, H, Q)
+        newest = SKIP_GAIN * self.skip(x[:, -1]).unflatten(-1, self.shape)  # (B, H, Q)
         if target is not None:
             said = nn.functional.pad(target[:, 0, :-1], (1, 0))[..., None]  # (B, H, 1): before step 1, no correction
             raw, _ = self._decode(said, state, newest)
@@ -139,7 +141,7 @@ class Seq2Seq(nn.Module):
 
     def _decode(self, said: Tensor, state: State, newest: Tensor) -> tuple[Tensor, State]:
         out, state = self.decoder(said, state)
-        return GAIN * self.state(torch.cat([out, said], dim=-1)) + newest, state
+        return STATE_GAIN * self.state(torch.cat([out, said], dim=-1)) + newest, state
 
     def _open(self, state: Tensor) -> Tensor:
         """Join the two directions of each layer, (layers · directions, B, hidden) to (layers, B, hidden)."""
