@@ -1,0 +1,35 @@
+"""The notebooks run from top to bottom, import the package alone, and are kept small and executed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+def _code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs(path, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert not list(tmp_path.iterdir())  # it leaves nothing behind
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_thin_and_committed_executed(path):
+    assert path.stat().st_size < 300_000
+    cells = _code(nbformat.read(path, as_version=4))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert all(cell.outputs for cell in cells[1:])
+    assert not [out for cell in cells for out in cell.outputs if out.output_type == "error"]
+    imports = {
+        line.split()[1] for cell in cells for line in cell.source.splitlines() if line.startswith(("import ", "from "))
+    }
+    assert imports <= {"forecast", "numpy"}
