@@ -16,7 +16,7 @@ import pandas as pd
 import forecast as fc
 from forecast.significance import diebold_mariano
 
-MODELS = [name for name in fc.model_names() if name not in ("naive", "drift", "seasonal-naive")]
+MODELS = [name for name in fc.model_names() if name not in ("drift", "seasonal-naive")]
 HORIZON, DRAWS, ROWS, ORIGINS = 5, 5, 3000, 300
 
 
@@ -72,8 +72,6 @@ def on_volatility(name: str) -> dict[str, object]:
     start = time.perf_counter()
     if name == "HAR regression":
         said = har(y, rows)
-    elif name == "naive":
-        said = np.repeat(y[rows][:, None], HORIZON, axis=1)
     else:
         halves = []
         for half in np.split(rows, 2):
@@ -110,7 +108,7 @@ def main() -> None:
     for what in options.what:
         print(f"\n{titles[what]}")
         if what == "volatility":
-            table = [on_volatility(name) for name in ["naive", "HAR regression", *options.models]]
+            table = [on_volatility(name) for name in ["HAR regression", *options.models]]
         else:
             table = [on_ar1(name, 0.9 if what == "ar1" else 1.0) for name in options.models]
         print(pd.DataFrame(table).to_string(index=False))

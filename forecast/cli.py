@@ -205,33 +205,31 @@ def _show(result: BacktestResult) -> None:
     """Print leaderboard and verdict."""
     from rich.console import Console
 
-    console = Console()
-    console.print(_leaderboard(result.leaderboard()))
+    Console().print(_leaderboard(result.leaderboard()))
     for verdict in result.verdicts():
-        console.print()
-        console.print(str(verdict), highlight=False)
+        print(f"\n{verdict}")
     if len(result.skipped):
-        console.print("\nTook no part:", highlight=False)
+        print("\nTook no part:")
         for row in result.skipped.itertuples():
-            console.print(f"  {row.unique_id}: {row.reason}, at {row.cutoffs} cutoffs ({row.first} to {row.last})")
+            print(f"  {row.unique_id}: {row.reason}, at {row.cutoffs} cutoffs ({row.first} to {row.last})")
 
 
 def _leaderboard(board: pd.DataFrame) -> Any:
     from rich.table import Table
 
-    columns = {  # heading and format; short enough for a terminal of 80 columns
+    columns = {  # heading and format; all of them fit a terminal of 80 columns
         "skill": ("skill", "+.2%"),
         "mase": ("MASE", ".3f"),
         "rmse": ("RMSE", ".4g"),
         "mae": ("MAE", ".4g"),
-        "coverage": ("cover", ".1%"),
-        "direction": ("direct.", ".1%"),
-        "win_rate": ("wins", ".1%"),
+        "coverage": ("cover", ".0%"),
+        "direction": ("side", ".0%"),
+        "win_rate": ("wins", ".0%"),
         "seconds_fit": ("fit s", ".1f"),
         "seconds_predict": ("pred s", ".1f"),
-        "failures": ("failed", ".0f"),
+        "failures": ("fail", ".0f"),
     }
-    table = Table(box=None, padding=(0, 1, 0, 1), header_style="bold")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("model", no_wrap=True)
     for heading, _ in columns.values():
         table.add_column(heading, justify="right", no_wrap=True)

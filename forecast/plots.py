@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from forecast.backtest import BacktestResult
 
 INK, GREY, RULE = "#55606c", "#80878f", "#8a929a"
-#: Searched for: any two, and the grey of naive, stay apart under all three kinds of colour blindness, on white and on black.
+#: Any two of them, and naive's grey, stay apart under all three kinds of colour blindness, on white and on black.
 COLOURS = ("#e04a10", "#8a35e0", "#00b080", "#7a9af0", "#c2129f", "#ee9000", "#9c5a3e")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", ":", "-.")
@@ -103,7 +103,7 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
 
 
 def plot_calibration(result: BacktestResult, ax: Axes | None = None) -> Axes:
-    """Draw how often outcomes came below each forecast quantile: every mark belongs on the upright line of its level."""
+    """Draw how often outcomes came below each forecast quantile: a mark belongs on the upright line of its level."""
     table = calibration(result)
     if table.empty:
         raise ValueError("no model of this run gives quantiles: there is nothing to calibrate")
@@ -206,7 +206,7 @@ def _times(index: pd.Index | pd.Series) -> np.ndarray:
 
 
 def _axes(ax: Axes | None) -> Axes:
-    """Take the axes given, or make a figure of its own (not pyplot's: nothing global is touched), and clear the frame."""
+    """Take the axes given, or make a figure of their own (not pyplot's, which is global), and clear the frame."""
     if ax is None:
         ax = Figure(figsize=(7.2, 3.8), layout="constrained").add_subplot()
     for side in ("top", "right", "left"):

@@ -149,9 +149,11 @@ def _pictures(result: BacktestResult) -> str:
 
 def _figure(ax: Axes, caption: str, table: pd.DataFrame) -> str:
     """Draw a picture into the page, with the table behind it to unfold."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # plots draw on one
     text = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": caption}):
-        ax.figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(caption)}"', 1)
     behind = table.to_html(float_format=lambda value: f"{value:.4f}", border=0, escape=True)
@@ -175,7 +177,7 @@ def explorer_data(result: BacktestResult) -> tuple[dict[str, Any], str]:
     at = {cutoff: i for i, cutoff in enumerate(cutoffs)}
     ends = interval_columns(table)
     said: list[list[dict[int, dict[str, Any]]]] = [[{} for _ in series] for _ in models]
-    when: dict[int, list[str | int]] = {}
+    when: dict[int, list[str | int | float]] = {}
     for (model, name, cutoff), path in table.groupby(["model", "unique_id", "cutoff"], observed=True, sort=False):
         entry: dict[str, Any] = {"y0": _short(path["y0"].iloc[0]), "y": list(map(_short, path["y_hat"]))}
         if ends and path[ends[0]].notna().all():
@@ -220,7 +222,8 @@ def _what_was_run(result: BacktestResult) -> str:
     spec, fits = result.spec, result.fits
     data = spec["data"]
     rows = {
-        "data": f"{data['source']}: {data['rows']:,} rows, {data['first']} to {data['last']}; {', '.join(data['series'])}",
+        "data": f"{data['source']}: {data['rows']:,} rows, {data['first']} to {data['last']}",
+        "series": ", ".join(data["series"]),
         "missing rows": ", ".join(f"{n} in {name}" for name, n in data["missing"].items()) or "none inside a series",
         "walk": _walk(spec),
         "fits": f"{len(fits)} in {fits['seconds_fit'].sum():.1f} s, forecasts in {fits['seconds_predict'].sum():.1f} s",

@@ -15,6 +15,7 @@ from forecast.scores import NAIVE, common_rows, error_ratios
 
 ALPHA = 0.05
 POWER = 0.80
+FINDINGS = ("better", "worse", "not distinguishable", "identical", "too few cutoffs")
 
 
 @dataclass(frozen=True)
@@ -99,27 +100,31 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """Say it all in one sentence."""
-        finding = self.table["finding"]
-        winners = self.table[finding == "better"]
-        losers = self.table.loc[finding == "worse", "model"]
-        cutoffs = f"{self.n_cutoffs} cutoff{'s' if self.n_cutoffs != 1 else ''}"
         if len(self.table) == 0:
             return f"Only {self.against} was run: there is nothing to compare."
-        if (finding == "too few cutoffs").any():
+        found = {kind: self.table[self.table["finding"] == kind] for kind in FINDINGS}
+        cutoffs = f"{self.n_cutoffs} cutoff{'s' if self.n_cutoffs != 1 else ''}"
+        if len(found["too few cutoffs"]):
             return f"Too few cutoffs ({self.n_cutoffs}) to tell whether any model differs from {self.against}."
-        if len(winners):
-            each = [f"{row.model} (skill {row.skill:.1%}, p {_p(row.p_holm)})" for row in winners.itertuples()]
-            said = f"{_listed(each)} beat{'s' if len(each) == 1 else ''} {self.against} over {cutoffs}"
+        parts = []
+        if len(found["better"]):
+            each = [f"{row.model} (skill {row.skill:.1%}, p {_p(row.p_holm)})" for row in found["better"].itertuples()]
+            parts.append(f"{_listed(each)} beat{'s' if len(each) == 1 else ''} {self.against} over {cutoffs}")
         else:
-            undecided = self.table.loc[finding == "not distinguishable", "detectable"]
-            said = f"No model beats {self.against} over {cutoffs}"
-            if len(undecided):
-                low, high = undecided.min(), undecided.max()
-                shown = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
-                said += f"; this run could have shown a skill of {shown} (power {POWER:.0%})"
-        if len(losers):
-            said += f"; {_listed(list(losers))} {'is' if len(losers) == 1 else 'are'} significantly worse"
-        return said + "."
+            parts.append(f"No model beats {self.against} over {cutoffs}")
+        if len(found["not distinguishable"]):
+            low, high = found["not distinguishable"]["detectable"].agg(["min", "max"])
+            shown = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
+            names = _listed(list(found["not distinguishable"]["model"]))
+            power = f"this run could have shown a skill of {shown} (power {POWER:.0%})"
+            parts.append(f"{names} {_be(found['not distinguishable'])} not distinguishable from it; {power}")
+        if len(found["worse"]):
+            parts.append(f"{_listed(list(found['worse']['model']))} {_be(found['worse'])} significantly worse")
+        if len(found["identical"]):
+            names = _listed(list(found["identical"]["model"]))
+            parts.append(f"{names} made the same forecasts as {self.against}")
+        rest = f": {'; '.join(parts[1:])}" if parts[1:] else ""
+        return f"{parts[0]}{rest}."
 
     def __str__(self) -> str:
         return "\n".join([self.sentence, *(f"  {row.model}: {_explain(row)}" for row in self.table.itertuples())])
@@ -193,6 +198,10 @@ def _explain(row: object) -> str:
 
 def _p(p: float) -> str:
     return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
+
+
+def _be(rows: pd.DataFrame) -> str:
+    return "is" if len(rows) == 1 else "are"
 
 
 def _listed(names: list[str]) -> str:

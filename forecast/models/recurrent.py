@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import torch
@@ -32,7 +30,7 @@ from forecast.windows import Windows, rows_before
 #: What goes in and what comes out, and how H steps come about; the first strategy is the default.
 STRATEGIES = {"many-to-many": ("aligned", "seq2seq"), "many-to-one": ("direct", "recursive")}
 LESSONS = 4  # an aligned example opens with `lookback` rows and teaches at four times as many
-RESIDUALS = 2000  # training forecasts from which a recursive model takes the spread of its errors
+RESIDUALS = 2000  # training forecasts from which a model that is fed back takes the spread of its errors
 
 
 class Recurrent(Forecaster):
@@ -149,7 +147,7 @@ class Recurrent(Forecaster):
             self.nets_ = [net for net, _ in trained]
             self.history_ = pd.concat([history for _, history in trained], keys=range(1, self.members + 1))
             self.history_ = self.history_.rename_axis(["member", None]).reset_index("member")
-            if self._strategy() == "recursive":
+            if self._feeds_back():
                 self.spread_ = self._residual_quantiles(inputs, base)  # (H, Q)
         self.record_ = {
             "log": self.log_,
@@ -163,10 +161,20 @@ class Recurrent(Forecaster):
         """Say how many steps the network itself emits; a recursive one emits one, and is fed back."""
         return 1 if self._strategy() == "recursive" else self.horizon_
 
+    def _feeds_back(self) -> bool:
+        """Say whether a step reads the one before. Such a network emits medians; their spread comes from their errors.
+
+        Quantiles fed back, or taught beside the true step before, would be those of one step ahead.
+        """
+        return self._strategy() in ("seq2seq", "recursive")
+
+    def _emitted(self) -> tuple[float, ...]:
+        return (0.5,) if self._feeds_back() else tuple(self.levels)
+
     def _train(self, windows: Windows, seed: int) -> tuple[nn.Module, pd.DataFrame]:
         with local_random(torch.Generator().manual_seed(seed)):
             net = self._network()
-        loss = losses.pinball(self.levels)
+        loss = losses.pinball(self._emitted())
         history = pd.DataFrame(list(self._trainer().run(net, windows, loss, seed)), columns=RECORD)
         return net, history
 
@@ -182,9 +190,9 @@ class Recurrent(Forecaster):
 
         reader = body(N_INPUTS, self.bidirectional)
         if self._strategy() == "seq2seq":
-            return networks.Seq2Seq(reader, body(1, False), self._steps(), self.levels)
+            return networks.Seq2Seq(reader, body(1, False), self._steps(), self._emitted())
         width = self.hidden * (1 + self.bidirectional)
-        head = networks.Head(width, N_INPUTS, self._steps(), self.levels)
+        head = networks.Head(width, N_INPUTS, self._steps(), self._emitted())
         if self._strategy() == "aligned":
             return networks.Aligned(reader, head, self._trainer().bptt)
         return networks.ManyToOne(reader, head)
@@ -220,54 +228,55 @@ class Recurrent(Forecaster):
             return correct_sequence(net, inputs.x, rows)
         n = len(panel.series)
         origin, series = np.repeat(rows, n), np.tile(np.arange(n), len(rows))  # (M,) each: cutoff by cutoff
-        if self._strategy() == "recursive":
-            base = self._base_ahead(panel, rows).reshape(len(origin), -1)  # (M, H)
-            found = self._roll(net, inputs, base, origin, series)[..., None] + self.spread_  # (M, H, Q)
-        else:
-
-            def read(origin: np.ndarray, series: np.ndarray) -> np.ndarray:
-                return correct_windows(net, rows_before(inputs.x, origin, series, self.lookback))
-
-            found = _in_chunks(read, origin, series)  # (M, H, Q)
+        base = self._base_ahead(panel, rows).reshape(len(origin), -1)  # (M, H)
+        found = self._ask(net, inputs, base, origin, series)
+        if self._feeds_back():
+            found = found + self.spread_  # (M, H, Q)
         return found.reshape(len(rows), n, self.horizon_, len(self.levels))
+
+    def _ask(
+        self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
+    ) -> np.ndarray:
+        """Ask a network that reads windows: its corrections at (M,) origins, (M, H, Q), or (M, H, 1) if fed back."""
+        read = self._roll if self._strategy() == "recursive" else self._read
+        return np.concatenate(
+            [
+                read(net, inputs, base[i : i + CHUNK], origin[i : i + CHUNK], series[i : i + CHUNK])
+                for i in range(0, len(origin), CHUNK)
+            ]
+        )
+
+    def _read(
+        self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
+    ) -> np.ndarray:
+        return correct_windows(net, rows_before(inputs.x, origin, series, self.lookback))
 
     def _roll(
         self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
     ) -> np.ndarray:
-        """Emit one step, read it as if it had happened, emit the next: the corrections in units, (M, H).
+        """Emit one step, read it as if it had happened, emit the next: the corrections in units, (M, H, 1).
 
         Each step moves on from the one before by what the base (M, H) moves, corrected by the network.
         """
-        middle = list(self.levels).index(0.5)
-
-        def roll(base: np.ndarray, origin: np.ndarray, series: np.ndarray) -> np.ndarray:
-            context = rows_before(inputs.x, origin, series, self.lookback)  # (M, L, C)
-            path = Path(inputs, origin, series)
-            before = value = inputs.y[origin, series]  # (M,)
-            emitted = []
-            for step in base.T:
-                value = value + (step - before) + path.unit * correct_windows(net, context)[:, 0, middle]
-                before = step
-                emitted.append(value)
-                context = np.concatenate([context[:, 1:], path.append(value)[:, None]], axis=1)
-            gap = np.stack(emitted, axis=1) - base
-            unit = inputs.unit[origin, series][:, None]
-            return np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
-
-        return _in_chunks(roll, base, origin, series)
+        context = rows_before(inputs.x, origin, series, self.lookback)  # (M, L, C)
+        path = Path(inputs, origin, series)
+        before = value = inputs.y[origin, series]  # (M,)
+        emitted = []
+        for step in base.T:
+            value = value + (step - before) + path.unit * correct_windows(net, context)[:, 0, 0]
+            before = step
+            emitted.append(value)
+            context = np.concatenate([context[:, 1:], path.append(value)[:, None]], axis=1)
+        gap = np.stack(emitted, axis=1) - base
+        unit = inputs.unit[origin, series][:, None]
+        return np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)[..., None]
 
     def _residual_quantiles(self, inputs: Inputs, base: np.ndarray) -> np.ndarray:
         """Take the spread of the members' median path from its errors on training rows, in units: (H, Q)."""
         truth = Windows(inputs, base, length=1)
         which = np.arange(0, len(truth), max(len(truth) // RESIDUALS, 1))
         series, origin = truth.pairs[which].T
-        ahead = base[origin, series]  # (M, H)
-        paths = [self._roll(net, inputs, ahead, origin, series) for net in self.nets_]
+        paths = [self._ask(net, inputs, base[origin, series], origin, series)[..., 0] for net in self.nets_]
         batch = truth.gather(which)
         errors = np.where(batch.weight[:, 0] > 0, batch.target[:, 0] - np.median(paths, axis=0), np.nan)  # (M, H)
         return (np.nanquantile(errors, self.levels, axis=0) - np.nanmedian(errors, axis=0)).T
-
-
-def _in_chunks(read: Callable[..., np.ndarray], *columns: np.ndarray) -> np.ndarray:
-    """Apply to a fixed number of cutoffs at a time, so that memory stays small."""
-    return np.concatenate([read(*(c[i : i + CHUNK] for c in columns)) for i in range(0, len(columns[0]), CHUNK)])

@@ -1,0 +1,412 @@
+"""The command line: what goes wrong is one sentence and exit code 2, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from quick import walks
+
+import forecast as fc
+from forecast import cli
+
+ROOT = Path(cli.__file__).parents[1]
+COMMAND = [sys.executable, "-m", "forecast"]
+ENV = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+TINY = "--set lstm.lookback=10 --set lstm.hidden=3 --set lstm.trainer.steps=3"
+RUN = ["fits.parquet", "forecasts.parquet", "report.html", "spec.json"]
+
+
+def everything(folder: Path) -> dict[str, bytes | None]:
+    """All that lies in a folder, hidden or not, with what it holds."""
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A working folder with price files in it, good and bad."""
+    frame = walks(rows=60, series=2)
+    negative = frame.copy()
+    negative.iloc[30, 0] = -5
+    for name, table in (("good", frame), ("negative", negative)):
+        table.to_csv(tmp_path / f"{name}.csv", index_label="date")
+    for name, text in {
+        "empty.csv": "",
+        "header.csv": "date,A,B\n",
+        "narrow.csv": "date\n2020-01-01\n2020-01-02\n",
+        "twice.csv": "date,A\n2020-01-01,1\n2020-01-02,2\n2020-01-02,3\n",
+        "text.csv": "date,A\n2020-01-01,1\n2020-01-02,1 234\n2020-01-03,3\n",
+        "a-file": "no folder",
+        "notes/thesis.txt": "keep me",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a command line in this process: exit code, stdout, stderr."""
+
+    def run(line: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["forecast", *shlex.split(line)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        said = capsys.readouterr()
+        return end.value.code, said.out, said.err
+
+    return run
+
+
+DRIFT = "--models drift --horizon 2 --windows 3"
+LSTM = f"--models lstm --horizon 2 --windows 3 {TINY}"
+WRONG = {  # a command line, and what its sentence must hold, in order
+    "missing file": ("backtest nowhere.csv", r"nowhere\.csv does not exist in .*: check the path"),
+    "empty file": ("backtest empty.csv", r"empty\.csv is empty.*needed: save or download it again"),
+    "header only": ("backtest header.csv", r"header\.csv: .*no row.*needed"),
+    "one column": ("backtest narrow.csv", r"narrow\.csv: .*only one column, 'date'.*needed: add"),
+    "duplicate dates": ("backtest twice.csv", r"twice\.csv: 2020-01-02 appears more than once.*keep one"),
+    "text among prices": ("backtest text.csv", r"text\.csv: .*'A' holds '1 234' at 2020-01-02.*write 1234\.5"),
+    "a folder": ("backtest notes", r"notes is a folder; .* needed: give the path of one file"),
+    "nothing named": ("backtest ''", "give the path of one file|name a CSV"),
+    "no argument": ("backtest", r"(?i)missing argument.*data"),
+    "unknown sample": ("backtest stoks", r"no sample 'stoks' \(did you mean 'stocks'\?\): name a CSV"),
+    "unknown field": (f"backtest good.csv {DRIFT} --field Open", r"no field 'Open'"),
+    "negative, lstm in logs": (
+        f"backtest negative.csv {LSTM} --set lstm.log=true",
+        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use log=False",
+    ),
+    "negative, arima in logs": (
+        "backtest negative.csv --models arima --horizon 2 --windows 3 --set arima.log=true",
+        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use log=False",
+    ),
+    "too short for lookback and horizon": (
+        "backtest good.csv --models lstm --horizon 5 --windows 3",
+        r"no series has the 65 observed training rows .* longest has 55\): bring more history, .* shorter lookback",
+    ),
+    "horizon 0": ("backtest good.csv --horizon 0", "horizon must be at least 1; got 0"),
+    "windows 0": ("backtest good.csv --windows 0", "windows must be at least 1; got 0"),
+    "step size 0": ("backtest good.csv --step-size 0", "step_size must be at least 1; got 0"),
+    "train size 0": ("backtest good.csv --train-size 0", "train_size must be at least 1; got 0"),
+    "embargo below 0": ("backtest good.csv --embargo -1", "embargo must be at least 0; got -1"),
+    "refit 0": (f"backtest good.csv {DRIFT} --refit 0", "refit must be at least 1; got 0"),
+    "season 0": (f"backtest good.csv {DRIFT} --season 0", "season must be at least 1; got 0"),
+    "no jobs": (f"backtest good.csv {DRIFT} --jobs 0", r"jobs must .*; got 0"),
+    "more windows than fit": (
+        "backtest good.csv --models drift --horizon 5 --windows 100",
+        r"60 rows cannot hold n_windows=100 .* at most 11 fit\. Ask for fewer windows",
+    ),
+    "no word for errors": (f"backtest good.csv {DRIFT} --on-error ignore", r"'raise', 'record'; got 'ignore'"),
+    "unknown model": ("backtest good.csv --models drift,lstmm", r"no model 'lstmm' \(did you mean 'lstm'\?\).*models"),
+    "no model": ("backtest good.csv --models ,", "names no model: give some of"),
+    "unknown parameter": (
+        "backtest good.csv --models lstm --set lstm.hiden=3",
+        r"lstm has no parameter 'hiden' \(did you mean 'hidden'\?\); it has base, .*trainer",
+    ),
+    "unknown inner parameter": (
+        "backtest good.csv --models lstm --set lstm.trainer.step=3",
+        r"lstm\.trainer has no parameter 'step' \(did you mean 'steps'\?\)",
+    ),
+    "no parameters of its own": ("backtest good.csv --models arima --set arima.order.p=1", r"set arima\.order itself"),
+    "set without a value": (
+        "backtest good.csv --models lstm --set lstm.hidden",
+        r"lstm\.hidden cannot .*write MODEL\.",
+    ),
+    "set without a model": ("backtest good.csv --set hidden=3", r"hidden=3 cannot be read: write MODEL\.PARAM=VALUE"),
+    "set without a parameter": ("backtest good.csv --set lstm.=3", r"lstm\.=3 cannot be read: write MODEL"),
+    "set of a model not asked for": (
+        "backtest good.csv --models drift,lstm --set lstn.hidden=3",
+        r"'lstn' is not among --models \(did you mean 'lstm'\?\)",
+    ),
+    "hidden=abc": ("backtest good.csv --models lstm --set lstm.hidden=abc", "lstm: hidden must be a whole .*'abc'"),
+    "lookback=1.5": (
+        "backtest good.csv --models lstm --set lstm.lookback=1.5",
+        r"lookback must be a whole .* got 1\.5",
+    ),
+    "order=3": ("backtest good.csv --models arima --set arima.order=3", r"arima: order must be three .*; got 3"),
+    "lr=fast": ("backtest good.csv --models lstm --set lstm.trainer.lr=fast", r"lstm: trainer\.lr must be .*'fast'"),
+    "trainer=3": ("backtest good.csv --models lstm --set lstm.trainer=3", "lstm: trainer must be a Trainer .* got 3"),
+    "levels=3": ("backtest good.csv --models drift --set drift.levels=3", r"drift: levels must be .* got 3"),
+    "horizon abc": ("backtest good.csv --horizon abc", "--horizon.*abc"),
+    "illegal pair": (
+        "backtest good.csv --models lstm --set lstm.bidirectional=true",
+        r"bidirectional=True with the aligned strategy would read the future.* Use topology='many-to-one'",
+    ),
+    "out below a file": (f"backtest good.csv {DRIFT} --out a-file/run", r"a-file/run: .*(a-file is|[Nn]ot a)"),
+    "out where none can be": (
+        f"backtest good.csv {DRIFT} --out /proc/run",
+        r"cannot write to /proc/run.*another folder",
+    ),
+    "out is a file": (f"backtest good.csv {DRIFT} --out a-file", "a-file is a file: name a folder"),
+    "out holds something else": (
+        f"backtest good.csv {DRIFT} --out notes",
+        r"notes holds 'thesis\.txt', .*: name a folder",
+    ),
+    "unknown option": ("backtest good.csv --bogus 3", "--bogus"),
+    "an option nearly known": ("backtest good.csv --horizn 3", "--horizn.*--horizon"),
+    "unknown command": ("bactest good.csv", "No such command 'bactest'"),
+    "too many arguments": ("models lstm", "lstm"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_goes_wrong_is_one_sentence_and_leaves_nothing(wrong, place, call):
+    line, expected = WRONG[wrong]
+    if line.startswith("backtest ") and "--out" not in line:
+        line += " --out runs/deep/run"
+    before = everything(place)
+    code, out, err = call(line)
+    assert code == 2
+    assert everything(place) == before
+    assert out == ""
+    assert "Traceback" not in err
+    assert re.search(expected, err)
+    assert re.fullmatch(r"forecast: .*\n", err)
+
+
+def test_exit_codes_of_the_real_command(place):
+    before = everything(place)
+
+    def real(line: str) -> subprocess.CompletedProcess:
+        return subprocess.run([*COMMAND, *line.split()], capture_output=True, text=True, env=ENV)
+
+    good = real("--version")
+    assert good.returncode == 0
+    assert re.fullmatch(r"forecast \d+\.\d+\S*\n", good.stdout)
+    bad = real("backtest empty.csv --out run")
+    assert bad.returncode == 2
+    assert re.fullmatch(r"forecast: empty\.csv is empty .*\n", bad.stderr)
+    assert bad.stdout == ""
+    assert everything(place) == before
+
+
+def test_a_real_interrupt_leaves_nothing(place):
+    before = everything(place)
+    line = f"backtest good.csv {LSTM} --set lstm.trainer.steps=1000000 --out run"
+    process = subprocess.Popen(
+        [*COMMAND, *line.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV
+    )
+    try:
+        for _ in range(600):
+            if list(place.glob(".run.*")):
+                break
+            time.sleep(0.05)
+        time.sleep(0.5)  # by now it learns, and would for an hour
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode in (130, -signal.SIGINT)  # CPython may yet kill itself by the signal: 130 to a shell
+    assert everything(place) == before
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "forecast: stopped; nothing was written"
+
+
+@pytest.mark.parametrize("out", ["", "--out run", "--out runs/new"])
+def test_an_interrupt_is_130_and_an_old_run_stays(out, place, call, monkeypatch):
+    fc.backtest(fc.Naive(), walks(rows=60), fc.WalkForward(2, 3)).save(place / "run")
+    before = everything(place)
+
+    def stopped(self, panel, horizon):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fc.Drift, "_fit", stopped)
+    code, printed, err = call(f"backtest good.csv {DRIFT} {out}")
+    assert code == 130
+    assert everything(place) == before
+    assert printed == ""
+    assert err.splitlines()[-1] == "forecast: stopped; nothing was written"
+
+
+def test_a_failure_halfway_leaves_the_old_run(place, call):
+    fc.backtest(fc.Naive(), walks(rows=60), fc.WalkForward(2, 3)).save(place / "run")
+    before = everything(place)
+    code, _, _ = call("backtest negative.csv --models arima --windows 3 --set arima.log=true --out run")
+    assert code == 2
+    assert everything(place) == before
+
+
+def test_a_run_is_written_and_told(place, call):
+    code, out, err = call(f"backtest good.csv --models naive,drift,lstm --horizon 2 --windows 4 {TINY} --out runs/new")
+    assert code == 0
+    assert sorted(path.name for path in (place / "runs/new").iterdir()) == RUN
+    assert [path.name for path in (place / "runs").iterdir()] == ["new"]
+    assert "Warning" not in err
+    assert re.search(r"^ *naive +\+0\.00%", out, re.MULTILINE)
+    assert re.search(r"^ *lstm +[+-]\d+\.\d\d%", out, re.MULTILINE)
+    assert re.search(r"beats? .*naive over 4 cutoffs", " ".join(out.split()))
+    assert "The run is in runs/new; open runs/new/report.html" in " ".join(out.split())
+    result = fc.BacktestResult.load("runs/new")
+    assert " ".join(str(result.verdict()).split()) in " ".join(out.split())
+    assert result.spec["data"]["source"] == "good.csv"
+    assert result.spec["cv"] == {"horizon": 2, "n_windows": 4, "step_size": None, "train_size": None, "embargo": 0}
+    lstm = result.spec["models"]["lstm"]["params"]
+    assert (lstm["lookback"], lstm["hidden"], lstm["trainer"]["params"]["steps"]) == (10, 3, 3)
+    again = fc.backtest(
+        {"naive": fc.Naive(), "drift": fc.Drift(), "lstm": fc.make_model("lstm", **{
+            "lookback": 10, "hidden": 3, "trainer.steps": 3})},
+        walks(rows=60, series=2), fc.WalkForward(2, 4),
+    )  # fmt: skip
+    np.testing.assert_allclose(result.forecasts["y_hat"], again.forecasts["y_hat"], rtol=1e-9)  # the same call
+    page = (place / "runs/new/report.html").read_text(encoding="utf-8")
+    assert "<html" in page
+    assert "lstm" in page
+
+
+def test_an_old_run_is_replaced_whole(place, call):
+    assert call(f"backtest good.csv {DRIFT} --out run")[0] == 0
+    (place / "run" / "spec.json").write_text("{}")
+    assert call(f"backtest good.csv {DRIFT} --models seasonal-naive --out run")[0] == 0
+    assert sorted(path.name for path in (place / "run").iterdir()) == RUN
+    spec = json.loads((place / "run" / "spec.json").read_text(encoding="utf-8"))
+    assert list(spec["models"]) == ["naive", "seasonal-naive"]
+    assert not list(place.glob(".run*"))
+
+
+def test_settings_reach_the_trainer(place, call):
+    line = f"backtest good.csv {LSTM} --set lstm.trainer.lr=3e-4 --set lstm.base=none --set 'lstm.levels=(.2, .5, .8)'"
+    assert call(f"{line} --refit 3 --out run")[0] == 0
+    spec = json.loads((place / "run" / "spec.json").read_text(encoding="utf-8"))
+    params = spec["models"]["lstm"]["params"]
+    assert params["trainer"]["params"]["lr"] == 3e-4
+    assert params["trainer"]["params"]["steps"] == 3
+    assert params["base"] is None
+    assert params["levels"] == [0.2, 0.5, 0.8]
+    assert spec["refit"] == 3
+
+
+def test_without_out_it_only_prints(place, call):
+    before = everything(place)
+    code, out, err = call(f"backtest good.csv {DRIFT} --season 5 --embargo 1 --train-size 30 --step-size 2")
+    assert code == 0
+    assert "drift" in out
+    assert "over 3 cutoffs" in out
+    assert "Warning" not in err
+    assert everything(place) == before
+
+
+def test_the_leaderboard_fits_a_terminal_of_80_columns(place, call):
+    _, out, _ = call(f"backtest good.csv {DRIFT}")
+    assert "…" not in out  # nothing is cut off
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_scale_that_does_not_exist_is_a_dash_and_no_warning(place, call):
+    code, out, err = call(f"backtest good.csv {DRIFT} --season 59")
+    assert code == 0
+    assert "Warning" not in err
+    assert re.search(r"naive +\+0\.00% +-", out)
+
+
+def test_prices_that_never_move_are_no_crash(place, call):
+    walks(rows=60, series=1).assign(S0=100.0).to_csv(place / "peg.csv", index_label="date")
+    code, out, err = call(f"backtest peg.csv {DRIFT}")
+    assert code == 0
+    assert "naive" in out
+    assert "Warning" not in err
+
+
+def test_a_failed_fit_can_be_recorded(place, call):
+    line = "backtest negative.csv --models drift,arima --horizon 2 --windows 3 --set arima.log=true"
+    code, out, _ = call(f"{line} --on-error record --out run")
+    assert code == 0
+    assert re.search(r"^ *arima .* 3 *$", out, re.MULTILINE)
+    fits = fc.BacktestResult.load("run").fits
+    assert fits.loc[fits["model"] == "arima", "error"].str.contains("S0 is -5 at 2015-02-12").all()
+    assert (fits.loc[fits["model"] != "arima", "error"] == "").all()
+
+
+def test_series_that_took_no_part_are_named(place, call):
+    frame = walks(rows=60, series=2)
+    frame.iloc[:55, 1] = np.nan
+    frame.to_csv(place / "late.csv", index_label="date")
+    code, out, _ = call(f"backtest late.csv {DRIFT}")
+    assert code == 0
+    assert re.search(r"Took no part:\s+S1: fewer than 4 observed training rows, at \d cutoff", out)
+
+
+def test_a_parquet_file_and_a_sample_are_read_too(place, call):
+    walks(rows=60, series=2).to_parquet(place / "good.parquet")
+    assert call(f"backtest good.parquet {DRIFT}")[0] == 0
+    assert call(f"backtest sp500 {DRIFT} --field Open")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["models", "samples"])
+def test_lists_hold_every_entry(command, place, call):
+    code, out, err = call(command)
+    first = {line.split(" ")[0] for line in out.splitlines()}
+    assert code == 0
+    assert err == ""
+    assert first >= set(fc.model_names() if command == "models" else fc.samples()["name"])
+    assert max(map(len, out.splitlines())) <= 80
+    assert "…" not in out  # nothing is cut off
+
+
+def test_the_list_of_models_has_their_parameters(call, place):
+    out = call("models")[1]
+    for name in fc.model_names():
+        for parameter in fc.make_model(name).get_params(deep=False):
+            assert f"{parameter}=" in out
+
+
+@pytest.mark.parametrize("command", ["", "backtest", "models", "samples"])
+def test_help_says_what_it_is_and_names_an_example(command, place, call):
+    code, out, err = call(f"{command} --help")
+    text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", out).split())
+    assert code == 0
+    assert err == ""
+    assert "Usage:" in text
+    assert max(map(len, out.splitlines())) <= 80
+    assert "Example" in text
+    assert re.search(rf"forecast {command or 'backtest'}", text.split("Example", 1)[1])
+
+
+def test_the_example_of_the_help_can_be_run(place, call, monkeypatch):
+    text = " ".join(call("backtest --help")[1].split())
+    example = re.search(r"forecast (backtest \w+( --[\w-]+ \S+)+)", text).group(1)
+
+    def reached(models, prices, cv, options):
+        raise ValueError(f"reached with {', '.join(models)}, {len(prices)} rows and {cv.n_windows} windows")
+
+    monkeypatch.setattr(cli, "_walk", reached)
+    assert call(example)[2] == "forecast: reached with naive, arima, lstm, 3270 rows and 40 windows\n"
+
+
+def test_nothing_at_all_shows_the_help(place, call):
+    code, out, err = call("")
+    assert code in (0, 2)
+    assert "backtest" in out + err
+    assert err.strip() != "forecast:"  # not a sentence without words
+
+
+def test_every_option_of_the_walk_reaches_it(place, call):
+    line = (
+        "backtest good.csv --models drift --horizon 2 --windows 3 --step-size 4 --train-size 30 --embargo 2 --season 3"
+    )
+    assert call(f"{line} --refit 2 --out run")[0] == 0
+    spec = json.loads((place / "run" / "spec.json").read_text(encoding="utf-8"))
+    assert spec["cv"] == {"horizon": 2, "n_windows": 3, "step_size": 4, "train_size": 30, "embargo": 2}
+    assert (spec["refit"], spec["season"]) == (2, 3)
+    table = pd.read_parquet(place / "run" / "forecasts.parquet")
+    assert table["step"].max() == 2
+    assert table["cutoff"].nunique() == 3
+
+
+def test_debugging_shows_where(place, call, monkeypatch):
+    monkeypatch.setenv("FORECAST_DEBUG", "1")
+    monkeypatch.setattr(sys, "argv", ["forecast", "backtest", "nowhere.csv"])
+    with pytest.raises(FileNotFoundError):
+        cli.main()

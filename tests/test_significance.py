@@ -1,0 +1,280 @@
+"""Diebold-Mariano against R, Holm by hand, and the verdict: what it says, how often it is wrong, what it can see."""
+
+from __future__ import annotations
+
+import gc
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.significance import diebold_mariano, holm, loss_by_cutoff, verdict
+
+# R, forecast::dm.test on WWWusage out of sample: the errors of ets and of an ARIMA, twenty each.
+ETS = """.002241270 -.000661906 -1.200002613 -4.000218178 3.799373533 3.401005111 -1.199692125 -.800490048 -1.200048999
+3.399847229 7.000708948 2.200989241 -4.800165569 -1.201043375 3.400167556 3.000709085 .400267950 -6.800169207
+-2.401259050 1.200112198"""
+ARIMA = """.1209998 8.0622269 -.9189429 -1.7952436 5.3431277 2.0459823 -.6073261 .5516816 -.7633238 4.1229472 5.8785333
+1.2828331 -3.4854233 1.1971370 3.1709314 2.3408457 .4962286 -5.9841362 .1537114 .4207951"""
+ETS, ARIMA = np.array(ETS.split(), dtype=float), np.array(ARIMA.split(), dtype=float)
+
+
+def two_sided(test) -> float:
+    return 2 * min(test.p_better, test.p_worse)
+
+
+@pytest.mark.parametrize(
+    ("power", "overlap", "statistic", "p"),
+    [(2, 1, -0.1439180596, 0.8870806757), (2, 10, -0.0780789, 0.9385817), (1, 1, None, 0.7818)],
+)
+def test_diebold_mariano_as_r(power, overlap, statistic, p):
+    test = diebold_mariano(np.abs(ETS) ** power, np.abs(ARIMA) ** power, overlap)
+    assert two_sided(test) == pytest.approx(p, abs=6e-5 if statistic is None else 1e-7)
+    if statistic is not None:
+        assert test.statistic == pytest.approx(statistic, abs=1e-7)
+    assert test.p_better + test.p_worse == pytest.approx(1)
+    assert test.n == 20
+
+
+def test_diebold_mariano_without_overlap_is_the_t_test_of_the_mean():
+    difference = ETS**2 - ARIMA**2
+    test = diebold_mariano(ETS**2, ARIMA**2)
+    assert test.standard_error == pytest.approx(difference.std(ddof=1) / np.sqrt(20))
+    assert test.factor2 == pytest.approx(19 / 20)
+
+
+@pytest.mark.parametrize("overlap", [1, 2, 5])
+def test_small_sample_factor(overlap):
+    n = 20  # Harvey, Leybourne and Newbold (1997), equation 9
+    expected = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
+    assert diebold_mariano(ETS**2, ARIMA**2, overlap).factor2 == pytest.approx(expected)
+
+
+def test_signs():
+    small, large = np.abs(ETS), np.abs(ETS) + np.linspace(0.5, 1.5, 20)
+    better, worse = diebold_mariano(large, small), diebold_mariano(small, large)
+    assert better.statistic > 5
+    assert better.p_better < 1e-6 < 0.99 < better.p_worse
+    assert worse.statistic == pytest.approx(-better.statistic)
+    assert worse.p_worse == pytest.approx(better.p_better, abs=1e-12)
+    assert worse.standard_error == pytest.approx(better.standard_error)
+    assert better.standard_error > 0
+
+
+def test_losses_that_never_differ():
+    test = diebold_mariano(ETS**2, ETS**2)
+    assert (test.statistic, test.p_better, test.p_worse, test.standard_error) == (0, 1, 1, 0)
+
+
+@pytest.mark.parametrize(("n", "overlap"), [(1, 1), (3, 3), (2, 4), (4, 20)])
+def test_too_few_losses_give_no_statistic(n, overlap):
+    # Where all cutoffs overlap, the small-sample factor means nothing: its square rises again, to 15 for (4, 20).
+    test = diebold_mariano(np.arange(n) + 1.0, np.zeros(n), overlap)
+    assert np.isnan(test.statistic)
+    assert (test.p_better, test.p_worse) == (1, 1)
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])  # ×3, then ×2, never falling
+    np.testing.assert_allclose(holm(np.array([0.6, 0.7])), [1, 1])
+    np.testing.assert_allclose(holm(np.array([0.2])), [0.2])
+    assert len(holm(np.array([]))) == 0
+
+
+def race(errors: dict[str, np.ndarray], steps: int = 1, series: tuple[str, ...] = ("A",)) -> pd.DataFrame:
+    """A table whose outcomes are 0, so that the forecasts are the errors: (cutoffs · steps,) of each model."""
+    tables = []
+    for name in series:
+        for model, error in errors.items():
+            k = len(error) // steps
+            at = {"cutoff": np.repeat(np.arange(k), steps), "step": np.tile(np.arange(steps) + 1, k)}
+            said = {"unique_id": name, "model": model, "member": 0, "y0": 0.0, "y": 0.0, "y_hat": error}
+            tables.append(pd.DataFrame(at | said))
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(model=pd.Categorical(table["model"], list(errors)))
+
+
+def errors(n: int = 40, seed: int = 0, **scales: float) -> dict[str, np.ndarray]:
+    """Errors that share most of their luck, in the given sizes."""
+    random = np.random.default_rng(seed)
+    common = random.normal(size=n)
+    return {name: scale * (common + 0.2 * random.normal(size=n)) for name, scale in scales.items()}
+
+
+def findings(said) -> dict[str, str]:
+    return dict(zip(said.table["model"], said.table["finding"], strict=True))
+
+
+def test_the_declared_loss():
+    table = pd.concat(
+        [race({"naive": np.array([1.0, 3, 1, 1]), "m": np.array([1.0, 1, 0, 2])}, steps=2),
+         race({"naive": np.array([0.0, 20, 0, 0]), "m": np.array([10.0, 0, 0, 0])}, steps=2, series=("B",)),
+         race({"naive": np.zeros(4), "m": np.ones(4)}, steps=2, series=("flat",))]
+    )  # fmt: skip
+    losses = loss_by_cutoff(table)  # naive's mean squared errors are 3 and 100; on `flat` there is none to compare with
+    np.testing.assert_allclose(losses["naive"], [(1 / 3 + 9 / 3 + 0 + 4) / 4, (1 / 3 + 1 / 3) / 4])
+    np.testing.assert_allclose(losses["m"], [(1 / 3 + 1 / 3 + 1 + 0) / 4, (0 + 4 / 3) / 4])
+
+
+def test_win():
+    said = verdict(race(errors(naive=1, good=0.5)), 1)
+    row = said.table.iloc[0]
+    assert findings(said) == {"good": "better"}
+    assert row["skill"] > 0.5
+    assert row["p"] == row["p_holm"] < 0.05
+    assert re.fullmatch(r"good \(skill \d\d\.\d%, p (< )?\.\d{3}\) beats naive over 40 cutoffs\.", said.sentence)
+
+
+def test_loss():
+    said = verdict(race(errors(naive=1, bad=2)), 1)
+    assert findings(said) == {"bad": "worse"}
+    assert said.sentence == "No model beats naive over 40 cutoffs; bad is significantly worse."
+    assert "bad: worse, skill -" in str(said)
+
+
+def test_tie():
+    e = errors(naive=1)["naive"]
+    said = verdict(race({"naive": e, "same": e.copy()}), 1)
+    assert findings(said) == {"same": "identical"}
+    assert said.sentence == "No model beats naive over 40 cutoffs."
+    assert "same: the same forecasts" in str(said)
+
+
+def test_many_models():
+    said = verdict(race(errors(naive=1, good=0.5, best=0.3, near=1.001, bad=2, awful=3)), 1)
+    kinds = findings(said)
+    assert kinds == {"good": "better", "best": "better", "near": kinds["near"], "bad": "worse", "awful": "worse"}
+    assert kinds["near"] == "not distinguishable"
+    assert re.match(r"good \(.*\) and best \(.*\) beat naive over 40 cutoffs; bad and awful are", said.sentence)
+    alone = verdict(race(errors(naive=1, good=0.5, best=0.3, near=1.001, bad=2, awful=3)), 1, models=["good"])
+    assert list(alone.table["model"]) == ["good"]
+    p, p_all = alone.table["p_holm"].iloc[0], said.table.set_index("model").loc["good", "p_holm"]
+    assert p == alone.table["p"].iloc[0] < p_all  # one question asked, one answer's price
+
+
+def test_three_winners_are_listed_as_people_list_them():
+    said = verdict(race(errors(naive=1, a=0.5, b=0.4, c=0.3)), 1)
+    assert re.match(r"a \([^)]*\), b \([^)]*\) and c \([^)]*\) beat naive", said.sentence)
+
+
+def test_many_tries_cost_their_price():
+    random = np.random.default_rng(3)
+    naive = random.normal(size=60)
+    lucky = {f"m{i}": naive + random.normal(0, 1.0, 60) - 0.45 * naive for i in range(1, 25)}
+    said = verdict(race({"naive": naive} | lucky), 1)
+    p = said.table["p"].to_numpy()
+    np.testing.assert_allclose(said.table["p_holm"], holm(p))
+    assert (said.table["p_holm"] >= p).all()
+    assert said.table["p_holm"].max() <= 1
+
+
+def test_nothing_to_compare():
+    said = verdict(race(errors(naive=1)), 1)
+    assert said.sentence == "Only naive was run: there is nothing to compare."
+    assert len(said.table) == 0
+    assert str(said) == said.sentence
+
+
+def test_against_another_model():
+    table = race(errors(naive=1, arima=0.5, net=0.25))
+    said = verdict(table, 1, against="arima", models=["net"])
+    assert findings(said) == {"net": "better"}
+    assert re.match(r"net \(skill .*\) beats arima over", said.sentence)
+    assert findings(verdict(table, 1, against="arima")) == {"naive": "worse", "net": "better"}
+    with pytest.raises(ValueError, match=r"no model 'gru'.*naive, arima, net"):
+        verdict(table, 1, models=["gru"])
+    with pytest.raises(ValueError, match="no model 'gru'"):
+        verdict(table, 1, against="gru")
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 8, 20])
+def test_too_few_cutoffs_for_their_overlap(n):
+    said = verdict(race(errors(n=n, naive=1, good=0.2, bad=3)), overlap=8)
+    assert set(findings(said).values()) == {"too few cutoffs"}
+    assert said.sentence == f"Too few cutoffs ({n}) to tell whether any model differs from naive."
+    assert "nan" not in str(said)
+
+
+def test_the_same_forecasts_are_the_same_however_few():
+    e = errors(n=4, naive=1, m=2)
+    said = verdict(race({"naive": e["naive"], "same": e["naive"], "m": e["m"]}), overlap=8)
+    assert findings(said) == {"same": "identical", "m": "too few cutoffs"}
+
+
+def test_a_skill_that_cannot_exist_is_not_promised():
+    said = verdict(race(errors(n=3, naive=1, m=1.3, k=0.8)), 1)
+    shown = [float(number) for number in re.findall(r"([\d.]+)%", str(said).split("shown", 1)[1].replace("80%", ""))]
+    assert all(number < 100 for number in shown if number >= 0), str(said)  # no forecast removes more than all error
+
+
+def test_a_constant_advantage_is_not_called_too_few_cutoffs():
+    said = verdict(race({"naive": np.ones(40), "m": np.full(40, 0.5)}), 1)
+    assert "Too few" not in said.sentence  # 40 are enough; what is missing is variation
+
+
+@pytest.mark.parametrize("series", [("A",), ("A", "B")])
+def test_a_series_on_which_naive_is_never_wrong(series):
+    flat = race({"naive": np.zeros(40), "m": np.full(40, 0.1)}, series=("flat",))
+    other = race(errors(naive=1, m=0.5), series=series)
+    assert findings(verdict(pd.concat([other, flat]), 1)) == {"m": "better"}
+
+
+def test_naive_is_never_wrong_at_all():
+    said = verdict(race({"naive": np.zeros(40), "m": np.full(40, 0.1)}), 1)
+    assert "beats" in said.sentence  # "No model beats …", or words like it
+    assert not set(findings(said).values()) & {"better"}
+    assert "nan" not in str(said)
+
+
+def test_the_detectable_skill_is_seen_four_times_in_five():
+    table = race(errors(n=40, naive=1, m=1.01))
+    row = verdict(table, 1).table.iloc[0]
+    losses = loss_by_cutoff(table)
+    spread = (losses["naive"] - losses["m"]).std()
+    assert row["finding"] == "not distinguishable"
+    random = np.random.default_rng(7)
+
+    def seen(skill: float, tables: int = 500) -> float:
+        differences = random.normal(skill, spread, size=(tables, 40))  # naive's mean loss is 1
+        return np.mean([diebold_mariano(difference, np.zeros(40)).p_better < 0.05 for difference in differences])
+
+    assert seen(row["detectable"]) == pytest.approx(0.80, abs=0.05)
+    assert seen(0) == pytest.approx(0.05, abs=0.03)
+    assert f"could have shown {row['detectable']:.1%}" in str(verdict(table, 1))
+
+
+def test_better_is_said_of_an_equal_one_time_in_twenty(monkeypatch):
+    monkeypatch.setattr(gc, "collect", lambda *_: 0)  # statsmodels' multipletests calls it, 50 ms each time
+    random = np.random.default_rng(11)
+    said = []
+    for _ in range(60):
+        noise = dict(zip(("naive", "a", "b"), random.normal(size=(3, 30)), strict=True))  # equally good
+        said.append(set(findings(verdict(race(noise), 1)).values()))
+    assert sum("better" in kinds for kinds in said) <= 8  # 3 expected, for both models together; 8 is 3 σ more
+    assert sum("worse" in kinds for kinds in said) <= 8
+
+
+def test_noise_never_beats_a_random_walk(monkeypatch):
+    monkeypatch.setattr(gc, "collect", lambda *_: 0)
+    random = np.random.default_rng(5)
+    found = []
+    for _ in range(40):
+        change = random.normal(size=30)
+        found.append(findings(verdict(race({"naive": change, "drift": change - random.normal(0, 0.3)}), 1))["drift"])
+    assert found.count("better") <= 4
+
+
+@pytest.mark.parametrize(("horizon", "step"), [(1, 1), (5, 5), (5, 1), (20, 5)])
+def test_the_size_of_the_test_where_cutoffs_overlap(horizon, step):
+    """Of random walks, to rise and to fall by as much are equally good forecasts."""
+    random = np.random.default_rng(2)
+    n, overlap, drift = 250, -(-horizon // step), 0.15 * np.arange(1, horizon + 1)
+    origins = np.arange(n) * step
+    wrong = []
+    for _ in range(1000):
+        walk = random.normal(size=origins[-1] + horizon + 1).cumsum()
+        change = walk[origins[:, None] + 1 + np.arange(horizon)] - walk[origins][:, None]  # (n, H)
+        up, down = (((change - sign * drift) ** 2).mean(axis=1) for sign in (1, -1))
+        wrong.append(diebold_mariano(up, down, overlap).p_better < 0.05)
+    assert 0.03 < np.mean(wrong) < 0.07
