@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="forecast",
-    help="Does a recurrent net beat ARIMA, or doing nothing, on my series? An honest walk-forward answer.",
+    help=(
+        "Does a recurrent net beat ARIMA, or doing nothing, on my series? An honest walk-forward answer.\n\n"
+        "[bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm"
+    ),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -28,6 +31,8 @@ def main() -> None:
     """Run the command line: a user's error is one sentence and exit code 2, never a traceback."""
     try:
         code = app(standalone_mode=False)
+        if code == 130:  # what typer makes of Ctrl-C
+            _fail("stopped; nothing was written")
     except (ValueError, TypeError, OSError) as error:
         if os.environ.get("FORECAST_DEBUG"):
             raise
@@ -38,7 +43,7 @@ def main() -> None:
         # What typer itself found wrong with the call; anything else is a defect of ours and keeps its traceback.
         if not hasattr(error, "format_message"):
             raise
-        code = _fail(error.format_message())
+        code = _fail(" ".join(error.format_message().split())) if error.format_message() else 2
     sys.exit(code or 0)
 
 
@@ -93,6 +98,9 @@ def backtest(
     from forecast.splits import WalkForward
 
     cv = WalkForward(horizon, windows, step_size, train_size, embargo)
+    for name, value in (("refit", refit), ("season", season), ("jobs", jobs)):
+        if value < 1:
+            raise ValueError(f"--{name} must be at least 1; got {value}")
     if out is not None:
         runs.check_place(out)
     chosen = _models(models, set_ or [])
@@ -113,7 +121,10 @@ def backtest(
 
 @app.command(name="models")
 def list_models() -> None:
-    """List the models with their parameters and defaults."""
+    """List the models with their parameters and defaults.
+
+    [bold]Example:[/bold] forecast models
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -128,17 +139,15 @@ def list_models() -> None:
 
 @app.command(name="samples")
 def list_samples() -> None:
-    """List the price samples that can be named instead of a file."""
-    from rich.console import Console
-    from rich.table import Table
+    """List the price samples that can be named instead of a file.
 
+    [bold]Example:[/bold] forecast samples
+    """
     from forecast.sources import samples
 
-    listed = samples()
-    table = Table(*listed.columns, box=None, padding=(0, 2, 0, 0))
-    for row in listed.itertuples(index=False):
-        table.add_row(*map(str, row))
-    Console().print(table)
+    for row in samples().itertuples(index=False):
+        print(f"{row.name:10} {row.what}")
+        print(f"{'':10} {row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}\n")
 
 
 def _models(names: str, settings: list[str]) -> dict[str, Forecaster]:
@@ -193,8 +202,10 @@ def _walk(models: dict[str, Forecaster], prices: pd.DataFrame, cv: Any, options:
 
     from forecast.backtest import backtest
 
-    columns = (TextColumn("walking forward"), BarColumn(), MofNCompleteColumn(), TextColumn("fits"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    columns: tuple[Any, ...] = (TextColumn("walking forward"), BarColumn(), MofNCompleteColumn(), TextColumn("fits"))
+    columns += (TimeElapsedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         job = bar.add_task("", total=None)
         return backtest(
             models, prices, cv, **options, progress=lambda done, total: bar.update(job, completed=done, total=total)

@@ -22,7 +22,8 @@ def rmse(y: np.ndarray, y_hat: np.ndarray) -> float:
 
 def mase(y: np.ndarray, y_hat: np.ndarray, scale: np.ndarray) -> float:
     """Mean absolute error over the training rows' mean absolute (seasonal) change: comparable between series."""
-    return float(np.nanmean(np.abs(y - y_hat) / scale))
+    ratio = np.abs(y - y_hat) / scale
+    return float(np.nanmean(ratio)) if not np.isnan(ratio).all() else float("nan")
 
 
 def smape(y: np.ndarray, y_hat: np.ndarray) -> float:

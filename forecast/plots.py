@@ -81,7 +81,7 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     steps = table.index.to_numpy()
     worst = (table - 1).abs().drop(columns=NAIVE).max().dropna().sort_values()
     # One wild model would flatten the others into one line: the better half of the models sets the scale.
-    cap = 1 + max(0.05, 5 * worst.iloc[(len(worst) - 1) // 2]) if len(worst) else 1.05
+    cap = 1 + max(0.05, 2.5 * worst.iloc[(len(worst) - 1) // 2]) if len(worst) else 1.05
     low, high = table.min().min(), min(table.max().max(), cap)
     room = max(0.08 * (high - low), 0.004)
     ax.set_ylim(low - room, high + room)
@@ -114,6 +114,11 @@ def plot_calibration(result: BacktestResult, ax: Axes | None = None) -> Axes:
         ax.plot([0, 1], [row, row], color=RULE, alpha=0.25, linewidth=0.8, zorder=1)
         for level, share in shares.items():
             ax.plot([level, share], [row, row], color=style.colour, linewidth=2, zorder=2)
+            if len(shares) <= 3:  # room for the number, on the far side of the mark
+                side = 1 if share >= level else -1
+                where: dict[str, Any] = {"xytext": (side * 7, 0), "ha": "left" if side > 0 else "right", "va": "center"}
+                text = f"{share:.0%}" if np.isfinite(share) else ""
+                ax.annotate(text, (share, row), textcoords="offset points", fontsize=FONT - 1, color=INK, **where)
         marker = style.marker or "o"
         ax.plot(shares, [row] * len(shares), marker, color=style.colour, markersize=6.5, zorder=3, clip_on=False)
     for level in table.columns:
@@ -176,7 +181,7 @@ def plot_forecasts(
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     ax.set_title(shortened(series), loc="left", color=INK, fontsize=FONT + 1, parse_math=False)
     looks = looks | {"truth": Style(INK, ".", "-")} if "truth" not in looks else looks
-    _label_ends(ax, _times(rows["ds"])[-1], last | ({"truth": y.iloc[-1]} if "truth" not in last else {}), looks)
+    _label_ends(ax, _times(rows["ds"]).max(), last | ({"truth": y.iloc[-1]} if "truth" not in last else {}), looks)
     return ax
 
 
@@ -226,6 +231,7 @@ def _label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style
     height = ax.get_window_extent().height / ax.figure.dpi * 72  # points
     wanted = np.array([(np.clip(y, low, high) - low) / (high - low) for y in ends.values()])
     places = spread(wanted, 1.35 * FONT / height)
+    thread = {"arrowstyle": "-", "linewidth": 1.1, "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 3}
     for (name, y), place in zip(ends.items(), places, strict=True):
         ax.annotate(
             shortened(name),
@@ -237,7 +243,7 @@ def _label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style
             color=INK,
             parse_math=False,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": looks[name].colour, "linewidth": 1.1, "shrinkA": 1, "shrinkB": 3},
+            arrowprops=thread | {"color": looks[name].colour},
         )
 
 

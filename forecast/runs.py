@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ FILES = {FORECASTS, FITS, SPEC, REPORT}
 def check_place(folder: str | Path) -> Path:
     """Raise ValueError if a run cannot be put there: a file, or a folder that holds something else."""
     path = Path(folder)
+    blocking = next((parent for parent in path.parents if parent.is_file()), None)
+    if blocking is not None:
+        raise ValueError(f"cannot write to {path}: {blocking} is a file. Name another folder")
     if path.is_dir():
         others = sorted(entry.name for entry in path.iterdir() if entry.name not in FILES)
         if others:
@@ -33,6 +36,7 @@ def check_place(folder: str | Path) -> Path:
 def new_run(folder: str | Path) -> Iterator[Path]:
     """Give a temporary folder to write a run into; it takes its place when the block ends well, else it vanishes."""
     place = check_place(folder).absolute()
+    made = [parent for parent in place.parents if not parent.exists()]  # innermost first
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
@@ -43,6 +47,10 @@ def new_run(folder: str | Path) -> Iterator[Path]:
         _swap(beside, place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        if not place.exists():
+            for parent in made:
+                with suppress(OSError):  # someone else may have put something there meanwhile
+                    parent.rmdir()
 
 
 def _swap(new: Path, place: Path) -> None:
@@ -55,8 +63,13 @@ def _swap(new: Path, place: Path) -> None:
         return
     old = Path(tempfile.mkdtemp(prefix=f".{place.name}.old.", dir=place.parent))
     place.rename(old / place.name)
-    new.rename(place)
-    shutil.rmtree(old)
+    try:
+        new.rename(place)
+    except BaseException:
+        (old / place.name).rename(place)
+        raise
+    finally:
+        shutil.rmtree(old)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -51,6 +51,8 @@ SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
 def scores(forecasts: pd.DataFrame, by: Sequence[str] = ("model", "unique_id")) -> pd.DataFrame:
     """Score every model on the rows they have in common, one row for each group of `by`."""
     table = common_rows(forecasts)
+    if table.empty:
+        return pd.DataFrame(columns=[*by, "n", *SCORES])
     rows = [
         dict(zip(by, key, strict=True)) | {"n": len(group)} | {name: score(group) for name, score in SCORES.items()}
         for key, group in table.groupby(list(by), observed=True, sort=False)
@@ -64,12 +66,16 @@ def error_ratios(forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",)) ->
     squared = table.assign(mse=(table["y"] - table["y_hat"]) ** 2)
     wide = squared.pivot_table(index=list(by), columns="model", values="mse", aggfunc="mean", observed=True)
     wide.columns = wide.columns.astype(str)
+    if wide.empty:
+        return pd.DataFrame(columns=forecasts["model"].astype(str).unique(), dtype=float)
     return wide.div(wide[NAIVE].where(wide[NAIVE] > 0), axis=0)
 
 
 def win_rates(forecasts: pd.DataFrame) -> pd.Series:
     """Share of (series, cutoff) pairs on which a model's squared error is below naive's; a draw is half a win."""
     table = common_rows(forecasts)
+    if table.empty:
+        return pd.Series(dtype=float, name="win_rate")
     squared = table.assign(mse=(table["y"] - table["y_hat"]) ** 2)
     wide = squared.pivot_table(index=["unique_id", "cutoff"], columns="model", values="mse", observed=True)
     wide.columns = wide.columns.astype(str)

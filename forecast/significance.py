@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from forecast.scores import NAIVE, common_rows, error_ratios
 
 ALPHA = 0.05
 POWER = 0.80
-FINDINGS = ("better", "worse", "not distinguishable", "identical", "too few cutoffs")
+FINDINGS = ("better", "worse", "not distinguishable", "identical", "constant difference", "too few cutoffs")
 
 
 @dataclass(frozen=True)
@@ -26,44 +27,39 @@ class DieboldMariano:
     p_better: float
     p_worse: float
     standard_error: float  # of the mean difference, small-sample factor included
-    factor2: float  # the square of Harvey, Leybourne and Newbold's factor
-    n: int
+    factor2: float  # the square of the small-sample factor
+    n: int  # cutoffs
+    enough: bool  # cutoffs for a test: more than overlap, and a small-sample factor whose square is ½ or more
 
 
 def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap: int = 1) -> DieboldMariano:
     """Test whether two forecasts are equally good, from their losses at the same cutoffs, in order of time.
 
-    `overlap` counts how many successive cutoffs share test rows (1: none); the long-run variance has `overlap` − 1
-    lags (Bartlett), with the small-sample factor and t distribution of Harvey, Leybourne and Newbold (1997). Source of
-    the test: Diebold and Mariano (1995). Losses that never differ give statistic 0 and p-values 1.
+    `overlap` counts how many successive cutoffs share test rows (1: none). The long-run variance has `overlap` − 1
+    lags: the larger of the unweighted estimate, which is right for overlapping forecasts but can be negative, and
+    Bartlett's, which cannot but leaves out a third of what overlap makes. With the small-sample factor and t
+    distribution of Harvey, Leybourne and Newbold (1997); the test is Diebold and Mariano's (1995). Losses whose
+    difference never changes have no test: p-values of 1, and the statistic 0 where there is no difference, else NaN.
     """
-    from statsmodels.tsa.stattools import diebold_mariano_test
+    from statsmodels.regression.linear_model import OLS
 
-    reference, model = np.asarray(loss_reference, dtype=float), np.asarray(loss_model, dtype=float)
-    n = len(reference)
-    factor2 = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
-    difference = reference - model
-    if n < 2 or factor2 <= 0 or np.ptp(difference) == 0:
-        same = not difference.any()
-        return DieboldMariano(0.0 if same else math.nan, 1.0, 1.0, 0.0 if same else math.nan, factor2, n)
-    result = diebold_mariano_test(
-        np.zeros(n),
-        reference,
-        model,
-        lags=overlap - 1,
-        criterion=lambda y, loss: loss,  # the losses are given: compare them as they are
-        harvey_adj=True,
-        horizon=overlap,
-    )
-    p_better = float(stats.t.sf(result.statistic, df=n - 1))
-    return DieboldMariano(
-        statistic=float(result.statistic),
-        p_better=p_better,
-        p_worse=1 - p_better,
-        standard_error=float(abs(difference.mean() / result.statistic)) if result.statistic else math.nan,
-        factor2=factor2,
-        n=n,
-    )
+    difference = np.asarray(loss_reference, dtype=float) - np.asarray(loss_model, dtype=float)
+    n = len(difference)
+    factor2 = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n if n else 0.0
+    enough = n > overlap and factor2 >= 0.5  # with fewer the factor rises again, and means nothing
+    if n <= overlap or np.ptp(difference) == 0:
+        nothing = math.nan if n == 0 or difference.any() else 0.0
+        return DieboldMariano(nothing, 1.0, 1.0, nothing, factor2, n, enough)
+    mean = OLS(difference, np.ones(n))
+    with np.errstate(invalid="ignore"):  # the unweighted variance may be negative, its root NaN
+        errors = [
+            mean.fit(cov_type="HAC", cov_kwds={"maxlags": overlap - 1, "kernel": kernel}).bse[0]
+            for kernel in ("uniform", "bartlett")
+        ]
+    standard_error = float(np.nanmax(errors)) / math.sqrt(factor2)
+    statistic = float(difference.mean()) / standard_error
+    p_better, p_worse = stats.t.sf(statistic, df=n - 1), stats.t.cdf(statistic, df=n - 1)
+    return DieboldMariano(statistic, float(p_better), float(p_worse), standard_error, factor2, n, enough)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -84,9 +80,9 @@ def loss_by_cutoff(forecasts: pd.DataFrame) -> pd.DataFrame:
     of_naive = squared.where(table["model"].astype(str) == NAIVE).groupby(table["unique_id"], observed=True)
     unit = of_naive.transform("mean")
     loss = table.assign(loss=squared / unit.where(unit > 0))
-    wide = loss.pivot_table(index="cutoff", columns="model", values="loss", aggfunc="mean", observed=True)
+    wide = loss.groupby(["cutoff", "model"], observed=True)["loss"].mean().unstack("model")
     wide.columns = wide.columns.astype(str)
-    return wide.sort_index()
+    return wide.reindex(columns=forecasts["model"].astype(str).unique()).dropna(how="all").sort_index()
 
 
 @dataclass(frozen=True)
@@ -104,6 +100,10 @@ class Verdict:
             return f"Only {self.against} was run: there is nothing to compare."
         found = {kind: self.table[self.table["finding"] == kind] for kind in FINDINGS}
         cutoffs = f"{self.n_cutoffs} cutoff{'s' if self.n_cutoffs != 1 else ''}"
+        if self.n_cutoffs == 0:
+            return (
+                f"No model beats {self.against}: they share no row, or naive was never wrong; no loss can be compared."
+            )
         if len(found["too few cutoffs"]):
             return f"Too few cutoffs ({self.n_cutoffs}) to tell whether any model differs from {self.against}."
         parts = []
@@ -113,11 +113,9 @@ class Verdict:
         else:
             parts.append(f"No model beats {self.against} over {cutoffs}")
         if len(found["not distinguishable"]):
-            low, high = found["not distinguishable"]["detectable"].agg(["min", "max"])
-            shown = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
             names = _listed(list(found["not distinguishable"]["model"]))
-            power = f"this run could have shown a skill of {shown} (power {POWER:.0%})"
-            parts.append(f"{names} {_be(found['not distinguishable'])} not distinguishable from it; {power}")
+            shown = _could_have_shown(found["not distinguishable"]["detectable"])
+            parts.append(f"{names} {_be(found['not distinguishable'])} not distinguishable from it; this run {shown}")
         if len(found["worse"]):
             parts.append(f"{_listed(list(found['worse']['model']))} {_be(found['worse'])} significantly worse")
         if len(found["identical"]):
@@ -152,11 +150,11 @@ def verdict(
     tests = {m: diebold_mariano(losses[against].to_numpy(), losses[m].to_numpy(), overlap) for m in models}
     better = holm(np.array([test.p_better for test in tests.values()]))
     worse = holm(np.array([test.p_worse for test in tests.values()]))
-    base = losses[against].mean()
+    degrees = max(len(losses) - 1, 1)
+    reach = stats.t.ppf(1 - ALPHA, df=degrees) + stats.t.ppf(POWER, df=degrees)  # in standard errors
     rows = []
     for i, (model, test) in enumerate(tests.items()):
         skill = metrics.skill(ratios[model].to_numpy(), ratios[against].to_numpy())
-        reach = stats.t.ppf(1 - ALPHA, df=test.n - 1) + stats.t.ppf(POWER, df=test.n - 1) if test.n > 1 else math.nan
         rows.append(
             {
                 "model": model,
@@ -164,7 +162,7 @@ def verdict(
                 "statistic": test.statistic,
                 "p": test.p_better,
                 "p_holm": better[i],
-                "detectable": reach * test.standard_error / base,
+                "detectable": reach * test.standard_error / losses[against].mean(),
                 "finding": _finding(test, skill, better[i], worse[i]),
             }
         )
@@ -175,8 +173,10 @@ def verdict(
 def _finding(test: DieboldMariano, skill: float, p_better: float, p_worse: float) -> str:
     if test.statistic == 0 and test.standard_error == 0:
         return "identical"
-    if not test.factor2 >= 0.5 or math.isnan(test.statistic):
+    if not test.enough:
         return "too few cutoffs"
+    if math.isnan(test.statistic):
+        return "constant difference"
     if skill > 0 and p_better < ALPHA:
         return "better"
     if skill < 0 and p_worse < ALPHA:
@@ -184,24 +184,41 @@ def _finding(test: DieboldMariano, skill: float, p_better: float, p_worse: float
     return "not distinguishable"
 
 
-def _explain(row: object) -> str:
-    skill, p, finding = row.skill, row.p_holm, row.finding  # type: ignore[attr-defined]
-    if finding == "identical":
+def _explain(row: Any) -> str:
+    if math.isnan(row.skill):
+        return "no loss to compare"
+    skill = f"skill {row.skill:+.1%}"
+    if row.finding == "identical":
         return "the same forecasts"
-    if finding == "too few cutoffs":
-        return f"skill {skill:+.1%}; too few cutoffs for a test"
-    if finding in ("better", "worse"):
-        return f"{finding}, skill {skill:+.1%}" + (f" (p {_p(p)})" if finding == "better" else "")
-    detectable = row.detectable  # type: ignore[attr-defined]
-    return f"not distinguishable, skill {skill:+.1%} (p {_p(p)}); could have shown {detectable:.1%}"
+    if row.finding == "too few cutoffs":
+        return f"{skill}; too few cutoffs for a test"
+    if row.finding == "constant difference":
+        return f"{skill}; the losses differ by the same at every cutoff, which leaves nothing to test"
+    if row.finding == "better":
+        return f"better, {skill} (p {_p(row.p_holm)})"
+    if row.finding == "worse":
+        return f"worse, {skill}"
+    shown = f"{row.detectable:.1%}" if row.detectable < 1 else "none"
+    return f"not distinguishable, {skill} (p {_p(row.p_holm)}); could have shown {shown}"
 
 
-def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
+def _could_have_shown(detectable: pd.Series) -> str:
+    """Say how large a skill a run would have found; none is above 1."""
+    low, high = detectable.min(), detectable.max()
+    if not low < 1:
+        return "is too small to have shown any skill"
+    if not high < 1:
+        return f"could have shown a skill of {low:.1%} at best (power {POWER:.0%})"
+    size = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
+    return f"could have shown a skill of {size} (power {POWER:.0%})"
 
 
 def _be(rows: pd.DataFrame) -> str:
     return "is" if len(rows) == 1 else "are"
+
+
+def _p(p: float) -> str:
+    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
 
 
 def _listed(names: list[str]) -> str:

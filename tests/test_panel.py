@@ -238,7 +238,11 @@ REFUSED = {
         ValueError,
         "1 rows have no date: give each row one, or drop",
     ),
-    "words": (closes().set_axis([*"abcdefghijkl"]), ValueError, "row label 'a' is not a date: rows need dates, or whole numbers"),
+    "words": (
+        closes().set_axis([*"abcdefghijkl"]),
+        ValueError,
+        "row label 'a' is not a date: rows need dates, or whole numbers",
+    ),
     "long twice": (pd.concat([to_long(closes())] * 2), ValueError, "A has two values at 2024-01-01: keep one row"),
     "odd levels": (with_fields()[["Open"]], ValueError, "two-level columns need Close or Adj Close in one level"),
 }

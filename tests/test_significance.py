@@ -129,7 +129,7 @@ def test_win():
 def test_loss():
     said = verdict(race(errors(naive=1, bad=2)), 1)
     assert findings(said) == {"bad": "worse"}
-    assert said.sentence == "No model beats naive over 40 cutoffs; bad is significantly worse."
+    assert said.sentence == "No model beats naive over 40 cutoffs: bad is significantly worse."
     assert "bad: worse, skill -" in str(said)
 
 
@@ -137,7 +137,7 @@ def test_tie():
     e = errors(naive=1)["naive"]
     said = verdict(race({"naive": e, "same": e.copy()}), 1)
     assert findings(said) == {"same": "identical"}
-    assert said.sentence == "No model beats naive over 40 cutoffs."
+    assert said.sentence == "No model beats naive over 40 cutoffs: same made the same forecasts as naive."
     assert "same: the same forecasts" in str(said)
 
 
@@ -146,7 +146,9 @@ def test_many_models():
     kinds = findings(said)
     assert kinds == {"good": "better", "best": "better", "near": kinds["near"], "bad": "worse", "awful": "worse"}
     assert kinds["near"] == "not distinguishable"
-    assert re.match(r"good \(.*\) and best \(.*\) beat naive over 40 cutoffs; bad and awful are", said.sentence)
+    assert re.match(
+        r"good \(.*\) and best \(.*\) beat naive over 40 cutoffs: near is .*; bad and awful are", said.sentence
+    )
     alone = verdict(race(errors(naive=1, good=0.5, best=0.3, near=1.001, bad=2, awful=3)), 1, models=["good"])
     assert list(alone.table["model"]) == ["good"]
     p, p_all = alone.table["p_holm"].iloc[0], said.table.set_index("model").loc["good", "p_holm"]

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from forecast.backtest.result import SKIPPED, BacktestResult
-from forecast.backtest.spec import make_spec
+from forecast.backtest.spec import describe, make_spec
 from forecast.models import Naive
 from forecast.models.base import Forecast, Forecaster, ShortSeriesWarning, check_choice, check_whole, quantile_column
 from forecast.panel import Panel, as_panel, label
@@ -125,7 +125,7 @@ def run_task(
             start = time.perf_counter()
             forecast = model.predict_at(panel[last.history], task.stretch.cutoffs)
             fit["seconds_predict"] = time.perf_counter() - start
-            table = _rows(task, panel, forecast, season)
+            table = _rows(task, panel, forecast, horizon, season)
         except Exception as error:
             if on_error == "raise":
                 raise
@@ -133,7 +133,8 @@ def run_task(
     told = [str(w.message) for w in caught if not issubclass(w.category, ShortSeriesWarning)]  # `skipped` tells those
     messages = sorted(set(told))
     fit["warnings"] = len(told)
-    fit["details"] = json.dumps(getattr(model, "record_", {}) | ({"warnings": messages[:5]} if messages else {}))
+    record = dict(getattr(model, "record_", {})) | ({"warnings": messages[:5]} if messages else {})
+    fit["details"] = json.dumps(record, default=describe)
     return table, fit
 
 
@@ -143,15 +144,16 @@ def _eligible(panel: Panel, stretch: Stretch, needed: int) -> tuple[np.ndarray, 
     return panel.observed[stretch.cutoffs], trained
 
 
-def _rows(task: Task, panel: Panel, forecast: Forecast, season: int) -> pd.DataFrame:
+def _rows(task: Task, panel: Panel, forecast: Forecast, horizon: int, season: int) -> pd.DataFrame:
     """Lay the forecasts of a stretch beside what happened: one row for each member, cutoff, series and step."""
     cutoffs = task.stretch.cutoffs
     traded, trained = _eligible(panel, task.stretch, task.needed)
-    k, n, h = forecast.point.shape
-    if (k, n) != (len(cutoffs), len(panel.series)):
-        raise ValueError(f"{task.name} gave forecasts for {k} cutoffs × {n} series; {traded.shape} were asked for")
+    k, n, h = len(cutoffs), len(panel.series), horizon
+    _check_shapes(task.name, forecast, (k, n, h))
     keep = np.broadcast_to((traded & trained)[:, :, None], (k, n, h))
     unknown = keep & ~np.isfinite(forecast.point)
+    if forecast.quantiles is not None:
+        unknown |= keep & ~np.isfinite(forecast.quantiles).all(axis=-1)
     if unknown.any():
         at, series, _ = np.argwhere(unknown)[0]
         cutoff = label(panel.index[cutoffs[at]])
@@ -179,6 +181,19 @@ def _rows(task: Task, panel: Panel, forecast: Forecast, season: int) -> pd.DataF
     return pd.concat(tables, ignore_index=True).assign(model=task.name)
 
 
+def _check_shapes(name: str, forecast: Forecast, asked: tuple[int, int, int]) -> None:
+    arrays: list[tuple[str, np.ndarray, tuple[int, ...]]] = [("point", forecast.point, asked)]
+    if forecast.quantiles is not None:
+        arrays.append(("quantiles", forecast.quantiles, (*asked, len(forecast.levels))))
+    if forecast.members is not None:
+        arrays.append(("members", forecast.members, (len(forecast.members), *asked)))
+    for what, array, shape in arrays:
+        if np.shape(array) != shape:
+            raise ValueError(
+                f"{name} gave {what} of shape {np.shape(array)}; asked for were {shape} (cutoffs, series, steps)"
+            )
+
+
 def _scale(train: np.ndarray, season: int) -> np.ndarray:
     """MASE's scale of each series, (N,): mean |y[t] − y[t − season]| in training; NaN where it never changed."""
     change = np.abs(train[season:] - train[:-season])
@@ -193,6 +208,8 @@ def _named(models: Mapping[str, Any] | Forecaster) -> dict[str, Any]:
     if not isinstance(models, Mapping) or not models:
         raise TypeError(f"models must map names to forecasters, such as {{'naive': Naive()}}; got {models!r}")
     for name, model in models.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the names of models must be text; got {name!r}")
         if not (hasattr(model, "fit") and hasattr(model, "predict_at")):
             raise TypeError(f"{name} must be a Forecaster (with fit and predict_at); got {model!r}")
     if NAIVE in models and not isinstance(models[NAIVE], Naive):
