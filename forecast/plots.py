@@ -179,7 +179,8 @@ def plot_forecasts(
     else:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    ax.set_title(shortened(series), loc="left", color=INK, fontsize=FONT + 1, parse_math=False)
+    band = f" · band: {shortened(banded)}, {ends[0][1:]} to {ends[1][1:]}" if ends else ""
+    ax.set_title(shortened(series) + band, loc="left", color=INK, fontsize=FONT + 1, parse_math=False)
     looks = looks | {"truth": Style(INK, ".", "-")} if "truth" not in looks else looks
     _label_ends(ax, _times(rows["ds"]).max(), last | ({"truth": y.iloc[-1]} if "truth" not in last else {}), looks)
     return ax

@@ -80,11 +80,14 @@ def backtest(
     tasks = [Task(name, model, stretch, needed) for name, model in named.items() for stretch in stretches]
     jobs = (delayed(run_task)(task, panel, cv.horizon, season, on_error) for task in tasks)
     tables, fits = [], []
-    for done, (table, fit) in enumerate(Parallel(n_jobs=n_jobs, return_as="generator")(jobs), start=1):
-        tables.append(table)
-        fits.append(fit)
-        if progress is not None:
-            progress(done, len(tasks))
+    with warnings.catch_warnings():
+        # loky replaces a worker that has grown, as one does that imports torch; no task is lost
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+        for done, (table, fit) in enumerate(Parallel(n_jobs=n_jobs, return_as="generator")(jobs), start=1):
+            tables.append(table)
+            fits.append(fit)
+            if progress is not None:
+                progress(done, len(tasks))
     return BacktestResult(
         forecasts=_join(tables, list(named), panel),
         fits=pd.DataFrame(fits),

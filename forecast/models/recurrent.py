@@ -29,7 +29,7 @@ from forecast.windows import Windows, rows_before
 
 #: What goes in and what comes out, and how H steps come about; the first strategy is the default.
 STRATEGIES = {"many-to-many": ("aligned", "seq2seq"), "many-to-one": ("direct", "recursive")}
-LESSONS = 2
+LESSONS = 2  # an aligned example opens with `lookback` rows and teaches at twice as many
 RESIDUALS = 2000  # training forecasts from which a model that is fed back takes the spread of its errors
 
 
