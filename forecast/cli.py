@@ -71,14 +71,14 @@ def backtest(
     windows: Annotated[
         int, typer.Option(help="Cutoffs to forecast from; the last lies `horizon` rows before the end.")
     ] = 20,
-    step_size: Annotated[int | None, typer.Option(help="Rows between cutoffs. [default: the horizon]")] = None,
+    step_size: Annotated[int | None, typer.Option(help="Rows between cutoffs (if not given: the horizon).")] = None,
     train_size: Annotated[
-        int | None, typer.Option(help="Train on so many rows only. [default: all up to the cutoff]")
+        int | None, typer.Option(help="Train on so many rows only (if not given: on all up to the cutoff).")
     ] = None,
     embargo: Annotated[int, typer.Option(help="Rows before each cutoff that are never trained on.")] = 0,
     refit: Annotated[int, typer.Option(help="Fit every model anew at every so many-th cutoff.")] = 1,
     season: Annotated[int, typer.Option(help="Season of MASE's scale, in rows.")] = 1,
-    field: Annotated[str | None, typer.Option(help="Field to forecast. [default: Adj Close, else Close]")] = None,
+    field: Annotated[str | None, typer.Option(help="Field to forecast (if not given: Adj Close, else Close).")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="MODEL.PARAM=VALUE", help="Set a parameter, such as lstm.trainer.lr=3e-4."),
@@ -91,8 +91,7 @@ def backtest(
 ) -> None:
     """Walk models forward through prices and say whether any beats doing nothing.
 
-    [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --horizon 5 --windows 40 --refit 10
-    --set lstm.lookback=60 --out runs/stocks
+    [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --windows 40 --refit 10 --out runs/stocks
     """
     from forecast import runs
     from forecast.splits import WalkForward
