@@ -161,20 +161,22 @@ class Recurrent(Forecaster):
         """Say how many steps the network itself emits; a recursive one emits one, and is fed back."""
         return 1 if self._strategy() == "recursive" else self.horizon_
 
-    def _feeds_back(self) -> bool:
-        """Say whether a step reads the one before. Such a network emits medians; their spread comes from their errors.
+    def _middle(self) -> int:
+        return list(self.levels).index(0.5)
 
-        Quantiles fed back, or taught beside the true step before, would be those of one step ahead.
+    def _feeds_back(self) -> bool:
+        """Say whether a step reads the one before. Of such a network only the median counts.
+
+        Its other quantiles, taught beside the true step before, are those of one step ahead; the spread of H steps
+        comes from the errors of its free run. It is trained on all of them, which leaves a random walk more alone than
+        the median by itself (benchmarks/truth.py).
         """
         return self._strategy() in ("seq2seq", "recursive")
-
-    def _emitted(self) -> tuple[float, ...]:
-        return (0.5,) if self._feeds_back() else tuple(self.levels)
 
     def _train(self, windows: Windows, seed: int) -> tuple[nn.Module, pd.DataFrame]:
         with local_random(torch.Generator().manual_seed(seed)):
             net = self._network()
-        loss = losses.pinball(self._emitted())
+        loss = losses.pinball(tuple(self.levels))
         history = pd.DataFrame(list(self._trainer().run(net, windows, loss, seed)), columns=RECORD)
         return net, history
 
@@ -190,9 +192,9 @@ class Recurrent(Forecaster):
 
         reader = body(N_INPUTS, self.bidirectional)
         if self._strategy() == "seq2seq":
-            return networks.Seq2Seq(reader, body(1, False), self._steps(), self._emitted())
+            return networks.Seq2Seq(reader, body(1, False), self._steps(), tuple(self.levels))
         width = self.hidden * (1 + self.bidirectional)
-        head = networks.Head(width, N_INPUTS, self._steps(), self._emitted())
+        head = networks.Head(width, N_INPUTS, self._steps(), tuple(self.levels))
         if self._strategy() == "aligned":
             return networks.Aligned(reader, head, self._trainer().bptt)
         return networks.ManyToOne(reader, head)
@@ -211,7 +213,7 @@ class Recurrent(Forecaster):
         with one_thread():
             each = np.stack([self._corrections(net, inputs, panel, rows) for net in self.nets_])  # (S, K, N, H, Q)
         quantiles = moved(base[..., None], unit * np.median(each, axis=0), self.log_)
-        middle = list(self.levels).index(0.5)
+        middle = self._middle()
         points = moved(base, unit[..., 0] * each[..., middle], self.log_)  # (S, K, N, H)
         return Forecast(
             point=quantiles[..., middle],
@@ -231,13 +233,13 @@ class Recurrent(Forecaster):
         base = self._base_ahead(panel, rows).reshape(len(origin), -1)  # (M, H)
         found = self._ask(net, inputs, base, origin, series)
         if self._feeds_back():
-            found = found + self.spread_  # (M, H, Q)
+            found = found[..., self._middle(), None] + self.spread_  # (M, H, Q)
         return found.reshape(len(rows), n, self.horizon_, len(self.levels))
 
     def _ask(
         self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
     ) -> np.ndarray:
-        """Ask a network that reads windows: its corrections at (M,) origins, (M, H, Q), or (M, H, 1) if fed back."""
+        """Ask a network that reads windows: its corrections at (M,) origins, (M, H, Q)."""
         read = self._roll if self._strategy() == "recursive" else self._read
         return np.concatenate(
             [
@@ -254,7 +256,7 @@ class Recurrent(Forecaster):
     def _roll(
         self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
     ) -> np.ndarray:
-        """Emit one step, read it as if it had happened, emit the next: the corrections in units, (M, H, 1).
+        """Emit one step, read it as if it had happened, emit the next: the corrections in units, (M, H, Q), all alike.
 
         Each step moves on from the one before by what the base (M, H) moves, corrected by the network.
         """
@@ -263,20 +265,23 @@ class Recurrent(Forecaster):
         before = value = inputs.y[origin, series]  # (M,)
         emitted = []
         for step in base.T:
-            value = value + (step - before) + path.unit * correct_windows(net, context)[:, 0, 0]
+            value = value + (step - before) + path.unit * correct_windows(net, context)[:, 0, self._middle()]
             before = step
             emitted.append(value)
             context = np.concatenate([context[:, 1:], path.append(value)[:, None]], axis=1)
         gap = np.stack(emitted, axis=1) - base
         unit = inputs.unit[origin, series][:, None]
-        return np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)[..., None]
+        median = np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
+        return np.repeat(median[..., None], len(self.levels), axis=-1)
 
     def _residual_quantiles(self, inputs: Inputs, base: np.ndarray) -> np.ndarray:
         """Take the spread of the members' median path from its errors on training rows, in units: (H, Q)."""
         truth = Windows(inputs, base, length=1)
         which = np.arange(0, len(truth), max(len(truth) // RESIDUALS, 1))
         series, origin = truth.pairs[which].T
-        paths = [self._ask(net, inputs, base[origin, series], origin, series)[..., 0] for net in self.nets_]
+        paths = [
+            self._ask(net, inputs, base[origin, series], origin, series)[..., self._middle()] for net in self.nets_
+        ]
         batch = truth.gather(which)
         errors = np.where(batch.weight[:, 0] > 0, batch.target[:, 0] - np.median(paths, axis=0), np.nan)  # (M, H)
         return (np.nanquantile(errors, self.levels, axis=0) - np.nanmedian(errors, axis=0)).T
