@@ -50,7 +50,9 @@ def error_by_step(result: BacktestResult) -> pd.DataFrame:
     The root of the mean squared error over naive's, at the same step of the same series; then the mean over series.
     """
     ratios = np.sqrt(error_ratios(result.forecasts, by=("step", "unique_id")))
-    table = ratios.groupby(level="step").mean()
+    if ratios.empty:
+        return ratios
+    table = ratios.groupby(level="step").mean().dropna(how="all")  # where naive was never wrong nothing can be divided
     return table[[name for name in styles(result) if name in table]]
 
 
@@ -77,6 +79,8 @@ def truth(result: BacktestResult, series: str) -> pd.Series:
 def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     """Draw how each model's error compares with doing nothing, by step: below the line at 1 is better than naive."""
     table = error_by_step(result)
+    if table.empty:
+        raise ValueError("naive was never wrong in this run, or the models share no row: there is no error to compare")
     ax = _axes(ax)
     steps = table.index.to_numpy()
     worst = (table - 1).abs().drop(columns=NAIVE).max().dropna().sort_values()
@@ -153,7 +157,7 @@ def plot_forecasts(
     series = _known("series", series, list(map(str, table["unique_id"].unique())))
     names = [_known("model", name, list(result.spec["models"])) for name in models or _naive_and_best(result)]
     rows = table[table["unique_id"] == series]
-    newest = np.sort(rows["cutoff"].unique())[-cutoffs:]
+    newest = pd.Index(rows["cutoff"].unique()).sort_values()[-cutoffs:]
     rows = rows[rows["cutoff"].isin(newest)]
     ax = _axes(ax)
     looks, ends = styles(result), interval_columns(rows)
