@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
+from matplotlib import style as sheets
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
@@ -85,7 +91,7 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     steps = table.index.to_numpy()
     worst = (table - 1).abs().drop(columns=NAIVE).max().dropna().sort_values()
     # One wild model would flatten the others into one line: the better half of the models sets the scale.
-    cap = 1 + max(0.05, 2.5 * worst.iloc[(len(worst) - 1) // 2]) if len(worst) else 1.05
+    cap = 1 + max(0.015, 2.5 * worst.iloc[(len(worst) - 1) // 2]) if len(worst) else 1.05
     low, high = table.min().min(), min(table.max().max(), cap)
     room = max(0.08 * (high - low), 0.004)
     ax.set_ylim(low - room, high + room)
@@ -115,7 +121,7 @@ def plot_calibration(result: BacktestResult, ax: Axes | None = None) -> Axes:
     looks = styles(result)
     for row, (name, shares) in enumerate(table.iterrows()):
         style = looks[str(name)]
-        ax.plot([0, 1], [row, row], color=RULE, alpha=0.25, linewidth=0.8, zorder=1)
+        ax.plot([-0.04, 1.04], [row, row], color=RULE, alpha=0.25, linewidth=0.8, zorder=1)
         for level, share in shares.items():
             ax.plot([level, share], [row, row], color=style.colour, linewidth=2, zorder=2)
             if len(shares) <= 3:  # room for the number, on the far side of the mark
@@ -135,7 +141,7 @@ def plot_calibration(result: BacktestResult, ax: Axes | None = None) -> Axes:
     ax.set_xticks(shown, [f"{level * 100:g}%" for level in shown])
     ax.set_yticks(range(len(table)), [shortened(name) for name in table.index], parse_math=False)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlim(0, 1)
+    ax.set_xlim(-0.04, 1.04)  # room for a number beside a mark at the edge
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.set_xlabel("share of outcomes below the forecast quantile", color=INK, fontsize=FONT)
     return ax
@@ -188,6 +194,24 @@ def plot_forecasts(
     looks = looks | {"truth": Style(INK, ".", "-")} if "truth" not in looks else looks
     _label_ends(ax, _times(rows["ds"]).max(), last | ({"truth": y.iloc[-1]} if "truth" not in last else {}), looks)
     return ax
+
+
+def as_svg(plot: Callable[..., Axes], result: BacktestResult, size: tuple[float, float], text: str) -> str:
+    """Draw a picture for a web page: an <svg> with `text` for those who cannot see it, in the page's font and ink."""
+    page = StringIO()
+    with sheets.context("default"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # letters stay text: the browser has the glyph
+        rcParams.update({"svg.fonttype": "none", "svg.hashsalt": f"{plot.__name__} {size}"})
+        figure = Figure(figsize=size, layout="constrained")
+        plot(result, ax=figure.add_subplot())
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(page, format="svg", transparent=True, metadata=nothing)
+    svg = re.sub(r"<!--.*?-->|<style.*?</style>", "", page.getvalue(), flags=re.DOTALL).replace(INK, "currentColor")
+    used = set(re.findall(r"#([\w-]+)", svg))  # a page may hold many pictures: no id that is not needed
+    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    head, body = svg[svg.index("<svg") :].split(">", maxsplit=1)
+    box = re.search(r'viewBox="[^"]*"', head)
+    return f'<svg {box[0] if box else ""} stroke-linejoin="round" role="img" aria-label="{escape(text)}">{body}'
 
 
 def shortened(name: Any) -> str:

@@ -1,0 +1,185 @@
+"""The pictures, and the tables behind them against computations that share no code with them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from quick import walks
+
+import forecast as fc
+from forecast import plots
+from forecast.plots import calibration, error_by_step, plot_calibration, plot_error_by_step, plot_forecasts
+
+PLOTS = [plot_error_by_step, plot_calibration, plot_forecasts]
+
+
+def run(prices=None, **more):
+    prices = walks(220) if prices is None else prices
+    return fc.backtest({"drift": fc.Drift(), "weekly": fc.SeasonalNaive(5)}, prices, fc.WalkForward(3, 12), **more)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run(refit=4)
+
+
+def named(result, names):
+    """The run as if it had been of these models: naive's rows, each with its own small error."""
+    rng = np.random.default_rng(0)
+    own = result.forecasts[result.forecasts["model"] == "naive"]
+    tables = [own.assign(model="naive")]
+    tables += [own.assign(model=n, y_hat=own["y_hat"] * (1 + rng.normal(0, 0.003, len(own)))) for n in names]
+    spec = result.spec | {"models": {n: {"class": "Drift", "params": {}} for n in ["naive", *names]}}
+    return dataclasses.replace(result, forecasts=pd.concat(tables, ignore_index=True), spec=spec)
+
+
+def test_error_by_step_is_the_ratio_of_root_mean_squares(result):
+    table = error_by_step(result)
+    assert list(table.columns) == ["naive", "drift", "weekly"]
+    assert (table["naive"] == 1).all()
+    f = result.forecasts
+    for model in ("drift", "weekly"):
+        for step in (1, 2, 3):
+            ratios = []
+            for series in f["unique_id"].unique():
+                rows = f[(f["unique_id"] == series) & (f["step"] == step)]
+                rms = {
+                    m: np.sqrt(np.mean([(r.y - r.y_hat) ** 2 for r in rows.itertuples() if r.model == m]))
+                    for m in (model, "naive")
+                }
+                ratios.append(rms[model] / rms["naive"])
+            assert table.loc[step, model] == pytest.approx(np.mean(ratios), rel=1e-12)
+
+
+def test_calibration_counts_the_outcomes_below(result):
+    shares = calibration(result)
+    assert list(shares.columns) == [0.1, 0.5, 0.9]
+    f = result.forecasts[result.forecasts["model"] == "drift"]
+    by_hand = np.mean([(rows["y"] <= rows["q0.9"]).mean() for _, rows in f.groupby("unique_id", observed=True)])
+    assert shares.loc["drift", 0.9] == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_calibration_leaves_out_models_without_quantiles(result):
+    f = result.forecasts.copy()
+    f.loc[f["model"] == "weekly", ["q0.1", "q0.5", "q0.9"]] = np.nan
+    assert list(calibration(dataclasses.replace(result, forecasts=f)).index) == ["naive", "drift"]
+    bare = dataclasses.replace(result, forecasts=f.drop(columns=["q0.1", "q0.5", "q0.9"]))
+    assert calibration(bare).empty
+    with pytest.raises(ValueError, match="no model of this run gives quantiles"):
+        plot_calibration(bare)
+
+
+def test_the_truth_is_the_prices_as_far_as_they_are_stored(result):
+    prices = walks(220)
+    y = plots.truth(result, "S1")
+    assert y.index.is_monotonic_increasing
+    assert y.index.is_unique
+    pd.testing.assert_series_equal(y, prices["S1"].loc[y.index], check_names=False, check_freq=False)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_plot_returns_axes_and_leaves_pyplot_alone(result, plot):
+    assert isinstance(plot(result), Axes)
+    ax = Figure().add_subplot()
+    assert plot(result, ax=ax) is ax
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize(
+    "prices",
+    [
+        walks(220).to_numpy(),
+        walks(220).tz_localize("America/New_York"),
+        walks(220).set_index(pd.date_range("2020-01-01 09:30", periods=220, freq="h")),
+    ],
+    ids=["undated", "time zone", "hours"],
+)
+def test_every_kind_of_index_is_drawn(prices, plot):
+    plot(run(prices, refit=12)).figure.savefig("/dev/null", format="svg")
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_names_are_text_and_nothing_is_clipped(result, plot):
+    names = ["$\\frac{$", "a" * 80, "line\nbreak", "_hidden", "<b>&amp;</b>", "x", "y", "seven", "eighth"]
+    ax = plot(named(result, names)) if plot is not plot_forecasts else plot(named(result, names), models=names)
+    figure = ax.figure
+    figure.draw_without_rendering()
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()  # all that is drawn, texts included
+    assert drawn.x0 >= -0.01
+    assert drawn.y0 >= -0.01
+    assert drawn.x1 <= width + 0.01
+    assert drawn.y1 <= height + 0.01
+
+
+def test_labels_do_not_overlap(result):
+    ax = plot_error_by_step(named(result, [f"model {i}" for i in range(8)]))
+    ax.figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the thread to the line
+    assert len(boxes) == 9
+    for i, a in enumerate(boxes):
+        assert not any(a.y0 < b.y1 - 1 and b.y0 < a.y1 - 1 for b in boxes[i + 1 :])
+
+
+def test_a_wild_model_does_not_flatten_the_others(result):
+    f = result.forecasts.copy()
+    wild = f["model"] == "weekly"
+    f.loc[wild, "y_hat"] = f.loc[wild, "y_hat"] * 2
+    wilder = dataclasses.replace(result, forecasts=f)
+    ax = plot_error_by_step(wilder)
+    assert error_by_step(wilder)["weekly"].max() > 20
+    assert ax.get_ylim()[1] < 1.5
+    assert "weekly (up to" in ax.get_title(loc="left")
+
+
+def test_a_model_keeps_its_colour_in_every_picture(result):
+    looks = plots.styles(result)
+    assert looks["naive"].colour == plots.GREY
+    assert len({style.colour for style in plots.styles(named(result, list("abcdefg"))).values()}) == 8
+    for plot in PLOTS:
+        models = {"models": ["naive", "drift", "weekly"]} if plot is plot_forecasts else {}
+        drawn = {line.get_color() for line in plot(result, **models).lines}
+        assert {style.colour for style in looks.values()} <= drawn
+    many = plots.styles(named(result, [f"m{i}" for i in range(20)]))
+    assert len(set(many.values())) == 21  # colours come back with another dash
+
+
+def test_forecasts_are_drawn_from_the_last_price(result):
+    ax = plot_forecasts(result, series="S2", models=["drift"], cutoffs=1)
+    f = result.forecasts
+    path = f[(f["unique_id"] == "S2") & (f["model"] == "drift") & (f["cutoff"] == f["cutoff"].max())]
+    line = next(line for line in ax.lines if line.get_color() == plots.styles(result)["drift"].colour)
+    np.testing.assert_allclose(line.get_ydata(), [path["y0"].iloc[0], *path["y_hat"]])
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(result):
+    with pytest.raises(ValueError, match=r"no series 'S9'.*S0, S1, S2"):
+        plot_forecasts(result, series="S9")
+    with pytest.raises(ValueError, match=r"no model 'lstm'.*naive, drift, weekly"):
+        plot_forecasts(result, models=["lstm"])
+
+
+def test_where_naive_is_never_wrong_there_is_nothing_to_draw():
+    still = run(pd.DataFrame({"y": np.full(120, 7.0)}))
+    assert error_by_step(still).empty
+    with pytest.raises(ValueError, match="never wrong"):
+        plot_error_by_step(still)
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 40])
+def test_spread_keeps_the_order_and_the_gap(n):
+    wanted = np.random.default_rng(n).beta(0.3, 0.3, n)
+    places = plots.spread(wanted, 0.05)
+    ordered = places[np.argsort(wanted, kind="stable")]
+    assert (np.diff(ordered) >= min(0.05, 1 / max(n - 1, 1)) - 1e-12).all()
+    assert places.min() >= -1e-12
+    assert places.max() <= 1 + 1e-12
+    apart = np.linspace(0, 1, 9)
+    np.testing.assert_allclose(plots.spread(apart, 0.05), apart)
