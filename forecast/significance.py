@@ -89,7 +89,7 @@ def loss_by_cutoff(forecasts: pd.DataFrame) -> pd.DataFrame:
 class Verdict:
     """What the run says of each model against one of them, and in one sentence of all."""
 
-    table: pd.DataFrame  # model, skill, statistic, p, p_holm, detectable, finding
+    table: pd.DataFrame  # model, skill, statistic, p, p_holm, p_worse_holm, detectable, finding
     against: str
     n_cutoffs: int
 
@@ -113,7 +113,11 @@ class Verdict:
         else:
             parts.append(f"No model beats {self.against} over {cutoffs}")
         if len(found["not distinguishable"]):
-            names = _listed(list(found["not distinguishable"]["model"]))
+            undecided = list(found["not distinguishable"]["model"])
+            everyone = len(undecided) == len(self.table)
+            names = (
+                _listed(undecided) if len(undecided) < 4 else f"{'all' if everyone else 'the other'} {len(undecided)}"
+            )
             shown = _could_have_shown(found["not distinguishable"]["detectable"])
             parts.append(f"{names} {_be(found['not distinguishable'])} not distinguishable from it; this run {shown}")
         if len(found["worse"]):
@@ -162,11 +166,12 @@ def verdict(
                 "statistic": test.statistic,
                 "p": test.p_better,
                 "p_holm": better[i],
+                "p_worse_holm": worse[i],
                 "detectable": reach * test.standard_error / losses[against].mean(),
                 "finding": _finding(test, skill, better[i], worse[i]),
             }
         )
-    columns = ["model", "skill", "statistic", "p", "p_holm", "detectable", "finding"]
+    columns = ["model", "skill", "statistic", "p", "p_holm", "p_worse_holm", "detectable", "finding"]
     return Verdict(pd.DataFrame(rows, columns=columns), against, len(losses))
 
 
@@ -197,7 +202,7 @@ def _explain(row: Any) -> str:
     if row.finding == "better":
         return f"better, {skill} (p {_p(row.p_holm)})"
     if row.finding == "worse":
-        return f"worse, {skill}"
+        return f"worse, {skill} (p {_p(row.p_worse_holm)})"
     shown = f"{row.detectable:.1%}" if row.detectable < 1 else "none"
     return f"not distinguishable, {skill} (p {_p(row.p_holm)}); could have shown {shown}"
 

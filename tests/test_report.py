@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -18,7 +19,8 @@ from quick import walks
 
 import forecast as fc
 from forecast import report
-from forecast.report import explorer, render, write_report
+from forecast.report import render, write_report
+from forecast.report.explorer import explorer_data
 
 HOSTILE = "</script><b>x"
 NAMES = [HOSTILE, "a\"'&amp;<!--", "$data ${run} {{x}} \\u003c", "%{y} <a href='javascript:x'>"]
@@ -208,7 +210,7 @@ def test_the_explorer_holds_the_forecasts(result, page):
 
 def test_undated_rows_are_numbers():
     prices = walks(120).to_numpy()
-    text, note = explorer(run(prices, cv=fc.WalkForward(3, 5, step_size=7)))
+    text, note = explorer_data(run(prices, cv=fc.WalkForward(3, 5, step_size=7)))
     data = json.loads(text)
     assert not data["dated"]
     assert [data["time"][at] for at in data["at"]] == [88, 95, 102, 109, 116]
@@ -219,7 +221,7 @@ def test_a_series_that_lists_late_or_does_not_trade_has_gaps():
     prices = walks(160, late=True)
     prices.iloc[-12, 0] = np.nan
     result = run(prices, cv=fc.WalkForward(3, 12))
-    data = json.loads(explorer(result)[0])
+    data = json.loads(explorer_data(result)[0])
     rows = result.forecasts[(result.forecasts["model"] == "naive") & (result.forecasts["unique_id"] == "S0")]
     assert sum(y is not None for y in data["paths"][0][0]["y"]) == len(rows)
     assert None in data["truth"][0]
@@ -227,14 +229,14 @@ def test_a_series_that_lists_late_or_does_not_trade_has_gaps():
 
 def test_a_big_run_is_thinned_and_says_so(result, monkeypatch):
     per_cutoff = 3 * 3 * 3
-    monkeypatch.setattr(report, "MAX_ROWS", 5 * per_cutoff + 1)
+    monkeypatch.setattr(sys.modules["forecast.report.explorer"], "MAX_ROWS", 5 * per_cutoff + 1)
     page = own_text(render(result))
     assert "only the newest 5 of 12 cutoffs" in Page(page).visible
     data = data_of(page)
     assert data["time"][data["at"][-1]] == f"{result.forecasts['cutoff'].max():%Y-%m-%d}"
     assert len(data["at"]) == 5
-    monkeypatch.setattr(report, "MAX_ROWS", per_cutoff - 1)
-    text, note = explorer(result)
+    monkeypatch.setattr(sys.modules["forecast.report.explorer"], "MAX_ROWS", per_cutoff - 1)
+    text, note = explorer_data(result)
     assert "newest 1 of 12" in note
     assert "Of 3 series, it shows only the first 2" in note
     assert len(json.loads(text)["series"]) == len(json.loads(text)["truth"]) == 2

@@ -24,7 +24,7 @@ def wheel(tmp_path_factory):
 
 def test_what_is_in_it(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ("forecast/py.typed", "forecast/report_template.html", "forecast/_samples/stocks.parquet"):
+    for wanted in ("forecast/py.typed", "forecast/report/template.html", "forecast/_samples/stocks.parquet"):
         assert wanted in names
     assert not [name for name in names if name.startswith(("tests", "data", "benchmarks")) or "__pycache__" in name]
     assert wheel.stat().st_size < 2_000_000

@@ -52,7 +52,9 @@ def read_prices(path: str | os.PathLike[str], fields: str | None = None) -> pd.D
     stem, kind = _name_and_kind(path)
     try:
         frame = _read_parquet(path) if kind in PARQUET else _read_text(path)
-        return pick_fields(_lay_out(frame, stem, "row" if kind in PARQUET else "line"), fields)
+        picked = pick_fields(_lay_out(frame, stem, "row" if kind in PARQUET else "line"), fields)
+        picked.attrs["source"] = path.name  # a backtest writes it into its spec
+        return picked
     except (csv.Error, pd.errors.ParserError) as error:
         reason = str(error).strip()
         raise ValueError(f"{path.name}: this is no readable CSV ({reason}): correct it or save it again") from error

@@ -78,9 +78,11 @@ def load_sample(name: str, fields: str | None = None) -> pd.DataFrame:
         )
     prices = _from_arch(name) if name in ("sp500", "nasdaq") else pd.read_parquet(_find(f"{name}.parquet"))
     try:
-        return pick_fields(prices, fields)
+        picked = pick_fields(prices, fields)
     except ValueError as error:
         raise ValueError(f"sample {name}: {error}") from error
+    picked.attrs["source"] = name  # a backtest writes it into its spec
+    return picked
 
 
 def _from_arch(name: str) -> pd.DataFrame:
