@@ -33,7 +33,6 @@ notebooks: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("forecast needs Python 3.11 or newer; this is %s. Say which one to take: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN) -m pip install --disable-pip-version-check -q 'pip>=24.1'  # what Debian 12 brings cannot resolve the pins
 	$(BIN) -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
 	touch .venv/installed
 
