@@ -196,7 +196,12 @@ def test_a_real_interrupt_leaves_nothing(place):
     before = everything(place)
     line = f"backtest good.csv {LSTM} --set lstm.trainer.steps=1000000 --out run"
     process = subprocess.Popen(
-        [*COMMAND, *line.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV
+        [*COMMAND, *line.split()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENV,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
     )
     try:
         for _ in range(600):
