@@ -18,8 +18,9 @@ from threadpoolctl import threadpool_limits
 from forecast.backtest.result import SKIPPED, BacktestResult
 from forecast.backtest.spec import describe, make_spec
 from forecast.models import Naive
-from forecast.models.base import Forecast, Forecaster, ShortSeriesWarning, check_choice, check_whole, quantile_column
+from forecast.models.base import Forecast, Forecaster, ShortSeriesWarning, quantile_column
 from forecast.panel import Panel, as_panel, label
+from forecast.params import check_choice, check_whole
 from forecast.scores import NAIVE
 from forecast.splits import Fold, WalkForward
 

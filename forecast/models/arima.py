@@ -9,16 +9,9 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from forecast.models.base import (
-    LEVELS,
-    Forecast,
-    Forecaster,
-    check_choice,
-    check_whole,
-    choose_log,
-    transform,
-)
+from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, transform
 from forecast.panel import Panel, label
+from forecast.params import check_choice, check_whole
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from forecast.models.base import (
-    LEVELS,
-    Forecast,
-    Forecaster,
-    ahead,
-    carried,
-    check_whole,
-    choose_log,
-    moved,
-    transform,
-)
+from forecast.models.base import LEVELS, Forecast, Forecaster, ahead, carried, choose_log, moved, transform
 from forecast.panel import Panel
+from forecast.params import check_whole
 
 
 class _Baseline(Forecaster):

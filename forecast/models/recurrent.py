@@ -8,22 +8,13 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from forecast.models.base import (
-    LEVELS,
-    Forecast,
-    Forecaster,
-    check_choice,
-    check_number,
-    check_whole,
-    choose_log,
-    moved,
-    transform,
-)
+from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, moved, transform
 from forecast.models.naive import Naive
 from forecast.nn import losses, networks
 from forecast.nn.inference import CHUNK, correct_sequence, correct_windows
 from forecast.nn.trainer import RECORD, Trainer, local_random, one_thread
 from forecast.panel import Panel
+from forecast.params import check_choice, check_number, check_whole
 from forecast.scaling import MIN_CHANGES, N_INPUTS, Inputs, Path, causal_inputs
 from forecast.windows import Windows, rows_before
 

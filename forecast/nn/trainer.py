@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from forecast.nn.losses import Loss
+from forecast.params import check_number, check_whole
 
 RECORD = ("step", "loss", "norm", "lr", "seconds")  # what is known of each training step
 
@@ -43,20 +44,13 @@ class Trainer(BaseEstimator):
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
-        for name in ("steps", "batch_size", "bptt"):
-            value = getattr(self, name)
-            if name == "bptt" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"trainer.{name} must be a whole number; got {value!r}")
-            if value < (0 if name == "steps" else 1):
-                raise ValueError(f"trainer.{name} must be at least {0 if name == 'steps' else 1}; got {value}")
-        for name in ("lr", "weight_decay", "clip"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise TypeError(f"trainer.{name} must be a number; got {value!r}")
-            if not 0 <= value < float("inf") or (name == "clip" and value == 0):
-                raise ValueError(f"trainer.{name} must be positive and finite; got {value}")
+        check_whole("trainer.steps", self.steps, 0)
+        check_whole("trainer.batch_size", self.batch_size, 1)
+        if self.bptt is not None:
+            check_whole("trainer.bptt", self.bptt, 1)
+        check_number("trainer.lr", self.lr, 0.0)
+        check_number("trainer.weight_decay", self.weight_decay, 0.0)
+        check_number("trainer.clip", self.clip, 1e-12)
 
     def run(self, net: nn.Module, windows: Any, loss: Loss, seed: int) -> Iterator[dict[str, float]]:
         """Train the network in place; yields step, loss, gradient norm, learning rate and seconds of every step."""
