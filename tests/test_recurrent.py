@@ -156,3 +156,10 @@ def test_an_ar1_is_learnt(name):
     naive = np.sqrt(((y[rows][:, None] - truth) ** 2).mean(axis=0))
     assert (error <= 1.10 * best).all()
     assert error[-1] < 0.95 * naive[-1]
+
+
+def test_rows_without_a_base_teach_nothing():
+    """A season of 30 rows has no forecast for the first of them: no lesson there, and no NaN anywhere."""
+    model = quick("lstm", base=fc.SeasonalNaive(30)).fit(walks(), 3)
+    assert np.isfinite(model.history_["loss"]).all()
+    assert np.isfinite(model.predict(walks()).quantiles).all()
