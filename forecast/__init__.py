@@ -31,6 +31,7 @@ _HOMES = {
     "Drift": "models",
     "SeasonalNaive": "models",
     "ARIMA": "models",
+    "Ensemble": "models",
     "Recurrent": "models",
     "Trainer": "nn",
     "make_model": "models",

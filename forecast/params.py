@@ -25,6 +25,14 @@ def check_number(name: str, value: Any, least: float, below: float = np.inf) -> 
         raise ValueError(f"{name} must be {bounds}; got {value}")
 
 
+def check_jobs(value: Any) -> None:
+    """Raise unless `n_jobs` is a number of processes, or −1 for as many as there are cores (joblib's convention)."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"n_jobs must be a whole number; got {value!r}")
+    if value == 0:
+        raise ValueError("n_jobs must be a number of processes, or -1 for one on each core; got 0")
+
+
 def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
     """Raise unless a parameter is one of the choices."""
     if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):

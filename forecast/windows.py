@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from forecast.scaling import MIN_CHANGES, Inputs
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """B examples: what is read, what should have been said, and where that is known."""
 
     x: np.ndarray  # (B, L, C) float32
+    series: np.ndarray  # (B,) numbers of their series
     target: np.ndarray  # (B, P, H) float32: corrections of the base, in units
     weight: np.ndarray  # (B, P, H) float32: 1 where the target traded, else 0
 
@@ -24,25 +24,30 @@ class Windows:
     A window of 60 rows with one lesson has length 60 and positions 1; a long sequence with a lesson at every row but
     the first 60 has length 300 and positions 240. An origin is the last row of an example. Near the ends of the
     training rows examples reach past them by up to `positions` − 1 rows (read as 0, never a lesson), so that every row
-    is a lesson equally often, the newest too. `base` (T, N, H) is what the correction is added to.
+    is a lesson equally often, the newest too. `base` (T, N, H) is what the correction is added to; rows before `first`
+    are read and teach nothing.
     """
 
-    def __init__(self, inputs: Inputs, base: np.ndarray, length: int, positions: int = 1) -> None:
+    def __init__(self, inputs: Inputs, base: np.ndarray, length: int, positions: int = 1, first: int = 0) -> None:
         self.inputs = inputs
         self.length = length
         self.positions = positions
         self._base = base
-        horizon = base.shape[2]
-        beyond = np.full((horizon, base.shape[1]), np.nan)
-        padded = np.concatenate([np.where(inputs.observed, inputs.y, np.nan)[1:], beyond])
-        self._future = np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=0)  # (T, N, H), NaN past the end
+        beyond = np.full((base.shape[2], base.shape[1]), np.nan)
+        self._later = np.concatenate([np.where(inputs.observed, inputs.y, np.nan)[1:], beyond])  # (T − 1 + H, N)
         teaches = inputs.observed & (inputs.changes >= MIN_CHANGES) & (inputs.unit > 0)  # (T, N)
+        teaches[:first] = False
         teaches &= np.isfinite(base).all(axis=2) & ~np.isnan(self._future).all(axis=2)
         self._teaches = teaches
         self.pairs = self._pairs()  # (M, 2): series, origin
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    @property
+    def _future(self) -> np.ndarray:
+        """The values 1 … H rows after each row, (T, N, H), NaN past the end; a view."""
+        return np.lib.stride_tricks.sliding_window_view(self._later, self._base.shape[2], axis=0)
 
     def _pairs(self) -> np.ndarray:
         """Find the pairs whose supervised rows hold a lesson."""
@@ -64,7 +69,7 @@ class Windows:
         weight = (known & self._teaches[asked, column])[..., None] & ~np.isnan(future)
         gap = np.where(weight, future - self._base[asked, column], 0.0)
         target = np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
-        return Batch(x, target.astype(np.float32), weight.astype(np.float32))
+        return Batch(x, series, target.astype(np.float32), weight.astype(np.float32))
 
 
 def rows_before(x: np.ndarray, origin: np.ndarray, series: np.ndarray, length: int) -> np.ndarray:

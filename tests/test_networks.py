@@ -1,221 +1,347 @@
-"""A topology is what its output depends on; freshness; truncated back-propagation."""
+"""A topology is what its output depends on; freshness; truncated back-propagation; over the whole matrix."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
 import torch
 from quick import walks
+from scipy import stats
 
 import forecast as fc
 from forecast.nn import losses, networks
-from forecast.nn.inference import correct_sequence
+from forecast.nn.build import Architecture, build
+from forecast.nn.cells import CELLS, Stack, set_gate_bias
+from forecast.nn.inference import say_at_rows, say_at_windows
+from forecast.nn.outputs import StudentT, make_output
+from forecast.scaling import N_INPUTS, PATH
 
-H, L, C, LEVELS = 4, 9, 5, (0.1, 0.5, 0.9)
-CELLS = list(networks.CELLS)
+H, L, LEVELS = 4, 12, (0.1, 0.5, 0.9)
 
-
-def _body(cell, inputs=C, **options):
-    torch.manual_seed(3)
-    return networks.recurrent_body(cell, inputs, 6, **options)
-
-
-def _random_head(net):
-    """Give every weight that starts at zero a value: an untrained network says nothing and depends on nothing."""
-    torch.manual_seed(4)
-    for parameter in net.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.5)
-    return net
-
-
-def _without_skip(net):
-    for name, parameter in net.named_parameters():
-        if "skip" in name:
-            torch.nn.init.zeros_(parameter)
-    return net
-
-
-def _network(kind, cell, **options):
-    if kind == "aligned":
-        return _random_head(networks.Aligned(_body(cell, **options), networks.Head(6, C, H, LEVELS)))
-    if kind == "many-to-one":
-        width = 12 if options.get("bidirectional") else 6
-        return _random_head(networks.ManyToOne(_body(cell, **options), networks.Head(width, C, H, LEVELS)))
-    decoder = _body(cell, inputs=1, layers=options.get("layers", 1))
-    return _random_head(networks.Seq2Seq(_body(cell, **options), decoder, H, LEVELS))
-
-
-def _last(net, x):
-    """The forecast at the last row, (B, H, Q)."""
-    return net(x, torch.zeros(len(x), 1, H))[:, -1] if isinstance(net, networks.Aligned) else net(x)[:, -1]
-
-
-KINDS = [
-    ("aligned", {}),
-    ("aligned", {"layers": 2}),
-    ("many-to-one", {}),
-    ("many-to-one", {"bidirectional": True}),
-    ("many-to-one", {"layers": 2, "bidirectional": True}),
-    ("seq2seq", {}),
-    ("seq2seq", {"bidirectional": True}),
-    ("seq2seq", {"layers": 2, "bidirectional": True}),
+LEGAL = [("one-to-one", False), ("one-to-many", False), ("aligned", False)]
+LEGAL += [(strategy, both) for strategy in ("direct", "recursive", "seq2seq") for both in (False, True)]
+SHAPES = {
+    "plain": {},
+    "two layers": {"dilations": (1, 1)},
+    "residual": {"dilations": (1, 1, 1), "residual": True},
+    "dilated": {"dilations": (1, 3, 5), "residual": True},
+    "patches": {"patch": 3},
+    "dilated patches": {"patch": 2, "dilations": (1, 2), "skip": 4},
+    "embedded": {"embedding": 3, "n_series": 5},
+    "point": {"loss": "huber"},
+    "student": {"loss": "student-t"},
+}
+ONE_ROW = ("patches", "dilated", "dilated patches")  # these shapes need a window
+MATRIX = [
+    (strategy, cell, both, shape)
+    for strategy, both in LEGAL
+    for cell in CELLS
+    for shape in SHAPES
+    if not (strategy.startswith("one-to-") and shape in ONE_ROW)
 ]
-parametrized = pytest.mark.parametrize(
-    ("kind", "options"), KINDS, ids=[f"{kind}{''.join(f'-{k}' for k in options)}" for kind, options in KINDS]
+matrix = pytest.mark.parametrize(
+    ("strategy", "cell", "both", "shape"),
+    MATRIX,
+    ids=["-".join([s, c, "both" if b else "forward", shape]) for s, c, b, shape in MATRIX],
 )
 
 
-@parametrized
-@pytest.mark.parametrize("cell", CELLS)
-def test_every_step_sees_the_newest_row(kind, options, cell):
+def _build(strategy, cell="lstm", both=False, **options):
+    described = {
+        "strategy": strategy,
+        "cell": cell,
+        "bidirectional": both,
+        "n_inputs": N_INPUTS,
+        "hidden": 6,
+        "dilations": (1,),
+        "residual": False,
+        "dropout": 0.0,
+        "lookback": L,
+        "patch": 1,
+        "skip": 1,
+        "gate_bias": "one",
+        "n_series": 0,
+        "embedding": 0,
+        "steps": 1 if strategy == "recursive" else H,
+        "loss": "pinball",
+        "levels": LEVELS,
+        "bptt": None,
+    }
+    return build(Architecture(**(described | options)), seed=3)
+
+
+def _alive(net, skip=True):
+    """Give every weight that starts at zero a value: an untrained network says nothing and depends on nothing."""
+    torch.manual_seed(4)
+    for name, parameter in net.named_parameters():
+        if "skip" in name and not skip:
+            torch.nn.init.zeros_(parameter)
+        elif not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.5)
+    return net.eval()
+
+
+def _rows(n=2, rows=L, seed=5):
+    """Inputs (n, rows, C): a level, a unit above zero, the features."""
+    x = torch.randn(n, rows, N_INPUTS, generator=torch.Generator().manual_seed(seed))
+    x[..., 1] = 1.0
+    return x
+
+
+def _last(net, x, series=None):
+    """What is said at the last row, (B, H, n)."""
+    target = torch.zeros(len(x), 1, net.skip.shape[0]) if isinstance(net, networks.Aligned) else None
+    series = torch.zeros(len(x), dtype=torch.int64) if series is None else series
+    return net(x, target, series)[:, -1]
+
+
+def _reach(net, step=None):
+    """Which rows the forecast depends on, (L,): the gradient of its point, of one step or of all."""
+    x = _rows().requires_grad_()
+    said = _last(net, x)[..., net.output.middle]
+    (gradient,) = torch.autograd.grad((said if step is None else said[:, step]).sum(), x)
+    return gradient.abs().sum(dim=(0, 2))
+
+
+@matrix
+def test_every_step_sees_the_newest_row(strategy, cell, both, shape):
     """Freshness: d network[k] / d x[newest] ≠ 0 for every step k, without the help of skip or base."""
-    net = _without_skip(_network(kind, cell, **options))
-    x = torch.randn(2, L, C, requires_grad=True)
-    for step in range(H):
-        (gradient,) = torch.autograd.grad(_last(net, x)[:, step, 1].sum(), x)
-        assert (gradient[:, -1].abs().sum(dim=-1) > 1e-8).all(), f"step {step + 1} is stale"
+    net = _alive(_build(strategy, cell, both, **SHAPES[shape]), skip=False)
+    for step in range(net.skip.shape[0]):
+        assert _reach(net, step)[-1] > 1e-8, f"step {step + 1} is stale"
 
 
-@parametrized
+@matrix
+def test_a_topology_reads_what_its_name_says(strategy, cell, both, shape):
+    net = _alive(_build(strategy, cell, both, **SHAPES[shape]), skip=False)
+    reach = _reach(net)
+    if strategy.startswith("one-to-"):
+        assert reach[-1] > 0
+        assert (reach[:-1] == 0).all()
+    else:
+        assert (reach > 0).all() or strategy == "aligned"  # aligned patches leave the first odd rows to other phases
+        assert (reach[-net.patch :] > 0).all()
+        assert (reach > 0).sum() >= L // 2
+
+
+@matrix
+def test_an_untrained_network_says_no_correction(strategy, cell, both, shape):
+    net = _build(strategy, cell, both, **SHAPES[shape]).eval()
+    assert (_last(net, _rows())[..., net.output.middle] == 0).all()
+
+
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_row_of_the_window_is_read(kind, options, cell):
-    net = _without_skip(_network(kind, cell, **options))
-    x = torch.randn(2, L, C, requires_grad=True)
-    (gradient,) = torch.autograd.grad(_last(net, x).sum(), x)
-    assert (gradient.abs().sum(dim=(0, 2)) > 0).all()
+def test_one_to_one_has_no_recurrence_and_one_to_many_has(cell):
+    """Silence every recurrent weight: one-to-one says the same, one-to-many something else at every step."""
+    reference, decoder = _alive(_build("one-to-one", cell)), _alive(_build("one-to-many", cell), skip=False)
+    x = _rows()
+    before = _last(reference, x), _last(decoder, x)
+    for net in (reference, decoder):
+        for name, weight in net.named_parameters():
+            if "weight_hh" in name:
+                torch.nn.init.zeros_(weight)
+    assert torch.equal(_last(reference, x), before[0])
+    assert not torch.isclose(_last(decoder, x), before[1]).all(dim=-1).any()
+    said = before[1][..., 1] / decoder.output.grow[:, 0]
+    assert not torch.isclose(said[:, 1:], said[:, :-1]).any()  # the row is the same at every step, the state is not
 
 
-@pytest.mark.parametrize("kind", ["many-to-one", "seq2seq"])
+@pytest.mark.parametrize("strategy", ["direct", "recursive", "seq2seq"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_backward_direction_sees_every_row(kind, cell):
+@pytest.mark.parametrize("shape", ["plain", "two layers", "dilated", "patches"])
+def test_the_backward_direction_sees_every_row(strategy, cell, shape):
     """With the forward direction silenced, the answer still depends on every row, the first and the last."""
-    net = _without_skip(_network(kind, cell, bidirectional=True))
-    body = net.body if kind == "many-to-one" else net.encoder
-    for name, parameter in body.named_parameters():
+    net = _alive(_build(strategy, cell, both=True, **SHAPES[shape]), skip=False)
+    stack = net.encoder if strategy == "seq2seq" else net.stack
+    for name, parameter in stack.named_parameters():
         if not name.endswith("_reverse"):
             torch.nn.init.zeros_(parameter)
-    x = torch.randn(2, L, C, requires_grad=True)
-    (gradient,) = torch.autograd.grad(_last(net, x).sum(), x)
-    assert (gradient.abs().sum(dim=(0, 2)) > 0).all()
+    assert (_reach(net) > 0).all()
 
 
+@pytest.mark.parametrize("shape", ["plain", "dilated", "patches", "dilated patches", "embedded"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_aligned_rows_do_not_see_later_ones(cell):
-    net = _network("aligned", cell)
-    x, later = torch.randn(2, L, C), torch.randn(2, 4, C)
-    everywhere = torch.zeros(2, L, H)
-    changed = torch.cat([x[:, :-4], later], dim=1)
-    first, second = net(x, everywhere), net(changed, everywhere)
-    assert torch.equal(first[:, :-4], second[:, :-4])
-    assert not torch.equal(first[:, -4:], second[:, -4:])
+def test_aligned_rows_do_not_see_later_ones(cell, shape):
+    """Identical bytes at row t under any change of the rows after it."""
+    net = _alive(_build("aligned", cell, **SHAPES[shape]))
+    x, everywhere = _rows(), torch.zeros(2, L, H)
+    changed = torch.cat([x[:, :-4], _rows(rows=4, seed=6)], dim=1)
+    series = torch.zeros(2, dtype=torch.int64)
+    first, second = net(x, everywhere, series), net(changed, everywhere, series)
+    assert first[:, :-4].detach().numpy().tobytes() == second[:, :-4].detach().numpy().tobytes()
+    assert not torch.isclose(first[:, -4:], second[:, -4:]).all(dim=-1).any()
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_teacher_teaches_and_is_not_asked(cell):
     """Seq2seq's training forward reads the targets of the steps before; its forecast reads none."""
-    net = _network("seq2seq", cell)
-    x, target = torch.randn(2, L, C), torch.randn(2, 1, H)
+    net = _alive(_build("seq2seq", cell))
+    x, target = _rows(), torch.randn(2, 1, H)
     other = target.clone()
     other[:, :, 1] += 1
     first, second = net(x, target), net(x, other)
     assert torch.equal(first[:, :, :2], second[:, :, :2])  # step 2 is told of step 1, not of itself
     assert not torch.isclose(first[:, :, 2:], second[:, :, 2:]).all(dim=-1).any()
     assert torch.equal(net(x), net(x))
-    loss = losses.pinball(LEVELS)
     weight = torch.ones(2, 1, H)
-    assert loss(first, target, weight) != loss(second, target, weight)
+    series = torch.zeros(2, dtype=torch.int64)
+    assert net.loss_of(x, series, target, weight) != net.loss_of(x, series, other, weight)
 
 
+@pytest.mark.parametrize("loss", losses.LOSSES)
 @pytest.mark.parametrize("cell", CELLS)
-def test_seq2seq_reads_its_own_median(cell):
+def test_seq2seq_reads_its_own_point(cell, loss):
     """Taught by what it would have said, the decoder says it again."""
-    net = _network("seq2seq", cell)
-    x = torch.randn(2, L, C)
+    net = _alive(_build("seq2seq", cell, loss=loss))
+    x = _rows()
     free = net(x)
-    torch.testing.assert_close(net(x, free[..., 1]), free, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(net(x, free[..., net.output.middle]), free, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", ["plain", "dilated", "patches"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_truncated_back_propagation(cell):
+def test_truncated_back_propagation(cell, shape):
     """The full forward value, and no gradient past the cut."""
-    whole = _network("aligned", cell)
-    cut = _network("aligned", cell)
-    cut.bptt = 4
-    x = torch.randn(2, 12, C, requires_grad=True)
+    whole = _alive(_build("aligned", cell, **SHAPES[shape]), skip=False)
+    cut = _alive(_build("aligned", cell, bptt=4, **SHAPES[shape]), skip=False)
+    x = _rows().requires_grad_()
     last = torch.zeros(2, 1, H)
     torch.testing.assert_close(whole(x, last), cut(x, last), rtol=1e-5, atol=1e-6)
     (full,) = torch.autograd.grad(whole(x, last).sum(), x)
     (short,) = torch.autograd.grad(cut(x, last).sum(), x)
-    assert (full[:, :8].abs().sum(dim=(0, 2)) > 0).all()
-    assert (short[:, :8] == 0).all()
-    torch.testing.assert_close(full[:, 8:], short[:, 8:], rtol=1e-4, atol=1e-6)
+    beyond = 9 - SHAPES[shape].get("patch", 1)  # a patch is read whole, across the cut
+    assert (full[:, :8].abs().sum(dim=(0, 2)) > 0).any()
+    assert (short[:, :beyond] == 0).all()
+    if shape == "plain":
+        torch.testing.assert_close(full[:, 8:], short[:, 8:], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", ["plain", "dilated", "patches", "dilated patches", "embedded"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_pass_over_a_long_history(cell):
-    """Read in chunks with the state carried on, or at once: the same forecasts at every row."""
-    net = _network("aligned", cell).eval()
-    x = np.random.default_rng(0).normal(size=(600, 3, C)).astype(np.float32)
-    rows = np.array([0, 255, 256, 599])
-    at_once = net(torch.from_numpy(x).transpose(0, 1), torch.zeros(3, 600, H)).detach().numpy()  # (N, T, H, Q)
-    np.testing.assert_allclose(correct_sequence(net, x, rows), at_once[:, rows].swapaxes(0, 1), rtol=1e-4, atol=1e-5)
+def test_one_pass_over_a_long_history(cell, shape):
+    """Read in chunks with the state carried on, or at once: the same at every row."""
+    net = _alive(_build("aligned", cell, **SHAPES[shape]))
+    x = _rows(3, 600)
+    rows, series = np.array([0, 255, 256, 599]), np.array([0, 2, -1])
+    at_once = net(x, torch.zeros(3, 600, H), torch.from_numpy(series)).detach().numpy()  # (N, T, H, n)
+    in_chunks = say_at_rows(net, x.transpose(0, 1).numpy(), series, rows)
+    np.testing.assert_allclose(in_chunks, at_once[:, rows].swapaxes(0, 1), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["aligned", "many-to-one", "seq2seq"])
-def test_quantiles_are_in_order_whatever_the_weights(kind):
-    net = _network(kind, "lstm")
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_dilated_layer_is_as_many_networks_as_its_dilation(cell, both):
+    """Each phase of the rows read by a plain layer of its own gives what the dilated layer says at these rows."""
+    torch.manual_seed(0)
+    stack = Stack(cell, 3, 6, [5], bidirectional=both)
+    x = torch.randn(2, 23, 3)
+    out, state = stack(x)
+    for phase in range(5):
+        alone, after = stack.layers[0](x[:, phase::5])
+        torch.testing.assert_close(out[:, phase::5], alone)
+    newest = stack.newest(state)[0]
+    alone, after = stack.layers[0](x[:, 22 % 5 :: 5])
+    h, own = (newest[0], after[0]) if cell == "lstm" else (newest, after)
+    torch.testing.assert_close(h, own.transpose(0, 1).flatten(1))
+
+
+@pytest.mark.parametrize("strategy", ["aligned", "direct", "seq2seq", "one-to-one", "one-to-many"])
+def test_quantiles_are_in_order_whatever_the_weights(strategy):
+    net = _build(strategy)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=2.0)
-    assert (_last(net, torch.randn(50, L, C)).diff(dim=-1) >= 0).all()
+    assert (_last(net, _rows(50)).diff(dim=-1) >= 0).all()
+
+
+def test_an_unseen_series_has_the_mean_vector():
+    net = _alive(_build("direct", embedding=3, n_series=5))
+    x = _rows(1)
+    with torch.no_grad():
+        unseen = _last(net, x, torch.tensor([-1]))
+        assert not torch.isclose(_last(net, x, torch.tensor([2])), unseen).any()
+        net.vectors.table.weight[2] = net.vectors.table.weight[[0, 1, 3, 4]].mean(dim=0)
+        torch.testing.assert_close(_last(net, x, torch.tensor([2])), _last(net, x, torch.tensor([-1])))
 
 
 def test_gate_bias():
     keep = slice(6, 12)
     for cell, sign in (("lstm", True), ("gru", False)):
-        one, chrono = _body(cell), _body(cell)
-        networks.set_gate_bias(one, "one", 100)
-        assert (one.bias_ih_l0[keep] == 1).all()
-        networks.set_gate_bias(chrono, "chrono", 100)
-        assert (chrono.bias_ih_l0[keep] >= 0).all()
-        assert chrono.bias_ih_l0[keep].max() <= np.log(99)
-        assert chrono.bias_ih_l0[keep].std() > 0
+        one, chrono = Stack(cell, 3, 6), Stack(cell, 3, 6, [1, 10])
+        set_gate_bias(one, "one", 100)
+        assert (one.layers[0].bias_ih_l0[keep] == 1).all()
+        set_gate_bias(chrono, "chrono", 100)
+        first, second = (layer.bias_ih_l0.detach() for layer in chrono.layers)
+        assert (first[keep] >= 0).all()
+        assert first[keep].max() <= math.log(99)
+        assert first[keep].std() > 0
+        assert second[keep].max() <= math.log(9)  # ten rows at a time: a tenth of the steps
         if sign:
-            assert torch.equal(chrono.bias_ih_l0[:6], -chrono.bias_ih_l0[keep])
-    rnn = _body("rnn")
-    networks.set_gate_bias(rnn, "one", 100)
-    assert not rnn.bias_ih_l0.any()
+            assert torch.equal(first[:6], -first[keep])
+    rnn = Stack("rnn", 3, 6)
+    set_gate_bias(rnn, "one", 100)
+    assert not rnn.layers[0].bias_ih_l0.any()
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_recurrent_weights_start_orthogonal(cell):
-    body = _body(cell, layers=2, bidirectional=True)
-    for name, weight in body.named_parameters():
-        if name.startswith("weight_hh"):
+    for name, weight in Stack(cell, 3, 6, [1, 2], bidirectional=True).named_parameters():
+        if "weight_hh" in name:
             for gate in weight.detach().split(6):
                 torch.testing.assert_close(gate @ gate.T, torch.eye(6), rtol=1e-5, atol=1e-5)
 
 
-def test_pinball_is_that_of_scikit_learn():
-    from sklearn.metrics import mean_pinball_loss
+def _known(output, said, target, weight):
+    return output.loss(torch.tensor(said), torch.tensor(target), weight).item()
+
+
+def test_losses_are_those_of_scikit_learn_and_scipy():
+    from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared_error
 
     rng = np.random.default_rng(1)
-    forecast, target = rng.normal(size=(3, 2, H, 3)), rng.normal(size=(3, 2, H))
-    each = [mean_pinball_loss(target.ravel(), forecast[..., q].ravel(), alpha=a) for q, a in enumerate(LEVELS)]
+    target, said = rng.normal(size=(3, 2, H)), rng.normal(size=(3, 2, H, 3))
     weight = torch.ones(3, 2, H)
-    ours = losses.pinball(LEVELS)(torch.tensor(forecast), torch.tensor(target), weight)
-    assert ours.item() == pytest.approx(np.mean(each), rel=1e-6)
+    each = [mean_pinball_loss(target.ravel(), said[..., q].ravel(), alpha=a) for q, a in enumerate(LEVELS)]
+    assert _known(make_output("pinball", H, LEVELS), said, target, weight) == pytest.approx(np.mean(each), rel=1e-6)
+    for name, theirs in (("mse", mean_squared_error), ("mae", mean_absolute_error)):
+        ours = _known(make_output(name, H, LEVELS), said[..., :1], target, weight)
+        assert ours == pytest.approx(theirs(target.ravel(), said[..., 0].ravel()))
+    error = np.abs(target - said[..., 0])
+    huber = np.where(error < 1, error**2 / 2, error - 0.5).mean()
+    assert _known(make_output("huber", H, LEVELS), said[..., :1], target, weight) == pytest.approx(huber)
+    said[..., 1:] = np.abs(said[..., 1:]) + [0.1, 2]
+    minus = -stats.t.logpdf(target, said[..., 2], loc=said[..., 0], scale=said[..., 1]).mean()
+    assert _known(StudentT(H), said, target, weight) == pytest.approx(minus)
     weight[0] = 0
-    masked = losses.pinball(LEVELS)(torch.tensor(forecast), torch.tensor(target), weight)
-    rest = losses.pinball(LEVELS)(torch.tensor(forecast[1:]), torch.tensor(target[1:]), weight[1:])
-    assert masked.item() == pytest.approx(rest.item())
+    rest = _known(make_output("pinball", H, LEVELS), said[1:], target[1:], weight[1:])
+    assert _known(make_output("pinball", H, LEVELS), said, target, weight) == pytest.approx(rest)
+
+
+def test_windows_are_asked_in_batches_of_one_size():
+    """The bytes of an answer do not depend on how many are asked for beside it."""
+    net = _alive(_build("direct"))
+    x, series = _rows(200).numpy(), np.zeros(200, dtype=np.int64)
+    assert say_at_windows(net, x, series)[:7].tobytes() == say_at_windows(net, x[:7], series[:7]).tobytes()
 
 
 def test_training_is_a_loop_that_yields():
     model = fc.Recurrent(hidden=4, lookback=12, trainer=fc.Trainer(steps=10, batch_size=4)).fit(walks(), 2)
     history = model.history_
-    assert list(history.columns) == ["member", "step", "loss", "norm", "lr", "seconds"]
+    assert list(history.columns) == ["member", "step", "loss", "norm", "lr", "seconds", "validation"]
     assert list(history["step"]) == list(range(1, 11))
     assert history["lr"].iloc[0] == pytest.approx(1e-3)
     assert history["lr"].is_monotonic_decreasing
     assert 0 < history["lr"].iloc[-1] < 2e-4
+    assert history["validation"].isna().all()
+
+
+def test_the_level_is_not_read_as_it_is():
+    """Two series at different heights that move alike are one and the same to every network."""
+    for strategy, both in LEGAL:
+        net = _alive(_build(strategy, both=both, skip=1 if strategy.startswith("one") else 6))
+        x = _rows()
+        lifted = x.clone()
+        lifted[..., 0] += 64.0
+        torch.testing.assert_close(_last(net, x), _last(net, lifted), rtol=1e-4, atol=1e-4)
+    assert PATH == 2

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 from quick import quick, walks
+from sklearn.base import clone
 
 import forecast as fc
-from forecast.models import recurrent as module
+from forecast.models import rolling
+from forecast.models.base import Forecast, carried
+from forecast.models.crossfit import base_in_training
 
 NETS = [name for name in fc.model_names() if name.split("-")[0] in ("rnn", "lstm", "gru")]
 BASES = [fc.Naive(), fc.Drift(), fc.SeasonalNaive(5), fc.ARIMA((1, 1, 1))]
@@ -34,9 +37,48 @@ def test_the_hybrid_works_in_a_backtest():
     assert set(result.leaderboard().index) == {"naive", "arima", "hybrid"}
 
 
-def test_a_base_that_overfits_is_refused():
-    with pytest.raises(ValueError, match="cannot be a base yet"):
-        fc.Recurrent(base=fc.Recurrent()).fit(walks(), 2)
+class Memory(fc.Forecaster):
+    """A base that knows by heart what followed each row it was fitted on, and nothing else."""
+
+    def _fit(self, panel, horizon):
+        self.known_ = carried(panel.target)
+
+    def _predict_at(self, panel, rows):
+        ahead = rows[:, None] + np.arange(1, self.horizon_ + 1)  # (K, H)
+        now = np.repeat(carried(panel.target)[rows][:, :, None], self.horizon_, axis=2)
+        learnt = np.moveaxis(self.known_[np.minimum(ahead, len(self.known_) - 1)], 1, 2)
+        point = np.where((ahead < len(self.known_))[:, None], learnt, now)
+        return Forecast(point, None, (0.1, 0.5, 0.9), panel.series, panel.index[rows])
+
+
+def test_a_base_is_cross_fitted():
+    """Forecasts of training rows come from fits on earlier rows: what the base knows by heart teaches nothing."""
+    panel = fc.as_panel(walks(rows=200))
+    base = Memory()
+    said = base_in_training(base, base.fit(panel, 2), panel, 2, log=False)
+    assert np.isnan(said[:40]).all()  # the first of five blocks
+    for row in (40, 79, 120, 199):
+        start = row // 40 * 40
+        expected = Memory().fit(panel[:start], 2).predict(panel[: row + 1]).point[0]
+        np.testing.assert_array_equal(said[row], expected)
+        assert (said[row, :, 1] == panel.target[row]).all()  # it knew nothing of these rows
+
+
+@pytest.mark.parametrize("base", [Memory(), fc.Recurrent(hidden=3, lookback=8, trainer=fc.Trainer(steps=3))])
+def test_any_forecaster_can_be_a_base(base):
+    prices = walks()
+    untrained = quick("lstm", base=base, trainer=fc.Trainer(steps=0)).fit(prices.iloc[:130], 3)
+    own = clone(base).fit(prices.iloc[:130], 3)
+    np.testing.assert_allclose(
+        untrained.predict_at(prices, [129, 159]).point, own.predict_at(prices, [129, 159]).point, rtol=1e-12
+    )
+    trained = quick("gru-many-to-one", base=base).fit(prices.iloc[:130], 3)
+    assert np.isfinite(trained.predict(prices).quantiles).all()
+
+
+def test_a_base_that_needs_more_rows_than_there_are():
+    with pytest.raises(ValueError, match="hold no lesson"):
+        quick("lstm", base=fc.SeasonalNaive(155)).fit(walks(), 3)
 
 
 def test_members_are_kept_and_their_median_is_the_forecast():
@@ -60,16 +102,16 @@ def test_a_recursive_step_reads_the_step_before(cell, monkeypatch):
     model = quick(f"{cell}-recursive").fit(prices, 5)
     before = model.predict(prices).point[0]
     calls = []
-    emit = module.correct_windows
+    emit = rolling.say_at_windows
 
-    def overwritten(net, context):
-        out = emit(net, context)
+    def overwritten(net, context, series):
+        out = emit(net, context, series)
         calls.append(len(context))
         if len(calls) == 3:
             out = out + 1.0
         return out
 
-    monkeypatch.setattr(module, "correct_windows", overwritten)
+    monkeypatch.setattr(rolling, "say_at_windows", overwritten)
     after = model.predict(prices).point[0]
     assert calls == [3] * 5  # one step at a time, for the three series
     assert np.array_equal(before[:, :2], after[:, :2])
@@ -107,6 +149,18 @@ def test_bidirectional_and_aligned_is_refused_with_the_reason():
         ({"cell": "lsmt"}, "cell must be one of 'rnn', 'lstm', 'gru'"),
         ({"topology": "one-to-all"}, "topology must be one of"),
         ({"strategy": "direct"}, "strategy must be one of None, 'aligned', 'seq2seq'"),
+        ({"layers": ()}, "layers must be a number, or the dilation of each"),
+        ({"layers": (1, 0)}, "each dilation of layers must be at least 1"),
+        ({"residual": True}, "residual=True adds a layer to the one below"),
+        ({"topology": "many-to-one", "patch": 7}, "60 rows are not whole patches of 7: use lookback=63"),
+        ({"skip": 61}, "skip=61 rows are more than the lookback=60"),
+        ({"topology": "one-to-one", "bidirectional": True}, "one row has no second direction"),
+        ({"topology": "one-to-many", "patch": 2}, "there is one row to read"),
+        ({"topology": "one-to-one", "layers": (1, 7)}, "a dilation reaches back to rows that are not read"),
+        ({"topology": "many-to-one", "strategy": "recursive", "calendar": True}, "neither exog nor calendar is known"),
+        ({"exog": "Volume"}, "exog must be a list of fields"),
+        ({"loss": "crps"}, "loss must be one of 'pinball'"),
+        ({"n_jobs": 0}, "n_jobs must be"),
         ({"hidden": 0}, "hidden must be at least 1"),
         ({"hidden": "abc"}, "hidden must be a whole number"),
         ({"lookback": 1.5}, "lookback must be a whole number"),

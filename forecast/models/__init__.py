@@ -9,11 +9,12 @@ from forecast.models.base import Forecast, Forecaster
 from forecast.models.naive import Drift, Naive, SeasonalNaive
 from forecast.models.registry import make_model, model_names
 
-_HOMES = {"ARIMA": "arima", "Recurrent": "recurrent"}  # loaded on first use: statsmodels and torch are heavy
+_HOMES = {"ARIMA": "arima", "Ensemble": "ensemble", "Recurrent": "recurrent"}  # loaded on first use: statsmodels and torch are heavy
 
 __all__ = [
     "ARIMA",
     "Drift",
+    "Ensemble",
     "Forecast",
     "Forecaster",
     "Naive",

@@ -72,9 +72,9 @@ class Forecaster(BaseEstimator):
         Raises ValueError if no series has `min_rows(horizon)` observed rows; series that are too short are named in a
         warning, and forecast as NaN by models that need parameters of their own for each series.
         """
-        panel = as_panel(prices)
         check_whole("horizon", horizon, 1)
         self.check_params()
+        panel = as_panel(prices, exog=self.reads())
         needed = self.min_rows(horizon)
         seen = panel.observed.sum(axis=0)  # (N,)
         if (seen < needed).all():
@@ -94,14 +94,14 @@ class Forecaster(BaseEstimator):
 
     def predict(self, prices: Any) -> Forecast:
         """Forecast from the last row of the prices; the model stays as it is."""
-        panel = as_panel(prices)
         check_is_fitted(self, "horizon_")
+        panel = as_panel(prices, exog=self.reads())
         return self._predict(panel)
 
     def predict_at(self, prices: Any, cutoffs: Sequence[int]) -> Forecast:
         """Forecast from each of these rows (0 is the first), as if nothing after it had been there."""
-        panel = as_panel(prices)
         check_is_fitted(self, "horizon_")
+        panel = as_panel(prices, exog=self.reads())
         rows = np.asarray(cutoffs, dtype=np.int64)
         if rows.ndim != 1 or not len(rows) or rows.min() < 0 or rows.max() >= len(panel):
             raise ValueError(f"cutoffs must be rows between 0 and {len(panel) - 1}; got {cutoffs!r}")
@@ -115,6 +115,10 @@ class Forecaster(BaseEstimator):
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs."""
         return horizon + 2
+
+    def reads(self) -> tuple[str, ...]:
+        """Name the fields that are read beside the target."""
+        return ()
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define _fit(panel, horizon)")
@@ -135,6 +139,10 @@ class Forecaster(BaseEstimator):
             cutoffs=panel.index[rows],
             members=None if first.members is None else np.concatenate([_given(f.members) for f in each], axis=1),
         )
+
+    def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+        """Give the point forecasts alone, (K, N, H); a model without parameters knows them of unseen series too."""
+        return self._predict_at(panel, rows).point
 
     def _fitted_columns(self, panel: Panel) -> np.ndarray:
         """Find the panel's series among those of the fit, (N,); for models with parameters of their own per series."""

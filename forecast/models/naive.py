@@ -17,6 +17,8 @@ class _Baseline(Forecaster):
 
     #: Its forecasts at training rows use nothing of later rows that matters (no search), so nets may correct them.
     honest_in_sample = True
+    #: Does the rule itself, not only its spread, need something learnt of each series?
+    own_parameters = False
 
     levels: Any
     log: Any
@@ -38,9 +40,7 @@ class _Baseline(Forecaster):
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         columns = self._fitted_columns(panel)
-        y = carried(transform(panel, self.log_))
-        changes = self._changes(y, rows, columns)  # (K, N, H)
-        last = carried(panel.target)[rows][:, :, None]  # (K, N, 1)
+        last, changes = self._rule(panel, rows, columns)
         return Forecast(
             point=moved(last, changes, self.log_),
             quantiles=moved(last[..., None], changes[..., None] + self.spread_[columns], self.log_),
@@ -48,6 +48,15 @@ class _Baseline(Forecaster):
             series=panel.series,
             cutoffs=panel.index[rows],
         )
+
+    def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+        columns = self._fitted_columns(panel) if self.own_parameters else np.arange(len(panel.series))
+        return moved(*self._rule(panel, rows, columns), self.log_)
+
+    def _rule(self, panel: Panel, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the last prices (K, N, 1) and how far the rule moves them (K, N, H)."""
+        changes = self._changes(carried(transform(panel, self.log_)), rows, columns)
+        return carried(panel.target)[rows][:, :, None], changes
 
     def _learn(self, y: np.ndarray) -> None:
         """Take what the rule needs from the training rows (T, N)."""
@@ -74,6 +83,8 @@ class Naive(_Baseline):
 
 class Drift(_Baseline):
     """The last price, moved on by the average change of the training rows (in logs: the average growth)."""
+
+    own_parameters = True
 
     def __init__(self, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.levels = levels

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
 import numpy as np
 import pandas as pd
-import torch
+from joblib import Parallel, delayed
 from sklearn.base import clone
-from torch import nn
 
+from forecast.models import rolling
 from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, moved, transform
+from forecast.models.crossfit import base_in_training, in_scale
 from forecast.models.naive import Naive
-from forecast.nn import losses, networks
-from forecast.nn.inference import CHUNK, correct_sequence, correct_windows
-from forecast.nn.trainer import RECORD, Trainer, local_random, one_thread
+from forecast.models.rolling import Rows
+from forecast.models.topologies import STRATEGIES, check_pairs, dilations, strategy_of
+from forecast.nn.build import Architecture, train_member
+from forecast.nn.losses import LOSSES
+from forecast.nn.trainer import RECORD, Trainer, one_thread
 from forecast.panel import Panel
-from forecast.params import check_choice, check_number, check_whole
-from forecast.scaling import MIN_CHANGES, N_INPUTS, Inputs, Path, causal_inputs
-from forecast.windows import Windows, rows_before
+from forecast.params import check_choice, check_jobs, check_number, check_whole
+from forecast.scaling import MIN_CHANGES, PATH, Inputs, beside, calendar_inputs, causal_inputs
+from forecast.windows import Windows
 
-#: What goes in and what comes out, and how H steps come about; the first strategy is the default.
-STRATEGIES = {"many-to-many": ("aligned", "seq2seq"), "many-to-one": ("direct", "recursive")}
 LESSONS = 2  # an aligned example opens with `lookback` rows and teaches at twice as many
-RESIDUALS = 2000  # training forecasts from which a model that is fed back takes the spread of its errors
+TAIL = 0.2  # of the training rows: what `patience` judges by
 
 
 class Recurrent(Forecaster):
     """An Elman, LSTM or GRU network, trained on all series together to correct a base forecast.
 
-    `cell` is "rnn", "lstm" or "gru"; `topology` with its `strategy` is "many-to-many" ("aligned": every row emits its
-    own forecast; "seq2seq": an encoder and a decoder) or "many-to-one" ("direct": all steps at once; "recursive": one
-    step, fed back). `lookback` rows are read (aligned: carried on from the first row); `bidirectional` reads a closed
-    window both ways. The forecast is base + unit · network, in logs base · exp(unit · network), where the unit is the
-    mean |change| of the last 60 rows and `base` a Forecaster (None: `Naive()`): an untrained network is its base.
-    The networks' median is the point forecast; `members` networks from as many seeds give their median. `gate_bias`
-    is "one" or "chrono"; `trainer` says how long and how fast to learn (None: `Trainer()`, with 256 windows a step
-    where a window holds one lesson only).
+    `cell` is "rnn", "lstm" or "gru". `topology` with its `strategy` says what goes in and what comes out:
+    "one-to-one" (the newest row, all steps at once: no recurrence), "one-to-many" (the newest row, a recurrent
+    decoder), "many-to-one" ("direct": all steps at a window's end; "recursive": one step, fed back) or "many-to-many"
+    ("aligned": every row emits its own forecast; "seq2seq": an encoder and a decoder). `bidirectional` reads a closed
+    window both ways. `lookback` rows are read (aligned: carried on from the first row), `patch` of them at each
+    recurrent step. `layers` is their number, or the dilation of each, such as (1, 7, 28); `residual` adds what a layer
+    reads to what it says; `dropout` works between layers. A linear path beside the network reads the newest `skip` rows.
+
+    The forecast is base + unit · network, in logs base · exp(unit · network): the unit is the mean |change| of the last
+    60 rows, and `base` a Forecaster (None: `Naive()`). An untrained network is its base. `exog` names fields to read
+    beside the target, `calendar` adds day, week, month and year, `embedding` a learned vector of that width for each
+    series. `loss` is "pinball" (the `levels`), "mse", "mae", "huber" (a point; the spread is that of its errors in
+    training) or "student-t". `gate_bias` "chrono" makes LSTM and GRU remember over the whole lookback.
+
+    `members` networks from as many seeds, trained by `n_jobs` processes, give their median. `warm_start` goes on from
+    the weights of the fit before. `trainer` says how long and how fast to learn (None: `Trainer()`, with 256 windows a
+    step where a window holds one lesson only).
     """
 
     def __init__(
@@ -44,15 +58,24 @@ class Recurrent(Forecaster):
         strategy: str | None = None,
         bidirectional: bool = False,
         lookback: int = 60,
+        patch: int = 1,
         hidden: int = 16,
-        layers: int = 1,
+        layers: int | tuple[int, ...] = 1,
+        residual: bool = False,
         dropout: float = 0.0,
+        skip: int = 1,
         base: Forecaster | None = None,
         log: bool | str = "auto",
+        exog: tuple[str, ...] = (),
+        calendar: bool = False,
+        embedding: int = 0,
         levels: tuple[float, ...] = LEVELS,
+        loss: str = "pinball",
         gate_bias: str = "one",
         members: int = 1,
         seed: int = 0,
+        n_jobs: int = 1,
+        warm_start: bool = False,
         trainer: Trainer | None = None,
     ) -> None:
         self.cell = cell
@@ -60,45 +83,50 @@ class Recurrent(Forecaster):
         self.strategy = strategy
         self.bidirectional = bidirectional
         self.lookback = lookback
+        self.patch = patch
         self.hidden = hidden
         self.layers = layers
+        self.residual = residual
         self.dropout = dropout
+        self.skip = skip
         self.base = base
         self.log = log
+        self.exog = exog
+        self.calendar = calendar
+        self.embedding = embedding
         self.levels = levels
+        self.loss = loss
         self.gate_bias = gate_bias
         self.members = members
         self.seed = seed
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
         self.trainer = trainer
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter, or a pair of them, cannot be used."""
         super().check_params()
-        check_choice("cell", self.cell, tuple(networks.CELLS))
+        check_choice("cell", self.cell, ("rnn", "lstm", "gru"))
         check_choice("topology", self.topology, tuple(STRATEGIES))
         check_choice("strategy", self.strategy, (None, *STRATEGIES[self.topology]))
-        check_choice("bidirectional", self.bidirectional, (True, False))
         check_choice("gate_bias", self.gate_bias, ("one", "chrono"))
-        for name, least in (("lookback", 1), ("hidden", 1), ("layers", 1), ("members", 1), ("seed", 0)):
-            check_whole(name, getattr(self, name), least)
+        check_choice("loss", self.loss, LOSSES)
+        for name in ("bidirectional", "residual", "calendar", "warm_start"):
+            check_choice(name, getattr(self, name), (True, False))
+        for name in ("lookback", "patch", "hidden", "skip", "members"):
+            check_whole(name, getattr(self, name), 1)
+        for name in ("seed", "embedding"):
+            check_whole(name, getattr(self, name), 0)
         check_number("dropout", self.dropout, 0.0, below=1.0)
-        if self.bidirectional and self._strategy() == "aligned":
-            raise ValueError(
-                "bidirectional=True with the aligned strategy would read the future: every row emits a forecast, and "
-                "the backward direction has seen the rows after it. Use topology='many-to-one' or strategy='seq2seq'"
-            )
-        if self.dropout and self.layers == 1:
-            raise ValueError("dropout works between layers, and there is one: use layers=2 or dropout=0")
+        check_jobs(self.n_jobs)
+        if isinstance(self.exog, str) or not all(isinstance(name, str) for name in self.exog):
+            raise TypeError(f"exog must be a list of fields, such as ('Volume',); got {self.exog!r}")
         if not (self.trainer is None or isinstance(self.trainer, Trainer)):
             raise TypeError(f"trainer must be a Trainer or None; got {self.trainer!r}")
         if not (self.base is None or isinstance(self.base, Forecaster)):
             raise TypeError(f"base must be a Forecaster or None; got {self.base!r}")
-        if self.base is not None and not getattr(self.base, "honest_in_sample", False):
-            raise ValueError(
-                f"{self.base!r} cannot be a base yet: its forecasts of rows it was fitted on are better than those of "
-                "later rows, and a network that corrects the first learns nonsense. Use Naive, Drift, SeasonalNaive "
-                "or ARIMA"
-            )
+        check_pairs(self)
+        self._base().check_params()
         self._trainer().check_params()
 
     def min_rows(self, horizon: int) -> int:
@@ -106,12 +134,13 @@ class Recurrent(Forecaster):
         own = max(self.lookback, MIN_CHANGES + 1) + horizon
         return max(own, self._base().min_rows(horizon))
 
-    def _strategy(self) -> str:
-        return self.strategy or STRATEGIES[self.topology][0]
+    def reads(self) -> tuple[str, ...]:
+        """Name the fields that are read beside the target, by the network or by its base."""
+        return tuple(dict.fromkeys([*self.exog, *self._base().reads()]))
 
     def default_trainer(self) -> Trainer:
         """Give the trainer that `trainer=None` stands for: many short examples, or few long ones."""
-        return Trainer() if self._strategy() == "aligned" else Trainer(batch_size=256)
+        return Trainer() if strategy_of(self) == "aligned" else Trainer(batch_size=256)
 
     def default_base(self) -> Forecaster:
         """Give the base that `base=None` stands for."""
@@ -124,87 +153,123 @@ class Recurrent(Forecaster):
         return self.default_base() if self.base is None else self.base
 
     def _fit(self, panel: Panel, horizon: int) -> None:
+        before = (self.architecture_, self.nets_) if self.warm_start and hasattr(self, "nets_") else None
         self.log_ = choose_log(self.log, panel)
-        inputs = causal_inputs(transform(panel, self.log_))
         self.base_ = clone(self._base()).fit(panel, horizon)
-        base = self._base_ahead(panel, np.arange(len(panel)))  # (T, N, H)
-        if self._strategy() == "aligned":
-            positions = max(min(LESSONS * self.lookback, len(panel) - self.lookback), 1)
-            windows = Windows(inputs, base, self.lookback + positions, positions)
-        else:
-            windows = Windows(inputs, base[..., : self._steps()], self.lookback)
-        with one_thread():
-            trained = [self._train(windows, self.seed + member) for member in range(self.members)]
-            self.nets_ = [net for net, _ in trained]
-            self.history_ = pd.concat([history for _, history in trained], keys=range(1, self.members + 1))
-            self.history_ = self.history_.rename_axis(["member", None]).reset_index("member")
-            if self._feeds_back():
-                self.spread_ = self._residual_quantiles(inputs, base)  # (H, Q)
+        inputs = self._inputs(panel)
+        base = base_in_training(self._base(), self.base_, panel, horizon, self.log_)  # (T, N, H)
+        self.architecture_ = self._architecture(inputs, len(panel.series))
+        examples = self._examples(inputs, base)
+        if not len(examples):
+            raise ValueError(
+                f"the {len(panel)} training rows hold no lesson: no row with {MIN_CHANGES} changes before it and a "
+                "forecast of the base has a value after it. Bring more history or take a base that needs less"
+            )
+        trained = self._train(examples, self._choice(inputs, base), before)
+        self.nets_ = [net for net, _ in trained]
+        tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in trained]
+        history = pd.concat(tables, keys=range(1, self.members + 1))
+        self.history_ = history.rename_axis(["member", None]).reset_index("member")
+        self.spread_ = None
+        if rolling.needs_spread(self.architecture_):
+            with one_thread():
+                self.spread_ = rolling.residual_quantiles(self.nets_, self._rows(inputs, base), self.levels)  # (H, Q)
         self.record_ = {
             "log": self.log_,
-            "examples": len(windows),
-            "parameters": sum(p.numel() for p in self.nets_[0].parameters()),
-            "steps": len(self.history_) // self.members,
-            "loss": [round(float(each.tail(20).mean()), 6) for _, each in self.history_.groupby("member")["loss"]],
+            "examples": len(examples),
+            "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
+            "steps": [len(records) for _, records in trained],
+            "loss": [round(float(table["loss"].tail(20).mean()), 6) for table in tables],
         }
 
-    def _steps(self) -> int:
-        """Say how many steps the network itself emits; a recursive one emits one, and is fed back."""
-        return 1 if self._strategy() == "recursive" else self.horizon_
-
-    def _middle(self) -> int:
-        return list(self.levels).index(0.5)
-
-    def _feeds_back(self) -> bool:
-        """Say whether a step reads the one before. Of such a network only the median counts.
-
-        Its other quantiles, taught beside the true step before, are those of one step ahead; the spread of H steps
-        comes from the errors of its free run. It is trained on all of them, which leaves a random walk more alone than
-        the median by itself (benchmarks/truth.py).
-        """
-        return self._strategy() in ("seq2seq", "recursive")
-
-    def _train(self, windows: Windows, seed: int) -> tuple[nn.Module, pd.DataFrame]:
-        with local_random(torch.Generator().manual_seed(seed)):
-            net = self._network()
-        loss = losses.pinball(tuple(self.levels))
-        history = pd.DataFrame(list(self._trainer().run(net, windows, loss, seed)), columns=RECORD)
-        return net, history
-
-    def _network(self) -> nn.Module:
-        """Make the network of the strategy, with weights drawn from torch's random state."""
-
-        def body(n_inputs: int, bidirectional: bool) -> nn.RNNBase:
-            made = networks.recurrent_body(
-                self.cell, n_inputs, self.hidden, layers=self.layers, dropout=self.dropout, bidirectional=bidirectional
+    def _train(self, examples: Windows, choice: Any, before: Any) -> list[Any]:
+        if before is not None and before[0] != self.architecture_:
+            raise ValueError(
+                "warm_start goes on with the same network, and this one has other shapes: fit it on the same series, "
+                "horizon and parameters, or set warm_start=False"
             )
-            networks.set_gate_bias(made, self.gate_bias, self.lookback)
-            return made
+        starts = [net.state_dict() for net in before[1]] if before is not None else [None] * self.members
+        return Parallel(n_jobs=min(self.n_jobs, self.members))(
+            delayed(train_member)(
+                self.architecture_, self._trainer(), examples, self.seed + s, None if before else choice, starts[s]
+            )
+            for s in range(self.members)
+        )
 
-        reader = body(N_INPUTS, self.bidirectional)
-        if self._strategy() == "seq2seq":
-            return networks.Seq2Seq(reader, body(1, False), self._steps(), tuple(self.levels))
-        width = self.hidden * (1 + self.bidirectional)
-        head = networks.Head(width, N_INPUTS, self._steps(), tuple(self.levels))
-        if self._strategy() == "aligned":
-            return networks.Aligned(reader, head, self._trainer().bptt)
-        return networks.ManyToOne(reader, head)
+    def _architecture(self, inputs: Inputs, n_series: int) -> Architecture:
+        strategy = strategy_of(self)
+        return Architecture(
+            strategy=strategy,
+            cell=self.cell,
+            n_inputs=inputs.x.shape[2],
+            hidden=self.hidden,
+            dilations=dilations(self),
+            bidirectional=self.bidirectional,
+            residual=self.residual,
+            dropout=float(self.dropout),
+            lookback=self.lookback,
+            patch=self.patch,
+            skip=self.skip,
+            gate_bias=self.gate_bias,
+            n_series=n_series if self.embedding else 0,
+            embedding=self.embedding,
+            steps=1 if strategy == "recursive" else self.horizon_,
+            loss=self.loss,
+            levels=tuple(self.levels),
+            bptt=self._trainer().bptt,
+        )
 
-    def _base_ahead(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
-        """Give the base's forecasts in the network's scale, logs or not: (K, N, H)."""
-        point = self.base_.predict_at(panel, rows).point
-        if self.log_ and (point <= 0).any():
-            raise ValueError(f"{self.base_!r} forecasts values that have no logarithm: use log=False")
-        return np.log(point) if self.log_ else point
+    def _examples(self, inputs: Inputs, base: np.ndarray, first: int = 0) -> Windows:
+        """Give the training examples of these rows; those before `first` are only read."""
+        if self.architecture_.strategy != "aligned":
+            return Windows(inputs, base[..., : self.architecture_.steps], self.lookback, first=first)
+        positions = max(min(LESSONS * self.lookback, len(base) - self.lookback), 1)
+        return Windows(inputs, base, self.lookback + positions, positions, first=first)
+
+    def _choice(self, inputs: Inputs, base: np.ndarray) -> tuple[Windows, Windows] | None:
+        """Part the training rows for `patience`: no target of the first part reaches into the second."""
+        if self._trainer().patience is None:
+            return None
+        cut = round(len(base) * (1 - TAIL))
+        early, late = self._examples(inputs[:cut], base[:cut]), self._examples(inputs, base, first=cut)
+        if not (len(early) and len(late)):
+            raise ValueError(
+                f"patience needs lessons before and after row {cut} of the {len(base)} training rows: bring more "
+                "history, or set patience=None"
+            )
+        return early, late
+
+    def _inputs(self, panel: Panel) -> Inputs:
+        """Make what the network reads of every row: the target, the exog fields, the calendar.
+
+        Answers are measured in the errors that the base made of late, unless it is the last value, whose error is the
+        change, or knows its training rows too well.
+        """
+        y = transform(panel, self.log_)
+        said = None
+        if not isinstance(self.base_, Naive) and getattr(self.base_, "honest_in_sample", False):
+            said = in_scale(self.base_._point_at(panel, np.arange(len(panel)))[..., 0], self.base_, self.log_)
+        more = [causal_inputs(panel.values[:, :, panel.channels.index(name)]).x[..., PATH:] for name in self.exog]
+        if self.calendar:
+            if not isinstance(panel.index, pd.DatetimeIndex):
+                raise ValueError(f"calendar=True needs rows with dates; these have {type(panel.index).__name__} labels")
+            more.append(calendar_inputs(panel.index.tz_localize(None).to_numpy(), len(panel.series)))
+        return beside(causal_inputs(y, said), more)
+
+    def _rows(self, inputs: Inputs, base: np.ndarray, codes: np.ndarray | None = None) -> Rows:
+        codes = np.arange(base.shape[1]) if codes is None else codes
+        return Rows(inputs, base, codes, self.architecture_)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
-        inputs = causal_inputs(transform(panel, self.log_))
-        base = self.base_.predict_at(panel, rows).point  # (K, N, H)
+        inputs = self._inputs(panel)
+        base = self.base_._point_at(panel, rows)  # (K, N, H)
         unit = inputs.unit[rows][:, :, None, None]  # (K, N, 1, 1)
+        known = {name: i for i, name in enumerate(self.series_)}
+        asked = self._rows(inputs, in_scale(base, self.base_, self.log_), np.array([known.get(s, -1) for s in panel.series]))
         with one_thread():
-            each = np.stack([self._corrections(net, inputs, panel, rows) for net in self.nets_])  # (S, K, N, H, Q)
+            each = np.stack([rolling.corrections(net, asked, rows, self.spread_, self.levels) for net in self.nets_])
         quantiles = moved(base[..., None], unit * np.median(each, axis=0), self.log_)
-        middle = self._middle()
+        middle = list(self.levels).index(0.5)
         points = moved(base, unit[..., 0] * each[..., middle], self.log_)  # (S, K, N, H)
         return Forecast(
             point=quantiles[..., middle],
@@ -214,65 +279,3 @@ class Recurrent(Forecaster):
             cutoffs=panel.index[rows],
             members=points if self.members > 1 else None,
         )
-
-    def _corrections(self, net: nn.Module, inputs: Inputs, panel: Panel, rows: np.ndarray) -> np.ndarray:
-        """Ask one network at each row: its corrections of the base, in units, (K, N, H, Q)."""
-        if isinstance(net, networks.Aligned):
-            return correct_sequence(net, inputs.x, rows)
-        n = len(panel.series)
-        origin, series = np.repeat(rows, n), np.tile(np.arange(n), len(rows))  # (M,) each: cutoff by cutoff
-        base = self._base_ahead(panel, rows).reshape(len(origin), -1)  # (M, H)
-        found = self._ask(net, inputs, base, origin, series)
-        if self._feeds_back():
-            found = found[..., self._middle(), None] + self.spread_  # (M, H, Q)
-        return found.reshape(len(rows), n, self.horizon_, len(self.levels))
-
-    def _ask(
-        self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
-    ) -> np.ndarray:
-        """Ask a network that reads windows: its corrections at (M,) origins, (M, H, Q)."""
-        read = self._roll if self._strategy() == "recursive" else self._read
-        return np.concatenate(
-            [
-                read(net, inputs, base[i : i + CHUNK], origin[i : i + CHUNK], series[i : i + CHUNK])
-                for i in range(0, len(origin), CHUNK)
-            ]
-        )
-
-    def _read(
-        self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
-    ) -> np.ndarray:
-        return correct_windows(net, rows_before(inputs.x, origin, series, self.lookback))
-
-    def _roll(
-        self, net: nn.Module, inputs: Inputs, base: np.ndarray, origin: np.ndarray, series: np.ndarray
-    ) -> np.ndarray:
-        """Emit one step, read it as if it had happened, emit the next: the corrections in units, (M, H, Q), all alike.
-
-        Each step moves on from the one before by what the base (M, H) moves, corrected by the network.
-        """
-        context = rows_before(inputs.x, origin, series, self.lookback)  # (M, L, C)
-        path = Path(inputs, origin, series)
-        before = value = inputs.y[origin, series]  # (M,)
-        emitted = []
-        for step in base.T:
-            value = value + (step - before) + path.unit * correct_windows(net, context)[:, 0, self._middle()]
-            before = step
-            emitted.append(value)
-            context = np.concatenate([context[:, 1:], path.append(value)[:, None]], axis=1)
-        gap = np.stack(emitted, axis=1) - base
-        unit = inputs.unit[origin, series][:, None]
-        median = np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
-        return np.repeat(median[..., None], len(self.levels), axis=-1)
-
-    def _residual_quantiles(self, inputs: Inputs, base: np.ndarray) -> np.ndarray:
-        """Take the spread of the members' median path from its errors on training rows, in units: (H, Q)."""
-        truth = Windows(inputs, base, length=1)
-        which = np.arange(0, len(truth), max(len(truth) // RESIDUALS, 1))
-        series, origin = truth.pairs[which].T
-        paths = [
-            self._ask(net, inputs, base[origin, series], origin, series)[..., self._middle()] for net in self.nets_
-        ]
-        batch = truth.gather(which)
-        errors = np.where(batch.weight[:, 0] > 0, batch.target[:, 0] - np.median(paths, axis=0), np.nan)  # (M, H)
-        return (np.nanquantile(errors, self.levels, axis=0) - np.nanmedian(errors, axis=0)).T

@@ -35,6 +35,8 @@ MODELS: dict[str, Entry] = {
     **_recurrent("many-to-many, aligned: a forecast at every row"),
     **_recurrent("many-to-many: encoder and decoder", suffix="-seq2seq", strategy="seq2seq"),
     **_recurrent("many-to-one: all steps at a window's end", suffix="-many-to-one", topology="many-to-one"),
+    **_recurrent("one-to-one: the newest row, no recurrence", suffix="-one-to-one", topology="one-to-one"),
+    **_recurrent("one-to-many: the newest row, a recurrent decoder", suffix="-one-to-many", topology="one-to-many"),
     **_recurrent("many-to-one: one step, fed back", suffix="-recursive", topology="many-to-one", strategy="recursive"),
 }
 

@@ -1,4 +1,4 @@
-"""Networks, losses and the training loop; tensors live here and in models/recurrent.py, nowhere else."""
+"""Networks, losses and the training loop; tensors live here and in models/{recurrent,classifier}.py, nowhere else."""
 
 from __future__ import annotations
 

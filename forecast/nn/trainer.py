@@ -10,20 +10,24 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from torch import nn
+from torch import Tensor, nn
 
-from forecast.nn.losses import Loss
-from forecast.params import check_number, check_whole
+from forecast.params import check_choice, check_number, check_whole
 
 RECORD = ("step", "loss", "norm", "lr", "seconds")  # what is known of each training step
+DEVICES = ("auto", "cpu", "cuda", "mps")
+CHECK = 10  # steps between looks at the validation rows
+EXAMPLES = 512  # validation examples that are looked at
 
 
 class Trainer(BaseEstimator):
     """How a network is trained: `steps` batches of `batch_size` examples, by AdamW.
 
     The learning rate `lr` is warmed up over the first tenth of the steps and decays linearly to zero; `weight_decay`
-    and gradient-norm clipping at `clip` keep small networks calm. `bptt` cuts back-propagation through time after so
-    many rows (None: never), with the state carried over the cut.
+    and gradient-norm clipping at `clip` keep small networks calm. With `patience` the newest fifth of the training
+    rows first chooses the number of steps (where no better one follows within `patience` steps), then the network is
+    trained on all rows for that many. `bptt` cuts back-propagation through time after so many rows (None: never), with
+    the state carried over the cut. `device` "auto" is a GPU if there is one; forecasts are made on the CPU.
     """
 
     def __init__(
@@ -33,63 +37,118 @@ class Trainer(BaseEstimator):
         lr: float = 1e-3,
         weight_decay: float = 1e-2,
         clip: float = 1.0,
+        patience: int | None = None,
         bptt: int | None = None,
+        device: str = "auto",
     ) -> None:
         self.steps = steps
         self.batch_size = batch_size
         self.lr = lr
         self.weight_decay = weight_decay
         self.clip = clip
+        self.patience = patience
         self.bptt = bptt
+        self.device = device
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
         check_whole("trainer.steps", self.steps, 0)
         check_whole("trainer.batch_size", self.batch_size, 1)
-        if self.bptt is not None:
-            check_whole("trainer.bptt", self.bptt, 1)
+        for name in ("patience", "bptt"):
+            if getattr(self, name) is not None:
+                check_whole(f"trainer.{name}", getattr(self, name), 1)
         check_number("trainer.lr", self.lr, 0.0)
         check_number("trainer.weight_decay", self.weight_decay, 0.0)
         check_number("trainer.clip", self.clip, 1e-12)
+        check_choice("trainer.device", self.device, DEVICES)
+        find_device(self.device)
 
-    def run(self, net: nn.Module, windows: Any, loss: Loss, seed: int) -> Iterator[dict[str, float]]:
-        """Train the network in place; yields step, loss, gradient norm, learning rate and seconds of every step."""
+    def run(self, net: nn.Module, examples: Any, seed: int) -> Iterator[dict[str, float]]:
+        """Train a network in place on `examples`; yields step, loss, gradient norm, learning rate, seconds of each step.
+
+        `examples.gather(numbers)` gives a tuple of arrays (inputs …, target, weight) and `net.loss_of(*tensors)` the
+        loss of such a batch. After the last record the network is on the CPU, ready to forecast.
+        """
+        device = find_device(self.device)
         draw = np.random.default_rng(seed)
+        generator = torch.Generator().manual_seed(seed)
+        net.to(device)
         optimizer = torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
-        generator = torch.Generator().manual_seed(seed)
         start = time.perf_counter()
-        net.train()
         for step in range(self.steps):
-            batch = windows.gather(draw.integers(len(windows), size=self.batch_size))
-            x, target, weight = (torch.from_numpy(a) for a in (batch.x, batch.target, batch.weight))
-            with local_random(generator):
-                value = loss(net(x, target), target, weight)
+            batch = examples.gather(draw.integers(len(examples), size=self.batch_size))
+            net.train()
+            with local_random(generator, device):
+                loss = net.loss_of(*tensors(batch, device))
             optimizer.zero_grad()
-            value.backward()
+            loss.backward()
             norm = nn.utils.clip_grad_norm_(net.parameters(), self.clip)
             rate = float(schedule.get_last_lr()[0])
             optimizer.step()
             schedule.step()
+            net.eval()
             seconds = time.perf_counter() - start
-            yield dict(zip(RECORD, (step + 1, value.item(), norm.item(), rate, seconds), strict=True))
-        net.eval()
+            yield dict(zip(RECORD, (step + 1, loss.item(), norm.item(), rate, seconds), strict=True))
+        net.to("cpu").eval()
+
+    def choose(self, net: nn.Module, early: Any, late: Any, seed: int) -> dict[int, float]:
+        """Train on early rows until later ones have had enough: the validation loss after each so many steps."""
+        assert self.patience is not None
+        seen: dict[int, float] = {0: validation_loss(net, late)}
+        for record in self.run(net, early, seed):
+            step = int(record["step"])
+            if step % CHECK == 0 or step == self.steps:
+                seen[step] = validation_loss(net, late)
+                if step - min(seen, key=lambda s: seen[s]) >= self.patience:
+                    break
+        return seen
 
     def _rate(self, step: int) -> float:
         warm_up = max(self.steps // 10, 1)
         return min((step + 1) / warm_up, (self.steps - step) / max(self.steps - warm_up, 1))
 
 
+def tensors(batch: tuple[np.ndarray, ...], device: torch.device) -> list[Tensor]:
+    """Give a batch of arrays as tensors on the device."""
+    return [torch.from_numpy(array).to(device) for array in batch]
+
+
+@torch.no_grad()
+def validation_loss(net: nn.Module, examples: Any) -> float:
+    """Give the loss of a network on examples it does not learn from (evenly spaced ones, if there are many)."""
+    which = np.unique(np.linspace(0, len(examples) - 1, min(len(examples), EXAMPLES)).astype(np.int64))
+    device = next(net.parameters()).device
+    parts = np.array_split(which, max(len(which) // 64, 1))
+    each = [(net.loss_of(*tensors(examples.gather(part), device)).item(), len(part)) for part in parts]
+    return float(np.average([loss for loss, _ in each], weights=[n for _, n in each]))
+
+
+def find_device(name: str) -> torch.device:
+    """Find the device of a name; "auto" is the first of cuda, mps and cpu that there is."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, found in there.items() if found))
+    if not there[name]:
+        raise ValueError(f"trainer.device={name!r}, but torch finds none here: use 'auto' or 'cpu'")
+    return torch.device(name)
+
+
 @contextmanager
-def local_random(generator: torch.Generator) -> Iterator[None]:
-    """Let what torch draws inside come from this generator; the process-wide one is left as it was."""
-    outside = torch.get_rng_state()
-    torch.set_rng_state(generator.get_state())
-    try:
-        yield
-    finally:
-        generator.set_state(torch.get_rng_state())
-        torch.set_rng_state(outside)
+def local_random(generator: torch.Generator, device: torch.device | None = None) -> Iterator[None]:
+    """Let what torch draws inside come from this generator; the process-wide ones are left as they were."""
+    kind = device.type if device is not None else "cpu"
+    others = [] if kind == "cpu" else [0 if device is None or device.index is None else device.index]
+    with torch.random.fork_rng(others, device_type="cuda" if kind == "cpu" else kind):
+        if others:
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        else:
+            torch.set_rng_state(generator.get_state())
+        try:
+            yield
+        finally:
+            if not others:
+                generator.set_state(torch.get_rng_state())
 
 
 @contextmanager

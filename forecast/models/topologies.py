@@ -1,0 +1,82 @@
+"""The matrix of topologies, cells and directions: what each name stands for, and which pairs cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forecast.params import check_whole
+
+#: What goes in and what comes out, and how H steps come about; the first strategy is the default.
+STRATEGIES = {
+    "one-to-one": ("direct",),
+    "one-to-many": ("decoder",),
+    "many-to-one": ("direct", "recursive"),
+    "many-to-many": ("aligned", "seq2seq"),
+}
+
+
+def strategy_of(model: Any) -> str:
+    """Name the one network that topology and strategy together stand for."""
+    if model.topology.startswith("one"):
+        return str(model.topology)
+    return str(model.strategy or STRATEGIES[model.topology][0])
+
+
+def dilations(model: Any) -> tuple[int, ...]:
+    """Give the dilation of each layer: `layers` is their number, or these themselves."""
+    return tuple(model.layers) if isinstance(model.layers, (tuple, list)) else (1,) * model.layers
+
+
+def check_pairs(model: Any) -> None:
+    """Raise if two parameters of a recurrent model cannot go together; the error says why."""
+    _check_layers(model)
+    strategy = strategy_of(model)
+    if strategy.startswith("one-to-"):
+        _check_one_row(model)
+    if model.bidirectional and strategy == "aligned":
+        raise ValueError(
+            "bidirectional=True with the aligned strategy would read the future: every row emits a forecast, and "
+            "the backward direction has seen the rows after it. Use topology='many-to-one' or strategy='seq2seq'"
+        )
+    if strategy == "recursive" and (model.exog or model.calendar):
+        raise ValueError(
+            "a recursive model reads each row that it has forecast, and of those rows neither exog nor calendar is "
+            "known: a step is the next trading row, whenever it comes. Use strategy='direct'"
+        )
+    if strategy != "aligned" and not strategy.startswith("one-to-"):
+        if model.lookback % model.patch:
+            raise ValueError(
+                f"lookback={model.lookback} rows are not whole patches of {model.patch}: use "
+                f"lookback={-(-model.lookback // model.patch) * model.patch}"
+            )
+    if model.skip > model.lookback:
+        raise ValueError(f"skip={model.skip} rows are more than the lookback={model.lookback} that is read")
+
+
+def _check_layers(model: Any) -> None:
+    if isinstance(model.layers, (tuple, list)):
+        if not model.layers:
+            raise ValueError("layers must be a number, or the dilation of each layer, such as (1, 7, 28); got none")
+        for dilation in model.layers:
+            check_whole("each dilation of layers", dilation, 1)
+    else:
+        check_whole("layers", model.layers, 1)
+    if model.dropout and len(dilations(model)) == 1:
+        raise ValueError("dropout works between layers, and there is one: use layers=2 or dropout=0")
+    if model.residual and len(dilations(model)) == 1:
+        raise ValueError("residual=True adds a layer to the one below, and there is one: use layers=2 or more")
+
+
+def _check_one_row(model: Any) -> None:
+    reasons = {
+        "bidirectional": (model.bidirectional, "one row has no second direction"),
+        "patch": (model.patch > 1, "there is one row to read, not a patch"),
+        "skip": (model.skip > 1, "the linear path has one row to read, too"),
+        "layers": (max(dilations(model)) > 1, "a dilation reaches back to rows that are not read"),
+    }
+    for name, (wrong, reason) in reasons.items():
+        if wrong:
+            raise ValueError(
+                f"{name}={getattr(model, name)!r} cannot go with {model.topology}: {reason}. "
+                f"Leave {name} out, or use topology='many-to-one'"
+            )
