@@ -140,6 +140,12 @@ def _ratio(a: np.ndarray, unit: np.ndarray) -> np.ndarray:
     return np.divide(a, unit, out=np.zeros_like(a), where=unit > 0)
 
 
+def _known_mean(values: np.ndarray) -> np.ndarray:
+    """Average what is known of each row, (M, W) to (M,); 0 where nothing is."""
+    known = ~np.isnan(values)
+    return np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+
+
 class Path:
     """The newest values of M series at their cutoffs, to be moved on value by value (recursive forecasts).
 
@@ -169,10 +175,10 @@ class Path:
         self.moved += np.abs(change)
         self.count += 1
         recent = np.abs(np.diff(self.values[:, -(UNIT_ROWS + 1) :], axis=1))
-        self.movement = np.maximum(np.nanmean(recent, axis=1), UNIT_FLOOR * self.moved / self.count)
+        self.movement = np.maximum(_known_mean(recent), UNIT_FLOOR * self.moved / self.count)
         self.unit = self.movement * self.wider
         features = [_ratio(change, self.movement)]
         for w in WINDOWS:
-            features.append(_ratio(value - np.nanmean(self.values[:, -w:], axis=1), self.movement * np.sqrt(w)))
+            features.append(_ratio(value - _known_mean(self.values[:, -w:]), self.movement * np.sqrt(w)))
         row = [value - self.start, self.movement, self.unit, *features, np.ones_like(value)]
         return np.stack(row, axis=1).astype(np.float32)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.models.base import ahead, carried
-from forecast.scaling import MIN_CHANGES, N_INPUTS, UNIT_FLOOR, UNIT_ROWS, WINDOWS, causal_inputs
+from forecast.scaling import MIN_CHANGES, N_INPUTS, PATH, UNIT_FLOOR, UNIT_ROWS, WINDOWS, calendar_inputs, causal_inputs
 from forecast.windows import Windows, rows_before
 
 
@@ -16,13 +16,13 @@ def _slow(y):
     """The definition, row by row, of one series: inputs (C,) and unit at its last row."""
     known = y[~np.isnan(y)]
     if not len(known):
-        return np.zeros(N_INPUTS), 0.0
+        return np.zeros(N_INPUTS - PATH), 0.0
     changes = np.abs(np.diff(known))
     unit = max(changes[-UNIT_ROWS:].mean(), UNIT_FLOOR * changes.mean()) if len(changes) else 0.0
     seen = not np.isnan(y[-1])
     change = known[-1] - known[-2] if seen and len(known) > 1 else 0.0
     if unit == 0:
-        return np.array([0.0] * (N_INPUTS - 1) + [float(seen)]), 0.0
+        return np.array([0.0] * (N_INPUTS - PATH - 1) + [float(seen)]), 0.0
     distances = [(known[-1] - known[-w:].mean()) / (unit * np.sqrt(w)) for w in WINDOWS]
     return np.array([change / unit, *distances, float(seen)]), unit
 
@@ -38,14 +38,14 @@ def test_inputs_follow_their_definition(seed, missing, listing):
     for row in (0, 1, listing, 99, 149):
         for series in (0, 1):
             x, unit = _slow(y[: row + 1, series])
-            np.testing.assert_allclose(inputs.x[row, series], x, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(inputs.x[row, series, PATH:], x, rtol=1e-4, atol=1e-5)
             assert inputs.unit[row, series] == pytest.approx(unit, rel=1e-9, abs=1e-12)
 
 
 def test_long_average_over_a_long_series():
     y = np.random.default_rng(1).normal(size=(2500, 1)).cumsum(axis=0) + 1e4
     x, unit = _slow(y[:, 0])
-    np.testing.assert_allclose(causal_inputs(y).x[-1, 0], x, rtol=1e-4)
+    np.testing.assert_allclose(causal_inputs(y).x[-1, 0, PATH:], x, rtol=1e-4)
     assert causal_inputs(y).unit[-1, 0] == pytest.approx(unit)
 
 
@@ -63,8 +63,37 @@ def test_inputs_know_nothing_of_later_rows():
 def test_scale_of_prices_is_only_in_the_unit():
     y = np.random.default_rng(3).normal(size=(200, 2)).cumsum(axis=0)
     one, ten = causal_inputs(y), causal_inputs(10 * y)
-    np.testing.assert_allclose(one.x, ten.x, atol=1e-5)
+    np.testing.assert_allclose(one.x[..., PATH:], ten.x[..., PATH:], atol=1e-5)
+    np.testing.assert_allclose(10 * one.x[..., :PATH], ten.x[..., :PATH], rtol=1e-5)
     np.testing.assert_allclose(10 * one.unit, ten.unit)
+
+
+def test_answers_are_measured_in_the_errors_of_the_base():
+    """A base that is right to a tenth of the movement has a tenth of the unit; the last value has the movement."""
+    rng = np.random.default_rng(5)
+    y = rng.normal(size=(300, 2)).cumsum(axis=0)
+    y[50:60, 0] = np.nan
+    naive = causal_inputs(y, carried(y))
+    np.testing.assert_allclose(naive.unit, causal_inputs(y).unit, rtol=1e-9)
+    base = np.full_like(y, np.nan)
+    base[100:-1] = y[101:] + 0.1 * rng.choice([-1, 1], size=(199, 2))
+    near = causal_inputs(y, base)
+    assert not near.unit[:101].any()
+    np.testing.assert_allclose(near.unit[101:], 0.1)
+    assert near.changes[100, 1] == 0
+    assert near.changes[299, 1] == 199
+    assert near.x[..., PATH:].tobytes() == causal_inputs(y).x[..., PATH:].tobytes()  # what is read stays the same
+
+
+def test_the_calendar_goes_round():
+    dates = np.array(["2024-01-01T00:00", "2024-12-31T23:59:59", "2023-07-03T12:00"], dtype="datetime64[s]")
+    x = calendar_inputs(dates, 2)
+    assert x.shape == (3, 2, 8)
+    np.testing.assert_array_equal(x[:, 0], x[:, 1])
+    np.testing.assert_allclose(x[0, 0], [0, 0, 0, 0, 1, 1, 1, 1], atol=1e-6)  # midnight, a Monday, the first
+    np.testing.assert_allclose(x[1, 0, [2, 3, 6, 7]], [0, 0, 1, 1], atol=1e-3)  # a second before the year goes round
+    assert x[2, 0, 4] == pytest.approx(-1)  # noon is far from midnight
+    np.testing.assert_allclose(x[..., :4] ** 2 + x[..., 4:] ** 2, 1, rtol=1e-5)
 
 
 def test_a_quiet_stretch_is_not_a_standstill():
