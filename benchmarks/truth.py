@@ -16,8 +16,16 @@ import pandas as pd
 import forecast as fc
 from forecast.significance import diebold_mariano
 
+BOTH = " in both directions"  # behind a model's name
 MODELS = [name for name in fc.model_names() if name not in ("drift", "seasonal-naive")]
+MODELS += [name + BOTH for name in MODELS if name.endswith(("many-to-one", "recursive", "seq2seq"))]
 HORIZON, DRAWS, ROWS, ORIGINS = 5, 5, 3000, 300
+
+
+def make(name: str) -> fc.Forecaster:
+    """Make a model by its name, possibly one that reads its window in both directions."""
+    model = fc.make_model(name.removesuffix(BOTH))
+    return model.set_params(bidirectional=True) if name.endswith(BOTH) else model
 
 
 def ar1(phi: float, seed: int, rows: int = ROWS) -> np.ndarray:
@@ -46,7 +54,7 @@ def on_ar1(name: str, phi: float) -> dict[str, object]:
         y = ar1(phi, seed)
         rows = np.arange(ROWS - HORIZON - ORIGINS, ROWS - HORIZON)
         start = time.perf_counter()
-        model = fc.make_model(name).fit(y[: rows[0] + 1], HORIZON)
+        model = make(name).fit(y[: rows[0] + 1], HORIZON)
         seconds.append(time.perf_counter() - start)
         truth = ahead_of(y, rows)
         said = model.predict_at(y, rows).point[:, 0]
@@ -75,7 +83,7 @@ def on_volatility(name: str) -> dict[str, object]:
     else:
         halves = []
         for half in np.split(rows, 2):
-            model = fc.make_model(name).fit(variance.iloc[: half[0] + 1], HORIZON)
+            model = make(name).fit(variance.iloc[: half[0] + 1], HORIZON)
             halves.append(model.predict_at(variance, half).point[:, 0])
         said = np.concatenate(halves)
     naive = np.repeat(y[rows][:, None], HORIZON, axis=1)

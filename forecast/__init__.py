@@ -33,7 +33,9 @@ _HOMES = {
     "ARIMA": "models",
     "Ensemble": "models",
     "Recurrent": "models",
+    "RecurrentClassifier": "models",
     "Trainer": "nn",
+    "load_model": "models",
     "make_model": "models",
     "model_names": "models",
     "backtest": "backtest",
@@ -41,6 +43,9 @@ _HOMES = {
     "plot_calibration": "plots",
     "plot_error_by_step": "plots",
     "plot_forecasts": "plots",
+    "plot_gradient_flow": "plots",
+    "plot_history": "plots",
+    "gradient_flow": "diagnostics",
     "write_report": "report",
 }
 

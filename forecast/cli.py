@@ -93,7 +93,7 @@ def backtest(
 
     [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --windows 40 --refit 10 --out runs/stocks
     """
-    from forecast import runs
+    from forecast import folders, runs
     from forecast.splits import WalkForward
 
     cv = WalkForward(horizon, windows, step_size, train_size, embargo)
@@ -101,14 +101,14 @@ def backtest(
         if value < 1:
             raise ValueError(f"--{name} must be at least 1; got {value}")
     if out is not None:
-        runs.check_place(out)
+        folders.check_place(out, runs.RUN)
     chosen = _models(models, set_ or [])
     prices = _prices(data, field)
     options = {"refit": refit, "season": season, "n_jobs": jobs, "on_error": on_error}
     if out is None:
         _show(_walk(chosen, prices, cv, options))
         return
-    with runs.new_run(out) as folder:
+    with folders.new_folder(out, runs.RUN) as folder:
         result = _walk(chosen, prices, cv, options)
         from forecast.report import write_report
 

@@ -66,9 +66,7 @@ def causal_inputs(y: np.ndarray, base: np.ndarray | None = None) -> Inputs:
     x[:, :, -1] = observed
     x[count == 0] = 0
     level = np.where(count > 0, spread(packed), np.nan)
-    return Inputs(
-        x=x, start=packed[0], y=level, movement=movement, unit=unit, observed=observed, changes=changes
-    )
+    return Inputs(x=x, start=packed[0], y=level, movement=movement, unit=unit, observed=observed, changes=changes)
 
 
 def _unit_of_errors(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -57,6 +57,10 @@ class Windows:
         origin, column = np.nonzero(lessons)
         return np.stack([column, origin], axis=1)
 
+    def draw(self, rng: np.random.Generator, batch_size: int) -> Batch:
+        """Copy examples drawn at random."""
+        return self.gather(rng.integers(len(self), size=batch_size))
+
     def gather(self, which: np.ndarray) -> Batch:
         """Copy the examples of these numbers (B,) out of the panel."""
         series, origin = self.pairs[which].T

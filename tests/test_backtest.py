@@ -11,7 +11,7 @@ from pandas.testing import assert_frame_equal
 from quick import quick, walks
 
 import forecast as fc
-from forecast import runs
+from forecast import folders, runs
 from forecast.models.base import Forecast, carried
 
 COLUMNS = ["unique_id", "cutoff", "step", "ds", "model", "member", "y0", "y", "y_hat"]
@@ -384,7 +384,7 @@ def test_an_old_run_is_replaced_whole_and_anything_else_refused(small, tmp_path)
 
 
 def cut_short(run: Path, stop: type[BaseException]) -> None:
-    with runs.new_run(run) as folder:
+    with folders.new_folder(run, runs.RUN) as folder:
         (folder / runs.FORECASTS).write_text("half")
         raise stop
 

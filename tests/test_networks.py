@@ -310,7 +310,7 @@ def test_losses_are_those_of_scikit_learn_and_scipy():
     error = np.abs(target - said[..., 0])
     huber = np.where(error < 1, error**2 / 2, error - 0.5).mean()
     assert _known(make_output("huber", H, LEVELS), said[..., :1], target, weight) == pytest.approx(huber)
-    said[..., 1:] = np.abs(said[..., 1:]) + [0.1, 2]
+    said[..., 1:] = np.abs(said[..., 1:]) + np.array([0.1, 2])
     minus = -stats.t.logpdf(target, said[..., 2], loc=said[..., 0], scale=said[..., 1]).mean()
     assert _known(StudentT(H), said, target, weight) == pytest.approx(minus)
     weight[0] = 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast import runs
+from forecast import folders, runs
 from forecast.scores import NAIVE, leaderboard, scores
 from forecast.significance import Verdict, verdict
 
@@ -59,14 +59,14 @@ class BacktestResult:
 
     def save(self, folder: str | Path) -> None:
         """Write the run as a folder of its own; what was there before is replaced only if it was a run."""
-        with runs.new_run(folder) as beside:
+        with folders.new_folder(folder, runs.RUN) as beside:
             self.write(beside)
 
     def write(self, folder: Path) -> None:
         """Write the run's tables and spec into a folder that exists."""
         self.forecasts.to_parquet(folder / runs.FORECASTS, index=False)
         self.fits.to_parquet(folder / runs.FITS, index=False)
-        runs.write_json(folder / runs.SPEC, self.spec | {"skipped": self.skipped.to_dict("records")})
+        folders.write_json(folder / runs.SPEC, self.spec | {"skipped": self.skipped.to_dict("records")})
 
     @classmethod
     def load(cls, folder: str | Path) -> BacktestResult:

@@ -9,7 +9,13 @@ from forecast.models.base import Forecast, Forecaster
 from forecast.models.naive import Drift, Naive, SeasonalNaive
 from forecast.models.registry import make_model, model_names
 
-_HOMES = {"ARIMA": "arima", "Ensemble": "ensemble", "Recurrent": "recurrent"}  # loaded on first use: statsmodels and torch are heavy
+_HOMES = {
+    "ARIMA": "arima",
+    "Ensemble": "ensemble",
+    "Recurrent": "recurrent",
+    "RecurrentClassifier": "classifier",
+    "load_model": "store",
+}  # loaded on first use: statsmodels and torch are heavy
 
 __all__ = [
     "ARIMA",
@@ -19,7 +25,9 @@ __all__ = [
     "Forecaster",
     "Naive",
     "Recurrent",
+    "RecurrentClassifier",
     "SeasonalNaive",
+    "load_model",
     "make_model",
     "model_names",
 ]

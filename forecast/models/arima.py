@@ -15,7 +15,7 @@ from forecast.params import check_choice, check_whole
 
 
 @dataclass(frozen=True)
-class _Fit:
+class SeriesFit:
     """What is kept of one series' fit: enough to filter any later history with frozen parameters."""
 
     params: np.ndarray
@@ -64,7 +64,7 @@ class ARIMA(Forecaster):
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.log_ = choose_log(self.log, panel)
-        self.fits_: dict[str, _Fit] = {}
+        self.fits_: dict[str, SeriesFit] = {}
         self.record_ = {"log": self.log_, "params": {}, "loglike": {}, "not_converged": []}
         y = transform(panel, self.log_)
         for n, name in enumerate(panel.series):
@@ -82,7 +82,7 @@ class ARIMA(Forecaster):
             results = [model.fit(start_params=start, cov_type="none") for start in _starts(model)]
             result = max(results, key=lambda each: each.llf) if results else model.filter([])
         params = np.asarray(result.params, dtype=np.float64)
-        self.fits_[name] = _Fit(params, float(result.scale), first)
+        self.fits_[name] = SeriesFit(params, float(result.scale), first)
         self.record_["params"][name] = dict(zip(model.param_names, params.round(6).tolist(), strict=True))
         self.record_["loglike"][name] = round(float(result.llf), 4)
         if results and not result.mle_retvals["converged"]:
@@ -115,7 +115,7 @@ class ARIMA(Forecaster):
             cutoffs=panel.index[rows],
         )
 
-    def _roll(self, fit: _Fit, y: np.ndarray, panel: Panel, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _roll(self, fit: SeriesFit, y: np.ndarray, panel: Panel, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Filter one series once and read mean and variance of H steps at each cutoff, (K, H) each.
 
         The predicted state after row t holds all that rows up to t say; a forecast is that state moved on. Sums run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,6 +108,21 @@ class Forecaster(BaseEstimator):
             raise ValueError(f"cutoffs must be rows between 0 and {len(panel) - 1}; got {cutoffs!r}")
         return self._predict_at(panel[: int(rows.max()) + 1], rows)
 
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code."""
+        from forecast.models.store import save_model
+
+        check_is_fitted(self, "horizon_")
+        save_model(self, os.fspath(folder))
+
+    def _state(self) -> dict[str, Any]:
+        """Give what fitting has found, as values and arrays."""
+        return {name: value for name, value in vars(self).items() if name.endswith("_")}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Take what another model of these parameters has found."""
+        self.__dict__.update(state)
+
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
         check_levels(getattr(self, "levels", LEVELS))
@@ -156,6 +172,21 @@ class Forecaster(BaseEstimator):
 def _given(array: np.ndarray | None) -> np.ndarray:
     assert array is not None
     return array
+
+
+class Summary(str):
+    """Text that shows itself as it is, also at the end of a notebook's cell."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summary_of(layers: Sequence[tuple[str, str, int]], title: str) -> Summary:
+    """Lay out a network's layers: name and kind, output shape, weights."""
+    table = pd.DataFrame(layers, columns=["layer", "output shape", "parameters"])
+    total = int(table["parameters"].sum())
+    lines = table.assign(parameters=table["parameters"].map("{:,}".format)).to_string(index=False).split("\n")
+    return Summary("\n".join([title, *lines, f"{total:,} parameters; B is the number of examples read at once"]))
 
 
 def choose_log(log: bool | str, panel: Panel) -> bool:

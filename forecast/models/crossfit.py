@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 from sklearn.base import clone
@@ -14,7 +15,7 @@ BLOCKS = 5
 
 
 def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, horizon: int, log: bool) -> np.ndarray:
-    """Give honest forecasts of a base at every training row, in the network's scale, (T, N, H); NaN where there are none.
+    """Give honest forecasts of a base at every training row, in the network's scale, (T, N, H), NaN without any.
 
     Models without search, and ARIMA with its few parameters, may use their one frozen fit. Any other base is better on
     rows it was fitted on than on later ones, and a network that corrected the first would learn nonsense: it is fitted
@@ -39,7 +40,7 @@ def in_scale(point: np.ndarray, base: Forecaster, log: bool) -> np.ndarray:
 def _by_blocks(base: Forecaster, panel: Panel, horizon: int) -> np.ndarray:
     edges = np.linspace(0, len(panel), BLOCKS + 1).astype(np.int64)
     point = np.full((len(panel), len(panel.series), horizon), np.nan)
-    for start, stop in zip(edges[1:-1], edges[2:], strict=True):
+    for start, stop in pairwise(edges[1:]):
         if (panel[:start].observed.sum(axis=0) < base.min_rows(horizon)).all():
             continue  # too early for this base
         with warnings.catch_warnings():

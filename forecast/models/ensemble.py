@@ -51,9 +51,7 @@ class Ensemble(Forecaster):
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         # every model gives this ensemble's levels, so that they can be combined
-        self.models_ = [
-            clone(model).set_params(levels=tuple(self.levels)).fit(panel, horizon) for model in self.models
-        ]
+        self.models_ = [clone(model).set_params(levels=tuple(self.levels)).fit(panel, horizon) for model in self.models]
         self.record_ = {"models": [model.record_ for model in self.models_]}
 
     def _combine(self, arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from joblib import Parallel, delayed
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from forecast.models import rolling
-from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, moved, transform
+from forecast.models.base import LEVELS, Forecast, Forecaster, Summary, choose_log, moved, summary_of, transform
 from forecast.models.crossfit import base_in_training, in_scale
 from forecast.models.naive import Naive
 from forecast.models.rolling import Rows
 from forecast.models.topologies import STRATEGIES, check_pairs, dilations, strategy_of
-from forecast.nn.build import Architecture, train_member
+from forecast.nn.build import Architecture, build, train_member
+from forecast.nn.diagnostics import layers
+from forecast.nn.files import net_arrays, set_net
 from forecast.nn.losses import LOSSES
-from forecast.nn.trainer import RECORD, Trainer, one_thread
-from forecast.panel import Panel
+from forecast.nn.trainer import RECORD, Trainer, example_batch, one_thread
+from forecast.panel import Panel, as_panel
 from forecast.params import check_choice, check_jobs, check_number, check_whole
 from forecast.scaling import MIN_CHANGES, PATH, Inputs, beside, calendar_inputs, causal_inputs
 from forecast.windows import Windows
@@ -38,7 +40,7 @@ class Recurrent(Forecaster):
     ("aligned": every row emits its own forecast; "seq2seq": an encoder and a decoder). `bidirectional` reads a closed
     window both ways. `lookback` rows are read (aligned: carried on from the first row), `patch` of them at each
     recurrent step. `layers` is their number, or the dilation of each, such as (1, 7, 28); `residual` adds what a layer
-    reads to what it says; `dropout` works between layers. A linear path beside the network reads the newest `skip` rows.
+    reads to what it says; `dropout` works between layers. A linear path beside the network reads the last `skip` rows.
 
     The forecast is base + unit · network, in logs base · exp(unit · network): the unit is the mean |change| of the last
     60 rows, and `base` a Forecaster (None: `Naive()`). An untrained network is its base. `exog` names fields to read
@@ -153,7 +155,7 @@ class Recurrent(Forecaster):
         return self.default_base() if self.base is None else self.base
 
     def _fit(self, panel: Panel, horizon: int) -> None:
-        before = (self.architecture_, self.nets_) if self.warm_start and hasattr(self, "nets_") else None
+        before = self._fitted_before() if self.warm_start else None
         self.log_ = choose_log(self.log, panel)
         self.base_ = clone(self._base()).fit(panel, horizon)
         inputs = self._inputs(panel)
@@ -182,6 +184,9 @@ class Recurrent(Forecaster):
             "loss": [round(float(table["loss"].tail(20).mean()), 6) for table in tables],
         }
 
+    def _fitted_before(self) -> tuple[Architecture, list[Any]] | None:
+        return (self.architecture_, self.nets_) if "nets_" in vars(self) else None
+
     def _train(self, examples: Windows, choice: Any, before: Any) -> list[Any]:
         if before is not None and before[0] != self.architecture_:
             raise ValueError(
@@ -189,7 +194,7 @@ class Recurrent(Forecaster):
                 "horizon and parameters, or set warm_start=False"
             )
         starts = [net.state_dict() for net in before[1]] if before is not None else [None] * self.members
-        return Parallel(n_jobs=min(self.n_jobs, self.members))(
+        return Parallel(n_jobs=self.n_jobs)(
             delayed(train_member)(
                 self.architecture_, self._trainer(), examples, self.seed + s, None if before else choice, starts[s]
             )
@@ -256,6 +261,34 @@ class Recurrent(Forecaster):
             more.append(calendar_inputs(panel.index.tz_localize(None).to_numpy(), len(panel.series)))
         return beside(causal_inputs(y, said), more)
 
+    def _state(self) -> dict[str, Any]:
+        fitted = super()._state()
+        return fitted | {"nets_": [net_arrays(net) for net in self.nets_]} if fitted else {}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        nets = [set_net(build(state["architecture_"], seed=0), arrays) for arrays in state["nets_"]]
+        super()._restore(state | {"nets_": nets})
+
+    def probe(self, prices: Any, y: Any = None) -> tuple[list[Any], list[Any]]:
+        """Give the networks and a batch of training examples with one lesson each, for `gradient_flow`."""
+        check_is_fitted(self, "nets_")
+        if self.topology.startswith("one-to-"):
+            raise ValueError(f"a {self.topology} network reads one row: there is nothing further back in time")
+        panel = as_panel(prices, exog=self.reads())
+        base = in_scale(self.base_._point_at(panel, np.arange(len(panel))), self.base_, self.log_)
+        windows = Windows(self._inputs(panel), base[..., : self.architecture_.steps], self.lookback)
+        return self.nets_, example_batch(windows)
+
+    def summary(self) -> Summary:
+        """List the layers of the network with their output shapes and weights, as Keras prints them."""
+        check_is_fitted(self, "nets_")
+        a = self.architecture_
+        positions = LESSONS * self.lookback if a.strategy == "aligned" else 1
+        sizes = [(1, self.lookback + positions - 1, a.n_inputs), (1,), (1, positions, a.steps), (1, positions, a.steps)]
+        x, series, target, weight = (torch.zeros(size) for size in sizes)
+        title = f"{self.cell} {self.topology}, {a.strategy}: {self.lookback} rows in, {a.steps} steps out"
+        return summary_of(layers(self.nets_[0], [x, series.long(), target, weight]), title)
+
     def _rows(self, inputs: Inputs, base: np.ndarray, codes: np.ndarray | None = None) -> Rows:
         codes = np.arange(base.shape[1]) if codes is None else codes
         return Rows(inputs, base, codes, self.architecture_)
@@ -265,7 +298,9 @@ class Recurrent(Forecaster):
         base = self.base_._point_at(panel, rows)  # (K, N, H)
         unit = inputs.unit[rows][:, :, None, None]  # (K, N, 1, 1)
         known = {name: i for i, name in enumerate(self.series_)}
-        asked = self._rows(inputs, in_scale(base, self.base_, self.log_), np.array([known.get(s, -1) for s in panel.series]))
+        asked = self._rows(
+            inputs, in_scale(base, self.base_, self.log_), np.array([known.get(s, -1) for s in panel.series])
+        )
         with one_thread():
             each = np.stack([rolling.corrections(net, asked, rows, self.spread_, self.levels) for net in self.nets_])
         quantiles = moved(base[..., None], unit * np.median(each, axis=0), self.log_)

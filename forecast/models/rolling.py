@@ -55,7 +55,9 @@ def points(net: Network, asked: Rows, rows: np.ndarray) -> np.ndarray:
         return _point_of(net, _said(net, asked, rows))
     origin, series = _pairs(asked, rows)
     base = asked.base.reshape(len(origin), -1)  # (M, H)
-    parts = [_roll(net, asked, base[i : i + CHUNK], origin[i : i + CHUNK], series[i : i + CHUNK]) for i in _chunks(origin)]
+    parts = [
+        _roll(net, asked, base[i : i + CHUNK], origin[i : i + CHUNK], series[i : i + CHUNK]) for i in _chunks(origin)
+    ]
     return np.concatenate(parts).reshape(asked.base.shape)
 
 
@@ -84,7 +86,9 @@ def _said(net: Network, asked: Rows, rows: np.ndarray) -> np.ndarray:
         return say_at_rows(net, asked.inputs.x, asked.series, rows)  # type: ignore[arg-type]
     origin, series = _pairs(asked, rows)
     parts = [
-        say_at_windows(net, _window(asked, origin[i : i + CHUNK], series[i : i + CHUNK]), asked.series[series[i : i + CHUNK]])
+        say_at_windows(
+            net, _window(asked, origin[i : i + CHUNK], series[i : i + CHUNK]), asked.series[series[i : i + CHUNK]]
+        )
         for i in _chunks(origin)
     ]
     said = np.concatenate(parts)

@@ -29,7 +29,9 @@ def dilations(model: Any) -> tuple[int, ...]:
 
 def check_pairs(model: Any) -> None:
     """Raise if two parameters of a recurrent model cannot go together; the error says why."""
-    _check_layers(model)
+    check_layers(model.layers, model.residual)
+    if model.dropout and len(dilations(model)) == 1:
+        raise ValueError("dropout works between layers, and there is one: use layers=2 or dropout=0")
     strategy = strategy_of(model)
     if strategy.startswith("one-to-"):
         _check_one_row(model)
@@ -43,27 +45,23 @@ def check_pairs(model: Any) -> None:
             "a recursive model reads each row that it has forecast, and of those rows neither exog nor calendar is "
             "known: a step is the next trading row, whenever it comes. Use strategy='direct'"
         )
-    if strategy != "aligned" and not strategy.startswith("one-to-"):
-        if model.lookback % model.patch:
-            raise ValueError(
-                f"lookback={model.lookback} rows are not whole patches of {model.patch}: use "
-                f"lookback={-(-model.lookback // model.patch) * model.patch}"
-            )
+    if strategy in ("direct", "recursive", "seq2seq") and model.lookback % model.patch:
+        whole = -(-model.lookback // model.patch) * model.patch
+        raise ValueError(f"lookback={model.lookback} rows are not whole patches of {model.patch}: use lookback={whole}")
     if model.skip > model.lookback:
         raise ValueError(f"skip={model.skip} rows are more than the lookback={model.lookback} that is read")
 
 
-def _check_layers(model: Any) -> None:
-    if isinstance(model.layers, (tuple, list)):
-        if not model.layers:
+def check_layers(layers: Any, residual: bool) -> None:
+    """Raise unless `layers` is a number of layers, or the dilation of each."""
+    if isinstance(layers, (tuple, list)):
+        if not layers:
             raise ValueError("layers must be a number, or the dilation of each layer, such as (1, 7, 28); got none")
-        for dilation in model.layers:
+        for dilation in layers:
             check_whole("each dilation of layers", dilation, 1)
     else:
-        check_whole("layers", model.layers, 1)
-    if model.dropout and len(dilations(model)) == 1:
-        raise ValueError("dropout works between layers, and there is one: use layers=2 or dropout=0")
-    if model.residual and len(dilations(model)) == 1:
+        check_whole("layers", layers, 1)
+    if residual and (layers == 1 or (isinstance(layers, (tuple, list)) and len(layers) == 1)):
         raise ValueError("residual=True adds a layer to the one below, and there is one: use layers=2 or more")
 
 

@@ -116,7 +116,7 @@ def train_member(
         return net
 
     with one_thread():
-        seen = trainer.choose(fresh(), *choice, seed) if choice is not None else {}
+        seen = trainer.choose(fresh(), choice[0], choice[1], seed) if choice is not None else {}
         last = min(seen, key=lambda step: seen[step]) if seen else trainer.steps
         net, records = fresh(), []
         for record in trainer.run(net, examples, seed):

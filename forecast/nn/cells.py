@@ -68,10 +68,10 @@ class Stack(nn.Module):
     def newest(self, state: State) -> State:
         """Pick the state that the newest row left, directions side by side: for each layer (B, width)."""
 
-        def pick(h: Tensor, dilation: int) -> Tensor:
-            return h.unflatten(1, (-1, dilation))[:, :, -1].transpose(0, 1).flatten(1)
+        def pick(dilation: int) -> Callable[[Tensor], Tensor]:
+            return lambda h: h.unflatten(1, (-1, dilation))[:, :, -1].transpose(0, 1).flatten(1)
 
-        return [_both(lambda h, d=d: pick(h, d), s) for s, d in zip(state, self.dilations, strict=True)]
+        return [_both(pick(d), s) for s, d in zip(state, self.dilations, strict=True)]
 
     def opened(self, vectors: State) -> State:
         """Make a state to start from out of vectors (B, hidden), one for each layer, or a pair for each."""
@@ -80,7 +80,7 @@ class Stack(nn.Module):
         return each(lambda h: h[None].contiguous(), pairs)
 
 
-def _read(layer: nn.RNNBase, x: Tensor, dilation: int, state: Any) -> tuple[Tensor, Any]:
+def _read(layer: Any, x: Tensor, dilation: int, state: Any) -> tuple[Tensor, Any]:
     """Let a layer read rows (B, L, C), each phase of its dilation by itself.
 
     The phases are in the order in which their next row comes. L rows are not always whole rounds: `extra` phases have
@@ -95,7 +95,7 @@ def _read(layer: nn.RNNBase, x: Tensor, dilation: int, state: Any) -> tuple[Tens
     outs, states = [], []
     for phases, length in groups:
         n = phases.stop - phases.start
-        held = None if state is None else _both(lambda h, p=phases: _phases(h, dilation, p), state)
+        held = None if state is None else _both(_phases(dilation, phases), state)
         if n == 0:
             continue
         if length == 0:  # no row of these phases has come yet
@@ -111,8 +111,8 @@ def _read(layer: nn.RNNBase, x: Tensor, dilation: int, state: Any) -> tuple[Tens
     return out, _join([_both(lambda h: h.unflatten(1, (batch, -1)), s) for s in reversed(states)])
 
 
-def _phases(h: Tensor, dilation: int, phases: slice) -> Tensor:
-    return h.unflatten(1, (-1, dilation))[:, :, phases].flatten(1, 2).contiguous()
+def _phases(dilation: int, phases: slice) -> Callable[[Tensor], Tensor]:
+    return lambda h: h.unflatten(1, (-1, dilation))[:, :, phases].flatten(1, 2).contiguous()
 
 
 def _join(states: list[Any]) -> Any:
@@ -134,11 +134,11 @@ def each(change: Callable[[Tensor], Tensor], state: State) -> State:
     return [_both(change, s) for s in state]
 
 
-def _width(layer: nn.RNNBase) -> int:
-    return int(layer.hidden_size * (1 + layer.bidirectional))
+def _width(layer: Any) -> int:
+    return layer.hidden_size * (1 + layer.bidirectional)
 
 
-def _nothing(layer: nn.RNNBase, x: Tensor, n: int) -> Any:
+def _nothing(layer: Any, x: Tensor, n: int) -> Any:
     zeros = x.new_zeros(1 + layer.bidirectional, n, layer.hidden_size)
     return (zeros, zeros.clone()) if isinstance(layer, nn.LSTM) else zeros
 
@@ -157,7 +157,7 @@ def set_gate_bias(stack: Stack, kind: str, longest: int) -> None:
     for layer, dilation in zip(stack.layers, stack.dilations, strict=True):
         if isinstance(layer, nn.RNN):
             continue
-        hidden = layer.hidden_size
+        hidden = stack.hidden
         keep = slice(hidden, 2 * hidden)  # LSTM's forget gate (after input), GRU's update gate (after reset)
         for name, bias in layer.named_parameters():
             if not name.startswith("bias_ih"):

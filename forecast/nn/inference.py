@@ -1,4 +1,4 @@
-"""What a network says at many cutoffs in one pass, in batches of a fixed size so that bytes do not depend on how many."""
+"""What a network says at many cutoffs in one pass, in batches of one size: bytes do not depend on how many."""
 
 from __future__ import annotations
 

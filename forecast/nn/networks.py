@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from forecast.nn.cells import Stack, State, detached, each
 from forecast.nn.outputs import Output
+from forecast.nn.trainer import Trainable
 from forecast.scaling import LEVEL, MOVEMENT, PATH, UNIT
 
 Carried = tuple[Tensor, State]  # the newest input rows, which the next patch or skip still reads, and the state
@@ -65,7 +66,7 @@ class Skip(nn.Module):
 
 
 class Head(nn.Module):
-    """Turns a state into raw numbers: linear, and zero at the start, so that an untrained network says "no correction"."""
+    """Turns a state into raw numbers: linear, zero at the start, so that an untrained network says "no correction"."""
 
     def __init__(self, width: int, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -79,7 +80,7 @@ class Head(nn.Module):
         return STATE_GAIN * self.linear(state).unflatten(-1, self.shape)
 
 
-class Network(nn.Module):
+class Network(Trainable):
     """What every topology has: inputs, possibly with vectors of the series; a linear skip; an output."""
 
     def __init__(self, output: Output, skip: Skip, vectors: SeriesVectors | None) -> None:
@@ -90,8 +91,9 @@ class Network(nn.Module):
         """Give the inputs (B, L, C), with the vectors of their series (B,) beside them."""
         return x if self.vectors is None else self.vectors(x, series)
 
-    def loss_of(self, x: Tensor, series: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Give the loss of a batch: (B, L, C), (B,), (B, P, H), (B, P, H)."""
+    def loss_of(self, *batch: Tensor) -> Tensor:
+        """Give the loss of a batch: inputs (B, L, C), series (B,), target (B, P, H), weight (B, P, H)."""
+        x, series, target, weight = batch
         return self.output.loss(self(x, target, series), target, weight)
 
 

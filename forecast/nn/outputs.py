@@ -1,4 +1,4 @@
-"""What a network says about each step, in units: quantiles, a point, or Student's t; each with the loss it is trained on."""
+"""What a network says of each step, in units: quantiles, a point, or Student's t; each with the loss it learns by."""
 
 from __future__ import annotations
 
@@ -61,9 +61,11 @@ class Quantiles(Output):
         return torch.cat([median - below.flip(-1).cumsum(-1).flip(-1), median, median + above.cumsum(-1)], dim=-1)
 
     def loss(self, said: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Give the quantile loss."""
         return losses.pinball(self.levels, said, target, weight)
 
     def quantiles(self, said: np.ndarray, levels: Sequence[float]) -> np.ndarray | None:
+        """Give what is said."""
         return said
 
 
@@ -81,9 +83,11 @@ class Point(Output):
         return self.grow * raw
 
     def loss(self, said: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Give the mean, absolute or Huber loss."""
         return losses.POINT[self.kind](said[..., 0], target, weight)
 
     def quantiles(self, said: np.ndarray, levels: Sequence[float]) -> np.ndarray | None:
+        """Give None."""
         return None
 
 
@@ -100,9 +104,11 @@ class StudentT(Output):
         return torch.cat([location, scale, freedom], dim=-1)
 
     def loss(self, said: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Give minus the log-likelihood."""
         return losses.student_t(said, target, weight)
 
     def quantiles(self, said: np.ndarray, levels: Sequence[float]) -> np.ndarray | None:
+        """Give the quantiles of the distribution."""
         location, scale, freedom = (said[..., i, None] for i in range(3))
         return location + scale * stats.t.ppf(np.asarray(levels), freedom)
 

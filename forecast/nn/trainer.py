@@ -20,6 +20,14 @@ CHECK = 10  # steps between looks at the validation rows
 EXAMPLES = 512  # validation examples that are looked at
 
 
+class Trainable(nn.Module):
+    """A network that can say how wrong it is."""
+
+    def loss_of(self, *batch: Tensor) -> Tensor:
+        """Give the loss of a batch."""
+        raise NotImplementedError
+
+
 class Trainer(BaseEstimator):
     """How a network is trained: `steps` batches of `batch_size` examples, by AdamW.
 
@@ -63,11 +71,11 @@ class Trainer(BaseEstimator):
         check_choice("trainer.device", self.device, DEVICES)
         find_device(self.device)
 
-    def run(self, net: nn.Module, examples: Any, seed: int) -> Iterator[dict[str, float]]:
-        """Train a network in place on `examples`; yields step, loss, gradient norm, learning rate, seconds of each step.
+    def run(self, net: Trainable, examples: Any, seed: int) -> Iterator[dict[str, float]]:
+        """Train a network in place; yields step, loss, gradient norm, learning rate and seconds of each step.
 
-        `examples.gather(numbers)` gives a tuple of arrays (inputs …, target, weight) and `net.loss_of(*tensors)` the
-        loss of such a batch. After the last record the network is on the CPU, ready to forecast.
+        `examples.draw(rng, batch_size)` gives a batch, a tuple of arrays. After the last record the network is on the
+        CPU, ready to forecast.
         """
         device = find_device(self.device)
         draw = np.random.default_rng(seed)
@@ -77,7 +85,7 @@ class Trainer(BaseEstimator):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         start = time.perf_counter()
         for step in range(self.steps):
-            batch = examples.gather(draw.integers(len(examples), size=self.batch_size))
+            batch = examples.draw(draw, self.batch_size)
             net.train()
             with local_random(generator, device):
                 loss = net.loss_of(*tensors(batch, device))
@@ -92,7 +100,7 @@ class Trainer(BaseEstimator):
             yield dict(zip(RECORD, (step + 1, loss.item(), norm.item(), rate, seconds), strict=True))
         net.to("cpu").eval()
 
-    def choose(self, net: nn.Module, early: Any, late: Any, seed: int) -> dict[int, float]:
+    def choose(self, net: Trainable, early: Any, late: Any, seed: int) -> dict[int, float]:
         """Train on early rows until later ones have had enough: the validation loss after each so many steps."""
         assert self.patience is not None
         seen: dict[int, float] = {0: validation_loss(net, late)}
@@ -114,8 +122,14 @@ def tensors(batch: tuple[np.ndarray, ...], device: torch.device) -> list[Tensor]
     return [torch.from_numpy(array).to(device) for array in batch]
 
 
+def example_batch(examples: Any, size: int = 256) -> list[Tensor]:
+    """Give some examples, evenly spaced, as tensors."""
+    which = np.unique(np.linspace(0, len(examples) - 1, min(len(examples), size)).astype(np.int64))
+    return tensors(examples.gather(which), torch.device("cpu"))
+
+
 @torch.no_grad()
-def validation_loss(net: nn.Module, examples: Any) -> float:
+def validation_loss(net: Trainable, examples: Any) -> float:
     """Give the loss of a network on examples it does not learn from (evenly spaced ones, if there are many)."""
     which = np.unique(np.linspace(0, len(examples) - 1, min(len(examples), EXAMPLES)).astype(np.int64))
     device = next(net.parameters()).device

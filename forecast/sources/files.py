@@ -7,12 +7,14 @@ import gzip
 import io
 import itertools
 import os
+import re
 import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
@@ -24,6 +26,8 @@ PARQUET = (".parquet", ".pq")
 DATES = ("date", "ds", "datetime", "timestamp", "time")
 STEPS = ("", "index", "step", "row", "ds", "time")
 TICKERS = ("unique_id", "ticker", "symbol")
+#: Columns of a table that keeps one series a row: V2, V3 … behind the series' name.
+VALUE = re.compile(r"[Vv]\d+")
 #: A zone behind a time of day, such as the -05:00 of 2024-01-02 09:30:00-05:00.
 ZONE = r"(\d{1,2}:\d{2}.*?)\s*(?:Z|UTC|[+-]\d{2}:?\d{2})$"
 
@@ -41,7 +45,8 @@ def read_prices(path: str | os.PathLike[str], fields: str | None = None) -> pd.D
     writes. Cells are separated by comma, semicolon, tab or bar; .csv.gz is read as well. The dates stand in a column
     named date, ds, time … or in the first one; rows may come in any order and are sorted. Of dates with a time zone
     the clock time on the exchange's wall is kept and the zone dropped. An undated table needs a first column of whole
-    numbers that is named index, step or row, or has no name.
+    numbers that is named index, step or row, or has no name. A table with one series a row (the M4 competition's: a
+    name, then V2, V3 …) gives undated columns that end together.
 
     `fields` None gives the adjusted closes if the file has them, else the closes, else the values; a field's name such
     as "Open" gives that field; "all" gives every field under (field, ticker) columns, or the plain values of a file
@@ -201,6 +206,8 @@ def _lay_out(frame: pd.DataFrame, stem: str, unit: str) -> pd.DataFrame:
     """Index the table by its dates, in one of the shapes that as_panel reads."""
     if len(frame) == 0:
         raise ValueError("there is a header but no row; rows of a date and prices are needed: download the file again")
+    if frame.columns.nlevels == 1 and frame.shape[1] > 2 and all(VALUE.fullmatch(str(c)) for c in frame.columns[1:]):
+        return _series_in_rows(frame, unit)
     at = _date_column(frame.columns)
     fillers = [i for i, name in enumerate(frame.columns) if name == "" and _is_filler(frame.iloc[:, i])]
     rest = frame.iloc[:, [i for i in range(frame.shape[1]) if i != at and i not in fillers]]
@@ -220,6 +227,23 @@ def _lay_out(frame: pd.DataFrame, stem: str, unit: str) -> pd.DataFrame:
         return rest.set_axis(pd.MultiIndex.from_tuples([(str(rest.columns[0]), stem)]), axis=1)
     rest.attrs["ticker"] = stem
     return rest
+
+
+def _series_in_rows(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Turn a table with one series a row, as the M4 competition keeps them, into undated columns that end together."""
+    ids = frame.iloc[:, 0]
+    if ids.isna().any():
+        raise ValueError(f"{unit} {ids.index[ids.isna()][0]} has no id: name the series of each row")
+    values = frame.iloc[:, 1:].T.set_axis([str(name).strip() for name in ids], axis=1)
+    known = values.notna().to_numpy()
+    if not known.any(axis=0).all():
+        raise ValueError(f"{values.columns[int((~known.any(axis=0)).argmax())]} has no value at all: leave its row out")
+    ends = len(values) - known[::-1].argmax(axis=0)  # rows of each series, up to its last value
+    longest = int(ends.max())
+    moved = np.full((longest, values.shape[1]), None, dtype=object)
+    for i, end in enumerate(ends):
+        moved[longest - end :, i] = values.iloc[:end, i]
+    return pd.DataFrame(moved, columns=values.columns).infer_objects()
 
 
 def _is_filler(column: pd.Series) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -19,27 +18,11 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from forecast.plots.frame import COLOURS, DASHES, FONT, GREY, INK, MARKERS, RULE, Style, label_ends, new_axes, shortened
 from forecast.scores import NAIVE, common_rows, error_ratios, interval_columns
 
 if TYPE_CHECKING:
     from forecast.backtest import BacktestResult
-
-INK, GREY, RULE = "#55606c", "#80878f", "#8a929a"
-#: Any two of them, and naive's grey, stay apart under all three kinds of colour blindness, on white and on black.
-COLOURS = ("#e04a10", "#8a35e0", "#00b080", "#7a9af0", "#c2129f", "#ee9000", "#9c5a3e")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-DASHES = ("-", "--", ":", "-.")
-FONT = 9
-LABEL_LENGTH = 26
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a model looks in every picture of a run."""
-
-    colour: str
-    marker: str
-    dash: str
 
 
 def styles(result: BacktestResult) -> dict[str, Style]:
@@ -87,7 +70,7 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     table = error_by_step(result)
     if table.empty:
         raise ValueError("naive was never wrong in this run, or the models share no row: there is no error to compare")
-    ax = _axes(ax)
+    ax = new_axes(ax)
     steps = table.index.to_numpy()
     worst = (table - 1).abs().drop(columns=NAIVE).max().dropna().sort_values()
     # One wild model would flatten the others into one line: the better half of the models sets the scale.
@@ -103,7 +86,7 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     ax.set_xlabel("step (rows ahead)", color=INK, fontsize=FONT)
     ax.set_ylabel("error ÷ naive's error", color=INK, fontsize=FONT)
-    _label_ends(ax, steps[-1], {name: table[name].iloc[-1] for name in table}, styles(result))
+    label_ends(ax, steps[-1], {name: table[name].iloc[-1] for name in table}, styles(result))
     above = table.max()[table.max() > high + room].sort_values(ascending=False)
     if len(above):
         said = ", ".join(f"{shortened(name)} (up to {value:.2f})" for name, value in above.head(2).items())
@@ -117,7 +100,7 @@ def plot_calibration(result: BacktestResult, ax: Axes | None = None) -> Axes:
     table = calibration(result)
     if table.empty:
         raise ValueError("no model of this run gives quantiles: there is nothing to calibrate")
-    ax = _axes(ax)
+    ax = new_axes(ax)
     looks = styles(result)
     for row, (name, shares) in enumerate(table.iterrows()):
         style = looks[str(name)]
@@ -165,7 +148,7 @@ def plot_forecasts(
     rows = table[table["unique_id"] == series]
     newest = pd.Index(rows["cutoff"].unique()).sort_values()[-cutoffs:]
     rows = rows[rows["cutoff"].isin(newest)]
-    ax = _axes(ax)
+    ax = new_axes(ax)
     looks, ends = styles(result), interval_columns(rows)
     banded = next((name for name in names if name != NAIVE), names[0])
     last: dict[str, float] = {}
@@ -192,7 +175,7 @@ def plot_forecasts(
     band = f" · band: {shortened(banded)}, {ends[0][1:]} to {ends[1][1:]}" if ends else ""
     ax.set_title(shortened(series) + band, loc="left", color=INK, fontsize=FONT + 1, parse_math=False)
     looks = looks | {"truth": Style(INK, ".", "-")} if "truth" not in looks else looks
-    _label_ends(ax, _times(rows["ds"]).max(), last | ({"truth": y.iloc[-1]} if "truth" not in last else {}), looks)
+    label_ends(ax, _times(rows["ds"]).max(), last | ({"truth": y.iloc[-1]} if "truth" not in last else {}), looks)
     return ax
 
 
@@ -214,12 +197,6 @@ def as_svg(plot: Callable[..., Axes], result: BacktestResult, size: tuple[float,
     return f'<svg {box[0] if box else ""} stroke-linejoin="round" role="img" aria-label="{escape(text)}">{body}'
 
 
-def shortened(name: Any) -> str:
-    """Cut a long name so that its label fits beside a picture."""
-    plain = " ".join(str(name).split())
-    return plain if len(plain) <= LABEL_LENGTH else plain[: LABEL_LENGTH - 1] + "…"
-
-
 def _naive_and_best(result: BacktestResult) -> list[str]:
     board = result.leaderboard().dropna(subset="skill")
     return [NAIVE, *[name for name in board.index if name != NAIVE][:1]]
@@ -237,55 +214,3 @@ def _times(index: pd.Index | pd.Series) -> np.ndarray:
     """Turn labels of rows into what an axis takes: dates by the clock on the wall, numbers as they are."""
     index = pd.Index(index)
     return (index.tz_localize(None) if isinstance(index, pd.DatetimeIndex) else index).to_numpy()
-
-
-def _axes(ax: Axes | None) -> Axes:
-    """Take the axes given, or make a figure of their own (not pyplot's, which is global), and clear the frame."""
-    if ax is None:
-        ax = Figure(figsize=(7.2, 3.8), layout="constrained").add_subplot()
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
-    ax.spines["bottom"].set_color(RULE)
-    ax.tick_params(colors=INK, labelsize=FONT, length=3, width=0.8, which="both")
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="y", color=RULE, alpha=0.3, linewidth=0.7)
-    ax.set_axisbelow(True)
-    return ax
-
-
-def _label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style]) -> None:
-    """Write each name beside the end of its line, moved apart where they would overlap, with a thread to the line."""
-    ends = {name: y for name, y in ends.items() if np.isfinite(y)}
-    low, high = ax.get_ylim()
-    height = ax.get_window_extent().height / ax.figure.dpi * 72  # points
-    wanted = np.array([(np.clip(y, low, high) - low) / (high - low) for y in ends.values()])
-    places = spread(wanted, 1.35 * FONT / height)
-    thread = {"arrowstyle": "-", "linewidth": 1.1, "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 3}
-    for (name, y), place in zip(ends.items(), places, strict=True):
-        ax.annotate(
-            shortened(name),
-            xy=(x, np.clip(y, low, high)),
-            xytext=(1.055, place),
-            textcoords="axes fraction",
-            va="center",
-            fontsize=FONT,
-            color=INK,
-            parse_math=False,
-            annotation_clip=False,
-            arrowprops=thread | {"color": looks[name].colour},
-        )
-
-
-def spread(wanted: np.ndarray, gap: float) -> np.ndarray:
-    """Move positions between 0 and 1 as little as possible (least squares) until all are at least a gap apart."""
-    n = len(wanted)
-    if n == 0:
-        return np.array([])
-    gap = min(gap, 1 / max(n - 1, 1))
-    order = np.argsort(wanted, kind="stable")
-    shifted = wanted[order] - gap * np.arange(n)  # apart by a gap = not falling, once the gaps are taken out
-    mean = [[shifted[min(i, j) : max(i, j) + 1].mean() for j in range(n)] for i in range(n)]
-    level = np.array([max(min(mean[j][k] for k in range(i, n)) for j in range(i + 1)) for i in range(n)])
-    places = np.empty(n)
-    places[order] = np.clip(level, 0, max(1 - gap * (n - 1), 0)) + gap * np.arange(n)
-    return places

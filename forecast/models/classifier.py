@@ -1,0 +1,280 @@
+"""Recurrent networks that choose between classes: the direction of prices, a kind of sequence, a kind of text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from forecast.models.base import Summary, summary_of
+from forecast.models.examples import (
+    PriceWindows,
+    change_ahead,
+    class_numbers,
+    direction_examples,
+    is_prices,
+    part_of,
+    price_inputs,
+    token_sequences,
+)
+from forecast.models.store import save_model
+from forecast.models.topologies import check_layers, dilations
+from forecast.nn.cells import CELLS, Stack, set_gate_bias
+from forecast.nn.diagnostics import layers
+from forecast.nn.files import net_arrays, set_net
+from forecast.nn.sequences import Classifier, Examples, probabilities
+from forecast.nn.trainer import Trainer, local_random, one_thread
+from forecast.panel import as_panel
+from forecast.params import check_choice, check_number, check_whole
+
+DIRECTIONS = ("down", "up")
+HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "seconds")
+
+
+class RecurrentClassifier(ClassifierMixin, BaseEstimator):
+    """An Elman, LSTM or GRU network that chooses a class; scikit-learn's fit, predict, predict_proba, score, classes_.
+
+    It reads one of three things. Prices, in any shape that `as_panel` takes: the classes are "down" and "up", the
+    direction of the price `horizon` rows ahead, read from windows of `lookback` rows; nothing is passed for y. Arrays
+    (B, L, C): sequences of vectors, given in a scale near 1. With `vocabulary`, token sequences, as lists of ids below
+    `vocabulary` or padded with 0, which is no token and never changes an answer: each token becomes a learned vector
+    of `embedding` numbers.
+
+    The newest `validation_split` of the examples (as they stand, before shuffling) is kept out of training, and the
+    weights are those of the epoch that was best there, by its loss (0: all examples, the last epoch). `epochs`,
+    `batch_size` and `lr` are those of AdamW, the rate warmed up and decayed to zero; `dropout` is between layers and
+    before the dense layer. `history_` holds loss and accuracy of every epoch.
+    """
+
+    def __init__(
+        self,
+        cell: str = "lstm",
+        bidirectional: bool = False,
+        hidden: int = 32,
+        layers: int | tuple[int, ...] = 1,
+        residual: bool = False,
+        dropout: float = 0.0,
+        gate_bias: str = "one",
+        vocabulary: int | None = None,
+        embedding: int = 32,
+        horizon: int = 1,
+        lookback: int = 60,
+        epochs: int = 5,
+        batch_size: int = 32,
+        lr: float = 1e-3,
+        validation_split: float = 0.2,
+        seed: int = 0,
+    ) -> None:
+        self.cell = cell
+        self.bidirectional = bidirectional
+        self.hidden = hidden
+        self.layers = layers
+        self.residual = residual
+        self.dropout = dropout
+        self.gate_bias = gate_bias
+        self.vocabulary = vocabulary
+        self.embedding = embedding
+        self.horizon = horizon
+        self.lookback = lookback
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.validation_split = validation_split
+        self.seed = seed
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter cannot be used."""
+        check_choice("cell", self.cell, tuple(CELLS))
+        check_choice("gate_bias", self.gate_bias, ("one", "chrono"))
+        for name in ("bidirectional", "residual"):
+            check_choice(name, getattr(self, name), (True, False))
+        for name in ("hidden", "embedding", "horizon", "lookback", "epochs", "batch_size"):
+            check_whole(name, getattr(self, name), 1)
+        check_whole("seed", self.seed, 0)
+        if self.vocabulary is not None:
+            check_whole("vocabulary", self.vocabulary, 2)
+        check_number("dropout", self.dropout, 0.0, below=1.0)
+        check_number("lr", self.lr, 0.0)
+        check_number("validation_split", self.validation_split, 0.0, below=1.0)
+        check_layers(self.layers, self.residual)
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from examples and their classes; of prices the classes are made, and y stays None.
+
+        Raises ValueError if there are not two classes, or examples and classes are not equally many.
+        """
+        self.check_params()
+        if is_prices(X):
+            if y is not None:
+                raise ValueError("prices bring their own classes, the directions of later rows: call fit(prices) alone")
+            examples: Examples = direction_examples(as_panel(X), self.lookback, self.horizon)
+            self.classes_, labels = np.array(DIRECTIONS, dtype=object), examples.labels
+        else:
+            sequences = self._sequences(X)
+            self.classes_, labels = class_numbers(y, len(sequences))
+            examples = Examples(sequences, labels)
+        if len(np.unique(labels)) < 2:
+            raise ValueError(f"there is one class only ({self.classes_[labels[0]]!r}): nothing can be told apart")
+        self.n_inputs_ = self.embedding if self.vocabulary is not None else examples.gather(np.array([0]))[0].shape[2]
+        kept = len(examples) - round(self.validation_split * len(examples))
+        if kept == 0 or (self.validation_split and kept == len(examples)):
+            raise ValueError(
+                f"validation_split={self.validation_split} of {len(examples)} examples leaves one part empty"
+            )
+        train, late = part_of(examples, 0, kept), part_of(examples, kept, len(examples))
+        with one_thread():
+            self._train(train, late if len(late) else None)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the probability of each class, (M, classes): of each example, or from the last row of each series."""
+        check_is_fitted(self, "net_")
+        if is_prices(X):
+            panel = as_panel(X)
+            return self.predict_proba_at(panel, [len(panel) - 1])[0]
+        sequences = self._sequences(X)
+        with one_thread():
+            return probabilities(self.net_, Examples(sequences, np.zeros(len(sequences), dtype=np.int64)))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the likeliest class, (M,): of each example, or from the last row of each series."""
+        return self.classes_[self.predict_proba(X).argmax(axis=-1)]
+
+    def predict_proba_at(self, prices: Any, cutoffs: Any) -> np.ndarray:
+        """Give the probabilities of down and up from each of these rows, as if nothing came after it, (K, N, 2).
+
+        NaN where a series has not begun.
+        """
+        check_is_fitted(self, "net_")
+        panel, rows = as_panel(prices), np.asarray(cutoffs, dtype=np.int64)
+        if rows.ndim != 1 or not len(rows) or rows.min() < 0 or rows.max() >= len(panel):
+            raise ValueError(f"cutoffs must be rows between 0 and {len(panel) - 1}; got {cutoffs!r}")
+        panel = panel[: int(rows.max()) + 1]
+        n = len(panel.series)
+        inputs = price_inputs(panel)
+        pairs = np.stack([np.tile(np.arange(n), len(rows)), np.repeat(rows, n)], axis=1)
+        with one_thread():
+            found = probabilities(self.net_, PriceWindows(inputs, pairs, np.zeros(len(pairs), np.int64), self.lookback))
+        known = np.isfinite(inputs.y[rows])[..., None]
+        return np.where(known, found.reshape(len(rows), n, 2), np.nan)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the share of right answers; of prices over every row whose outcome they hold."""
+        if not is_prices(X):
+            return float(super().score(X, y, sample_weight))
+        panel = as_panel(X)
+        return self.score_at(panel, np.arange(len(panel) - self.horizon))
+
+    def score_at(self, prices: Any, cutoffs: Any) -> float:
+        """Give the share of right directions from these rows; prices that end where they began count for neither."""
+        panel, rows = as_panel(prices), np.asarray(cutoffs, dtype=np.int64)
+        up = self.predict_proba_at(panel, rows)[..., 1] > 0.5  # (K, N)
+        change = change_ahead(panel.target, self.horizon)[rows]
+        counted = np.isfinite(change) & (change != 0)
+        if not counted.any():
+            raise ValueError(f"no row of these has an outcome {self.horizon} rows later: ask for earlier ones")
+        return float((up == (change > 0))[counted].mean())
+
+    def probe(self, X: Any, y: Any = None) -> tuple[list[Any], list[Any]]:
+        """Give the network and a batch of examples of one length, the commonest, for `gradient_flow`."""
+        check_is_fitted(self, "net_")
+        if is_prices(X):
+            examples: Examples = direction_examples(as_panel(X), self.lookback, self.horizon)
+        else:
+            sequences = self._sequences(X)
+            known, labels = class_numbers(y, len(sequences))
+            examples = Examples(sequences, np.searchsorted(self.classes_, known)[labels])
+        lengths = examples.lengths
+        which = np.flatnonzero(lengths == np.bincount(lengths).argmax())[:256]
+        return [self.net_], [torch.from_numpy(array) for array in examples.gather(which)]
+
+    def summary(self) -> Summary:
+        """List the layers of the network with their output shapes and weights, as Keras prints them."""
+        check_is_fitted(self, "net_")
+        rows = self.lookback
+        x = torch.zeros(1, rows, self.n_inputs_) if self.vocabulary is None else torch.ones(1, rows, dtype=torch.int64)
+        title = f"{self.cell} many-to-one, {len(self.classes_)} classes; shown for {rows} rows"
+        return summary_of(layers(self.net_, [x, torch.zeros(1, dtype=torch.int64)]), title)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code."""
+        check_is_fitted(self, "net_")
+        save_model(self, os.fspath(folder))
+
+    def _state(self) -> dict[str, Any]:
+        fitted = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        return fitted | {"net_": net_arrays(self.net_)} if fitted else {}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.net_ = set_net(self._network(longest=2), state["net_"])
+
+    def _train(self, train: Examples, late: Examples | None) -> None:
+        batches = train.batches(self.batch_size)
+        trainer = Trainer(steps=self.epochs * batches, batch_size=self.batch_size, lr=self.lr, device="cpu")
+        self.net_ = net = self._network(int(train.lengths.max()))
+        best, losses = np.inf, []
+        rows: list[tuple[float, ...]] = []
+        for record in trainer.run(net, train, self.seed):
+            losses.append(record["loss"])
+            if len(losses) < batches:
+                continue
+            epoch, seconds = len(rows) + 1, record["seconds"]
+            said = [_evaluate(net, part) if part is not None else (np.nan, np.nan) for part in (train, late)]
+            rows.append((epoch, *said[0], *said[1], seconds))
+            losses = []
+            if late is not None and said[1][0] < best:
+                best, self.best_epoch_ = said[1][0], epoch
+                kept = {name: value.clone() for name, value in net.state_dict().items()}
+        if late is not None:
+            net.load_state_dict(kept)
+        else:
+            self.best_epoch_ = self.epochs
+        self.history_ = pd.DataFrame(rows, columns=list(HISTORY))
+
+    def _network(self, longest: int) -> Classifier:
+        with local_random(torch.Generator().manual_seed(self.seed)):
+            stack = Stack(
+                self.cell,
+                self.n_inputs_,
+                self.hidden,
+                dilations(self),
+                bidirectional=self.bidirectional,
+                dropout=self.dropout,
+                residual=self.residual,
+            )
+            set_gate_bias(stack, self.gate_bias, longest)
+            return Classifier(stack, len(self.classes_), self.vocabulary, self.dropout)
+
+    def _sequences(self, X: Any) -> Sequence[np.ndarray]:
+        if self.vocabulary is not None:
+            return token_sequences(X, self.vocabulary)
+        try:
+            array = np.array(X, dtype=np.float32, ndmin=1)
+        except (TypeError, ValueError):
+            array = np.empty(0, dtype=np.float32)
+        if array.ndim != 3 or not array.size:
+            came = f"shape {array.shape}" if array.size else f"a {type(X).__name__} that is no such array"
+            raise ValueError(
+                f"sequences must be an array (examples, rows, channels); got {came}. For token ids say vocabulary=…; "
+                "sequences of one channel are X[:, :, None]"
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"example {int(np.argwhere(~np.isfinite(array))[0][0])} holds a value that is no number")
+        known = getattr(self, "n_inputs_", array.shape[2]) if hasattr(self, "net_") else array.shape[2]
+        if array.shape[2] != known:
+            raise ValueError(f"the examples have {array.shape[2]} channels; the network was trained on {known}")
+        return list(array)
+
+
+def _evaluate(net: Classifier, examples: Examples) -> tuple[float, float]:
+    """Give cross-entropy and accuracy."""
+    found = probabilities(net, examples)
+    chosen = found[np.arange(len(examples)), examples.labels]
+    return float(-np.log(np.maximum(chosen, 1e-12)).mean()), float((found.argmax(axis=1) == examples.labels).mean())

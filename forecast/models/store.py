@@ -1,0 +1,154 @@
+"""Fitted models in a folder: what they know as JSON and plain arrays, so that loading one runs no foreign code."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from dataclasses import fields, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from forecast.folders import Kind, new_folder, write_json
+
+DESCRIPTION, ARRAYS = "model.json", "weights.pt"
+MODEL = Kind("model", (DESCRIPTION, ARRAYS))
+FORMAT = 1  # of the folder; a change of what is stored, or of what it means, makes another
+#: The classes that may be named in a stored model, and where they live.
+CLASSES = {
+    "Naive": "forecast.models.naive",
+    "Drift": "forecast.models.naive",
+    "SeasonalNaive": "forecast.models.naive",
+    "ARIMA": "forecast.models.arima",
+    "SeriesFit": "forecast.models.arima",
+    "Ensemble": "forecast.models.ensemble",
+    "Recurrent": "forecast.models.recurrent",
+    "RecurrentClassifier": "forecast.models.classifier",
+    "Trainer": "forecast.nn.trainer",
+    "Architecture": "forecast.nn.build",
+}
+
+
+def save_model(model: BaseEstimator, folder: str | Path) -> None:
+    """Write a fitted model into a folder; a model that is there already is replaced once the new one is whole.
+
+    Raises TypeError for a model, or a base, of a class of your own: only what this package defines can be loaded
+    again without running foreign code.
+    """
+    from forecast.nn.files import write_arrays
+
+    arrays: dict[str, np.ndarray] = {}
+    described = _encode(model, arrays)
+    with new_folder(folder, MODEL) as beside:
+        content = write_arrays(beside / ARRAYS, arrays)
+        head = {"format": FORMAT, "forecast": version("forecast"), "sha256": hashlib.sha256(content).hexdigest()}
+        write_json(beside / DESCRIPTION, head | {"model": described})
+
+
+def load_model(folder: str | Path) -> Any:
+    """Read a fitted model from the folder that its `save` made; it forecasts the same bytes as the one saved.
+
+    Nothing is unpickled. Raises ValueError if the folder is damaged, or was written by another format of this package.
+    """
+    from forecast.nn.files import read_arrays
+
+    path = Path(folder)
+    try:
+        head = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        content = (path / ARRAYS).read_bytes()
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise ValueError(f"{path} is not a model: it has no {missing}. Name the folder that save made") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path / DESCRIPTION} is damaged ({error}): train the model again") from None
+    head = head if isinstance(head, dict) else {}
+    if head.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} was written by forecast {head.get('forecast', '(unknown)')} in format {head.get('format')}; "
+            f"this is forecast {version('forecast')}, which reads format {FORMAT}: install that version, or train again"
+        )
+    if hashlib.sha256(content).hexdigest() != head.get("sha256"):
+        raise ValueError(f"{path / ARRAYS} is damaged: its bytes are not those that were saved. Train the model again")
+    try:
+        return _decode(head["model"], read_arrays(content))
+    except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
+        raise ValueError(f"{path / DESCRIPTION} is damaged ({type(error).__name__}: {error}): train again") from error
+
+
+def _encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Write a value as JSON; arrays go into `arrays`, and what JSON does not know is tagged."""
+
+    def inner(v: Any) -> Any:
+        return _encode(v, arrays)
+
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"$float": repr(value)}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return inner(value.item())
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "bif":  # names and dates; what a tensor cannot hold
+            return {"$values": [str(value.dtype), inner(value.astype(object).tolist())]}
+        arrays[name := f"a{len(arrays)}"] = value
+        return {"$array": name}
+    if isinstance(value, pd.Timestamp):
+        return {"$time": value.isoformat()}
+    if isinstance(value, tuple):
+        return {"$tuple": [inner(v) for v in value]}
+    if isinstance(value, list):
+        return [inner(v) for v in value]
+    if isinstance(value, dict):
+        return {"$dict": [[inner(k), inner(v)] for k, v in value.items()]}
+    if isinstance(value, pd.DataFrame):
+        return {"$table": {str(c): inner(value[c].to_numpy()) for c in value}, "index": inner(value.index.to_numpy())}
+    return _encode_object(value, arrays)
+
+
+def _encode_object(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    name = type(value).__name__
+    if type(value).__module__ != CLASSES.get(name):
+        raise TypeError(f"{value!r} cannot be saved: only models of this package can be loaded without running code")
+    if isinstance(value, BaseEstimator):
+        state = value._state() if hasattr(value, "_state") else {}
+        params = value.get_params(deep=False)
+        return {"$model": name, "params": _encode(params, arrays), "state": _encode(state, arrays)}
+    assert is_dataclass(value)
+    return {"$data": name, "fields": _encode({f.name: getattr(value, f.name) for f in fields(value)}, arrays)}
+
+
+def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    def inner(v: Any) -> Any:
+        return _decode(v, arrays)
+
+    if isinstance(value, list):
+        return [inner(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "$model" in value:
+        model = _class(value["$model"])(**inner(value["params"]))
+        if state := inner(value["state"]):
+            model._restore(state)
+        return model
+    if "$data" in value:
+        return _class(value["$data"])(**inner(value["fields"]))
+    if "$table" in value:
+        return pd.DataFrame({c: inner(v) for c, v in value["$table"].items()}, index=inner(value["index"]))
+    ((tag, content),) = value.items()
+    return {
+        "$float": lambda: float(content),
+        "$array": lambda: arrays[content],
+        "$values": lambda: np.array(inner(content[1]), dtype=content[0]),
+        "$time": lambda: pd.Timestamp(content),
+        "$tuple": lambda: tuple(inner(v) for v in content),
+        "$dict": lambda: {inner(k): inner(v) for k, v in content},
+    }[tag]()
+
+
+def _class(name: str) -> Any:
+    return getattr(importlib.import_module(CLASSES[name]), name)

@@ -1,0 +1,96 @@
+"""What goes on inside a network: its layers, and how far back in time the gradient of its loss reaches."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from forecast.nn.cells import Stack, State
+from forecast.nn.sequences import Classifier
+from forecast.nn.trainer import Trainable
+
+
+def layers(net: Trainable, batch: Sequence[Tensor]) -> list[tuple[str, str, int]]:
+    """List name and kind, output shape and trained weights of every layer, in the order in which a batch passes."""
+    seen: list[tuple[str, str, int]] = []
+    hooks = []
+    for name, module in net.named_modules():
+        if isinstance(module, (nn.RNNBase, nn.Linear, nn.Embedding)):
+
+            def note(layer: nn.Module, _: Any, out: Any, name: str = name) -> None:
+                shape = tuple(out[0].shape if isinstance(out, tuple) else out.shape)
+                weights = sum(p.numel() for p in layer.parameters() if p.requires_grad)
+                label = f"{name} ({type(layer).__name__})"
+                if label not in [each[0] for each in seen]:
+                    seen.append((label, "(" + ", ".join(["B", *map(str, shape[1:])]) + ")", weights))
+
+            hooks.append(module.register_forward_hook(note))
+    with torch.no_grad():
+        net.loss_of(*batch)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def flow(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """Give the norms of d loss / d input and d loss / d state at each row of closed windows, oldest first, (L,) each.
+
+    Means over the batch of each example's own norm. The state is all that is carried from a row to the next, taken
+    layer by layer; where a network reads in both directions there is no such thing, and its norms are NaN.
+    """
+    x, *rest = batch
+    net = copy.deepcopy(net).train(False)
+    place = "encoder" if hasattr(net, "encoder") else "stack"
+    stack: Stack = getattr(net, place)
+    watched = _RowByRow(stack)
+    if not stack.bidirectional:
+        setattr(net, place, watched)
+    if not x.is_floating_point():  # tokens have no gradient, their vectors have
+        assert isinstance(net, Classifier) and net.vectors is not None  # noqa: PT018
+        x, net.vectors = net.vectors(x).detach(), None
+    x = x.detach().requires_grad_()
+    loss = net.loss_of(x, *rest) * len(x)  # each example's own loss
+    loss.backward()
+    assert x.grad is not None
+    of_input = x.grad.flatten(2).norm(dim=2).mean(dim=0).numpy()  # (L,)
+    if stack.bidirectional:
+        return of_input, np.full(len(of_input), np.nan)
+    norms = [torch.stack([_norm(h) for h in row]).norm(dim=0).mean() for row in watched.states]
+    return of_input, np.repeat(torch.stack(norms).numpy(), len(of_input) // len(norms))
+
+
+def _norm(h: Tensor) -> Tensor:
+    grad = torch.zeros_like(h) if h.grad is None else h.grad
+    return grad.transpose(0, 1).flatten(1).norm(dim=1)
+
+
+class _RowByRow(nn.Module):
+    """A stack that reads one row at a time and keeps the states in between, so that each can have a gradient."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__()
+        self.stack = stack
+        self.states: list[list[Tensor]] = []
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        outs = []
+        for row in x.split(1, dim=1):
+            out, state = self.stack(row, state)
+            kept = [h for layer in state for h in (layer if isinstance(layer, tuple) else (layer,))]
+            for h in kept:
+                h.retain_grad()
+            self.states.append(kept)
+            outs.append(out)
+        assert state is not None
+        return torch.cat(outs, dim=1), state
+
+    def last(self, out: Tensor) -> Tensor:
+        return self.stack.last(out)
+
+    def newest(self, state: State) -> State:
+        return self.stack.newest(state)

@@ -1,0 +1,71 @@
+"""Pictures of training: how a loss fell, and how far back in time the gradient reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from forecast.plots.frame import COLOURS, FONT, INK, Style, label_ends, new_axes
+
+
+def plot_history(model: Any, column: str = "loss", ax: Axes | None = None) -> Axes:
+    """Draw how a training went: the loss (or the accuracy of a classifier) by step or epoch.
+
+    A forecaster's loss is smoothed over twenty steps, a line for each member; where rows were kept out of training,
+    theirs is drawn beside it, dashed.
+    """
+    history: pd.DataFrame = model.history_
+    time = "epoch" if "epoch" in history else "step"
+    if column not in history or column == time:
+        known = ", ".join(name for name in history if name not in (time, "member"))
+        raise ValueError(f"there is no {column!r} in this history; it has {known}")
+    other = {"loss": "validation_loss" if time == "epoch" else "validation"}.get(column, f"validation_{column}")
+    ax = new_axes(ax)
+    ends, looks = {}, {}
+    for i, (member, each) in enumerate(history.groupby("member") if "member" in history else [("", history)]):
+        name = f"member {member}" if history.get("member", pd.Series([1])).nunique() > 1 else "training"
+        colour = COLOURS[i % len(COLOURS)]
+        line = each[column] if time == "epoch" else each[column].rolling(20, min_periods=1).mean()
+        ax.plot(each[time], line, color=colour, linewidth=1.6, marker="o" if time == "epoch" else None, markersize=4)
+        ends[name], looks[name] = float(line.iloc[-1]), Style(colour, "", "-")
+        if other in each and each[other].notna().any():
+            seen = each.dropna(subset=other)
+            ax.plot(seen[time], seen[other], color=colour, linestyle="--", linewidth=1.4)
+            said = "validation" if name == "training" else f"{name}, validation"
+            ends[said], looks[said] = float(seen[other].iloc[-1]), Style(colour, "", "--")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel(time, color=INK, fontsize=FONT)
+    ax.set_ylabel(column, color=INK, fontsize=FONT)
+    label_ends(ax, history[time].max(), ends, looks)
+    return ax
+
+
+def plot_gradient_flow(flows: Mapping[str, pd.DataFrame], of: str = "input", ax: Axes | None = None) -> Axes:
+    """Draw how the gradient of the loss decays with the distance back in time, network by network.
+
+    `flows` maps names to tables of `gradient_flow`; `of` is "input" or "state". The axis is logarithmic, each network
+    against its own largest value: a straight line down is a gradient that vanishes exponentially.
+    """
+    if of not in ("input", "state"):
+        raise ValueError(f"of must be 'input' or 'state'; got {of!r}")
+    ax = new_axes(ax)
+    ends, looks = {}, {}
+    for i, (name, flow) in enumerate(flows.items()):
+        norm = flow[of] / flow[of].max()
+        if not norm.notna().any():
+            raise ValueError(f"{name} has no gradient of the {of}: see gradient_flow")
+        style = Style(COLOURS[i % len(COLOURS)], "", "-")
+        ax.plot(flow.index, norm.where(norm > 0), color=style.colour, linewidth=1.6)
+        ends[name], looks[name] = float(np.log10(max(norm.iloc[-1], 1e-30))), style
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=max(ax.get_ylim()[0], 1e-12), top=2)
+    ax.set_xlabel("rows back in time", color=INK, fontsize=FONT)
+    ax.set_ylabel(f"|d loss / d {of}|, largest = 1", color=INK, fontsize=FONT)
+    last = max(flow.index.max() for flow in flows.values())
+    label_ends(ax, last, {name: 10**end for name, end in ends.items()}, looks)
+    return ax
