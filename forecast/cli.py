@@ -103,7 +103,7 @@ def backtest(
     if out is not None:
         folders.check_place(out, runs.RUN)
     chosen = _models(models, set_ or [])
-    prices = _prices(data, field)
+    prices = _prices(data, field, [name for model in chosen.values() for name in model.reads()])
     options = {"refit": refit, "season": season, "n_jobs": jobs, "on_error": on_error}
     if out is None:
         _show(_walk(chosen, prices, cv, options))
@@ -172,10 +172,16 @@ def _models(names: str, settings: list[str]) -> dict[str, Forecaster]:
     return models
 
 
-def _prices(data: str, field: str | None) -> pd.DataFrame:
+def _prices(data: str, field: str | None, exog: list[str]) -> pd.DataFrame:
     from forecast.models.registry import did_you_mean
     from forecast.sources import load_sample, read_prices, samples
 
+    if exog and field is not None:
+        raise ValueError(
+            f"--field {field} cannot go with exog={exog[0]}: the command line reads further fields beside the adjusted "
+            "close only. In Python give as_panel(prices, target=…, exog=…)"
+        )
+    field = "all" if exog else field
     names = list(samples()["name"])
     if data in names:
         prices = load_sample(data, field)

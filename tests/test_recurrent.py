@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from quick import quick, walks
@@ -12,6 +15,9 @@ import forecast as fc
 from forecast.models import rolling
 from forecast.models.base import Forecast, carried
 from forecast.models.crossfit import base_in_training
+from forecast.models.topologies import STRATEGIES
+from forecast.nn.build import build
+from forecast.nn.trainer import one_thread
 
 NETS = [name for name in fc.model_names() if name.split("-")[0] in ("rnn", "lstm", "gru")]
 BASES = [fc.Naive(), fc.Drift(), fc.SeasonalNaive(5), fc.ARIMA((1, 1, 1))]
@@ -217,3 +223,199 @@ def test_rows_without_a_base_teach_nothing():
     model = quick("lstm", base=fc.SeasonalNaive(30)).fit(walks(), 3)
     assert np.isfinite(model.history_["loss"]).all()
     assert np.isfinite(model.predict(walks()).quantiles).all()
+
+
+def _fields(rows=300, seed=0):
+    """A price that follows, a row later, what the field Signal says today."""
+    rng = np.random.default_rng(seed)
+    signal = rng.normal(size=rows)
+    moves = np.concatenate([[0.0], signal[:-1]]) + 0.1 * rng.normal(size=rows)
+    index = pd.bdate_range("2020-01-01", periods=rows)
+    price = 1000 + moves.cumsum()
+    return pd.DataFrame({("Close", "S"): price, ("Signal", "S"): signal.cumsum()}, index=index)
+
+
+@pytest.mark.parametrize("topology", [t for t in STRATEGIES if t != "many-to-many"])
+def test_exog_is_read(topology):
+    """What tells tomorrow's move is read where it is asked for, and the walk brings it along."""
+    models = {
+        "blind": fc.Recurrent(topology=topology, lookback=10, hidden=8),
+        "seeing": fc.Recurrent(topology=topology, lookback=10, hidden=8, exog=("Signal",)),
+    }
+    result = fc.backtest(models, _fields(600), fc.WalkForward(1, n_windows=60), refit=60)
+    skill = result.leaderboard()["skill"]
+    assert skill["seeing"] > 0.8
+    assert skill["blind"] < 0.1
+
+
+def test_exog_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="no field 'Volume' to read as exog; the prices have Close, Signal"):
+        quick("lstm", exog=("Volume",)).fit(_fields(), 2)
+    panel = fc.as_panel(_fields())
+    with pytest.raises(ValueError, match="make it anew from the prices"):
+        quick("lstm", exog=("Signal",)).fit(panel, 2)
+
+
+def test_the_calendar_is_read_from_the_dates():
+    """Prices that rise on one weekday only: the calendar tells which, the prices alone hardly do."""
+    index = pd.bdate_range("2015-01-01", periods=900)
+    rng = np.random.default_rng(0)
+    moves = np.where(index.dayofweek == 2, 1.0, -0.25) * rng.choice([0.2, 1.0, 1.8], size=900)
+    prices = pd.DataFrame({"S": 500 + moves.cumsum()}, index=index)
+    models = {
+        "dated": fc.Recurrent(calendar=True, topology="one-to-one"),
+        "undated": fc.Recurrent(topology="one-to-one"),
+    }
+    skill = fc.backtest(models, prices, fc.WalkForward(1, n_windows=100), refit=100).leaderboard()["skill"]
+    assert skill["dated"] > skill["undated"] + 0.2
+    with pytest.raises(ValueError, match="needs rows with dates; these have RangeIndex labels"):
+        quick("lstm", calendar=True).fit(prices.reset_index(drop=True), 1)
+    zoned = quick("lstm", calendar=True).fit(prices.tz_localize("America/New_York"), 1)
+    assert np.isfinite(zoned.predict(prices.tz_localize("America/New_York")).point).all()
+
+
+@pytest.mark.parametrize("name", ["lstm", "lstm-many-to-one", "gru-seq2seq", "rnn-one-to-one", "rnn-one-to-many"])
+def test_a_series_never_seen_has_a_forecast(name):
+    prices = walks(series=4)
+    model = quick(name, embedding=3).fit(prices[["S0", "S1", "S2"]].iloc[:130], 2)
+    known, stranger = model.predict(prices[["S1"]]), model.predict(prices[["S3"]])
+    assert np.isfinite(stranger.quantiles).all()
+    twin = prices[["S1"]].set_axis(["stranger"], axis=1)
+    assert not np.allclose(model.predict(twin).point, known.point, rtol=1e-9)  # its own vector, or the mean one
+    blind = quick(name).fit(prices[["S0", "S1", "S2"]].iloc[:130], 2)
+    assert blind.predict(twin).point.tobytes() == blind.predict(prices[["S1"]]).point.tobytes()
+
+
+@pytest.mark.parametrize("loss", ["pinball", "mse", "mae", "huber", "student-t"])
+@pytest.mark.parametrize("name", ["lstm", "gru-many-to-one", "rnn-seq2seq", "rnn-recursive", "lstm-one-to-many"])
+def test_every_loss_fills_the_quantiles(name, loss):
+    """On a random walk four in five outcomes fall between the outer quantiles, whatever was trained on."""
+    prices = walks(rows=700, series=2, seed=3)
+    model = quick(name, loss=loss, trainer=fc.Trainer(steps=40, batch_size=32)).fit(prices.iloc[:450], 3)
+    rows = np.arange(450, 690)
+    forecast = model.predict_at(prices, rows)
+    assert (np.diff(forecast.quantiles, axis=-1) > 0).all()
+    np.testing.assert_array_equal(forecast.quantiles[..., 1], forecast.point)
+    truth = np.stack([prices.to_numpy()[rows + k] for k in range(1, 4)], axis=-1)
+    inside = (truth >= forecast.quantiles[..., 0]) & (truth <= forecast.quantiles[..., -1])
+    assert 0.68 < inside.mean() < 0.92
+
+
+def test_the_squared_error_finds_the_mean_and_the_absolute_error_the_median():
+    """Moves of +3 one time in four, −1 otherwise: the mean move is 0, the median one −1."""
+    rng = np.random.default_rng(1)
+    y = rng.choice([3.0, -1.0], p=[0.25, 0.75], size=1500).cumsum() + 1000
+    moves = {}
+    for loss in ("mse", "mae"):
+        trainer = fc.Trainer(steps=300, batch_size=64, lr=1e-2)
+        model = fc.Recurrent("rnn", "one-to-one", loss=loss, log=False, trainer=trainer).fit(y, 1)
+        rows = np.arange(1300, 1499)
+        moves[loss] = np.median(model.predict_at(y, rows).point[:, 0, 0] - y[rows])
+    assert abs(moves["mse"]) < 0.35
+    assert moves["mae"] < -0.8
+
+
+@pytest.mark.parametrize("options", [{"layers": (1, 3), "residual": True}, {"patch": 4}, {"skip": 12}, {"layers": 2}])
+@pytest.mark.parametrize("name", ["lstm", "gru-many-to-one", "rnn-seq2seq", "lstm-recursive"])
+def test_shapes_of_networks_keep_the_contract(name, options):
+    """Stacked, dilated, in patches: one pass over many cutoffs is the loop, and later rows do not matter."""
+    prices = walks()
+    model = quick(name, **options).fit(prices.iloc[:130], 3)
+    rows = [129, 140, 159]
+    at_once = model.predict_at(prices, rows)
+    for k, row in enumerate(rows):
+        np.testing.assert_allclose(at_once.point[k], model.predict(prices.iloc[: row + 1]).point[0], rtol=1e-6)
+    changed = prices.copy()
+    changed.iloc[141:] *= 1.5
+    later = model.predict_at(changed, rows)
+    assert later.quantiles[:2].tobytes() == at_once.quantiles[:2].tobytes()
+    assert later.quantiles[2].tobytes() != at_once.quantiles[2].tobytes()
+
+
+def test_patience_only_chooses_the_number_of_steps():
+    """The weights are those of a plain training on all rows, cut off after that many steps."""
+    prices = walks(rows=300)
+    patient = quick("lstm", trainer=fc.Trainer(steps=120, batch_size=8, lr=0.05, patience=20)).fit(prices, 2)
+    last = patient.record_["steps"][0]
+    assert 0 <= last < 120
+    history = patient.history_
+    assert len(history) == last
+    assert history["validation"].notna().sum() == last // 10
+    plain = fc.Trainer(steps=120, batch_size=8, lr=0.05)
+    net = build(patient.architecture_, seed=0)
+    base = base_in_training(fc.Naive(), patient.base_, fc.as_panel(prices), 2, log=True)
+    windows = patient._examples(patient._inputs(fc.as_panel(prices)), base)
+    with one_thread():
+        for record in plain.run(net, windows, seed=0):
+            if record["step"] == last:
+                break
+    for ours, theirs in zip(patient.nets_[0].parameters(), net.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_patience_is_purged():
+    """Targets of the first part do not reach into the rows that judge it, and those rows teach nothing."""
+    panel = fc.as_panel(walks(rows=300))
+    for name in ("lstm", "lstm-many-to-one"):
+        model = quick(name, trainer=fc.Trainer(steps=3, patience=5)).fit(panel, 4)
+        base = base_in_training(fc.Naive(), model.base_, panel, 4, log=True)
+        inputs = model._inputs(panel)
+        early, late = model._choice(inputs, base)
+        cut = 240
+        changed = dataclasses.replace(inputs, y=np.where(np.arange(300)[:, None] >= cut, 99.0, inputs.y))
+        other, _ = model._choice(changed, base)
+        for part, twin in zip(early.gather(np.arange(len(early))), other.gather(np.arange(len(other))), strict=True):
+            assert part.tobytes() == twin.tobytes()
+        batch = late.gather(np.arange(len(late)))
+        asked = late.pairs[:, 1][:, None] + np.arange(1 - late.positions, 1)
+        assert not batch.weight[asked < cut].any()
+        assert batch.weight[(asked >= cut) & (asked < 299)].any()
+
+
+def test_patience_without_enough_rows_says_so():
+    model = fc.Recurrent(lookback=12, hidden=3, trainer=fc.Trainer(steps=3, patience=5))
+    with pytest.raises(ValueError, match=r"patience needs lessons before and after row \d+ of the \d+ training rows"):
+        model.fit(walks(rows=24), 2)
+
+
+def test_a_warm_start_goes_on_from_the_weights_before():
+    prices = walks()
+    model = quick("lstm", warm_start=True, members=2).fit(prices.iloc[:130], 2)
+    weights = [[w.clone() for w in net.parameters()] for net in model.nets_]
+    model.set_params(trainer=fc.Trainer(steps=0)).fit(prices, 2)
+    for net, before in zip(model.nets_, weights, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(net.parameters(), before, strict=True))
+    cold = quick("lstm", members=2, trainer=fc.Trainer(steps=0)).fit(prices, 2)
+    assert not torch.equal(next(cold.nets_[0].parameters()), next(model.nets_[0].parameters()))
+    with pytest.raises(ValueError, match="this one has other shapes"):
+        model.fit(prices, 3)
+
+
+def test_serial_and_parallel_members_are_the_same_bytes():
+    prices = walks()
+    one, two = (quick("gru", members=3, n_jobs=n).fit(prices, 2).predict(prices) for n in (1, 2))
+    assert one.members.tobytes() == two.members.tobytes()
+    assert one.quantiles.tobytes() == two.quantiles.tobytes()
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"trainer.device must be one of 'auto', 'cpu', 'cuda', 'mps'"):
+        fc.Recurrent(trainer=fc.Trainer(device="tpu")).fit(walks(), 2)
+    for kind, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
+        if not there:
+            with pytest.raises(ValueError, match="torch finds none here: use 'auto' or 'cpu'"):
+                fc.Recurrent(trainer=fc.Trainer(device=kind)).fit(walks(), 2)
+
+
+def test_a_season_is_learnt_over_the_last_value():
+    """What the linear path is for: with three seasons of it the noise is nearly all that is left."""
+    t = np.arange(1200)
+    rng = np.random.default_rng(0)
+    y = rng.normal(0, 3, 12)[t % 12] + 0.01 * t + rng.normal(size=1200)
+    rows = np.arange(1000, 1180)
+    truth = np.stack([y[rows + k] for k in range(1, 13)], axis=1)
+    model = fc.Recurrent("lstm", lookback=48, skip=48, log=False).fit(y[:1001], 12)
+    error = np.sqrt(((model.predict_at(y, rows).point[:, 0] - truth) ** 2).mean())
+    naive = np.sqrt(((y[rows][:, None] - truth) ** 2).mean())
+    assert error < 1.25
+    assert naive > 3

@@ -70,10 +70,11 @@ def backtest(
     check_whole("season", season, 1)
     check_choice("on_error", on_error, ("raise", "record"))
     named = _named(models)
-    panel = as_panel(prices)
     for model in named.values():
         if isinstance(model, Forecaster):
             model.check_params()
+    read = (name for model in named.values() if isinstance(model, Forecaster) for name in model.reads())
+    panel = as_panel(prices, exog=tuple(dict.fromkeys(read)))
     folds = list(cv.split(panel))
     stretches = [Stretch(tuple(folds[i : i + refit])) for i in range(0, len(folds), refit)]
     needed = max([m.min_rows(cv.horizon) for m in named.values() if isinstance(m, Forecaster)], default=cv.horizon + 2)

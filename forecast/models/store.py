@@ -104,6 +104,8 @@ def _encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, list):
         return [inner(v) for v in value]
     if isinstance(value, dict):
+        if all(isinstance(k, str) and not k.startswith("$") for k in value):
+            return {k: inner(v) for k, v in value.items()}
         return {"$dict": [[inner(k), inner(v)] for k, v in value.items()]}
     if isinstance(value, pd.DataFrame):
         return {"$table": {str(c): inner(value[c].to_numpy()) for c in value}, "index": inner(value.index.to_numpy())}
@@ -139,6 +141,8 @@ def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return _class(value["$data"])(**inner(value["fields"]))
     if "$table" in value:
         return pd.DataFrame({c: inner(v) for c, v in value["$table"].items()}, index=inner(value["index"]))
+    if not any(k.startswith("$") for k in value):
+        return {k: inner(v) for k, v in value.items()}
     ((tag, content),) = value.items()
     return {
         "$float": lambda: float(content),
