@@ -103,8 +103,7 @@ def aligned(_: argparse.Namespace) -> list[dict[str, object]]:
 def rv(options: argparse.Namespace) -> list[dict[str, object]]:
     """SPY's log realised variance (RV5), five steps, one fit on the first 995 rows, last 500 origins, five members."""
     path = options.data / "realized_variance" / "SPYRM.csv.gz"
-    with zipfile.ZipFile(path) as archive:
-        y = np.log(pd.read_csv(archive.open(archive.namelist()[0]))["RV5"].to_numpy())
+    y = np.log(pd.read_csv(path)["RV5"].to_numpy())
     rows = np.arange(len(y) - 505, len(y) - 5)
     truth = np.stack([y[rows + k] for k in range(1, 6)], axis=1)
     errors = {"naive": root(y[rows][:, None] - truth), "HAR regression": root(har(y, rows) - truth)}
@@ -119,7 +118,7 @@ def rv(options: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def m4(options: argparse.Namespace) -> list[dict[str, object]]:
-    """M4 Hourly, last 48 values of each of 414 series held back: ratios to the seasonal naive of 24, one global model."""
+    """M4 Hourly, the last 48 values of each of 414 series held back: ratios to the seasonal naive of 24, one model."""
     prices = fc.read_prices(options.data / "m4" / "Hourly-train.csv.gz")
     panel, horizon = fc.as_panel(prices), 48
     train, truth = panel[:-horizon], panel.target[-horizon:].T  # (N, H)

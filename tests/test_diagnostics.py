@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -101,10 +103,11 @@ def test_one_row_has_nothing_further_back():
 def test_measuring_leaves_the_model_as_it_is():
     model = quick("lstm", dropout=0.2, layers=2).fit(walks(), 2)
     before = model.predict(walks()).quantiles.tobytes()
+    weights = pickle.dumps(model)
     fc.gradient_flow(model, walks())
-    print(model.summary())
+    model.summary()
+    assert pickle.dumps(model) == weights
     assert model.predict(walks()).quantiles.tobytes() == before
-    assert all(p.grad is None or not p.grad.any() for p in quick("lstm").fit(walks(), 2).nets_[0].parameters()) or True
 
 
 @pytest.mark.parametrize("name", [n for n in fc.model_names() if n.startswith(("rnn", "lstm", "gru"))])

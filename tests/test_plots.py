@@ -11,7 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from quick import walks
+from quick import quick, walks
 
 import forecast as fc
 from forecast import plots
@@ -183,3 +183,51 @@ def test_spread_keeps_the_order_and_the_gap(n):
     assert places.max() <= 1 + 1e-12
     apart = np.linspace(0, 1, 9)
     np.testing.assert_allclose(plots.spread(apart, 0.05), apart)
+
+
+def _lines(ax):
+    return {line.get_linestyle(): line for line in ax.lines}
+
+
+def test_the_history_of_a_forecaster():
+    model = quick("lstm", members=2, trainer=fc.Trainer(steps=30, patience=30, lr=1e-2, batch_size=8))
+    model.fit(100 + np.sin(np.arange(300) / 3) + walks(300).to_numpy() / 100, 2)
+    assert model.history_["member"].nunique() == 2
+    ax = fc.plot_history(model)
+    solid = [line for line in ax.lines if line.get_linestyle() == "-"]
+    each = model.history_[(model.history_["member"] == 1) & model.history_["loss"].notna()]
+    np.testing.assert_allclose(solid[0].get_ydata(), each["loss"].rolling(20, min_periods=1).mean())
+    words = {text.get_text() for text in ax.texts}
+    assert "member 1" in words
+    assert "member 2" in words
+    assert fc.plot_history(model, "norm").get_ylabel() == "norm"
+    with pytest.raises(ValueError, match="no 'accuracy' in this history; it has loss, norm"):
+        fc.plot_history(model, "accuracy")
+
+
+def test_the_history_of_a_classifier_has_curves_of_both():
+    x = np.random.default_rng(0).normal(size=(80, 4, 1))
+    model = fc.RecurrentClassifier(hidden=3, epochs=4).fit(x, x[:, 0, 0] > 0)
+    for column in ("loss", "accuracy"):
+        ax = fc.plot_history(model, column)
+        lines = _lines(ax)
+        np.testing.assert_array_equal(lines["-"].get_ydata(), model.history_[column])
+        np.testing.assert_array_equal(lines["--"].get_ydata(), model.history_[f"validation_{column}"])
+        assert {text.get_text() for text in ax.texts} == {"training", "validation"}
+        assert ax.get_xlabel() == "epoch"
+
+
+def test_gradient_flow_is_drawn_from_one_down():
+    flows = {
+        "vanishing": pd.DataFrame({"input": 0.5 ** np.arange(20), "state": np.nan}),
+        "kept": pd.DataFrame({"input": np.full(20, 3.0), "state": 1.0}),
+    }
+    ax = fc.plot_gradient_flow(flows)
+    assert ax.get_yscale() == "log"
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), 0.5 ** np.arange(20))
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), 1)
+    assert [text.get_text() for text in ax.texts] == ["vanishing", "kept"]
+    with pytest.raises(ValueError, match="vanishing has no gradient of the state"):
+        fc.plot_gradient_flow(flows, of="state")
+    with pytest.raises(ValueError, match="of must be 'input' or 'state'"):
+        fc.plot_gradient_flow(flows, of="output")

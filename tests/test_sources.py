@@ -396,3 +396,43 @@ def test_text_in_a_field_that_was_not_asked_for_does_no_harm(tmp_path):
     path.write_text("Date,Open,Close,Volume\n2024-01-02,1,2,1.2M\n")
     assert read_prices(path).to_numpy().tolist() == [[2.0]]
     refused(path, "'A' of Volume holds '1.2M' at 2024-01-02; prices must be numbers", fields="all")
+
+
+M4 = '"id","V2","V3","V4","V5"\n"H1","605","586.5","586","559"\n"H2","7","8",,\n"H3","1","2","3",\n'
+
+
+def test_one_series_a_row(tmp_path):
+    """M4's tables: each row ends with its last value, and so do the columns they become."""
+    (tmp_path / "hourly.csv").write_text(M4)
+    prices = read_prices(tmp_path / "hourly.csv")
+    expected = {"H1": [605, 586.5, 586, 559], "H2": [np.nan, np.nan, 7, 8], "H3": [np.nan, 1, 2, 3]}
+    pd.testing.assert_frame_equal(prices, pd.DataFrame(expected, dtype=float), check_names=False)
+    assert isinstance(prices.index, pd.RangeIndex)
+    panel = as_panel(prices)
+    assert panel.series == ("H1", "H2", "H3")
+    assert list(panel.missing()) == [0, 0, 0]
+    (tmp_path / "first.csv").write_text(M4.replace('"id"', '"V1"'))  # as the competition's own header has it
+    pd.testing.assert_frame_equal(read_prices(tmp_path / "first.csv"), prices)
+
+
+def test_one_series_a_row_with_a_gap_and_zipped(tmp_path):
+    import gzip
+
+    (tmp_path / "gap.csv.gz").write_bytes(gzip.compress(b"V1,V2,V3,V4\nA,1,,3\nB,4,5,\n"))
+    prices = read_prices(tmp_path / "gap.csv.gz")
+    np.testing.assert_array_equal(prices.to_numpy(), [[1, np.nan], [np.nan, 4], [3, 5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,V2,V3\nA,1,2\n,3,4\n", "line 3 has no id: name the series"),
+        ("id,V2,V3\nA,1,2\nB,,\n", "B has no value at all: leave its row out"),
+        ("id,V2,V3\nA,1,2\nA,3,4\n", "'A' appears more than once"),
+        ("id,V2,V3\nA,1,x\n", "the column 'A' holds 'x'"),
+    ],
+)
+def test_one_series_a_row_that_is_wrong(text, message, tmp_path):
+    (tmp_path / "wrong.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_prices(tmp_path / "wrong.csv")

@@ -144,7 +144,8 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the likeliest class, (M,): of each example, or from the last row of each series."""
-        return self.classes_[self.predict_proba(X).argmax(axis=-1)]
+        numbers = self.predict_proba(X).argmax(axis=-1)
+        return self.classes_[numbers]
 
     def predict_proba_at(self, prices: Any, cutoffs: Any) -> np.ndarray:
         """Give the probabilities of down and up from each of these rows, as if nothing came after it, (K, N, 2).

@@ -180,8 +180,8 @@ class Recurrent(Forecaster):
             "log": self.log_,
             "examples": len(examples),
             "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
-            "steps": [len(records) for _, records in trained],
-            "loss": [round(float(table["loss"].tail(20).mean()), 6) for table in tables],
+            "steps": [int(table["loss"].notna().sum()) for table in tables],
+            "loss": [_last_loss(table["loss"]) for table in tables],
         }
 
     def _fitted_before(self) -> tuple[Architecture, list[Any]] | None:
@@ -314,3 +314,9 @@ class Recurrent(Forecaster):
             cutoffs=panel.index[rows],
             members=points if self.members > 1 else None,
         )
+
+
+def _last_loss(loss: pd.Series) -> float | None:
+    """Give the mean loss of the last steps; None where none was taken."""
+    taken = loss.dropna().tail(20)
+    return round(float(taken.mean()), 6) if len(taken) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -106,7 +107,7 @@ def train_member(
     """Build and train one network; gives it with the record of each step.
 
     `choice` is a pair (early, late) of examples: the network is trained on the early ones first, to see after how many
-    steps it does best on the late ones. `start` holds weights to go on from.
+    steps it does best on the late ones; what was seen at steps that were not taken in the end has a record, too. `start` holds weights to go on from.
     """
 
     def fresh() -> Network:
@@ -119,8 +120,8 @@ def train_member(
         seen = trainer.choose(fresh(), choice[0], choice[1], seed) if choice is not None else {}
         last = min(seen, key=lambda step: seen[step]) if seen else trainer.steps
         net, records = fresh(), []
-        for record in trainer.run(net, examples, seed):
-            if record["step"] > last:
-                break
+        for record in islice(trainer.run(net, examples, seed), last):
             records.append(record | {"validation": seen.get(int(record["step"]), math.nan)})
+        beyond = [{"step": step, "validation": loss} for step, loss in seen.items() if step == 0 or step > last]
+        records = sorted([*records, *beyond], key=lambda record: record["step"])
         return net.to("cpu").eval(), records

@@ -52,7 +52,7 @@ class Stack(nn.Module):
         """Read (B, L, C): what each row says, (B, L, width), and the state after the last."""
         after = []
         for i, (layer, dilation) in enumerate(zip(self.layers, self.dilations, strict=True)):
-            out, carried = _read(layer, x, dilation, None if state is None else state[i])
+            out, carried = read_rows(layer, x, dilation, None if state is None else state[i])
             x = out + x if self.residual and i else out
             if i < len(self.layers) - 1:
                 x = self.dropout(x)
@@ -80,7 +80,7 @@ class Stack(nn.Module):
         return each(lambda h: h[None].contiguous(), pairs)
 
 
-def _read(layer: Any, x: Tensor, dilation: int, state: Any) -> tuple[Tensor, Any]:
+def read_rows(layer: Any, x: Tensor, dilation: int, state: Any) -> tuple[Tensor, Any]:
     """Let a layer read rows (B, L, C), each phase of its dilation by itself.
 
     The phases are in the order in which their next row comes. L rows are not always whole rounds: `extra` phases have

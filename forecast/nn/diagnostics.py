@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forecast.nn.cells import Stack, State
+from forecast.nn.cells import Stack, State, read_rows
+from forecast.nn.networks import SeriesVectors
 from forecast.nn.sequences import Classifier
 from forecast.nn.trainer import Trainable
 
@@ -20,7 +21,7 @@ def layers(net: Trainable, batch: Sequence[Tensor]) -> list[tuple[str, str, int]
     seen: list[tuple[str, str, int]] = []
     hooks = []
     for name, module in net.named_modules():
-        if isinstance(module, (nn.RNNBase, nn.Linear, nn.Embedding)):
+        if isinstance(module, (nn.RNNBase, nn.Linear, nn.Embedding, SeriesVectors)):
 
             def note(layer: nn.Module, _: Any, out: Any, name: str = name) -> None:
                 shape = tuple(out[0].shape if isinstance(out, tuple) else out.shape)
@@ -60,17 +61,18 @@ def flow(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarra
     of_input = x.grad.flatten(2).norm(dim=2).mean(dim=0).numpy()  # (L,)
     if stack.bidirectional:
         return of_input, np.full(len(of_input), np.nan)
-    norms = [torch.stack([_norm(h) for h in row]).norm(dim=0).mean() for row in watched.states]
+    norms = [torch.stack([_norm(h, len(x)) for h in row]).norm(dim=0).mean() for row in watched.states]
     return of_input, np.repeat(torch.stack(norms).numpy(), len(of_input) // len(norms))
 
 
-def _norm(h: Tensor) -> Tensor:
+def _norm(h: Tensor, batch: int) -> Tensor:
+    """Give each example's norm of the gradient of a state (1, B · dilation, hidden), (B,)."""
     grad = torch.zeros_like(h) if h.grad is None else h.grad
-    return grad.transpose(0, 1).flatten(1).norm(dim=1)
+    return grad.unflatten(1, (batch, -1)).flatten(2)[0].norm(dim=1)
 
 
 class _RowByRow(nn.Module):
-    """A stack that reads one row at a time and keeps the states in between, so that each can have a gradient."""
+    """A stack that reads one row at a time, each layer from the states below: all that is said comes through them."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__()
@@ -78,16 +80,23 @@ class _RowByRow(nn.Module):
         self.states: list[list[Tensor]] = []
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        outs = []
+        outs: list[Tensor] = []
+        carried: State = [None] * len(self.stack.layers) if state is None else state
         for row in x.split(1, dim=1):
-            out, state = self.stack(row, state)
-            kept = [h for layer in state for h in (layer if isinstance(layer, tuple) else (layer,))]
+            kept, after = [], []
+            for i, (layer, dilation) in enumerate(zip(self.stack.layers, self.stack.dilations, strict=True)):
+                _, new = read_rows(layer, row, dilation, carried[i])
+                kept += list(new) if isinstance(new, tuple) else [new]
+                h = new[0] if isinstance(new, tuple) else new
+                out = h.unflatten(1, (len(x), -1))[0, :, -1:]  # (B, 1, hidden): what the newest row left
+                row = out + row if self.stack.residual and i else out
+                after.append(new)
             for h in kept:
                 h.retain_grad()
             self.states.append(kept)
-            outs.append(out)
-        assert state is not None
-        return torch.cat(outs, dim=1), state
+            outs.append(row)
+            carried = after
+        return torch.cat(outs, dim=1), carried
 
     def last(self, out: Tensor) -> Tensor:
         return self.stack.last(out)

@@ -30,9 +30,10 @@ def plot_history(model: Any, column: str = "loss", ax: Axes | None = None) -> Ax
     for i, (member, each) in enumerate(history.groupby("member") if "member" in history else [("", history)]):
         name = f"member {member}" if history.get("member", pd.Series([1])).nunique() > 1 else "training"
         colour = COLOURS[i % len(COLOURS)]
-        line = each[column] if time == "epoch" else each[column].rolling(20, min_periods=1).mean()
-        ax.plot(each[time], line, color=colour, linewidth=1.6, marker="o" if time == "epoch" else None, markersize=4)
-        ends[name], looks[name] = float(line.iloc[-1]), Style(colour, "", "-")
+        taken = each.dropna(subset=column)
+        line = taken[column] if time == "epoch" else taken[column].rolling(20, min_periods=1).mean()
+        ax.plot(taken[time], line, color=colour, linewidth=1.6, marker="o" if time == "epoch" else None, markersize=4)
+        ends[name], looks[name] = float(line.iloc[-1]) if len(line) else np.nan, Style(colour, "", "-")
         if other in each and each[other].notna().any():
             seen = each.dropna(subset=other)
             ax.plot(seen[time], seen[other], color=colour, linestyle="--", linewidth=1.4)
