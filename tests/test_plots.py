@@ -191,7 +191,7 @@ def _lines(ax):
 
 def test_the_history_of_a_forecaster():
     model = quick("lstm", members=2, trainer=fc.Trainer(steps=30, patience=30, lr=1e-2, batch_size=8))
-    model.fit(100 + np.sin(np.arange(300) / 3) + walks(300).to_numpy() / 100, 2)
+    model.fit(100 + np.sin(np.arange(300) / 3), 2)
     assert model.history_["member"].nunique() == 2
     ax = fc.plot_history(model)
     solid = [line for line in ax.lines if line.get_linestyle() == "-"]
