@@ -29,7 +29,7 @@ SHAPES = {
     "dilated": {"dilations": (1, 3, 5), "residual": True},
     "patches": {"patch": 3},
     "dilated patches": {"patch": 2, "dilations": (1, 2), "skip": 4},
-    "embedded": {"embedding": 3, "n_series": 5},
+    "embedded": {"embedding": 3, "series": tuple("abcde")},
     "point": {"loss": "huber"},
     "student": {"loss": "student-t"},
 }
@@ -62,7 +62,7 @@ def _build(strategy, cell="lstm", both=False, **options):
         "patch": 1,
         "skip": 1,
         "gate_bias": "one",
-        "n_series": 0,
+        "series": (),
         "embedding": 0,
         "steps": 1 if strategy == "recursive" else H,
         "loss": "pinball",
@@ -84,9 +84,9 @@ def _alive(net, skip=True):
 
 
 def _rows(n=2, rows=L, seed=5):
-    """Inputs (n, rows, C): a level, a unit above zero, the features."""
+    """Inputs (n, rows, C): a level, its two units, the features."""
     x = torch.randn(n, rows, N_INPUTS, generator=torch.Generator().manual_seed(seed))
-    x[..., 1] = 1.0
+    x[..., 1:PATH] = 1.0
     return x
 
 
@@ -256,7 +256,7 @@ def test_quantiles_are_in_order_whatever_the_weights(strategy):
 
 
 def test_an_unseen_series_has_the_mean_vector():
-    net = _alive(_build("direct", embedding=3, n_series=5))
+    net = _alive(_build("direct", embedding=3, series=tuple("abcde")))
     x = _rows(1)
     with torch.no_grad():
         unseen = _last(net, x, torch.tensor([-1]))
@@ -344,4 +344,3 @@ def test_the_level_is_not_read_as_it_is():
         lifted = x.clone()
         lifted[..., 0] += 64.0
         torch.testing.assert_close(_last(net, x), _last(net, lifted), rtol=1e-4, atol=1e-4)
-    assert PATH == 2

@@ -260,7 +260,7 @@ def test_the_calendar_is_read_from_the_dates():
     """Prices that rise on one weekday only: the calendar tells which, the prices alone hardly do."""
     index = pd.bdate_range("2015-01-01", periods=900)
     rng = np.random.default_rng(0)
-    moves = np.where(index.dayofweek == 2, 1.0, -0.25) * rng.choice([0.2, 1.0, 1.8], size=900)
+    moves = np.where(index.day_of_week == 2, 1.0, -0.25) * rng.choice([0.2, 1.0, 1.8], size=900)
     prices = pd.DataFrame({"S": 500 + moves.cumsum()}, index=index)
     models = {
         "dated": fc.Recurrent(calendar=True, topology="one-to-one"),
@@ -391,6 +391,9 @@ def test_a_warm_start_goes_on_from_the_weights_before():
     assert not torch.equal(next(cold.nets_[0].parameters()), next(model.nets_[0].parameters()))
     with pytest.raises(ValueError, match="this one has other shapes"):
         model.fit(prices, 3)
+    named = quick("lstm", warm_start=True, embedding=2).fit(prices, 2)
+    with pytest.raises(ValueError, match="fit it on the same series"):
+        named.fit(prices[["S1", "S0", "S2"]], 2)  # the vectors belong to names
 
 
 def test_serial_and_parallel_members_are_the_same_bytes():

@@ -218,7 +218,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
 
     def _train(self, train: Examples, late: Examples | None) -> None:
         batches = train.batches(self.batch_size)
-        trainer = Trainer(steps=self.epochs * batches, batch_size=self.batch_size, lr=self.lr, device="cpu")
+        trainer = Trainer(steps=self.epochs * batches, batch_size=self.batch_size, lr=self.lr)
         self.net_ = net = self._network(int(train.lengths.max()))
         best, losses = np.inf, []
         rows: list[tuple[float, ...]] = []

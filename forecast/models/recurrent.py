@@ -121,7 +121,7 @@ class Recurrent(Forecaster):
             check_whole(name, getattr(self, name), 0)
         check_number("dropout", self.dropout, 0.0, below=1.0)
         check_jobs(self.n_jobs)
-        if isinstance(self.exog, str) or not all(isinstance(name, str) for name in self.exog):
+        if not isinstance(self.exog, (tuple, list)) or not all(isinstance(name, str) for name in self.exog):
             raise TypeError(f"exog must be a list of fields, such as ('Volume',); got {self.exog!r}")
         if not (self.trainer is None or isinstance(self.trainer, Trainer)):
             raise TypeError(f"trainer must be a Trainer or None; got {self.trainer!r}")
@@ -160,7 +160,7 @@ class Recurrent(Forecaster):
         self.base_ = clone(self._base()).fit(panel, horizon)
         inputs = self._inputs(panel)
         base = base_in_training(self._base(), self.base_, panel, horizon, self.log_)  # (T, N, H)
-        self.architecture_ = self._architecture(inputs, len(panel.series))
+        self.architecture_ = self._architecture(inputs)
         examples = self._examples(inputs, base)
         if not len(examples):
             raise ValueError(
@@ -201,7 +201,7 @@ class Recurrent(Forecaster):
             for s in range(self.members)
         )
 
-    def _architecture(self, inputs: Inputs, n_series: int) -> Architecture:
+    def _architecture(self, inputs: Inputs) -> Architecture:
         strategy = strategy_of(self)
         return Architecture(
             strategy=strategy,
@@ -216,7 +216,7 @@ class Recurrent(Forecaster):
             patch=self.patch,
             skip=self.skip,
             gate_bias=self.gate_bias,
-            n_series=n_series if self.embedding else 0,
+            series=self.series_ if self.embedding else (),
             embedding=self.embedding,
             steps=1 if strategy == "recursive" else self.horizon_,
             loss=self.loss,

@@ -32,7 +32,7 @@ class Architecture:
     patch: int
     skip: int
     gate_bias: str
-    n_series: int
+    series: tuple[str, ...]  # those with a vector of their own
     embedding: int
     steps: int
     loss: str
@@ -44,7 +44,7 @@ def build(a: Architecture, seed: int) -> Network:
     """Make the network, its weights drawn by this seed."""
     with local_random(torch.Generator().manual_seed(seed)):
         output = make_output(a.loss, a.steps, a.levels)
-        vectors = SeriesVectors(a.n_series, a.embedding) if a.embedding else None
+        vectors = SeriesVectors(len(a.series), a.embedding) if a.embedding else None
         return _BUILDERS[a.strategy](a, output, vectors)
 
 
@@ -107,7 +107,8 @@ def train_member(
     """Build and train one network; gives it with the record of each step.
 
     `choice` is a pair (early, late) of examples: the network is trained on the early ones first, to see after how many
-    steps it does best on the late ones; what was seen at steps that were not taken in the end has a record, too. `start` holds weights to go on from.
+    steps it does best on the late ones; steps that were seen so, and not taken, have a record too. `start` holds
+    weights to go on from.
     """
 
     def fresh() -> Network:

@@ -90,7 +90,7 @@ def probabilities(net: Classifier, examples: Examples) -> np.ndarray:
     found = np.empty((len(examples), max(net.dense.out_features, 2)))
     for which in parts:
         x = torch.from_numpy(examples.gather(np.resize(which, CHUNK))[0])
-        logits = net(x)[: len(which)].double()
+        logits = net(x.to(net.dense.weight.device))[: len(which)].cpu().double()
         if logits.shape[1] == 1:
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         found[which] = torch.softmax(logits, dim=1).numpy()
