@@ -130,9 +130,13 @@ def list_models() -> None:
     from forecast.models.registry import MODELS, make_model
 
     table = Table("model", "what it is", "parameters and defaults (for --set)", box=None, padding=(0, 2, 0, 0))
+    first: dict[str, tuple[str, dict[str, Any]]] = {}  # of each class: its first name, and the parameters under it
     for name, entry in MODELS.items():
         params = make_model(name).get_params(deep=False)
-        table.add_row(name, entry.what, ", ".join(f"{k}={v!r}" for k, v in params.items()))
+        like, known = first.setdefault(entry.class_name, (name, {}))
+        own = ", ".join(f"{k}={v!r}" for k, v in params.items() if not known or known[k] != v)
+        table.add_row(name, entry.what, f"as {like}, but {own}" if known else own)
+        first[entry.class_name] = (like, known or params)
     Console().print(table)
 
 

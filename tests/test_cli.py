@@ -415,3 +415,33 @@ def test_debugging_shows_where(place, call, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["forecast", "backtest", "nowhere.csv"])
     with pytest.raises(FileNotFoundError):
         cli.main()
+
+
+def test_fields_beside_the_price_are_read(place, call):
+    """A model that asks for the volume gets it out of the file; so does a sample; what is not there is named."""
+    rng = np.random.default_rng(0)
+    ohlcv = pd.DataFrame({"Close": walks(60, 1)["S0"], "Volume": rng.integers(100, 900, size=60)})
+    ohlcv.to_csv(place / "ohlcv.csv", index_label="date")
+    line = f"--horizon 2 --windows 3 --models lstm {TINY}"
+    code, out, err = call(f"backtest ohlcv.csv {line} --set \"lstm.exog=('Volume',)\" --out run")
+    assert (code, err) == (0, "")
+    spec = json.loads((place / "run" / "spec.json").read_text())
+    assert spec["data"]["channels"] == ["Close", "Volume"]
+    assert spec["data"]["source"] == "ohlcv.csv"
+    assert call(f"backtest sp500 {line} --set \"lstm.exog=('Volume',)\"")[0] == 0
+    code, _, err = call(f"backtest good.csv {line} --set \"lstm.exog=('Volume',)\"")
+    assert code == 2
+    assert "no field 'Volume' to read as exog" in err
+    code, _, err = call(f"backtest ohlcv.csv {line} --field Close --set \"lstm.exog=('Volume',)\"")
+    assert code == 2
+    assert "--field Close cannot go with exog" in err
+    code, _, err = call(f"backtest ohlcv.csv {line} --set lstm.exog=Volume")
+    assert code == 2
+    assert "exog must be a list of fields, such as ('Volume',)" in err
+
+
+def test_the_list_of_models_says_what_is_different(call):
+    _, out, _ = call("models")
+    words = " ".join(out.split())
+    assert "as rnn, but cell='gru', topology='one-to-many'" in words
+    assert words.count("gate_bias") == 1

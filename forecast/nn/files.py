@@ -14,7 +14,7 @@ import torch
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> bytes:
     """Write named arrays; gives the bytes written."""
     buffer = io.BytesIO()
-    torch.save({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}, buffer)
+    torch.save({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}, buffer)
     path.write_bytes(buffer.getvalue())
     return buffer.getvalue()
 
