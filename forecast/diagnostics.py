@@ -23,6 +23,8 @@ def gradient_flow(model: Any, X: Any, y: Any = None) -> pd.DataFrame:
 
     from forecast.nn.diagnostics import flow
 
+    if not hasattr(model, "probe"):
+        raise TypeError(f"only a Recurrent or a RecurrentClassifier has a gradient; got {model!r}")
     nets, batch = model.probe(X, y)
     each = np.mean([flow(net, batch) for net in nets], axis=0)  # (2, L)
     distance = pd.RangeIndex(each.shape[1], name="distance")

@@ -22,6 +22,10 @@ class Kind(NamedTuple):
 def check_place(folder: str | Path, kind: Kind) -> Path:
     """Raise ValueError if a folder of this kind cannot be put there: a file, or a folder that holds something else."""
     path = Path(folder)
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise ValueError(
+            f"{path} holds the folder you are in, and would be replaced: name another, such as {kind.name}s/1"
+        )
     blocking = next((parent for parent in path.parents if parent.is_file()), None)
     if blocking is not None:
         raise ValueError(f"cannot write to {path}: {blocking} is a file. Name another folder")
@@ -40,7 +44,7 @@ def check_place(folder: str | Path, kind: Kind) -> Path:
 @contextmanager
 def new_folder(folder: str | Path, kind: Kind) -> Iterator[Path]:
     """Give a temporary folder to write into; it takes its place when the block ends well, else it vanishes."""
-    place = check_place(folder, kind).absolute()
+    place = check_place(folder, kind).resolve()  # of a link, what it points to
     made = [parent for parent in place.parents if not parent.exists()]  # innermost first
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

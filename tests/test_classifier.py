@@ -134,7 +134,7 @@ def test_directions_are_what_happened():
     frame = walks(rows=60, series=2)
     frame.iloc[50, 0] = frame.iloc[47, 0]
     frame.iloc[40, 1] = np.nan
-    examples = direction_examples(fc.as_panel(frame), lookback=20, horizon=3)
+    examples = direction_examples(fc.as_panel(frame), log=True, lookback=20, horizon=3)
     y = frame.to_numpy()
     expected = {}
     for row in range(60 - 3):
@@ -191,11 +191,23 @@ def test_an_epoch_holds_every_example_once_in_batches_of_one_length():
         ({}, [[1, 2], [3]], [0, 1], "sequences must be an array"),
         ({}, np.full((4, 2, 1), np.nan), [0, 1, 0, 1], "example 0 holds a value that is no number"),
         ({}, np.zeros((4, 2, 1)), [0, 1, 0], "one class for each of the 4 examples"),
-        ({}, np.zeros((4, 2, 1)), None, "needs the class of every example"),
+        ({}, np.zeros((4, 2, 1)), None, "the class of every example is needed"),
         ({}, np.zeros((4, 2, 1)), [1, 1, 1, 1], "there is one class only"),
+        (
+            {"validation_split": 0.5},
+            np.zeros((4, 2, 1)),
+            [1, 1, 0, 0],
+            "there is one class only .* put them in a random",
+        ),
+        ({}, np.zeros((4, 2, 1)), [0, 1, np.nan, 1], "y holds no class at example 2"),
+        ({}, np.zeros((4, 2, 1)), [None, "a", "b", "a"], "y holds no class at example 0"),
+        ({}, np.zeros((4, 2, 1)), [0.1, 0.7, 0.2, 3.1], "Unknown label type: continuous"),
+        ({"lr": 1e20}, np.ones((40, 2, 1)), [0, 1] * 20, "the training ran away: at step"),
+        ({"vocabulary": 5}, [[[1, 2], [3]], [[2]]], [0, 1], "sequence 0 must be a list of whole numbers"),
+        ({}, walks().to_numpy(), None, "prices come as a DataFrame"),
         ({}, np.zeros((2, 2, 1)), [0, 1], "leaves one part empty"),
         ({}, walks(), [0, 1], "prices bring their own classes"),
-        ({}, walks(rows=30), None, "no row has 60 changes before it"),
+        ({}, walks(rows=30), None, "no row has 60 traded rows before it"),
         ({"residual": True}, np.zeros((4, 2, 1)), [0, 1, 0, 1], "there is one: use layers=2"),
         ({"validation_split": 1.0}, np.zeros((4, 2, 1)), [0, 1, 0, 1], "validation_split must be"),
     ],
@@ -216,5 +228,70 @@ def test_other_doors():
     of_prices = fc.RecurrentClassifier(hidden=3, epochs=1, lookback=10).fit(prices)
     with pytest.raises(ValueError, match="cutoffs must be rows between 0 and 159"):
         of_prices.predict_proba_at(prices, [160])
-    with pytest.raises(ValueError, match="no row of these has an outcome 1 rows later"):
+    with pytest.raises(ValueError, match="no row of these has another price 1 rows later"):
         of_prices.score_at(prices, [159])
+
+
+def test_a_table_of_ids_is_read_as_tokens():
+    texts, y = _loud_words(60)
+    model = fc.RecurrentClassifier(vocabulary=20, hidden=3, epochs=1).fit(pd.Series(texts), pd.Series(y))
+    expected = model.predict_proba(texts)
+    for table in (pd.Series(texts), pd.DataFrame(_padded(texts, lambda n: 0))):
+        assert model.predict_proba(table).tobytes() == expected.tobytes()
+
+
+def test_what_it_was_not_trained_on_is_refused():
+    x, y = _first_sign(50)
+    model = fc.RecurrentClassifier(hidden=3, epochs=1, lookback=10).fit(x, y)
+    for ask in (model.predict_proba, model.score, lambda p: model.predict_proba_at(p, [100])):
+        with pytest.raises(ValueError, match="was trained on vectors and cannot read prices"):
+            ask(walks())
+    with pytest.raises(ValueError, match="the class of every example is needed"):
+        model.score(x)
+    with pytest.raises(ValueError, match="none of the classes"):
+        fc.gradient_flow(model, x, ["zero", "plus"] * 25)
+    assert model.fit(x[:, :, :1], y).n_inputs_ == 1  # a new fit starts afresh
+    model.fit(walks())
+    with pytest.raises(ValueError, match="was trained on prices and cannot read vectors"):
+        model.predict(x)
+    with pytest.raises(ValueError, match="8 rows hold no outcome 9 rows later"):
+        model.set_params(horizon=9).score(walks().iloc[:8])
+
+
+def test_later_prices_do_not_decide_about_logs():
+    """Logs are chosen in training; a later value below zero is named, and does not change what was said before it."""
+    prices = walks(rows=300, series=2)
+    model = fc.RecurrentClassifier(hidden=3, epochs=1, lookback=10).fit(prices.iloc[:200])
+    later = prices.copy()
+    later.iloc[250, 0] = -1
+    before = model.predict_proba_at(later, [240])
+    assert before.tobytes() == model.predict_proba_at(prices, [240, 260])[:1].tobytes()
+    with pytest.raises(ValueError, match="S0 is -1 at"):
+        model.predict_proba_at(later, [240, 260])
+
+
+def test_a_series_that_has_not_begun_has_no_class():
+    prices = walks()
+    prices["Z"] = np.nan
+    model = fc.RecurrentClassifier(hidden=3, epochs=1, lookback=10).fit(prices)
+    assert model.predict(prices)[3] is None
+    assert set(model.predict(prices)[:3]) <= {"up", "down"}
+
+
+@pytest.mark.parametrize("horizon", [1, 20])
+def test_the_validation_of_prices_is_purged(horizon):
+    examples = direction_examples(fc.as_panel(walks(rows=200)), log=True, lookback=10, horizon=horizon)
+    train, late = examples.parted(0.2, horizon)
+    assert train.pairs[:, 1].max() + horizon < late.pairs[:, 1].min()
+    assert late.pairs[:, 1].max() == examples.pairs[:, 1].max()
+    assert abs(len(late) - 0.2 * len(examples)) <= 3
+    assert len(set(train.pairs[:, 1]) & set(late.pairs[:, 1])) == 0
+
+
+def test_a_failed_fit_leaves_the_model_as_it_was():
+    x, y = _first_sign(50)
+    model = fc.RecurrentClassifier(hidden=3, epochs=1).fit(x, y)
+    before = model.predict_proba(x)
+    with pytest.raises(ValueError, match="there is one class only"):
+        model.fit(x[:, :, :1], ["plus"] * 50)
+    assert model.predict_proba(x).tobytes() == before.tobytes()

@@ -429,10 +429,30 @@ def test_one_series_a_row_with_a_gap_and_zipped(tmp_path):
         ("id,V2,V3\nA,1,2\n,3,4\n", "line 3 has no id: name the series"),
         ("id,V2,V3\nA,1,2\nB,,\n", "B has no value at all: leave its row out"),
         ("id,V2,V3\nA,1,2\nA,3,4\n", "'A' appears more than once"),
-        ("id,V2,V3\nA,1,x\n", "the column 'A' holds 'x'"),
+        ("id,V2,V3\nA,1,x\n", "line 2 holds 'x' in V3; values must be numbers"),
     ],
 )
 def test_one_series_a_row_that_is_wrong(text, message, tmp_path):
     (tmp_path / "wrong.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_prices(tmp_path / "wrong.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date,V2,V3\n2024-01-01,1,2\n2024-01-02,3,4\n",
+        "V1,V2,V3\n2024-01-01,1,2\n2024-01-02,3,4\n",
+        "Date,V1,V2\n2024-01-01,1,2\n2024-01-02,3,4\n",
+        '"","V1","V2"\n2024-01-01,1,2\n2024-01-02,3,4\n',
+        "step,V2,V3\n1,1,2\n2,3,4\n",
+    ],
+)
+def test_columns_that_r_has_named_stay_columns(text, tmp_path):
+    (tmp_path / "r.csv").write_text(text)
+    np.testing.assert_array_equal(read_prices(tmp_path / "r.csv").to_numpy(), [[1, 2], [3, 4]])
+
+
+def test_one_value_a_series(tmp_path):
+    (tmp_path / "one.csv").write_text("V1,V2\nY1,5\nY2,6\n")
+    assert read_prices(tmp_path / "one.csv").to_dict("list") == {"Y1": [5.0], "Y2": [6.0]}

@@ -11,7 +11,7 @@ import torch
 from quick import quick, walks
 
 import forecast as fc
-from forecast.models.store import ARRAYS, DESCRIPTION
+from forecast.models.store import ARRAYS, DESCRIPTION, _digest
 
 OTHERS = {
     "hybrid with members": lambda: quick("lstm", base=fc.ARIMA((1, 1, 1)), members=2),
@@ -69,13 +69,11 @@ def test_loading_never_unpickles(tmp_path, monkeypatch):
         def __reduce__(self):
             return (open, (str(tmp_path / "boom"), "w"))
 
-    import hashlib
-
     torch.save({"a0": Bomb()}, tmp_path / "model" / ARRAYS)
     head = json.loads((tmp_path / "model" / DESCRIPTION).read_text())
-    head["sha256"] = hashlib.sha256((tmp_path / "model" / ARRAYS).read_bytes()).hexdigest()
+    head["sha256"] = _digest(head["model"], (tmp_path / "model" / ARRAYS).read_bytes())
     (tmp_path / "model" / DESCRIPTION).write_text(json.dumps(head))
-    with pytest.raises((ValueError, pickle.UnpicklingError), match=r"damaged|Weights only"):
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
         fc.load_model(tmp_path / "model")
     assert not (tmp_path / "boom").exists()
 
@@ -102,8 +100,8 @@ def _edit(key, value):
 @pytest.mark.parametrize(
     ("file", "damage", "message"),
     [
-        (ARRAYS, _cut, r"weights.pt is damaged.*Train the model again"),
-        (ARRAYS, _flip, r"weights.pt is damaged"),
+        (ARRAYS, _cut, r"model is damaged: .*Train the model again"),
+        (ARRAYS, _flip, "is damaged"),
         (ARRAYS, lambda path: path.unlink(), "is not a model: it has no weights.pt"),
         (DESCRIPTION, lambda path: path.unlink(), "is not a model: it has no model.json"),
         (DESCRIPTION, _cut, "model.json is damaged"),
@@ -114,7 +112,8 @@ def _edit(key, value):
             r"written by forecast 0\.\d.*in format 2.*reads format 1: install that version",
         ),
         (DESCRIPTION, _edit("model", {"$model": "System", "params": {}, "state": {}}), "damaged"),
-        (DESCRIPTION, _edit("model", {"$model": "Recurrent", "params": {"cel": 1}, "state": {}}), "damaged"),
+        (DESCRIPTION, _edit("model", 5), "damaged"),
+        (DESCRIPTION, lambda path: path.write_text(path.read_text().replace("0.9", "0.8")), "damaged"),
     ],
 )
 def test_damage_is_named(file, damage, message, tmp_path):
@@ -145,3 +144,39 @@ def test_an_older_model_is_replaced_whole(tmp_path):
     fc.Naive().fit(prices, 2).save(tmp_path / "model")
     assert isinstance(fc.load_model(tmp_path / "model"), fc.Naive)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
+
+
+def test_what_is_no_model_says_so(tmp_path):
+    (tmp_path / "model.py").write_text("")
+    for place in (tmp_path, tmp_path / "nowhere", tmp_path / "model.py"):
+        with pytest.raises(ValueError, match=r"is not a model: it has no model.json|is not a model: it has no"):
+            fc.load_model(place)
+
+
+def test_a_network_is_kept_as_it_was_fitted(tmp_path):
+    """Parameters that are set after the fit change neither the model nor what is saved of it."""
+    prices = walks()
+    model = quick("lstm").fit(prices, 2)
+    before = model.predict(prices)
+    model.set_params(hidden=9, levels=(0.05, 0.5, 0.95), lookback=30)
+    assert model.predict(prices).quantiles.tobytes() == before.quantiles.tobytes()
+    assert model.predict(prices).levels == (0.1, 0.5, 0.9)
+    x, y = np.random.default_rng(0).normal(size=(40, 5, 2)), np.array(["2020-01-01", "2021-01-01"] * 20, dtype="M8[ns]")
+    classifier = fc.RecurrentClassifier(hidden=4, epochs=1).fit(x, y).set_params(hidden=9)
+    loaded = _saved(classifier, tmp_path)
+    assert loaded.predict_proba(x).tobytes() == classifier.predict_proba(x).tobytes()
+    assert loaded.classes_.dtype == classifier.classes_.dtype
+
+
+def test_the_folder_one_stands_in_is_not_replaced(tmp_path, monkeypatch):
+    model = fc.Naive().fit(walks(), 2)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.chdir(tmp_path / "real")
+    for place in (".", "..", str(tmp_path / "link")):
+        with pytest.raises(ValueError, match=r"holds the folder you are in|which is not part of a model"):
+            model.save(place)
+    monkeypatch.chdir(tmp_path)
+    model.save("link")
+    assert (tmp_path / "link").is_symlink()
+    assert isinstance(fc.load_model(tmp_path / "real"), fc.Naive)

@@ -87,10 +87,15 @@ class Forecaster(BaseEstimator):
         if short:
             said = f"too short to be fitted, with fewer than {needed} observed rows: {', '.join(short)}"
             warnings.warn(said, ShortSeriesWarning, stacklevel=2)
-        self.horizon_ = horizon
-        self.series_ = panel.series
-        self.record_: dict[str, Any] = {}  # what a reader of the fit wants to know; one row of `fits`
-        self._fit(panel, horizon)
+        before = dict(vars(self))
+        try:
+            self.horizon_ = horizon
+            self.series_ = panel.series
+            self.record_: dict[str, Any] = {}  # what a reader of the fit wants to know; one row of `fits`
+            self._fit(panel, horizon)
+        except BaseException:
+            self.__dict__ = before  # as if it had not been tried
+            raise
         return self
 
     def predict(self, prices: Any) -> Forecast:
@@ -103,9 +108,7 @@ class Forecaster(BaseEstimator):
         """Forecast from each of these rows (0 is the first), as if nothing after it had been there."""
         check_is_fitted(self, "horizon_")
         panel = as_panel(prices, exog=self.reads())
-        rows = np.asarray(cutoffs, dtype=np.int64)
-        if rows.ndim != 1 or not len(rows) or rows.min() < 0 or rows.max() >= len(panel):
-            raise ValueError(f"cutoffs must be rows between 0 and {len(panel) - 1}; got {cutoffs!r}")
+        rows = check_rows(cutoffs, len(panel))
         return self._predict_at(panel[: int(rows.max()) + 1], rows)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -187,6 +190,15 @@ def summary_of(layers: Sequence[tuple[str, str, int]], title: str) -> Summary:
     total = int(table["parameters"].sum())
     lines = table.assign(parameters=table["parameters"].map("{:,}".format)).to_string(index=False).split("\n")
     return Summary("\n".join([title, *lines, f"{total:,} parameters; B is the number of examples read at once"]))
+
+
+def check_rows(cutoffs: Any, n: int) -> np.ndarray:
+    """Give cutoffs as row numbers, (K,); raises unless they are whole numbers of rows that are there."""
+    rows = np.asarray(cutoffs)
+    whole = rows.ndim == 1 and len(rows) > 0 and rows.dtype.kind in "iu"
+    if not whole or rows.min() < 0 or rows.max() >= n:
+        raise ValueError(f"cutoffs must be rows between 0 and {n - 1} (0 is the first); got {cutoffs!r}")
+    return rows.astype(np.int64)
 
 
 def choose_log(log: bool | str, panel: Panel) -> bool:

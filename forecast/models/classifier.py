@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -12,16 +12,14 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from forecast.models.base import Summary, summary_of
+from forecast.models.base import Summary, check_rows, choose_log, summary_of, transform
 from forecast.models.examples import (
     PriceWindows,
     change_ahead,
     class_numbers,
     direction_examples,
-    is_prices,
-    part_of,
-    price_inputs,
     token_sequences,
+    vectors,
 )
 from forecast.models.store import save_model
 from forecast.models.topologies import check_layers, dilations
@@ -30,23 +28,30 @@ from forecast.nn.diagnostics import layers
 from forecast.nn.files import net_arrays, set_net
 from forecast.nn.sequences import Classifier, Examples, probabilities
 from forecast.nn.trainer import Trainer, local_random, one_thread
-from forecast.panel import as_panel
+from forecast.panel import Panel, as_panel
 from forecast.params import check_choice, check_number, check_whole
+from forecast.scaling import PATH, causal_inputs
 
 DIRECTIONS = ("down", "up")
+#: Parameters that a fitted network keeps, whatever they are set to later.
+SHAPES = (
+    *("cell", "bidirectional", "hidden", "layers", "residual", "dropout", "gate_bias", "vocabulary", "embedding"),
+    *("lookback", "seed"),
+)
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "seconds")
 
 
 class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     """An Elman, LSTM or GRU network that chooses a class; scikit-learn's fit, predict, predict_proba, score, classes_.
 
-    It reads one of three things. Prices, in any shape that `as_panel` takes: the classes are "down" and "up", the
+    It reads one of three things. Prices, as a DataFrame, Series, mapping or Panel: the classes are "down" and "up", the
     direction of the price `horizon` rows ahead, read from windows of `lookback` rows; nothing is passed for y. Arrays
     (B, L, C): sequences of vectors, given in a scale near 1. With `vocabulary`, token sequences, as lists of ids below
     `vocabulary` or padded with 0, which is no token and never changes an answer: each token becomes a learned vector
     of `embedding` numbers.
 
-    The newest `validation_split` of the examples (as they stand, before shuffling) is kept out of training, and the
+    The newest `validation_split` of the examples (as they stand, before shuffling; of prices purged: no outcome that is
+    trained on lies behind the first row that judges) is kept out of training, and the
     weights are those of the epoch that was best there, by its loss (0: all examples, the last epoch). `epochs`,
     `batch_size` and `lr` are those of AdamW, the rate warmed up and decayed to zero; `dropout` is between layers and
     before the dense layer. `history_` holds loss and accuracy of every epoch.
@@ -110,32 +115,45 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         Raises ValueError if there are not two classes, or examples and classes are not equally many.
         """
         self.check_params()
-        if is_prices(X):
+        before = dict(vars(self))
+        try:
+            self._fit(X, y)
+        except BaseException:
+            self.__dict__ = before  # as if it had not been tried
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any) -> None:
+        self.__dict__.pop("net_", None)  # a new fit starts afresh, with other channels if need be
+        self.kind_ = self._kind(X)
+        if self.kind_ == "prices":
             if y is not None:
                 raise ValueError("prices bring their own classes, the directions of later rows: call fit(prices) alone")
-            examples: Examples = direction_examples(as_panel(X), self.lookback, self.horizon)
-            self.classes_, labels = np.array(DIRECTIONS, dtype=object), examples.labels
+            panel = as_panel(X)
+            self.log_ = choose_log("auto", panel)
+            self.classes_ = np.array(DIRECTIONS, dtype=object)
+            windows = direction_examples(panel, self.log_, self.lookback, self.horizon)
+            self.n_inputs_ = windows.inputs.x.shape[2] - PATH
+            train, late = windows.parted(self.validation_split, self.horizon)
         else:
             sequences = self._sequences(X)
             self.classes_, labels = class_numbers(y, len(sequences))
-            examples = Examples(sequences, labels)
-        if len(np.unique(labels)) < 2:
-            raise ValueError(f"there is one class only ({self.classes_[labels[0]]!r}): nothing can be told apart")
-        self.n_inputs_ = self.embedding if self.vocabulary is not None else examples.gather(np.array([0]))[0].shape[2]
-        kept = len(examples) - round(self.validation_split * len(examples))
-        if kept == 0 or (self.validation_split and kept == len(examples)):
+            self.n_inputs_ = self.embedding if self.kind_ == "tokens" else sequences[0].shape[1]
+            train, late = Examples(sequences, labels).parted(self.validation_split)
+        self.network_ = {name: getattr(self, name) for name in SHAPES}
+        if len(np.unique(train.labels)) < 2:
+            only = self.classes_[train.labels[0]]
             raise ValueError(
-                f"validation_split={self.validation_split} of {len(examples)} examples leaves one part empty"
+                f"there is one class only ({only!r}) in the {len(train)} examples that are trained on (the validation "
+                "split takes the last): nothing can be told apart. Bring others, or put them in a random order"
             )
-        train, late = part_of(examples, 0, kept), part_of(examples, kept, len(examples))
         with one_thread():
-            self._train(train, late if len(late) else None)
-        return self
+            self._train(train, late)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of each class, (M, classes): of each example, or from the last row of each series."""
-        check_is_fitted(self, "net_")
-        if is_prices(X):
+        self._check_kind(X)
+        if self.kind_ == "prices":
             panel = as_panel(X)
             return self.predict_proba_at(panel, [len(panel) - 1])[0]
         sequences = self._sequences(X)
@@ -143,57 +161,85 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
             return probabilities(self.net_, Examples(sequences, np.zeros(len(sequences), dtype=np.int64)))
 
     def predict(self, X: Any) -> np.ndarray:
-        """Give the likeliest class, (M,): of each example, or from the last row of each series."""
-        numbers = self.predict_proba(X).argmax(axis=-1)
-        return self.classes_[numbers]
+        """Give the likeliest class, (M,): of each example, or from the last row of each series (None: not begun)."""
+        found = self.predict_proba(X)
+        said: np.ndarray = self.classes_[np.nan_to_num(found).argmax(axis=-1)]
+        unknown = np.isnan(found).any(axis=-1)
+        if unknown.any():
+            said = said.astype(object)
+            said[unknown] = None
+        return said
 
     def predict_proba_at(self, prices: Any, cutoffs: Any) -> np.ndarray:
         """Give the probabilities of down and up from each of these rows, as if nothing came after it, (K, N, 2).
 
         NaN where a series has not begun.
         """
-        check_is_fitted(self, "net_")
-        panel, rows = as_panel(prices), np.asarray(cutoffs, dtype=np.int64)
-        if rows.ndim != 1 or not len(rows) or rows.min() < 0 or rows.max() >= len(panel):
-            raise ValueError(f"cutoffs must be rows between 0 and {len(panel) - 1}; got {cutoffs!r}")
+        self._check_kind(prices)
+        panel = as_panel(prices)
+        rows = check_rows(cutoffs, len(panel))
         panel = panel[: int(rows.max()) + 1]
         n = len(panel.series)
-        inputs = price_inputs(panel)
+        inputs = causal_inputs(transform(panel, self.log_))
         pairs = np.stack([np.tile(np.arange(n), len(rows)), np.repeat(rows, n)], axis=1)
+        lookback = self.network_["lookback"]
         with one_thread():
-            found = probabilities(self.net_, PriceWindows(inputs, pairs, np.zeros(len(pairs), np.int64), self.lookback))
+            found = probabilities(self.net_, PriceWindows(inputs, pairs, np.zeros(len(pairs), np.int64), lookback))
         known = np.isfinite(inputs.y[rows])[..., None]
         return np.where(known, found.reshape(len(rows), n, 2), np.nan)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Give the share of right answers; of prices over every row whose outcome they hold."""
-        if not is_prices(X):
-            return float(super().score(X, y, sample_weight))
-        panel = as_panel(X)
-        return self.score_at(panel, np.arange(len(panel) - self.horizon))
+        self._check_kind(X)
+        if self.kind_ == "prices":
+            if y is not None or sample_weight is not None:
+                raise ValueError("prices bring their own classes, all of one weight: call score(prices) alone")
+            panel = as_panel(X)
+            if len(panel) <= self.horizon:
+                raise ValueError(f"{len(panel)} rows hold no outcome {self.horizon} rows later: bring more of them")
+            return self.score_at(panel, np.arange(len(panel) - self.horizon))
+        class_numbers(y, len(self._sequences(X)))
+        return float(super().score(X, y, sample_weight))
 
     def score_at(self, prices: Any, cutoffs: Any) -> float:
         """Give the share of right directions from these rows; prices that end where they began count for neither."""
-        panel, rows = as_panel(prices), np.asarray(cutoffs, dtype=np.int64)
+        self._check_kind(prices)
+        panel = as_panel(prices)
+        rows = check_rows(cutoffs, len(panel))
         up = self.predict_proba_at(panel, rows)[..., 1] > 0.5  # (K, N)
         change = change_ahead(panel.target, self.horizon)[rows]
         counted = np.isfinite(change) & (change != 0)
         if not counted.any():
-            raise ValueError(f"no row of these has an outcome {self.horizon} rows later: ask for earlier ones")
+            raise ValueError(
+                f"no row of these has another price {self.horizon} rows later: there is no outcome to score"
+            )
         return float((up == (change > 0))[counted].mean())
 
     def probe(self, X: Any, y: Any = None) -> tuple[list[Any], list[Any]]:
         """Give the network and a batch of examples of one length, the commonest, for `gradient_flow`."""
-        check_is_fitted(self, "net_")
-        if is_prices(X):
-            examples: Examples = direction_examples(as_panel(X), self.lookback, self.horizon)
+        self._check_kind(X)
+        if self.kind_ == "prices":
+            examples: Examples = direction_examples(as_panel(X), self.log_, self.lookback, self.horizon)
         else:
             sequences = self._sequences(X)
             known, labels = class_numbers(y, len(sequences))
+            strange = [each for each in known if each not in self.classes_]
+            if strange:
+                raise ValueError(f"y holds {strange[0]!r}, which is none of the classes {list(self.classes_)}")
             examples = Examples(sequences, np.searchsorted(self.classes_, known)[labels])
         lengths = examples.lengths
         which = np.flatnonzero(lengths == np.bincount(lengths).argmax())[:256]
         return [self.net_], [torch.from_numpy(array) for array in examples.gather(which)]
+
+    def _kind(self, X: Any) -> str:
+        if self.vocabulary is not None:
+            return "tokens"
+        return "prices" if isinstance(X, (Panel, pd.DataFrame, pd.Series, Mapping)) else "vectors"
+
+    def _check_kind(self, X: Any) -> None:
+        check_is_fitted(self, "net_")
+        if self._kind(X) != self.kind_:
+            raise ValueError(f"this network was trained on {self.kind_} and cannot read {self._kind(X)}")
 
     def summary(self) -> Summary:
         """List the layers of the network with their output shapes and weights, as Keras prints them."""
@@ -230,47 +276,37 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
             said = [_evaluate(net, part) if part is not None else (np.nan, np.nan) for part in (train, late)]
             rows.append((epoch, *said[0], *said[1], seconds))
             losses = []
-            if late is not None and said[1][0] < best:
+            if late is None or said[1][0] < best:
                 best, self.best_epoch_ = said[1][0], epoch
                 kept = {name: value.clone() for name, value in net.state_dict().items()}
-        if late is not None:
-            net.load_state_dict(kept)
-        else:
-            self.best_epoch_ = self.epochs
+        net.load_state_dict(kept)
         self.history_ = pd.DataFrame(rows, columns=list(HISTORY))
 
     def _network(self, longest: int) -> Classifier:
-        with local_random(torch.Generator().manual_seed(self.seed)):
+        """Make the network that was asked for when it was fitted, gates open for `longest` rows."""
+        a = self.network_
+        with local_random(torch.Generator().manual_seed(a["seed"])):
             stack = Stack(
-                self.cell,
+                a["cell"],
                 self.n_inputs_,
-                self.hidden,
-                dilations(self),
-                bidirectional=self.bidirectional,
-                dropout=self.dropout,
-                residual=self.residual,
+                a["hidden"],
+                dilations(a["layers"]),
+                bidirectional=a["bidirectional"],
+                dropout=a["dropout"],
+                residual=a["residual"],
             )
-            set_gate_bias(stack, self.gate_bias, longest)
-            return Classifier(stack, len(self.classes_), self.vocabulary, self.dropout)
+            set_gate_bias(stack, a["gate_bias"], longest)
+            return Classifier(stack, len(self.classes_), a["vocabulary"], a["dropout"])
 
     def _sequences(self, X: Any) -> Sequence[np.ndarray]:
-        if self.vocabulary is not None:
-            return token_sequences(X, self.vocabulary)
-        try:
-            array = np.array(X, dtype=np.float32, ndmin=1)
-        except (TypeError, ValueError):
-            array = np.empty(0, dtype=np.float32)
-        if array.ndim != 3 or not array.size:
-            came = f"shape {array.shape}" if array.size else f"a {type(X).__name__} that is no such array"
+        if self.kind_ == "tokens":
+            known: Any = self.network_["vocabulary"] if hasattr(self, "net_") else self.vocabulary
+            return token_sequences(X, known)
+        array = vectors(X)
+        if hasattr(self, "net_") and array.shape[2] != self.n_inputs_:
             raise ValueError(
-                f"sequences must be an array (examples, rows, channels); got {came}. For token ids say vocabulary=…; "
-                "sequences of one channel are X[:, :, None]"
+                f"the examples have {array.shape[2]} channels; the network was trained on {self.n_inputs_}"
             )
-        if not np.isfinite(array).all():
-            raise ValueError(f"example {int(np.argwhere(~np.isfinite(array))[0][0])} holds a value that is no number")
-        known = getattr(self, "n_inputs_", array.shape[2]) if hasattr(self, "net_") else array.shape[2]
-        if array.shape[2] != known:
-            raise ValueError(f"the examples have {array.shape[2]} channels; the network was trained on {known}")
         return list(array)
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from sklearn.base import clone
 
-from forecast.models.base import Forecaster, ShortSeriesWarning
+from forecast.models.base import Forecaster, ShortSeriesWarning, choose_log
 from forecast.panel import Panel
 
 BLOCKS = 5
@@ -24,7 +24,7 @@ def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, horizon
     if getattr(base, "honest_in_sample", False):
         point = fitted._point_at(panel, np.arange(len(panel)))
     else:
-        point = _by_blocks(base, panel, horizon)
+        point = _by_blocks(base, panel, horizon, choose_log("auto", panel))
     return in_scale(point, base, log)
 
 
@@ -37,7 +37,19 @@ def in_scale(point: np.ndarray, base: Forecaster, log: bool) -> np.ndarray:
     return np.log(point)
 
 
-def _by_blocks(base: Forecaster, panel: Panel, horizon: int) -> np.ndarray:
+def with_log(model: Forecaster, log: bool) -> Forecaster:
+    """Settle for a model, and those within it, whether to work in logs, where they would choose for themselves."""
+    params = model.get_params(deep=False)
+    if params.get("log") == "auto":
+        model.set_params(log=log)
+    within = [params.get("base"), *(params.get("models") or ())]
+    for inner in within:
+        if isinstance(inner, Forecaster):
+            with_log(inner, log)
+    return model
+
+
+def _by_blocks(base: Forecaster, panel: Panel, horizon: int, log: bool) -> np.ndarray:
     edges = np.linspace(0, len(panel), BLOCKS + 1).astype(np.int64)
     point = np.full((len(panel), len(panel.series), horizon), np.nan)
     for start, stop in pairwise(edges[1:]):
@@ -45,6 +57,6 @@ def _by_blocks(base: Forecaster, panel: Panel, horizon: int) -> np.ndarray:
             continue  # too early for this base
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ShortSeriesWarning)  # the fit on all rows has named them
-            model = clone(base).fit(panel[:start], horizon)
+            model = with_log(clone(base), log).fit(panel[:start], horizon)
         point[start:stop] = model._point_at(panel[:stop], np.arange(start, stop))
     return point

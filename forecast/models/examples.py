@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.multiclass import check_classification_targets
 
-from forecast.models.base import ahead
+from forecast.models.base import ahead, transform
 from forecast.nn.sequences import Examples
 from forecast.panel import Panel
 from forecast.scaling import MIN_CHANGES, PATH, Inputs, causal_inputs
@@ -31,24 +32,19 @@ class PriceWindows(Examples):
         series, origin = self.pairs[which].T
         return rows_before(self.inputs.x[..., PATH:], origin, series, self.lookback), self.labels[which]
 
+    def _some(self, which: np.ndarray) -> PriceWindows:
+        return PriceWindows(self.inputs, self.pairs[which], self.labels[which], self.lookback)
 
-def part_of(examples: Examples, start: int, stop: int) -> Examples:
-    """Give the examples from one number up to another."""
-    if isinstance(examples, PriceWindows):
-        part = slice(start, stop)
-        return PriceWindows(examples.inputs, examples.pairs[part], examples.labels[part], examples.lookback)
-    return Examples(examples.sequences[start:stop], examples.labels[start:stop])
-
-
-def is_prices(X: Any) -> bool:
-    """Say whether this is a price table of any kind."""
-    return isinstance(X, (Panel, pd.DataFrame, pd.Series, Mapping))
-
-
-def price_inputs(panel: Panel) -> Inputs:
-    """Make what is read of prices, in logs where all are positive."""
-    positive = (panel.target[panel.observed] > 0).all()
-    return causal_inputs(np.log(panel.target) if positive else panel.target)
+    def parted(self, split: float, horizon: int = 0) -> tuple[Examples, Examples | None]:
+        """Part by time: the newest examples judge, and no outcome of the others reaches into their rows."""
+        if not split:
+            return self, None
+        origin = self.pairs[:, 1]
+        first = origin[len(self) - max(round(split * len(self)), 1)]  # of the rows that judge
+        train, late = self._some(np.flatnonzero(origin + horizon < first)), self._some(np.flatnonzero(origin >= first))
+        if not len(train):
+            raise ValueError(f"validation_split={split} of {len(self)} examples leaves none to train on")
+        return train, late
 
 
 def change_ahead(y: np.ndarray, horizon: int) -> np.ndarray:
@@ -56,15 +52,15 @@ def change_ahead(y: np.ndarray, horizon: int) -> np.ndarray:
     return ahead(y, horizon)[..., -1] - y
 
 
-def direction_examples(panel: Panel, lookback: int, horizon: int) -> PriceWindows:
+def direction_examples(panel: Panel, log: bool, lookback: int, horizon: int) -> PriceWindows:
     """Make the examples of a panel, oldest first: windows whose outcome is known, and is up or down."""
-    inputs, change = price_inputs(panel), change_ahead(panel.target, horizon)
+    inputs, change = causal_inputs(transform(panel, log)), change_ahead(panel.target, horizon)
     taught = np.isfinite(change) & (change != 0) & (inputs.changes >= max(MIN_CHANGES, lookback))
     origin, series = np.nonzero(taught)
     if not len(origin):
         raise ValueError(
-            f"no row has {max(MIN_CHANGES, lookback)} changes before it and a value {horizon} rows after it: bring "
-            "more history, or ask for a shorter lookback"
+            f"no row has {max(MIN_CHANGES, lookback)} traded rows before it and another price {horizon} rows after it: "
+            "bring more history or prices that move, or ask for a shorter lookback"
         )
     return PriceWindows(inputs, np.stack([series, origin], axis=1), (change[taught] > 0).astype(np.int64), lookback)
 
@@ -72,21 +68,45 @@ def direction_examples(panel: Panel, lookback: int, horizon: int) -> PriceWindow
 def class_numbers(y: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Give the classes in order, and the number of each example's."""
     if y is None:
-        raise ValueError("fit(X, y) needs the class of every example in y; only prices bring their own")
+        raise ValueError("the class of every example is needed in y; only prices bring their own")
     labels = np.asarray(y)
     if labels.shape != (n,):
         raise ValueError(f"y must hold one class for each of the {n} examples; got shape {labels.shape}")
+    if pd.isna(labels).any():
+        raise ValueError(f"y holds no class at example {int(pd.isna(labels).argmax())}: give it one, or leave it out")
+    check_classification_targets(labels)
     classes, numbers = np.unique(labels, return_inverse=True)
     return classes, numbers.astype(np.int64)
 
 
+def vectors(X: Any) -> np.ndarray:
+    """Give sequences of vectors as one array (B, L, C) of float32."""
+    try:
+        array = np.array(X, dtype=np.float32, ndmin=1)
+    except (TypeError, ValueError):
+        array = np.empty(0, dtype=np.float32)
+    if array.ndim != 3 or not array.size:
+        came = f"shape {array.shape}" if array.size else f"a {type(X).__name__} that is no such array"
+        raise ValueError(
+            f"sequences must be an array (examples, rows, channels); got {came}. For token ids say vocabulary=…; "
+            "sequences of one channel are X[:, :, None]; prices come as a DataFrame"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"example {int(np.argwhere(~np.isfinite(array))[0][0])} holds a value that is no number")
+    return array
+
+
 def token_sequences(X: Any, vocabulary: int) -> list[np.ndarray]:
     """Give each sequence's ids (L,), without padding; one without any token is a single 0."""
-    if isinstance(X, (str, bytes)) or not hasattr(X, "__len__") or not len(X):
+    X = X.to_numpy() if isinstance(X, (pd.DataFrame, pd.Series)) else X
+    if isinstance(X, (str, bytes, Mapping, Panel)) or not hasattr(X, "__len__") or not len(X):
         raise ValueError(f"token sequences must be lists of ids, or an array padded with 0; got {X!r}")
     sequences = []
     for i, each in enumerate(X):
-        ids = np.asarray(each)
+        try:
+            ids = np.asarray(each)
+        except ValueError:  # lists of lists
+            ids = np.empty((0, 0))
         if ids.ndim != 1 or not (ids.size == 0 or np.issubdtype(ids.dtype, np.number)) or (ids != ids.round()).any():
             raise ValueError(f"sequence {i} must be a list of whole numbers, the ids of its tokens; got {each!r}")
         if ids.size and (ids.min() < 0 or ids.max() >= vocabulary):

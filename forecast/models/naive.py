@@ -19,6 +19,8 @@ class _Baseline(Forecaster):
     honest_in_sample = True
     #: Does the rule itself, not only its spread, need something learnt of each series?
     own_parameters = False
+    #: Does each step move on from the one before, whatever that was?
+    moves_on = True
 
     levels: Any
     log: Any
@@ -102,6 +104,8 @@ class Drift(_Baseline):
 
 class SeasonalNaive(_Baseline):
     """The price one season ago: the next Monday will be as the last Monday was (`m` rows make a season)."""
+
+    moves_on = False
 
     def __init__(self, m: int = 5, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.m = m

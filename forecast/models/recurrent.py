@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from forecast.models import rolling
 from forecast.models.base import LEVELS, Forecast, Forecaster, Summary, choose_log, moved, summary_of, transform
-from forecast.models.crossfit import base_in_training, in_scale
+from forecast.models.crossfit import BLOCKS, base_in_training, in_scale, with_log
 from forecast.models.naive import Naive
 from forecast.models.rolling import Rows
 from forecast.models.topologies import STRATEGIES, check_pairs, dilations, strategy_of
@@ -49,8 +51,8 @@ class Recurrent(Forecaster):
     training) or "student-t". `gate_bias` "chrono" makes LSTM and GRU remember over the whole lookback.
 
     `members` networks from as many seeds, trained by `n_jobs` processes, give their median. `warm_start` goes on from
-    the weights of the fit before. `trainer` says how long and how fast to learn (None: `Trainer()`, with 256 windows a
-    step where a window holds one lesson only).
+    the weights of the fit before, for all the trainer's steps. `trainer` says how long and how fast to learn (None:
+    `Trainer()`, with 256 windows a step where a window holds one lesson only).
     """
 
     def __init__(
@@ -134,7 +136,13 @@ class Recurrent(Forecaster):
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: a window, and what lies ahead of it."""
         own = max(self.lookback, MIN_CHANGES + 1) + horizon
-        return max(own, self._base().min_rows(horizon))
+        base = self._base()
+        if isinstance(base, Naive):
+            return own
+        first = base.min_rows(horizon)  # its first forecast, after which its errors are counted
+        if not getattr(base, "honest_in_sample", False):
+            first = math.ceil(first / (1 - 1 / BLOCKS))
+        return max(own, first + MIN_CHANGES)
 
     def reads(self) -> tuple[str, ...]:
         """Name the fields that are read beside the target, by the network or by its base."""
@@ -155,19 +163,22 @@ class Recurrent(Forecaster):
         return self.default_base() if self.base is None else self.base
 
     def _fit(self, panel: Panel, horizon: int) -> None:
-        before = self._fitted_before() if self.warm_start else None
+        before: Any = (vars(self)["architecture_"], vars(self)["nets_"]) if self._is_warm() else None
         self.log_ = choose_log(self.log, panel)
-        self.base_ = clone(self._base()).fit(panel, horizon)
+        self.base_ = with_log(clone(self._base()), self.log_).fit(panel, horizon)
         inputs = self._inputs(panel)
         base = base_in_training(self._base(), self.base_, panel, horizon, self.log_)  # (T, N, H)
         self.architecture_ = self._architecture(inputs)
         examples = self._examples(inputs, base)
+        if not inputs.unit.any():
+            raise ValueError("no series ever moves in the training rows: there is nothing to learn, leave them out")
         if not len(examples):
             raise ValueError(
                 f"the {len(panel)} training rows hold no lesson: no row with {MIN_CHANGES} changes before it and a "
                 "forecast of the base has a value after it. Bring more history or take a base that needs less"
             )
-        trained = self._train(examples, self._choice(inputs, base), before)
+        choice = None if before else self._choice(inputs, base)  # a warm fit takes all its steps
+        trained = self._train(examples, choice, before)
         self.nets_ = [net for net, _ in trained]
         tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in trained]
         history = pd.concat(tables, keys=range(1, self.members + 1))
@@ -184,20 +195,21 @@ class Recurrent(Forecaster):
             "loss": [_last_loss(table["loss"]) for table in tables],
         }
 
-    def _fitted_before(self) -> tuple[Architecture, list[Any]] | None:
-        return (self.architecture_, self.nets_) if "nets_" in vars(self) else None
+    def _is_warm(self) -> bool:
+        return bool(self.warm_start) and "nets_" in vars(self)
 
     def _train(self, examples: Windows, choice: Any, before: Any) -> list[Any]:
-        if before is not None and before[0] != self.architecture_:
-            raise ValueError(
-                "warm_start goes on with the same network, and this one has other shapes: fit it on the same series, "
-                "horizon and parameters, or set warm_start=False"
-            )
-        starts = [net.state_dict() for net in before[1]] if before is not None else [None] * self.members
+        starts = [None] * self.members
+        if before is not None:
+            same = replace(before[0], bptt=self.architecture_.bptt) == self.architecture_
+            if not same or len(before[1]) != self.members:
+                raise ValueError(
+                    "warm_start goes on with the same networks, and these have other shapes or are not as many: fit on "
+                    "the same series, horizon and parameters, or set warm_start=False"
+                )
+            starts = [net.state_dict() for net in before[1]]
         return Parallel(n_jobs=self.n_jobs)(
-            delayed(train_member)(
-                self.architecture_, self._trainer(), examples, self.seed + s, None if before else choice, starts[s]
-            )
+            delayed(train_member)(self.architecture_, self._trainer(), examples, self.seed + s, choice, starts[s])
             for s in range(self.members)
         )
 
@@ -208,7 +220,7 @@ class Recurrent(Forecaster):
             cell=self.cell,
             n_inputs=inputs.x.shape[2],
             hidden=self.hidden,
-            dilations=dilations(self),
+            dilations=dilations(self.layers),
             bidirectional=self.bidirectional,
             residual=self.residual,
             dropout=float(self.dropout),
@@ -277,6 +289,8 @@ class Recurrent(Forecaster):
         panel = as_panel(prices, exog=self.reads())
         base = in_scale(self.base_._point_at(panel, np.arange(len(panel))), self.base_, self.log_)
         windows = Windows(self._inputs(panel), base[..., : self.architecture_.steps], self.lookback)
+        if not len(windows):
+            raise ValueError(f"these {len(panel)} rows hold no example with an outcome: bring more history")
         return self.nets_, example_batch(windows)
 
     def summary(self) -> Summary:
@@ -294,6 +308,7 @@ class Recurrent(Forecaster):
         return Rows(inputs, base, codes, self.architecture_)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
+        levels = self.architecture_.levels  # as they were when it was fitted
         inputs = self._inputs(panel)
         base = self.base_._point_at(panel, rows)  # (K, N, H)
         unit = inputs.unit[rows][:, :, None, None]  # (K, N, 1, 1)
@@ -302,14 +317,14 @@ class Recurrent(Forecaster):
             inputs, in_scale(base, self.base_, self.log_), np.array([known.get(s, -1) for s in panel.series])
         )
         with one_thread():
-            each = np.stack([rolling.corrections(net, asked, rows, self.spread_, self.levels) for net in self.nets_])
+            each = np.stack([rolling.corrections(net, asked, rows, self.spread_, levels) for net in self.nets_])
         quantiles = moved(base[..., None], unit * np.median(each, axis=0), self.log_)
-        middle = list(self.levels).index(0.5)
+        middle = levels.index(0.5)
         points = moved(base, unit[..., 0] * each[..., middle], self.log_)  # (S, K, N, H)
         return Forecast(
             point=quantiles[..., middle],
             quantiles=quantiles,
-            levels=tuple(self.levels),
+            levels=levels,
             series=panel.series,
             cutoffs=panel.index[rows],
             members=points if self.members > 1 else None,

@@ -45,9 +45,14 @@ def save_model(model: BaseEstimator, folder: str | Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     described = _encode(model, arrays)
     with new_folder(folder, MODEL) as beside:
-        content = write_arrays(beside / ARRAYS, arrays)
-        head = {"format": FORMAT, "forecast": version("forecast"), "sha256": hashlib.sha256(content).hexdigest()}
+        digest = _digest(described, write_arrays(beside / ARRAYS, arrays))
+        head = {"format": FORMAT, "forecast": version("forecast"), "sha256": digest}
         write_json(beside / DESCRIPTION, head | {"model": described})
+
+
+def _digest(described: Any, content: bytes) -> str:
+    """Hash all that makes up a model."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode() + content).hexdigest()
 
 
 def load_model(folder: str | Path) -> Any:
@@ -61,7 +66,7 @@ def load_model(folder: str | Path) -> Any:
     try:
         head = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
         content = (path / ARRAYS).read_bytes()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         missing = Path(error.filename).name
         raise ValueError(f"{path} is not a model: it has no {missing}. Name the folder that save made") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -72,12 +77,9 @@ def load_model(folder: str | Path) -> Any:
             f"{path} was written by forecast {head.get('forecast', '(unknown)')} in format {head.get('format')}; "
             f"this is forecast {version('forecast')}, which reads format {FORMAT}: install that version, or train again"
         )
-    if hashlib.sha256(content).hexdigest() != head.get("sha256"):
-        raise ValueError(f"{path / ARRAYS} is damaged: its bytes are not those that were saved. Train the model again")
-    try:
-        return _decode(head["model"], read_arrays(content))
-    except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
-        raise ValueError(f"{path / DESCRIPTION} is damaged ({type(error).__name__}: {error}): train again") from error
+    if _digest(head.get("model"), content) != head.get("sha256"):
+        raise ValueError(f"{path} is damaged: {DESCRIPTION} or {ARRAYS} is not as it was saved. Train the model again")
+    return _decode(head["model"], read_arrays(content))
 
 
 def _encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -87,12 +89,14 @@ def _encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return _encode(v, arrays)
 
     if isinstance(value, float) and not np.isfinite(value):
-        return {"$float": repr(value)}
+        return {"$float": repr(float(value))}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, np.generic):
         return inner(value.item())
     if isinstance(value, np.ndarray):
+        if value.dtype.kind in "mM":
+            return {"$dates": [str(value.dtype), value.astype(np.int64).tolist()]}
         if value.dtype.kind not in "bif":  # names and dates; what a tensor cannot hold
             return {"$values": [str(value.dtype), inner(value.astype(object).tolist())]}
         arrays[name := f"a{len(arrays)}"] = value
@@ -147,6 +151,7 @@ def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     return {
         "$float": lambda: float(content),
         "$array": lambda: arrays[content],
+        "$dates": lambda: np.array(content[1], dtype=np.int64).astype(content[0]),
         "$values": lambda: np.array(inner(content[1]), dtype=content[0]),
         "$time": lambda: pd.Timestamp(content),
         "$tuple": lambda: tuple(inner(v) for v in content),

@@ -22,15 +22,15 @@ def strategy_of(model: Any) -> str:
     return str(model.strategy or STRATEGIES[model.topology][0])
 
 
-def dilations(model: Any) -> tuple[int, ...]:
+def dilations(layers: Any) -> tuple[int, ...]:
     """Give the dilation of each layer: `layers` is their number, or these themselves."""
-    return tuple(model.layers) if isinstance(model.layers, (tuple, list)) else (1,) * model.layers
+    return tuple(layers) if isinstance(layers, (tuple, list)) else (1,) * layers
 
 
 def check_pairs(model: Any) -> None:
     """Raise if two parameters of a recurrent model cannot go together; the error says why."""
     check_layers(model.layers, model.residual)
-    if model.dropout and len(dilations(model)) == 1:
+    if model.dropout and len(dilations(model.layers)) == 1:
         raise ValueError("dropout works between layers, and there is one: use layers=2 or dropout=0")
     strategy = strategy_of(model)
     if strategy.startswith("one-to-"):
@@ -40,6 +40,14 @@ def check_pairs(model: Any) -> None:
             "bidirectional=True with the aligned strategy would read the future: every row emits a forecast, and "
             "the backward direction has seen the rows after it. Use topology='many-to-one' or strategy='seq2seq'"
         )
+    base = model.base
+    if strategy == "recursive" and base is not None and not getattr(base, "moves_on", False):
+        raise ValueError(
+            f"a recursive model moves each step on from the one before, and {base!r} would have to forecast anew from "
+            "steps that never happened: use Naive or Drift as its base, or strategy='direct'"
+        )
+    if strategy != "aligned" and model.trainer is not None and model.trainer.bptt is not None:
+        raise ValueError("trainer.bptt cuts long sequences; a window is read whole. Use the aligned strategy")
     if strategy == "recursive" and (model.exog or model.calendar):
         raise ValueError(
             "a recursive model reads each row that it has forecast, and of those rows neither exog nor calendar is "
@@ -70,7 +78,7 @@ def _check_one_row(model: Any) -> None:
         "bidirectional": (model.bidirectional, "one row has no second direction"),
         "patch": (model.patch > 1, "there is one row to read, not a patch"),
         "skip": (model.skip > 1, "the linear path has one row to read, too"),
-        "layers": (max(dilations(model)) > 1, "a dilation reaches back to rows that are not read"),
+        "layers": (max(dilations(model.layers)) > 1, "a dilation reaches back to rows that are not read"),
     }
     for name, (wrong, reason) in reasons.items():
         if wrong:

@@ -30,6 +30,15 @@ class Examples:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    def parted(self, split: float) -> tuple[Examples, Examples | None]:
+        """Part the last share of the examples, as they stand, from the others."""
+        kept = len(self) - round(split * len(self))
+        if kept == 0 or (split and kept == len(self)):
+            raise ValueError(f"validation_split={split} of {len(self)} examples leaves one part empty")
+        first, last = slice(None, kept), slice(kept, None)
+        late = Examples(self.sequences[last], self.labels[last]) if split else None
+        return Examples(self.sequences[first], self.labels[first]), late
+
     def batches(self, batch_size: int) -> int:
         """Count the batches of an epoch."""
         return int(np.ceil(np.unique(self.lengths, return_counts=True)[1] / batch_size).sum())

@@ -92,6 +92,11 @@ class Trainer(BaseEstimator):
             optimizer.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(net.parameters(), self.clip)
+            if not (loss.isfinite() and norm.isfinite()):
+                raise ValueError(
+                    f"the training ran away: at step {step + 1} the loss is {loss.item()} and its gradient "
+                    f"{norm.item()}. Take a lower learning rate (lr is {self.lr:g}), or examples in a scale near 1"
+                )
             rate = float(schedule.get_last_lr()[0])
             optimizer.step()
             schedule.step()
@@ -131,6 +136,7 @@ def example_batch(examples: Any, size: int = 256) -> list[Tensor]:
 @torch.no_grad()
 def validation_loss(net: Trainable, examples: Any) -> float:
     """Give the loss of a network on examples it does not learn from (evenly spaced ones, if there are many)."""
+    net.eval()
     which = np.unique(np.linspace(0, len(examples) - 1, min(len(examples), EXAMPLES)).astype(np.int64))
     device = next(net.parameters()).device
     parts = np.array_split(which, max(len(which) // 64, 1))

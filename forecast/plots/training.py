@@ -19,10 +19,13 @@ def plot_history(model: Any, column: str = "loss", ax: Axes | None = None) -> Ax
     A forecaster's loss is smoothed over twenty steps, a line for each member; where rows were kept out of training,
     theirs is drawn beside it, dashed.
     """
+    if not hasattr(model, "history_"):
+        raise ValueError(f"there is no training to draw of {model!r}: fit a Recurrent or a RecurrentClassifier")
     history: pd.DataFrame = model.history_
     time = "epoch" if "epoch" in history else "step"
-    if column not in history or column == time:
-        known = ", ".join(name for name in history if name not in (time, "member"))
+    drawn = [c for c in history if c not in (time, "member") and not c.startswith("validation")]
+    if column not in drawn:
+        known = ", ".join(drawn)
         raise ValueError(f"there is no {column!r} in this history; it has {known}")
     other = {"loss": "validation_loss" if time == "epoch" else "validation"}.get(column, f"validation_{column}")
     ax = new_axes(ax)
@@ -54,6 +57,8 @@ def plot_gradient_flow(flows: Mapping[str, pd.DataFrame], of: str = "input", ax:
     """
     if of not in ("input", "state"):
         raise ValueError(f"of must be 'input' or 'state'; got {of!r}")
+    if not flows:
+        raise ValueError("there is no table to draw: give at least one of gradient_flow, by name")
     ax = new_axes(ax)
     ends, looks = {}, {}
     for i, (name, flow) in enumerate(flows.items()):
