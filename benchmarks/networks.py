@@ -51,7 +51,7 @@ def season(_: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def memory(_: argparse.Namespace) -> list[dict[str, object]]:
-    """The class is the sign of the input 100 rows back, the rest is noise: accuracy on 2,000 fresh sequences, three seeds."""
+    """The class is the sign of the input 100 rows back, the rest noise: accuracy on 2,000 new ones, three seeds."""
     table = []
 
     def sequences(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
