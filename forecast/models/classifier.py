@@ -53,7 +53,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     The newest `validation_split` of the examples (as they stand, before shuffling; of prices purged: no outcome that is
     trained on lies behind the first row that judges) is kept out of training, and the
     weights are those of the epoch that was best there, by its loss (0: all examples, the last epoch). `epochs`,
-    `batch_size` and `lr` are those of AdamW, the rate warmed up and decayed to zero; `dropout` is between layers and
+    `batch_size` and `lr` are those of AdamW, the rate warmed up to `lr` and decayed to zero; `dropout` is between layers and
     before the dense layer. `history_` holds loss and accuracy of every epoch.
     """
 
@@ -72,7 +72,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         lookback: int = 60,
         epochs: int = 5,
         batch_size: int = 32,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         validation_split: float = 0.2,
         seed: int = 0,
     ) -> None:
