@@ -50,11 +50,11 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     `vocabulary` or padded with 0, which is no token and never changes an answer: each token becomes a learned vector
     of `embedding` numbers.
 
-    The newest `validation_split` of the examples (as they stand, before shuffling; of prices purged: no outcome that is
-    trained on lies behind the first row that judges) is kept out of training, and the
-    weights are those of the epoch that was best there, by its loss (0: all examples, the last epoch). `epochs`,
-    `batch_size` and `lr` are those of AdamW, the rate warmed up to `lr` and decayed to zero; `dropout` is between layers and
-    before the dense layer. `history_` holds loss and accuracy of every epoch.
+    The newest `validation_split` of the examples (as they stand, before shuffling; of prices purged: no outcome that
+    is trained on lies behind the first row that judges) is kept out of training, and the weights are those of the epoch
+    that was best there, by its loss (0: all examples, the last epoch). `epochs`, `batch_size` and `lr` are those of
+    AdamW; the rate is warmed up to `lr` and decays to zero, half of it on average. `dropout` works between
+    layers and before the dense layer. `history_` holds loss and accuracy of every epoch.
     """
 
     def __init__(
