@@ -2,7 +2,7 @@
 # All paths are relative, so that a checkout in a folder with a space in its name works.
 PYTHON ?= python3
 BIN := .venv/bin/python
-# Two processes, each on one thread: the suite takes half the time on two cores.
+# Two processes, each on one thread: half the time on two cores.
 TWICE := -n 2 --dist worksteal
 
 .PHONY: backtest test lint types pytest pandas2 notebooks clean
@@ -22,11 +22,11 @@ types: .venv/installed
 	$(BIN) -m mypy
 
 pytest: .venv/installed
-	$(BIN) -m pytest $(TWICE)
+	OMP_NUM_THREADS=1 $(BIN) -m pytest $(TWICE)
 
 # The oldest pandas that is supported, laid over the same environment.
 pandas2: .venv/pandas2/installed
-	PYTHONPATH=.venv/pandas2 $(BIN) -m pytest $(TWICE)
+	PYTHONPATH=.venv/pandas2 OMP_NUM_THREADS=1 $(BIN) -m pytest $(TWICE)
 
 # Execute the notebooks in place, to be committed.
 notebooks: .venv/installed
