@@ -309,7 +309,7 @@ def test_the_calendar_is_read_from_the_dates():
     }
     skill = fc.backtest(models, prices, fc.WalkForward(1, n_windows=100), refit=100).leaderboard()["skill"]
     assert skill["dated"] > skill["undated"] + 0.1
-    with pytest.raises(ValueError, match="needs rows with dates; these have RangeIndex labels"):
+    with pytest.raises(ValueError, match="needs rows with dates; these have int64 labels"):
         quick("lstm", calendar=True).fit(prices.reset_index(drop=True), 1)
     zoned = quick("lstm", calendar=True).fit(prices.tz_localize("America/New_York"), 1)
     assert np.isfinite(zoned.predict(prices.tz_localize("America/New_York")).point).all()

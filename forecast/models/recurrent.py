@@ -269,7 +269,7 @@ class Recurrent(Forecaster):
         more = [causal_inputs(panel.values[:, :, panel.channels.index(name)]).x[..., PATH:] for name in self.exog]
         if self.calendar:
             if not isinstance(panel.index, pd.DatetimeIndex):
-                raise ValueError(f"calendar=True needs rows with dates; these have {type(panel.index).__name__} labels")
+                raise ValueError(f"calendar=True needs rows with dates; these have {panel.index.dtype} labels")
             more.append(calendar_inputs(panel.index.tz_localize(None).to_numpy(), len(panel.series)))
         return beside(causal_inputs(y, said), more)
 
