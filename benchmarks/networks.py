@@ -173,7 +173,7 @@ def words(options: argparse.Namespace) -> list[dict[str, object]]:
             history = model.fit(x, y).history_
             scores.append(history["validation_accuracy"][model.best_epoch_ - 1])
             seconds += list(np.diff(history["seconds"], prepend=0))
-            if options.keras:
+            if options.keras and seed == 0:
                 theirs += keras_epochs(options.keras, x, y, name)
         row = {"network": name, "accuracy": f"{np.mean(scores):.4f}", "seeds": " ".join(f"{s:.3f}" for s in scores)}
         row |= {"s an epoch": f"{np.median(seconds):.2f}"}
