@@ -49,6 +49,12 @@ def check_levels(levels: Any) -> None:
         raise ValueError(f"levels must rise between 0 and 1 and hold 0.5, the point forecast; got {levels!r}")
 
 
+def check_fields(exog: Any) -> None:
+    """Raise unless `exog` is a list of names of fields."""
+    if not isinstance(exog, (tuple, list)) or not all(isinstance(name, str) for name in exog):
+        raise TypeError(f"exog must be a list of fields, such as ('Volume',); got {exog!r}")
+
+
 def check_log(log: Any) -> None:
     """Raise unless `log` is "auto", True or False."""
     check_choice("log", log, ("auto", True, False))

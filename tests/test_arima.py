@@ -49,11 +49,12 @@ def test_forecasts_equal_statsmodels(order, trend, gap, series):
     model = fc.ARIMA(order, trend=trend, log=False).fit(y[:300], 5)
     rows = [299, 320, 340, 390]
     forecast = model.predict_at(y, rows)
-    fit = model.fits_["y"]
+    (fit,) = model.fits_["y"]
+    params = np.concatenate([fit.beta, fit.coefs, [fit.variance]])
     shift = y[0] if order[1] else 0.0  # a diffuse start forgets where it was, but only to rounding
     for k, row in enumerate(rows):
         direct = Direct(y[: row + 1] - shift, order=order, trend=trend)
-        ahead = direct.filter(np.append(fit.params, fit.scale)).get_forecast(5)
+        ahead = direct.filter(params).get_forecast(5)
         np.testing.assert_allclose(forecast.point[k, 0], ahead.predicted_mean + shift, rtol=1e-6)
         width = forecast.quantiles[k, 0, :, 2] - forecast.point[k, 0]
         np.testing.assert_allclose(width, 1.2815515655446004 * np.sqrt(ahead.var_pred_mean), rtol=1e-4)

@@ -25,7 +25,7 @@ from forecast.nn.files import net_arrays, set_net
 from forecast.nn.losses import LOSSES
 from forecast.nn.trainer import RECORD, Trainer, example_batch, one_thread
 from forecast.panel import Panel, as_panel
-from forecast.params import check_choice, check_jobs, check_number, check_whole
+from forecast.params import check_choice, check_fields, check_jobs, check_number, check_whole
 from forecast.scaling import MIN_CHANGES, PATH, Inputs, beside, calendar_inputs, causal_inputs
 from forecast.windows import Windows
 
@@ -123,8 +123,7 @@ class Recurrent(Forecaster):
             check_whole(name, getattr(self, name), 0)
         check_number("dropout", self.dropout, 0.0, below=1.0)
         check_jobs(self.n_jobs)
-        if not isinstance(self.exog, (tuple, list)) or not all(isinstance(name, str) for name in self.exog):
-            raise TypeError(f"exog must be a list of fields, such as ('Volume',); got {self.exog!r}")
+        check_fields(self.exog)
         if not (self.trainer is None or isinstance(self.trainer, Trainer)):
             raise TypeError(f"trainer must be a Trainer or None; got {self.trainer!r}")
         if not (self.base is None or isinstance(self.base, Forecaster)):

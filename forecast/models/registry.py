@@ -32,6 +32,7 @@ MODELS: dict[str, Entry] = {
     "drift": Entry("Drift", "naive", {}, "the last price, moved on by the average change"),
     "seasonal-naive": Entry("SeasonalNaive", "naive", {}, "the price one season ago"),
     "arima": Entry("ARIMA", "arima", {}, "ARIMA by exact likelihood, fitted to each series"),
+    "auto-arima": Entry("ARIMA", "arima", {"order": "auto"}, "ARIMA whose order is chosen by AICc"),
     **_recurrent("many-to-many, aligned: a forecast at every row"),
     **_recurrent("many-to-many: encoder and decoder", suffix="-seq2seq", strategy="seq2seq"),
     **_recurrent("many-to-one: all steps at a window's end", suffix="-many-to-one", topology="many-to-one"),

@@ -1,0 +1,63 @@
+"""statsmodels' state space: the likelihood where rows are missing, and forecasts from every cutoff in one pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from forecast.models.arima.likelihood import Order
+
+
+def state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None, concentrate: bool = False) -> Any:
+    """Make statsmodels' model of rows (T,) that may have gaps; its last parameter is the variance, unless taken out."""
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    orders = {"order": (order.p, order.d, order.q), "seasonal_order": (order.P, order.D, order.Q, order.m)}
+    x = x if x is not None and x.shape[1] else None
+    model = SARIMAX(y, exog=x, **orders, trend="n", concentrate_scale=concentrate)
+    model.ssm.tolerance = 0.0  # never take the state's covariance for settled: that costs digits
+    return model
+
+
+def roll(
+    order: Order, coefs: np.ndarray, variance: float, y: np.ndarray, rows: np.ndarray, horizon: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Filter a series without regression (T,) once and read mean and variance of H steps behind each row, (K, H) each.
+
+    The predicted state after row t holds all that rows up to t say; a forecast is that state moved on, as a refilter
+    of the rows up to t would give it. Sums run state by state, so that a cutoff's bytes do not depend on how many
+    cutoffs are asked for.
+    """
+    known = np.flatnonzero(~np.isnan(y))
+    offset = float(y[known[0]]) if order.lost and len(known) else 0.0  # the model's differences do not see it
+    model = state_space(order, np.append(y - offset, np.nan))
+    with threadpool_limits(1, user_api="blas"):
+        model.update(np.append(coefs, variance))
+        filtered = model.ssm.filter()
+        state = filtered.predicted_state[:, rows + 1]  # (m, K)
+        cov = filtered.predicted_state_cov[:, :, rows + 1]  # (m, m, K)
+        mean, spread = _ahead(model.ssm, state, cov, horizon)
+    return mean + offset, spread
+
+
+def _ahead(ssm: Any, state: np.ndarray, cov: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Move predicted states on: mean and variance of the observation 1 … H rows ahead, (K, H) each."""
+    transition = ssm["transition"]  # (m, m); nothing changes with time
+    noise = ssm["selection"] @ ssm["state_cov"] @ ssm["selection"].T
+    weights = ssm["design"][0]  # (m,) what the observation k rows ahead takes from the state
+    added = 0.0  # variance of the shocks in between
+    means, variances = [], []
+    for _ in range(horizon):
+        mean, variance = np.zeros(state.shape[1]), np.full(state.shape[1], added)
+        for i in np.flatnonzero(weights):
+            mean = mean + weights[i] * state[i]
+            for j in np.flatnonzero(weights[: i + 1]):
+                twice = 1.0 if i == j else 2.0
+                variance = variance + twice * weights[i] * weights[j] * cov[i, j]
+        means.append(mean)
+        variances.append(variance)
+        added += float(weights @ noise @ weights)
+        weights = weights @ transition
+    return np.stack(means, axis=1), np.stack(variances, axis=1)
