@@ -17,7 +17,8 @@ def state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None, concen
     orders = {"order": (order.p, order.d, order.q), "seasonal_order": (order.P, order.D, order.Q, order.m)}
     x = x if x is not None and x.shape[1] else None
     model = SARIMAX(y, exog=x, **orders, trend="n", concentrate_scale=concentrate)
-    model.ssm.tolerance = 0.0  # never take the state's covariance for settled: that costs digits
+    if not order.lost:  # never take the covariance for settled, which costs digits; a diffuse one would lose more
+        model.ssm.tolerance = 0.0
     return model
 
 
