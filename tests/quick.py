@@ -7,12 +7,16 @@ import pandas as pd
 
 import forecast as fc
 
+VOLATILITY = ("har", "garch", "ewma")  # models of variances, whose point is the mean
+
 
 def quick(name: str, **params: object) -> fc.Forecaster:
     """A registry model; networks are made small and trained for a few steps at a rate that moves them."""
     model = fc.make_model(name)
     if "trainer" in model.get_params(deep=False):
         model.set_params(hidden=4, lookback=12, trainer=fc.Trainer(steps=6, batch_size=8, lr=0.05))
+    if name == "boosting":
+        model.estimator.set_params(max_iter=5)
     return model.set_params(**params)
 
 
@@ -24,3 +28,18 @@ def walks(rows: int = 160, series: int = 3, seed: int = 0, late: bool = False) -
     if late:
         frame.iloc[: rows // 3, 1] = np.nan
     return frame
+
+
+def variances(rows: int = 160, series: int = 3, seed: int = 0, late: bool = False) -> pd.DataFrame:
+    """Seeded variances that cluster: an autoregression of logs, times a noise that is never below zero."""
+    rng = np.random.default_rng(seed)
+    log = np.zeros((rows, series))
+    for t in range(1, rows):
+        log[t] = 0.9 * log[t - 1] + rng.normal(0, 0.3, size=series)
+    frame = walks(rows, series, seed, late)
+    return frame * 0 + 1e-4 * np.exp(log) * rng.chisquare(10, size=log.shape) / 10
+
+
+def series_for(name: str, **shape: object) -> pd.DataFrame:
+    """Give what a model is made for: prices, or variances."""
+    return variances(**shape) if name in VOLATILITY else walks(**shape)

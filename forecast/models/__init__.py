@@ -6,19 +6,31 @@ import importlib
 from typing import Any
 
 from forecast.models.base import Forecast, Forecaster
-from forecast.models.naive import Drift, Naive, SeasonalNaive
+from forecast.models.naive import Drift, Naive, SeasonalNaive, WindowMean
 from forecast.models.registry import make_model, model_names
 
 _HOMES = {
     "ARIMA": "arima",
+    "ETS": "smoothing",
+    "EWMA": "volatility",
     "Ensemble": "ensemble",
+    "GARCH": "volatility",
+    "HAR": "volatility",
     "Recurrent": "recurrent",
     "RecurrentClassifier": "classifier",
+    "Tabular": "tabular",
+    "Theta": "smoothing",
+    "garman_klass": "volatility",
     "load_model": "store",
+    "parkinson": "volatility",
 }  # loaded on first use: statsmodels and torch are heavy
 
 __all__ = [
     "ARIMA",
+    "ETS",
+    "EWMA",
+    "GARCH",
+    "HAR",
     "Drift",
     "Ensemble",
     "Forecast",
@@ -27,9 +39,14 @@ __all__ = [
     "Recurrent",
     "RecurrentClassifier",
     "SeasonalNaive",
+    "Tabular",
+    "Theta",
+    "WindowMean",
+    "garman_klass",
     "load_model",
     "make_model",
     "model_names",
+    "parkinson",
 ]
 
 

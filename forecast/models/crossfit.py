@@ -49,8 +49,13 @@ def with_log(model: Forecaster, log: bool) -> Forecaster:
     return model
 
 
+def block_edges(rows: int) -> np.ndarray:
+    """Part so many rows into five blocks: where each begins, and the end."""
+    return np.linspace(0, rows, BLOCKS + 1).astype(np.int64)
+
+
 def _by_blocks(base: Forecaster, panel: Panel, horizon: int, log: bool) -> np.ndarray:
-    edges = np.linspace(0, len(panel), BLOCKS + 1).astype(np.int64)
+    edges = block_edges(len(panel))
     point = np.full((len(panel), len(panel.series), horizon), np.nan)
     for start, stop in pairwise(edges[1:]):
         if (panel[:start].observed.sum(axis=0) < base.min_rows(horizon)).all():

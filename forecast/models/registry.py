@@ -14,7 +14,10 @@ CELLS = ("rnn", "lstm", "gru")
 
 
 class Entry(NamedTuple):
-    """A model of the registry: its class, the module that holds it, what differs from its defaults, what it is."""
+    """A model of the registry: its class, the module that holds it, what differs from its defaults, what it is.
+
+    A parameter that is a function is made by it when the model is made.
+    """
 
     class_name: str
     module: str
@@ -27,12 +30,37 @@ def _recurrent(what: str, **params: Any) -> dict[str, Entry]:
     return {f"{cell}{suffix}": Entry("Recurrent", "recurrent", {"cell": cell, **params}, what) for cell in CELLS}
 
 
+def _ridge() -> Any:
+    from sklearn.linear_model import Ridge
+
+    return Ridge()
+
+
+def _boosting() -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(
+        max_iter=60, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
+    )
+
+
 MODELS: dict[str, Entry] = {
     "naive": Entry("Naive", "naive", {}, "the last price"),
     "drift": Entry("Drift", "naive", {}, "the last price, moved on by the average change"),
     "seasonal-naive": Entry("SeasonalNaive", "naive", {}, "the price one season ago"),
+    "window-mean": Entry("WindowMean", "naive", {}, "the mean of the last rows"),
+    "ses": Entry("ETS", "smoothing", {"shape": "ANN"}, "simple exponential smoothing"),
+    "holt": Entry("ETS", "smoothing", {"shape": "AAN"}, "exponential smoothing with a trend"),
+    "damped": Entry("ETS", "smoothing", {"shape": "AAdN"}, "exponential smoothing with a trend that fades"),
+    "ets": Entry("ETS", "smoothing", {}, "exponential smoothing whose shape is chosen by AICc"),
+    "theta": Entry("Theta", "smoothing", {}, "the Theta method"),
     "arima": Entry("ARIMA", "arima", {}, "ARIMA by exact likelihood, fitted to each series"),
     "auto-arima": Entry("ARIMA", "arima", {"order": "auto"}, "ARIMA whose order is chosen by AICc"),
+    "ridge": Entry("Tabular", "tabular", {"estimator": _ridge}, "ridge regression on lagged windows"),
+    "boosting": Entry("Tabular", "tabular", {"estimator": _boosting}, "boosted trees on lagged windows"),
+    "har": Entry("HAR", "volatility", {}, "of variances: regression on daily, weekly and monthly means"),
+    "garch": Entry("GARCH", "volatility", {}, "of variances: GARCH(1,1)"),
+    "ewma": Entry("EWMA", "volatility", {}, "of variances: exponentially weighted mean"),
     **_recurrent("many-to-many, aligned: a forecast at every row"),
     **_recurrent("many-to-many: encoder and decoder", suffix="-seq2seq", strategy="seq2seq"),
     **_recurrent("many-to-one: all steps at a window's end", suffix="-many-to-one", topology="many-to-one"),
@@ -52,7 +80,8 @@ def make_model(name: str, **params: Any) -> Forecaster:
     if name not in MODELS:
         raise ValueError(f"there is no model {name!r}{did_you_mean(name, MODELS)}; `forecast models` lists them")
     entry = MODELS[name]
-    model = getattr(importlib.import_module(f"forecast.models.{entry.module}"), entry.class_name)(**entry.params)
+    made = {key: value() if callable(value) else value for key, value in entry.params.items()}
+    model = getattr(importlib.import_module(f"forecast.models.{entry.module}"), entry.class_name)(**made)
     for parameter, value in params.items():
         set_parameter(model, parameter, value, name)
     return model

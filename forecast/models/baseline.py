@@ -1,0 +1,76 @@
+"""What the simple models share: a rule for the point, and quantiles from its own errors in training."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from forecast.models.base import Forecast, Forecaster, ahead, carried, choose_log, moved, transform
+from forecast.panel import Panel
+
+
+class Baseline(Forecaster):
+    """A rule for the point, with few parameters; its quantiles are those of its own errors in training, centred on it.
+
+    A subclass writes `_changes`, and `_learn` if the rule has parameters. Missing rows carry the last value.
+    """
+
+    #: With so few parameters its forecasts of training rows are as good as of later ones, so nets may correct them.
+    honest_in_sample = True
+    #: Does the rule count from the first training row on, whatever lies before it?
+    counts_from_start = False
+    #: Does the rule itself, not only its spread, need something learnt of each series?
+    own_parameters = False
+    #: Does each step move on from the one before, whatever that was?
+    moves_on = True
+
+    levels: Any
+    log: Any
+
+    def _fit(self, panel: Panel, horizon: int) -> None:
+        self.log_ = choose_log(self.log, panel)
+        self.record_ = {"log": self.log_}
+        self.start_ = panel.index[0]
+        observed = transform(panel, self.log_)
+        y = carried(observed)
+        self._learn(y)
+        every_row, every_column = np.arange(len(panel)), np.arange(len(panel.series))
+        changes = self._changes(y, every_row, every_column)
+        errors = ahead(observed, horizon) - y[:, :, None] - changes  # (T, N, H)
+        errors = np.where(panel.observed[:, :, None], errors, np.nan)
+        with warnings.catch_warnings():  # a series without a single error has NaN quantiles; `fit` has named it
+            warnings.filterwarnings("ignore", "All-NaN slice")
+            spread = np.nanquantile(errors, self.levels, axis=0)  # (Q, N, H)
+            self.spread_ = np.moveaxis(spread - np.nanmedian(errors, axis=0), 0, -1)  # (N, H, Q)
+
+    def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
+        columns = self._fitted_columns(panel)
+        last, changes = self._rule(panel, rows, columns)
+        return Forecast(
+            point=moved(last, changes, self.log_),
+            quantiles=moved(last[..., None], changes[..., None] + self.spread_[columns], self.log_),
+            levels=tuple(self.levels),
+            series=panel.series,
+            cutoffs=panel.index[rows],
+        )
+
+    def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+        columns = self._fitted_columns(panel) if self.own_parameters else np.arange(len(panel.series))
+        return moved(*self._rule(panel, rows, columns), self.log_)
+
+    def _rule(self, panel: Panel, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the last prices (K, N, 1) and how far the rule moves them (K, N, H)."""
+        first = panel.index.get_loc(self.start_) if self.counts_from_start and self.start_ in panel.index else 0
+        y = carried(transform(panel, self.log_))
+        changes = np.full((len(rows), len(columns), self.horizon_), np.nan)
+        changes[rows >= first] = self._changes(y[first:], rows[rows >= first] - first, columns)
+        return carried(panel.target)[rows][:, :, None], changes
+
+    def _learn(self, y: np.ndarray) -> None:
+        """Take what the rule needs from the training rows (T, N)."""
+
+    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Apply the rule at each row: how far from the last value each step will be, (K, N, H)."""
+        raise NotImplementedError

@@ -1,0 +1,290 @@
+"""Models of variance series: the regressions and recursions that a volatility forecast has to beat.
+
+They read a series of variances (realised variance, squared returns, or one made of a day's range) and forecast its
+mean, which is what a loss on variances asks for; `point="median"` gives the median instead.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.signal import lfilter
+
+from forecast.models.base import LEVELS, Forecast, Forecaster, ahead, carried, choose_log, transform
+from forecast.panel import Panel, label, split_fields
+from forecast.params import check_choice, check_number, check_whole
+
+
+class _Volatility(Forecaster):
+    """Expects a mean; what happened in training, beside what was expected, gives the quantiles, step by step."""
+
+    honest_in_sample = True
+    point: Any
+    levels: Any
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter cannot be used."""
+        super().check_params()
+        check_choice("point", self.point, ("mean", "median"))
+
+    def _fit(self, panel: Panel, horizon: int) -> None:
+        self.log_ = choose_log(getattr(self, "log", False), panel)
+        self.record_ = {"log": self.log_}
+        self.ratio_ = self._multiplies(panel)  # are errors ratios to what was expected, rather than differences?
+        self._check(panel)
+        observed = transform(panel, self.log_)
+        y = carried(observed)
+        self._learn(y)
+        expected = self._expected(y, np.arange(len(panel)), np.arange(len(panel.series)))  # (T, N, H)
+        errors = self._apart(ahead(observed, horizon), expected)
+        errors = np.where(panel.observed[:, :, None] & np.isfinite(errors), errors, np.nan)
+        with warnings.catch_warnings():  # a series that was not fitted has no error; `fit` has named it
+            warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty slice")
+            self.spread_ = np.moveaxis(np.nanquantile(errors, self.levels, axis=0), 0, -1)  # (N, H, Q)
+            self.middle_ = self._middle(errors)  # (N, H)
+
+    def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
+        columns = self._fitted_columns(panel)
+        self._check(panel)
+        expected = self._expected(carried(transform(panel, self.log_)), rows, columns)
+        point = self._together(expected, self.middle_[columns])
+        quantiles = self._together(expected[..., None], self.spread_[columns])
+        return Forecast(
+            point=np.exp(point) if self.log_ else point,
+            quantiles=np.exp(quantiles) if self.log_ else quantiles,
+            levels=tuple(self.levels),
+            series=panel.series,
+            cutoffs=panel.index[rows],
+        )
+
+    def _middle(self, errors: np.ndarray) -> np.ndarray:
+        """Say which error (T, N, H) the point is to have, (N, H)."""
+        if self.point == "median":
+            return np.nanmedian(errors, axis=0)
+        if self.log_:  # the mean of what a regression of logs expects (Duan, 1983)
+            return np.log(np.nanmean(np.exp(errors), axis=0))
+        return np.full(errors.shape[1:], 1.0 if self.ratio_ else 0.0)
+
+    def _multiplies(self, panel: Panel) -> bool:
+        return True
+
+    def _apart(self, y: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        if not self.ratio_:
+            return y - expected
+        return np.divide(y, expected, out=np.full_like(y, np.nan), where=expected > 0)
+
+    def _together(self, expected: np.ndarray, error: np.ndarray) -> np.ndarray:
+        return expected * error if self.ratio_ else expected + error
+
+    def _check(self, panel: Panel) -> None:
+        """Raise if a value cannot be a variance, where errors are ratios."""
+        below = panel.observed & (np.where(panel.observed, panel.target, 0.0) < 0)
+        if self.ratio_ and below.any():
+            row, n = np.argwhere(below)[0]
+            raise ValueError(
+                f"{panel.series[n]} is {panel.target[row, n]:g} at {label(panel.index[row])}: {type(self).__name__} "
+                "models variances, which are not below 0; give it squared returns or a range (see parkinson)"
+            )
+
+    def _learn(self, y: np.ndarray) -> None:
+        """Take what the model needs from the training rows (T, N)."""
+
+    def _expected(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+class HAR(_Volatility):
+    """Tomorrow's variance from the means of the last day, week and month: the standard to beat (Corsi, 2009).
+
+    One regression by least squares for each series and step, on the means of the last `lags` rows. Where it says 0 or
+    less of a series that never was below 0, the smallest variance of the training rows stands instead. `log` regresses
+    logs; the mean is then Duan's. Quantiles are those of its own errors in training, ratios to the forecast (log
+    variances may be below 0: then differences). Missing rows carry the last value.
+    """
+
+    def __init__(
+        self,
+        lags: tuple[int, ...] = (1, 5, 22),
+        log: bool | str = False,
+        point: str = "mean",
+        levels: tuple[float, ...] = LEVELS,
+    ) -> None:
+        self.lags = lags
+        self.log = log
+        self.point = point
+        self.levels = levels
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter cannot be used."""
+        super().check_params()
+        if not isinstance(self.lags, (tuple, list)) or not self.lags:
+            raise TypeError(f"lags must be numbers of rows, such as (1, 5, 22); got {self.lags!r}")
+        for lag in self.lags:
+            check_whole("each of lags", lag, 1)
+
+    def min_rows(self, horizon: int) -> int:
+        """Say how many observed training rows a series needs: the longest mean, and ten for each coefficient."""
+        return max(self.lags) + horizon + 10 * (len(self.lags) + 1)
+
+    def _learn(self, y: np.ndarray) -> None:
+        x, target = self._means(y), ahead(y, self.horizon_)
+        self.least_ = np.nanmin(np.where(y > 0, y, np.inf), axis=0)  # (N,)
+        n, h = y.shape[1], self.horizon_
+        self.coefs_ = np.full((n, h, 1 + len(self.lags)), np.nan)
+        for i in range(n):
+            for k in range(h):
+                rows = ~np.isnan(x[:, i]).any(axis=1) & ~np.isnan(target[:, i, k])
+                if rows.sum() > 1 + len(self.lags):
+                    self.coefs_[i, k] = np.linalg.lstsq(x[rows, i], target[rows, i, k], rcond=None)[0]
+        self.record_["coefs"] = self.coefs_[:, 0].round(6).tolist()
+
+    def _expected(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        said = np.einsum("knc,nhc->knh", self._means(y)[rows], self.coefs_[columns])
+        return np.where((said <= 0) & self.ratio_, self.least_[columns][:, None], said)
+
+    def _multiplies(self, panel: Panel) -> bool:
+        return not self.log_ and bool((panel.target[panel.observed] >= 0).all())
+
+    def _means(self, y: np.ndarray) -> np.ndarray:
+        """Give one and the means of the last rows, (T, N, 1 + lags); NaN before there are so many."""
+        x = np.full((*y.shape, 1 + len(self.lags)), np.nan)
+        x[..., 0] = 1.0
+        for c, lag in enumerate(self.lags, start=1):
+            if lag <= len(y):
+                x[lag - 1 :, :, c] = np.lib.stride_tricks.sliding_window_view(y, lag, axis=0).mean(axis=-1)
+        return x
+
+
+class EWMA(_Volatility):
+    """The exponentially weighted mean of past variances, at every step: RiskMetrics (J. P. Morgan, 1996).
+
+    `decay` is the weight of yesterday's mean. Quantiles are those of the ratios to it in training.
+    """
+
+    def __init__(self, decay: float = 0.94, point: str = "mean", levels: tuple[float, ...] = LEVELS) -> None:
+        self.decay = decay
+        self.point = point
+        self.levels = levels
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter cannot be used."""
+        super().check_params()
+        check_number("decay", self.decay, 0.0, 1.0)
+
+    def _expected(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        means = np.full_like(y, np.nan)
+        for n, series in enumerate(y.T):
+            known = np.flatnonzero(~np.isnan(series))
+            if len(known):
+                means[known[0] :, n] = _recursion(1 - self.decay, self.decay, series[known[0] :], series[known[0]])
+        return np.repeat(means[rows][:, :, None], self.horizon_, axis=2)
+
+
+class GARCH(_Volatility):
+    """Variance that clusters and comes back to its mean: GARCH(1,1) (Bollerslev, 1986), fitted by arch.
+
+    Reads variances, not returns: with a mean of zero the Gaussian likelihood knows returns by their squares alone, so
+    fitted to squared returns this is GARCH(1,1), and to realised or range variances the multiplicative error model of
+    Engle and Gallo (2006). Quantiles are those of the ratios to the forecast in training.
+    """
+
+    def __init__(self, point: str = "mean", levels: tuple[float, ...] = LEVELS) -> None:
+        self.point = point
+        self.levels = levels
+
+    def min_rows(self, horizon: int) -> int:
+        """Say how many observed training rows a series needs."""
+        return 50 + horizon
+
+    def _learn(self, y: np.ndarray) -> None:
+        self.params_ = np.full((y.shape[1], 4), np.nan)  # omega, alpha, beta, and the first variance expected
+        for n, series in enumerate(y.T):
+            known = series[~np.isnan(series)]
+            if len(known) >= self.min_rows(self.horizon_):
+                self.params_[n] = _fit_garch(known) if np.ptp(known) > 0 else (0.0, 1.0, 0.0, known[0])
+        self.record_["params"] = dict(zip(self.series_, self.params_[:, :3].tolist(), strict=True))
+
+    def _expected(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        expected = np.full((len(rows), y.shape[1], self.horizon_), np.nan)
+        for n, column in enumerate(columns):
+            omega, alpha, beta, first = self.params_[column]
+            known = np.flatnonzero(~np.isnan(y[:, n]))
+            if not len(known):
+                continue
+            can = rows >= known[0]
+            variance = _recursion(alpha, beta, y[known[0] :, n], first, omega)[rows[can] - known[0]]
+            for k in range(self.horizon_):
+                expected[can, n, k] = variance
+                variance = omega + (alpha + beta) * variance
+        return expected
+
+
+def _fit_garch(variance: np.ndarray) -> tuple[float, float, float, float]:
+    from arch import arch_model
+
+    scale = float(variance.mean())  # near 1 the optimiser is at home
+    model = arch_model(np.sqrt(variance / scale), mean="Zero", vol="GARCH", p=1, q=1, rescale=False)
+    fit = model.fit(disp="off", show_warning=True)
+    omega, alpha, beta = (float(value) for value in fit.params)
+    first = omega + (alpha + beta) * float(model.volatility.backcast(np.sqrt(variance / scale)))
+    return omega * scale, alpha, beta, first * scale
+
+
+def _recursion(alpha: float, beta: float, y: np.ndarray, first: float, omega: float = 0.0) -> np.ndarray:
+    """Give what is expected after each row: s[t + 1] = omega + alpha · y[t] + beta · s[t], with s[0] = first."""
+    return lfilter([1.0], [1.0, -beta], omega + alpha * y, zi=[beta * first])[0]
+
+
+def parkinson(prices: pd.DataFrame) -> pd.DataFrame:
+    """Estimate each day's variance from its high and low: five times as exact as its squared return (Parkinson, 1980).
+
+    `prices` have High and Low, under (field, ticker) columns or of one ticker. Gives a wide table (date × ticker) of
+    variances of the log price, ln(H/L)² / (4 ln 2). Raises ValueError for a high below its low.
+    """
+    high, low = _fields(prices, ("High", "Low"))
+    return _named(np.log(high / low) ** 2 / (4 * np.log(2)), prices, "parkinson")
+
+
+def garman_klass(prices: pd.DataFrame) -> pd.DataFrame:
+    """Estimate each day's variance from its open, high, low and close (Garman and Klass, 1980).
+
+    ½ ln(H/L)² − (2 ln 2 − 1) ln(C/O)²: 7.4 times as exact as the squared return. `prices` as for `parkinson`, with Open
+    and Close besides; the overnight move is not in it.
+    """
+    high, low, first, last = _fields(prices, ("High", "Low", "Open", "Close"))
+    day = np.log(last / first) ** 2
+    return _named(0.5 * np.log(high / low) ** 2 - (2 * np.log(2) - 1) * day, prices, "garman_klass")
+
+
+def _fields(prices: pd.DataFrame, names: Sequence[str]) -> list[pd.DataFrame]:
+    if not isinstance(prices, pd.DataFrame):
+        raise TypeError(f"prices must be a DataFrame with {', '.join(names)}; got {type(prices)}")
+    fields = split_fields(prices)
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise ValueError(f"the prices have no {', '.join(missing)}; they have {', '.join(map(str, fields))}")
+    tables = [fields[name].astype(float) for name in names]
+    high, low, *within = tables
+    for name, table in zip(names, tables, strict=True):
+        _refuse(table <= 0, table, f"{name} is {{value:g}}; a range needs prices above 0")
+    for name, table in zip(names[2:] or names[1:], within or [low], strict=True):
+        _refuse(table > high, table, f"{name} is {{value:g}}, above its High")
+    for name, table in zip(names[2:], within, strict=True):
+        _refuse(table < low, table, f"{name} is {{value:g}}, below its Low")
+    return tables
+
+
+def _refuse(wrong: pd.DataFrame, table: pd.DataFrame, said: str) -> None:
+    if wrong.to_numpy().any():
+        row, column = np.argwhere(wrong.to_numpy())[0]
+        where = f"{table.columns[column]} at {label(table.index[row])}: "
+        raise ValueError(where + said.format(value=table.iloc[row, column]))
+
+
+def _named(variance: pd.DataFrame, prices: pd.DataFrame, what: str) -> pd.DataFrame:
+    variance.attrs = {"source": f"{what} of {prices.attrs.get('source', 'given in Python')}"}
+    return variance
