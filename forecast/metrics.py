@@ -33,6 +33,19 @@ def smape(y: np.ndarray, y_hat: np.ndarray) -> float:
     return float(200 * np.nanmean(ratio))
 
 
+def qlike(y: np.ndarray, y_hat: np.ndarray) -> float:
+    """Loss of a variance forecast, 0 where it is exact: y/ŷ − ln(y/ŷ) − 1 (Patton, 2011).
+
+    Like the squared error it ranks forecasts right although the variance itself is never seen, and the size of the
+    variance does not matter to it. NaN unless all that is known is above 0.
+    """
+    known = ~(np.isnan(y) | np.isnan(y_hat))
+    if not known.any() or (y[known] <= 0).any() or (y_hat[known] <= 0).any():
+        return float("nan")
+    ratio = y[known] / y_hat[known]
+    return float(np.mean(ratio - np.log(ratio) - 1))
+
+
 def pinball(y: np.ndarray, q_hat: np.ndarray, level: float) -> float:
     """Quantile loss of a forecast quantile; at level 0.5 half the absolute error."""
     error = y - q_hat

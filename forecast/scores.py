@@ -43,6 +43,7 @@ SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "mae": lambda t: metrics.mae(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "smape": lambda t: metrics.smape(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "mse": lambda t: metrics.mse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+    "qlike": lambda t: metrics.qlike(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "coverage": _coverage,
     "direction": lambda t: metrics.directional_accuracy(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["y0"].to_numpy()),
 }

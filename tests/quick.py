@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 import forecast as fc
+from forecast.models.registry import set_parameter
 
 VOLATILITY = ("har", "garch", "ewma")  # models of variances, whose point is the mean
 
@@ -16,7 +17,7 @@ def quick(name: str, **params: object) -> fc.Forecaster:
     if "trainer" in model.get_params(deep=False):
         model.set_params(hidden=4, lookback=12, trainer=fc.Trainer(steps=6, batch_size=8, lr=0.05))
     if name == "boosting":
-        model.estimator.set_params(max_iter=5)
+        set_parameter(model, "estimator.max_iter", 5, name)
     return model.set_params(**params)
 
 

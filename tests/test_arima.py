@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 
 import numpy as np
+import pandas as pd
 import pytest
 from quick import walks
 from statsmodels.tsa.arima.model import ARIMA as Direct
+from statsmodels.tsa.innovations.arma_innovations import arma_loglike
+from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 import forecast as fc
+from forecast.models.arima.likelihood import Order, exact, residuals, slopes
+from forecast.models.arima.order import differences
+from forecast.models.arima.search import make_sample, search
 
 WWW_USAGE = (  # R's datasets::WWWusage, users of a server each minute (Makridakis, Wheelwright and Hyndman, 1998)
     "88 84 85 85 84 85 83 85 88 89 91 99 104 112 126 138 146 151 150 148 147 149 143 132 131 139 147 150 148 145 140 "
@@ -106,9 +113,234 @@ def test_history_before_the_training_rows():
 
 
 def _undated(y):
-    import pandas as pd
-
     return pd.DataFrame({"y": y})
+
+
+def _prices(name):
+    return import_module(f"arch.data.{name}").load()["Adj Close"].to_numpy()
+
+
+def _returns():
+    return 100 * np.diff(np.log(_prices("sp500")))
+
+
+ORDERS = [
+    Order(2, 0, 2),
+    Order(3, 0, 0),
+    Order(0, 0, 4),
+    Order(1, 0, 1, 1, 0, 1, 5),
+    Order(0, 0, 1, 0, 0, 1, 12),
+    Order(2, 0, 0, 1, 0, 0, 4),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_the_exact_likelihood_is_that_of_two_other_implementations(order, series):
+    """statsmodels' innovations algorithm and its Kalman filter, at coefficients that are not the best."""
+    coefs = np.resize([0.4, -0.2, 0.3, 0.1], order.n_coefs)
+    y = series - series.mean()
+    ours = exact(order, coefs, y[None])
+    ar, ma, sar, sma = order.factors(coefs)
+    full_ar, full_ma = -np.convolve(ar, sar)[1:], np.convolve(ma, sma)[1:]
+    assert ours.loglike == pytest.approx(arma_loglike(y, full_ar, full_ma, ours.variance), rel=1e-10)
+    kalman = SARIMAX(y, order=(order.p, 0, order.q), seasonal_order=(order.P, 0, order.Q, order.m))
+    assert ours.loglike == pytest.approx(kalman.loglike(np.append(coefs, ours.variance)), rel=1e-9)
+
+
+def test_regressors_are_concentrated_out_exactly(series):
+    """Generalised least squares beside the coefficients: moving any coefficient of the regression costs likelihood."""
+    x = np.column_stack([np.ones(400), np.arange(1.0, 401.0)])
+    found = search(Order(1, 0, 1, trend="ct"), make_sample(Order(1, 0, 1, trend="ct"), series, x))
+    direct = Direct(series, order=(1, 0, 1), trend="ct")
+    at = np.concatenate([found.beta, found.coefs, [found.variance]])
+    assert found.loglike == pytest.approx(direct.loglike(at), rel=1e-9)
+    for i in range(len(at)):
+        for nudge in (-1e-3, 1e-3):
+            moved = at.copy()
+            moved[i] += nudge * max(abs(at[i]), 1e-3)
+            assert direct.loglike(moved) < found.loglike
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_slopes_are_the_derivatives_of_the_residuals(order, series):
+    coefs = np.resize([0.4, -0.2, 0.3, 0.1], order.n_coefs)
+    ours = slopes(order, coefs, series, residuals(order, coefs, series))
+    for i, nudge in enumerate(1e-6 * np.eye(order.n_coefs)):
+        numeric = (residuals(order, coefs + nudge, series) - residuals(order, coefs - nudge, series)) / 2e-6
+        np.testing.assert_allclose(ours[i], numeric, atol=1e-6 * np.abs(numeric).max())
+
+
+def test_a_better_summit_than_the_reference_finds():
+    """statsmodels and statsforecast both stop at −8050.24 (oracles: log-likelihood of the S&P 500's returns × 100)."""
+    record = fc.ARIMA((2, 0, 2), log=False).fit(_returns(), 1).record_
+    assert record["loglike"]["y"] >= -8048.90
+    assert record["loglike"]["y"] < -8048.5
+
+
+def test_auto_finds_a_lower_aicc_than_statsforecast():
+    """AutoARIMA of statsforecast 2.1 chooses (1, 0, 1) without a mean, AICc 16107.8."""
+    record = fc.ARIMA("auto", log=False).fit(_returns(), 1).record_
+    assert record["order"]["y"] == "(3,0,3)"
+    assert record["aicc"]["y"] <= 16096
+
+
+WINDOWS = [(name, start) for name in ("sp500", "nasdaq") for start in np.linspace(0, 4031, 8).astype(int)]
+
+
+@pytest.mark.parametrize(("name", "start"), WINDOWS)
+def test_log_prices_never_below_the_random_walk_or_statsmodels_and_whatever_their_unit(name, start):
+    prices = _prices(name)[start : start + 1000]
+    y = np.log(prices)
+
+    def loglike(order, values, log=True):
+        return fc.ARIMA(order, log=log).fit(values, 1).record_["loglike"]["y"]
+
+    ours = loglike((1, 1, 1), prices)
+    assert ours >= loglike((0, 1, 0), prices)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        direct = Direct(y - y[0], order=(1, 1, 1), concentrate_scale=True).fit()
+    assert ours >= direct.llf - 0.01
+    assert loglike((1, 1, 1), prices * 100) == pytest.approx(ours, abs=1e-3)
+    assert loglike((1, 1, 1), y * 100, log=False) + 999 * np.log(100) == pytest.approx(ours, abs=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("order", "seasonal", "rows"),
+    [
+        ((2, 0, 2), None, "returns"),
+        ((1, 1, 1), None, "prices"),
+        ((1, 0, 1), (1, 0, 0, 5), "returns"),
+        ((0, 1, 1), (0, 1, 1, 12), "prices"),
+    ],
+)
+def test_one_pass_equals_a_refilter_at_each_origin(order, seasonal, rows):
+    """statsmodels' append and forecast, parameters frozen: points to 1e-8, variances to 1e-6."""
+    y = _returns() if rows == "returns" else np.log(_prices("sp500"))
+    y, first, n = y[:1500], 1460, 30
+    model = fc.ARIMA(order, seasonal_order=seasonal, log=False).fit(y[:first], 5)
+    forecast = model.predict_at(y, range(first - 1, first - 1 + n))
+    (fit,) = model.fits_["y"]
+    direct = Direct(y[:first], order=order, seasonal_order=seasonal or (0, 0, 0, 0), trend=fit.order.trend)
+    result = direct.filter(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
+    for k in range(n):
+        result = result.append(y[first + k - 1 : first + k], refit=False) if k else result
+        ahead = result.get_forecast(5)
+        np.testing.assert_allclose(forecast.point[k, 0], ahead.predicted_mean, rtol=1e-8)
+        width = (forecast.quantiles[k, 0, :, 2] - forecast.point[k, 0]) / 1.2815515655446004
+        np.testing.assert_allclose(width**2, ahead.var_pred_mean, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_missing_rows_are_left_out_of_the_likelihood(series):
+    """The Kalman filter's likelihood of what was observed, not of rows filled in."""
+    y = series.copy()
+    y[np.random.default_rng(0).permutation(400)[:60]] = np.nan
+    ours = fc.ARIMA((1, 0, 1), log=False).fit(y, 1).record_
+    direct = Direct(y, order=(1, 0, 1), concentrate_scale=True).fit()
+    assert ours["loglike"]["y"] >= direct.llf - 1e-3
+    assert ours["params"]["y"]["ar.L1"] == pytest.approx(0.8, abs=0.12)
+
+
+def test_seasons():
+    """A season is differenced where it is strong, and forecast."""
+    rng = np.random.default_rng(3)
+    t = np.arange(480)
+    y = 20 + 5 * np.sin(2 * np.pi * t / 12) + np.cumsum(rng.normal(0, 0.02, 480)) + rng.normal(0, 0.3, 480)
+    assert differences(y, 12)[1] == 1
+    model = fc.ARIMA("auto", seasonal_order=12, log=False).fit(y[:456], 24)
+    error = model.predict(y[:456]).point[0, 0] - y[456:]
+    assert "[12]" in model.record_["order"]["y"]
+    assert np.sqrt((error**2).mean()) < 0.45
+    fixed = fc.ARIMA((1, 0, 0), seasonal_order=(0, 1, 1, 12), log=False).fit(y[:456], 24)
+    assert np.sqrt(((fixed.predict(y[:456]).point[0, 0] - y[456:]) ** 2).mean()) < 0.45
+
+
+def test_tests_choose_the_differences():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=600)
+    assert [differences(y, 1)[0] for y in (noise, noise.cumsum(), noise.cumsum().cumsum())] == [0, 1, 2]
+    assert differences(noise, 7)[1] == 0
+
+
+def test_auto_tries_models_without_a_constant_and_with():
+    rng = np.random.default_rng(1)
+    assert fc.ARIMA("auto", log=False).fit(rng.normal(size=500), 1).fits_["y"][0].order.trend == "n"
+    assert fc.ARIMA("auto", log=False).fit(rng.normal(5, 1, size=500), 1).fits_["y"][0].order.trend == "c"
+    drifting = np.cumsum(rng.normal(1, 1, size=500))
+    record = fc.ARIMA("auto", log=False).fit(drifting, 1).record_
+    assert record["params"]["y"]["trend"] == pytest.approx(1, abs=0.15)
+
+
+def test_warm_start_begins_at_the_last_fit():
+    """Found before, the summit is kept: a fit that goes on is not worse than one from scratch."""
+    y = _returns()[:3000]
+    model = fc.ARIMA("auto", log=False, warm_start=True).fit(y[:2900], 1)
+    again = model.fit(y, 1).record_["aicc"]["y"]
+    assert again <= fc.ARIMA("auto", log=False).fit(y, 1).record_["aicc"]["y"] + 1e-3
+
+
+def _driven(rows=600, seed=2):
+    """A series that a channel moves one and two rows later."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=rows)
+    y = 50 + np.concatenate([[0, 0], 0.9 * x[1:-1] + 0.5 * x[:-2]]) + rng.normal(0, 0.3, rows)
+    return pd.concat({"Close": pd.DataFrame({"A": y}), "Signal": pd.DataFrame({"A": x})}, axis=1)
+
+
+def test_channels_are_regressed_on_as_they_were_known():
+    frame = _driven()
+    y, x = frame["Close", "A"].to_numpy(), frame["Signal", "A"].to_numpy()
+    with_it = fc.ARIMA((1, 0, 0), log=False, exog=("Signal",)).fit(frame.iloc[:500], 2)
+    without = fc.ARIMA((1, 0, 0), log=False).fit(frame.iloc[:500], 2)
+    rows = np.arange(499, 598)
+    truth = np.stack([y[rows + 1], y[rows + 2]], axis=1)
+    ours, plain = (
+        np.sqrt(((m.predict_at(frame, rows).point[:, 0] - truth) ** 2).mean(axis=0)) for m in (with_it, without)
+    )
+    assert (ours < 0.95 * plain).all()
+    assert ours[0] < 0.7
+    for lag in (1, 2):  # an independent fit: statsmodels on the lagged channel
+        direct = SARIMAX(y[lag:500], exog=np.column_stack([np.ones(500 - lag), x[: 500 - lag]]), order=(1, 0, 0))
+        fit = with_it.fits_["A"][lag - 1]
+        result = direct.filter(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert result.llf >= direct.fit(disp=0).llf - 1e-3
+        future = np.column_stack([np.ones(lag), x[500 - lag : 500]])
+        ahead = result.forecast(lag, exog=future)[-1]
+        assert with_it.predict(frame.iloc[:500]).point[0, 0, lag - 1] == pytest.approx(ahead, rel=1e-8)
+
+
+def test_every_step_sees_the_newest_row_of_a_channel():
+    frame = _driven()
+    model = fc.ARIMA((1, 0, 0), log=False, exog=("Signal",)).fit(frame.iloc[:500], 3)
+    before = model.predict(frame.iloc[:520]).point
+    frame.iloc[519, 1] += 1
+    assert (model.predict(frame.iloc[:520]).point != before).all()
+
+
+def test_channels_with_gaps_and_late_starts():
+    frame = _driven()
+    frame.iloc[:100, 1] = np.nan
+    frame.iloc[[300, 301, 599], 1] = np.nan
+    model = fc.ARIMA("auto", log=False, exog=("Signal",)).fit(frame, 2)
+    assert np.isfinite(model.predict(frame).quantiles).all()
+    assert np.isnan(model.predict_at(frame, [50]).point).all()
+    frame.iloc[:590, 1] = np.nan
+    with pytest.raises(ValueError, match="A has 9 rows on which all of Signal are known"):
+        model.fit(frame, 2)
+
+
+def test_a_search_that_stops_short_is_counted(monkeypatch):
+    from forecast.models.arima import search as module
+
+    monkeypatch.setattr(module, "_climb", lambda order, coefs, sample: (coefs, False))
+    result = fc.backtest(fc.ARIMA(), walks(series=1), fc.WalkForward(horizon=2, n_windows=4), refit=2)
+    fits = result.fits.query("model == 'arima'")
+    assert list(fits["warnings"]) == [1, 1]
+    assert "S0's ARIMA(1,1,1) stopped short of a summit" in fits["details"].iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +352,12 @@ def _undated(y):
         ({"order": (1, 1.5, 0)}, "d of order must be a whole number"),
         ({"trend": "x"}, "trend must be one of"),
         ({"trend": "c"}, "lost in differencing"),
+        ({"order": "best"}, "order must be one of 'auto'"),
+        ({"order": "auto", "seasonal_order": (1, 0, 1, 5)}, "the number of rows in a season"),
+        ({"seasonal_order": (1, 0, 1)}, "four whole numbers"),
+        ({"seasonal_order": (1, 0, 1, 1)}, "at least 2 rows"),
+        ({"order": (1, 0, 0), "trend": "c", "seasonal_order": (0, 1, 0, 5)}, "lost in differencing"),
+        ({"exog": "Volume"}, "list of fields"),
     ],
 )
 def test_parameters_are_checked(params, message):

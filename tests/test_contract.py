@@ -202,3 +202,43 @@ def test_members_and_records(name, fitted):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted(name).check_params()
+
+
+def _without(y, rows):
+    y = y.copy()
+    y.iloc[rows] = np.nan
+    return y
+
+
+ODD = {
+    "constant": lambda y: y * 0 + 7.0,
+    "zeros": lambda y: y * 0,
+    "some zeros": lambda y: y.where(np.add.outer(np.arange(len(y)), np.arange(y.shape[1])) % 5 != 0, 0.0),
+    "one constant": lambda y: y.assign(S1=7.0),
+    "every other row": lambda y: _without(y, slice(0, None, 2)),
+    "a long gap": lambda y: _without(y, slice(60, 100)),
+    "ten rows": lambda y: y.iloc[:10],
+    "a jump": lambda y: y * np.where(np.arange(len(y)) < 80, 1, 1e6)[:, None],
+    "huge": lambda y: y * 1e12,
+    "tiny": lambda y: y * 1e-12,
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_series_give_a_forecast_or_one_clear_sentence(name, kind):
+    """Never a NaN in silence, never an error from the depths of a library."""
+    frame = ODD[kind](series_for(name))
+    try:
+        forecast = quick(name).fit(frame, HORIZON).predict(frame)
+    except ValueError as error:
+        said = str(error)
+        assert "\n" not in said
+        assert any(
+            words in said for words in ("needs at least", "never changes", "nothing to learn", "nothing trades")
+        ), said
+        return
+    assert np.isfinite(forecast.point).all()
+    assert np.isfinite(forecast.quantiles).all()
+    assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()

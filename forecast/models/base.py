@@ -234,6 +234,29 @@ def carried(y: np.ndarray) -> np.ndarray:
     return np.where(last >= 0, np.take_along_axis(y, np.maximum(last, 0), axis=0), np.nan)
 
 
+def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequence[str]) -> np.ndarray:
+    """Take quantiles of each series' errors at each step from errors (T, N, H) with NaN, (N, H, Q).
+
+    Raises ValueError if a series has errors at some steps and none at others; one without any has NaN.
+    """
+    known = np.asarray(~np.isnan(errors).all(axis=0))  # (N, H)
+    for n in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
+        refuse_unseen_step(known[n], f"no row of {series[int(n)]}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")
+        return np.moveaxis(np.nanquantile(errors, levels, axis=0), 0, -1)
+
+
+def refuse_unseen_step(known: Any, name: str) -> None:
+    """Raise unless an error is known at each step, (H,) of bool."""
+    if not np.all(known):
+        step = int(np.argmin(known)) + 1
+        raise ValueError(
+            f"{name} is ever observed {step} rows after an observed row, so the errors of step {step} are not known: "
+            "leave out the rows on which nothing trades"
+        )
+
+
 def ahead(y: np.ndarray, horizon: int) -> np.ndarray:
     """Give the values 1 … H rows after each row, (T, N, H); NaN past the end, so that no target reaches beyond it."""
     padded = np.concatenate([y[1:], np.full((horizon, y.shape[1]), np.nan)])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
-from forecast.models.base import Forecast, Forecaster, ahead, carried, choose_log, moved, transform
+from forecast.models.base import Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, moved, transform
 from forecast.panel import Panel
 
 
@@ -40,10 +39,8 @@ class Baseline(Forecaster):
         changes = self._changes(y, every_row, every_column)
         errors = ahead(observed, horizon) - y[:, :, None] - changes  # (T, N, H)
         errors = np.where(panel.observed[:, :, None], errors, np.nan)
-        with warnings.catch_warnings():  # a series without a single error has NaN quantiles; `fit` has named it
-            warnings.filterwarnings("ignore", "All-NaN slice")
-            spread = np.nanquantile(errors, self.levels, axis=0)  # (Q, N, H)
-            self.spread_ = np.moveaxis(spread - np.nanmedian(errors, axis=0), 0, -1)  # (N, H, Q)
+        quantiles = error_quantiles(errors, (*self.levels, 0.5), panel.series)
+        self.spread_ = quantiles[..., :-1] - quantiles[..., -1:]  # (N, H, Q)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         columns = self._fitted_columns(panel)

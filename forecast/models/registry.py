@@ -14,10 +14,7 @@ CELLS = ("rnn", "lstm", "gru")
 
 
 class Entry(NamedTuple):
-    """A model of the registry: its class, the module that holds it, what differs from its defaults, what it is.
-
-    A parameter that is a function is made by it when the model is made.
-    """
+    """A model of the registry: its class, the module that holds it, what differs from its defaults, what it is."""
 
     class_name: str
     module: str
@@ -28,20 +25,6 @@ class Entry(NamedTuple):
 def _recurrent(what: str, **params: Any) -> dict[str, Entry]:
     suffix = params.pop("suffix", "")
     return {f"{cell}{suffix}": Entry("Recurrent", "recurrent", {"cell": cell, **params}, what) for cell in CELLS}
-
-
-def _ridge() -> Any:
-    from sklearn.linear_model import Ridge
-
-    return Ridge()
-
-
-def _boosting() -> Any:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(
-        max_iter=60, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
-    )
 
 
 MODELS: dict[str, Entry] = {
@@ -56,8 +39,8 @@ MODELS: dict[str, Entry] = {
     "theta": Entry("Theta", "smoothing", {}, "the Theta method"),
     "arima": Entry("ARIMA", "arima", {}, "ARIMA by exact likelihood, fitted to each series"),
     "auto-arima": Entry("ARIMA", "arima", {"order": "auto"}, "ARIMA whose order is chosen by AICc"),
-    "ridge": Entry("Tabular", "tabular", {"estimator": _ridge}, "ridge regression on lagged windows"),
-    "boosting": Entry("Tabular", "tabular", {"estimator": _boosting}, "boosted trees on lagged windows"),
+    "ridge": Entry("Tabular", "tabular", {}, "ridge regression on lagged windows"),
+    "boosting": Entry("Tabular", "tabular", {"estimator": "boosting"}, "boosted trees on lagged windows"),
     "har": Entry("HAR", "volatility", {}, "of variances: regression on daily, weekly and monthly means"),
     "garch": Entry("GARCH", "volatility", {}, "of variances: GARCH(1,1)"),
     "ewma": Entry("EWMA", "volatility", {}, "of variances: exponentially weighted mean"),
@@ -80,8 +63,7 @@ def make_model(name: str, **params: Any) -> Forecaster:
     if name not in MODELS:
         raise ValueError(f"there is no model {name!r}{did_you_mean(name, MODELS)}; `forecast models` lists them")
     entry = MODELS[name]
-    made = {key: value() if callable(value) else value for key, value in entry.params.items()}
-    model = getattr(importlib.import_module(f"forecast.models.{entry.module}"), entry.class_name)(**made)
+    model = getattr(importlib.import_module(f"forecast.models.{entry.module}"), entry.class_name)(**entry.params)
     for parameter, value in params.items():
         set_parameter(model, parameter, value, name)
     return model
@@ -99,7 +81,7 @@ def set_parameter(model: Any, path: str, value: Any, name: str) -> None:
         model.set_params(**{first: value})
         return
     inner = known[first]
-    if inner is None and hasattr(model, f"default_{first}"):
+    if not hasattr(inner, "get_params") and hasattr(model, f"default_{first}"):  # None, or a name
         inner = getattr(model, f"default_{first}")()
         model.set_params(**{first: inner})
     if not hasattr(inner, "get_params"):

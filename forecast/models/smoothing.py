@@ -81,7 +81,7 @@ class ETS(Baseline):
             if len(known) < self.min_rows(self.horizon_):
                 continue
             if np.ptp(known) == 0:  # nothing to smooth
-                self.fits_[name] = Smoothing("ANN", np.array([1.0, 0.0]), float(known[0]))
+                self.fits_[name] = Smoothing("ANN", np.array([]), 0.0)
                 continue
             results = [self._fit_one(shape, known) for shape in self._shapes(known)]
             offset, result, shape = min(results, key=lambda each: each[1].aicc)
@@ -112,7 +112,7 @@ class ETS(Baseline):
 
     def _ahead(self, fit: Smoothing, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Forecast H steps from the states at each row, (K, H)."""
-        if len(y) < 2:
+        if not len(fit.params) or len(y) < 2:
             return np.repeat(y[rows][:, None], self.horizon_, axis=1)
         states = _model(fit.shape, self.m, y).smooth(fit.params)
         steps = np.arange(1, self.horizon_ + 1)
@@ -163,7 +163,10 @@ class Theta(Baseline):
             known = y[~np.isnan(y[:, n]), n]
             if len(known) < self.min_rows(self.horizon_):
                 continue
-            seasonal = self.m > 1 and np.ptp(known) > 0
+            if np.ptp(known) == 0:
+                self.slope_[n], self.alpha_[n] = 0.0, 1.0
+                continue
+            seasonal = self.m > 1
             fit = ThetaModel(known - known[0], period=self.m, deseasonalize=seasonal, method="additive").fit()
             self.slope_[n], self.alpha_[n] = fit.params["b0"], max(float(fit.params["alpha"]), 1e-6)
             if seasonal:

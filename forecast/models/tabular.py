@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from typing import Any
 
@@ -14,14 +15,17 @@ from forecast.panel import Panel
 from forecast.params import check_fields, check_whole
 from forecast.scaling import MIN_CHANGES, PATH, Inputs, causal_inputs
 
+NAMES = ("ridge", "boosting")
+
 
 class Tabular(Forecaster):
     """A regression or a tree on the last rows, of the kind that most quants try first.
 
-    `estimator` is any scikit-learn regressor (None: `Ridge()`); it is cloned for each step and fitted to all series
-    together. It reads the last `lookback` changes and the newest distances from the averages of 5, 22 and 1,000 rows,
-    of the series and of the fields named in `exog`, all in units of recent movement, and answers in these units how
-    far the series will have moved. In logs if `log` ("auto": if all training prices are positive).
+    `estimator` is "ridge", "boosting" (histogram-based trees), or any scikit-learn regressor; it is cloned for each
+    step and fitted to all series together. It reads the last `lookback` changes and the newest distances from the
+    averages of 5, 22 and 1,000 rows, of the series and of the fields named in `exog`, all in units of recent movement,
+    and answers in these units how far the series will have moved. In logs if `log` ("auto": if all training prices are
+    positive).
 
     Quantiles come from rows that were not fitted: each of five blocks is forecast by estimators fitted on the rows
     before it. A boosted tree's errors on its own rows are a third of those on others.
@@ -29,7 +33,7 @@ class Tabular(Forecaster):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Any = "ridge",
         lookback: int = 20,
         log: bool | str = "auto",
         exog: tuple[str, ...] = (),
@@ -42,7 +46,13 @@ class Tabular(Forecaster):
         self.levels = levels
 
     def default_estimator(self) -> Any:
-        """Make the estimator that None stands for."""
+        """Make the estimator that a name stands for."""
+        if self.estimator == "boosting":
+            from sklearn.ensemble import HistGradientBoostingRegressor
+
+            return HistGradientBoostingRegressor(
+                max_iter=60, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
+            )
         from sklearn.linear_model import Ridge
 
         return Ridge()
@@ -52,8 +62,18 @@ class Tabular(Forecaster):
         super().check_params()
         check_whole("lookback", self.lookback, 1)
         check_fields(self.exog)
-        if self.estimator is not None and not is_regressor(self.estimator):
-            raise TypeError(f"estimator must be a scikit-learn regressor, such as Ridge(); got {self.estimator!r}")
+        given = self.estimator
+        named = isinstance(given, str) and given in NAMES
+        if not named and (isinstance(given, (type, str)) or not hasattr(given, "fit") or not is_regressor(given)):
+            known = ", ".join(map(repr, NAMES))
+            raise TypeError(f"estimator must be {known} or a scikit-learn regressor; got {given!r}")
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Refuse: what scikit-learn has fitted is read back by unpickling only, which runs code."""
+        raise TypeError(
+            f"a fitted {type(self).__name__} cannot be saved: scikit-learn's estimators are read back only by "
+            "unpickling, which runs code. Fit it again; that takes seconds"
+        )
 
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: a window, and twenty lessons before the second block."""
@@ -81,7 +101,7 @@ class Tabular(Forecaster):
 
     def _estimate(self, x: np.ndarray, answers: np.ndarray) -> list[Any]:
         """Fit one estimator for each step, to the rows whose answer is known."""
-        made = self.default_estimator() if self.estimator is None else self.estimator
+        made = self.default_estimator() if isinstance(self.estimator, str) else self.estimator
         known = ~np.isnan(answers)
         return [clone(made).fit(x[known[:, k]], answers[known[:, k], k]) for k in range(answers.shape[1])]
 
@@ -113,7 +133,9 @@ class Tabular(Forecaster):
         n = len(panel.series)
         inputs = causal_inputs(transform(panel, self.log_))
         at, series = (index.ravel() for index in np.meshgrid(rows, np.arange(n), indexing="ij"))
-        said = _said(self.estimators_, self._windows(panel, inputs, at, series)).reshape(len(rows), n, -1)
+        windows = self._windows(panel, inputs, at, series).reshape(len(rows), n, -1)
+        # Cutoff by cutoff: a matrix product's last bits depend on how many rows it has.
+        said = np.stack([_said(self.estimators_, window) for window in windows])  # (K, N, H)
         unit = np.where(inputs.changes[rows] > 0, inputs.unit[rows], np.nan)[:, :, None]  # (K, N, 1)
         last = carried(panel.target)[rows][:, :, None]
         spread = unit[..., None] * self.spread_  # (K, N, H, Q)

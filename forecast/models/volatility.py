@@ -6,7 +6,6 @@ mean, which is what a loss on variances asks for; `point="median"` gives the med
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from forecast.models.base import LEVELS, Forecast, Forecaster, ahead, carried, choose_log, transform
+from forecast.models.base import LEVELS, Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, transform
 from forecast.panel import Panel, label, split_fields
 from forecast.params import check_choice, check_number, check_whole
 
@@ -36,16 +35,16 @@ class _Volatility(Forecaster):
         self.record_ = {"log": self.log_}
         self.ratio_ = self._multiplies(panel)  # are errors ratios to what was expected, rather than differences?
         self._check(panel)
+        self._check_moves(panel)
         observed = transform(panel, self.log_)
         y = carried(observed)
         self._learn(y)
         expected = self._expected(y, np.arange(len(panel)), np.arange(len(panel.series)))  # (T, N, H)
         errors = self._apart(ahead(observed, horizon), expected)
         errors = np.where(panel.observed[:, :, None] & np.isfinite(errors), errors, np.nan)
-        with warnings.catch_warnings():  # a series that was not fitted has no error; `fit` has named it
-            warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty slice")
-            self.spread_ = np.moveaxis(np.nanquantile(errors, self.levels, axis=0), 0, -1)  # (N, H, Q)
-            self.middle_ = self._middle(errors)  # (N, H)
+        quantiles = error_quantiles(errors, (*self.levels, 0.5), panel.series)
+        self.spread_ = quantiles[..., :-1]  # (N, H, Q)
+        self.middle_ = quantiles[..., -1] if self.point == "median" else self._mean(errors)  # (N, H)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         columns = self._fitted_columns(panel)
@@ -61,12 +60,12 @@ class _Volatility(Forecaster):
             cutoffs=panel.index[rows],
         )
 
-    def _middle(self, errors: np.ndarray) -> np.ndarray:
-        """Say which error (T, N, H) the point is to have, (N, H)."""
-        if self.point == "median":
-            return np.nanmedian(errors, axis=0)
-        if self.log_:  # the mean of what a regression of logs expects (Duan, 1983)
-            return np.log(np.nanmean(np.exp(errors), axis=0))
+    def _mean(self, errors: np.ndarray) -> np.ndarray:
+        """Say which error, of (T, N, H), is to be added for the mean, (N, H)."""
+        if self.log_:  # a regression of logs expects less than the mean (Duan, 1983)
+            known = ~np.isnan(errors)
+            total = np.where(known, np.exp(np.where(known, errors, 0.0)), 0.0).sum(axis=0)
+            return np.log(total / np.where(known.any(axis=0), known.sum(axis=0), np.nan))
         return np.full(errors.shape[1:], 1.0 if self.ratio_ else 0.0)
 
     def _multiplies(self, panel: Panel) -> bool:
@@ -81,7 +80,7 @@ class _Volatility(Forecaster):
         return expected * error if self.ratio_ else expected + error
 
     def _check(self, panel: Panel) -> None:
-        """Raise if a value cannot be a variance, where errors are ratios."""
+        """Raise if values cannot be variances, where errors are ratios."""
         below = panel.observed & (np.where(panel.observed, panel.target, 0.0) < 0)
         if self.ratio_ and below.any():
             row, n = np.argwhere(below)[0]
@@ -89,6 +88,13 @@ class _Volatility(Forecaster):
                 f"{panel.series[n]} is {panel.target[row, n]:g} at {label(panel.index[row])}: {type(self).__name__} "
                 "models variances, which are not below 0; give it squared returns or a range (see parkinson)"
             )
+
+    def _check_moves(self, panel: Panel) -> None:
+        """Raise if a series that is to be fitted holds nothing but zeros."""
+        rows = panel.observed.sum(axis=0) >= self.min_rows(self.horizon_)
+        still = self.ratio_ & rows & ~(np.nan_to_num(panel.target) > 0).any(axis=0)
+        if still.any():
+            raise ValueError(f"{panel.series[np.argmax(still)]} is 0 on every row and never changes: leave it out")
 
     def _learn(self, y: np.ndarray) -> None:
         """Take what the model needs from the training rows (T, N)."""
@@ -271,7 +277,7 @@ def _fields(prices: pd.DataFrame, names: Sequence[str]) -> list[pd.DataFrame]:
     high, low, *within = tables
     for name, table in zip(names, tables, strict=True):
         _refuse(table <= 0, table, f"{name} is {{value:g}}; a range needs prices above 0")
-    for name, table in zip(names[2:] or names[1:], within or [low], strict=True):
+    for name, table in zip(names[1:], (low, *within), strict=True):
         _refuse(table > high, table, f"{name} is {{value:g}}, above its High")
     for name, table in zip(names[2:], within, strict=True):
         _refuse(table < low, table, f"{name} is {{value:g}}, below its Low")
