@@ -42,7 +42,8 @@ class Order:
 
     def split(self, coefs: np.ndarray) -> list[np.ndarray]:
         """Part the coefficients as statsmodels orders them: ar, ma, seasonal ar, seasonal ma."""
-        return np.split(coefs, np.cumsum([self.p, self.q, self.P]))
+        second, third = self.p + self.q, self.p + self.q + self.P
+        return [coefs[: self.p], coefs[self.p : second], coefs[second:third], coefs[third:]]
 
     def factors(self, coefs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Give the lag polynomials, each with its leading 1: ar, ma, seasonal ar, seasonal ma."""
@@ -99,7 +100,7 @@ def exact(order: Order, coefs: np.ndarray, z: np.ndarray) -> Likelihood:
         inner = np.eye(r) + (g.T @ g) @ covariance
         logdet = float(np.linalg.slogdet(inner)[1])
         products = products - seen @ covariance @ np.linalg.solve(inner, seen.T)
-    beta = np.linalg.lstsq(products[1:, 1:], products[1:, 0], rcond=None)[0]
+    beta = np.linalg.lstsq(products[1:, 1:], products[1:, 0], rcond=None)[0] if len(z) > 1 else products[1:, 0]
     squares = max(float(products[0, 0] - products[0, 1:] @ beta), np.finfo(float).tiny)
     return Likelihood(-0.5 * (n * (np.log(2 * np.pi * squares / n) + 1) + logdet), beta, squares / n)
 
@@ -129,14 +130,24 @@ def slopes(order: Order, coefs: np.ndarray, w: np.ndarray, e: np.ndarray) -> np.
 def legal(order: Order, coefs: np.ndarray) -> bool:
     """Are all roots outside the unit circle (stationary, invertible)?"""
     ar, ma, sar, sma = order.split(coefs)
-    return all(largest_root(part) < 1 for part in (-ar, ma, -sar, sma))
+    return all(largest_reflection(part) < 1 for part in (-ar, ma, -sar, sma) if len(part))
+
+
+def largest_reflection(part: np.ndarray) -> float:
+    """Give the largest partial autocorrelation of 1 + c1·B + c2·B² + …; at 1 or more a root is not outside."""
+    rest, largest = [float(c) for c in part], 0.0
+    while rest:
+        last = rest.pop()
+        largest = max(largest, abs(last))
+        if largest >= 1:
+            break
+        rest = [(a - last * b) / (1 - last * last) for a, b in zip(rest, rest[::-1], strict=True)]
+    return largest
 
 
 def largest_root(part: np.ndarray) -> float:
     """Give the largest modulus among the inverse roots of 1 + c1·B + c2·B² + …"""
-    if len(part) < 2:
-        return float(np.abs(part).sum())
-    return float(np.abs(np.roots(np.concatenate([[1.0], part]))).max(initial=0.0))
+    return float(np.abs(np.roots(np.concatenate([_ONE, part]))).max(initial=0.0))
 
 
 _ONE = np.ones(1)
@@ -144,17 +155,18 @@ _ONE = np.ones(1)
 
 def first_state_response(ma: np.ndarray, n: int, r: int) -> np.ndarray:
     """Give what each number of the first state adds to the residuals, (T0, r), as long as it is felt."""
-    impulse = np.zeros(n)
-    impulse[0] = 1.0
-    length = 1
-    if len(ma) > 1:
+    response, asked = _ONE, 64
+    while len(ma) > 1:
+        impulse = np.zeros(min(asked, n))
+        impulse[0] = 1.0
         response = lfilter(_ONE, ma, impulse)
-        length = int(np.flatnonzero(np.abs(response) > SETTLED)[-1]) + 1
-        impulse = response
-    rows = min(n, length + r)
+        if asked >= n or np.abs(response[1 - len(ma) :]).max() < SETTLED:
+            break
+        asked *= 4
+    rows = min(n, len(response) + r)
     g = np.zeros((rows, r))
     for j in range(min(r, rows)):
-        g[j : j + length, j] = impulse[: min(length, rows - j)]
+        g[j : j + len(response), j] = response[: rows - j]
     return g
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from statsmodels.tsa.statespace.tools import constrain_stationary_univariate, unconstrain_stationary_univariate
 
-from forecast.models.arima.likelihood import Order, exact, largest_root, legal, residuals, slopes
+from forecast.models.arima.likelihood import Order, exact, largest_reflection, largest_root, legal, residuals, slopes
 
 CLIMBS = 3  # summits of the sum of squares that the exact likelihood starts from
 HOPELESS = 5.0  # a start so far below the best is not climbed from
@@ -120,9 +120,10 @@ def _inward(order: Order, coefs: np.ndarray) -> np.ndarray:
     """Pull roots that lie on or within the unit circle outside it, part by part."""
     parts = []
     for part, sign in zip(order.split(coefs), (-1.0, 1.0, -1.0, 1.0), strict=True):
-        size = largest_root(sign * part)
-        shrink = min(1.0, INSIDE / size) if size > 0 else 1.0
-        parts.append(part * shrink ** np.arange(1, len(part) + 1))
+        if len(part) and largest_reflection(sign * part) > INSIDE:
+            shrink = min(1.0, INSIDE / largest_root(sign * part))
+            part = part * shrink ** np.arange(1, len(part) + 1)
+        parts.append(part)
     return np.concatenate(parts)
 
 
@@ -133,8 +134,9 @@ def _descend(order: Order, coefs: np.ndarray, w: np.ndarray, rounds: int = 15) -
     for _ in range(rounds):
         rows = slopes(order, coefs, w, e)
         curvature = rows @ rows.T
-        curvature[np.diag_indices_from(curvature)] *= 1 + 1e-6
-        step = -np.linalg.lstsq(curvature, rows @ e, rcond=None)[0]
+        diagonal = np.einsum("ii->i", curvature)  # a view
+        diagonal += 1e-6 * diagonal + 1e-12 * squares
+        step = -np.linalg.solve(curvature, rows @ e)
         for size in (1.0, 0.5, 0.25, 0.1, 0.02):
             nearer = coefs + size * step
             if legal(order, nearer):
