@@ -17,7 +17,8 @@ import forecast as fc
 from forecast.significance import diebold_mariano
 
 BOTH = " in both directions"  # behind a model's name
-MODELS = [name for name in fc.model_names() if name not in ("drift", "seasonal-naive")]
+OTHERS = ("drift", "seasonal-naive", "window-mean", "ses", "holt", "damped", "har", "garch", "ewma")
+MODELS = [name for name in fc.model_names() if name not in OTHERS]
 MODELS += [name + BOTH for name in MODELS if name.endswith(("many-to-one", "recursive", "seq2seq"))]
 HORIZON, DRAWS, ROWS, ORIGINS = 5, 5, 3000, 300
 
@@ -78,27 +79,14 @@ def on_volatility(name: str) -> dict[str, object]:
     rows = np.arange(len(y) - HORIZON - 1000, len(y) - HORIZON)
     truth = ahead_of(y, rows)
     start = time.perf_counter()
-    if name == "HAR regression":
-        said = har(y, rows)
-    else:
-        halves = []
-        for half in np.split(rows, 2):
-            model = make(name).fit(variance.iloc[: half[0] + 1], HORIZON)
-            halves.append(model.predict_at(variance, half).point[:, 0])
-        said = np.concatenate(halves)
+    halves = []
+    for half in np.split(rows, 2):
+        model = make(name).fit(variance.iloc[: half[0] + 1], HORIZON)
+        halves.append(model.predict_at(variance, half).point[:, 0])
+    said = np.concatenate(halves)
     naive = np.repeat(y[rows][:, None], HORIZON, axis=1)
     ratio = np.sqrt(((said - truth) ** 2).mean() / ((naive - truth) ** 2).mean())
     return {"model": name, "RMSE / naive's": f"{ratio:.4f}", "seconds": f"{time.perf_counter() - start:.1f}"}
-
-
-def har(y: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Regress each step on means of 1, 5 and 22 rows (Corsi, 2009), fitted on the rows before the first origin."""
-    means = [pd.Series(y).rolling(w, min_periods=1).mean().to_numpy() for w in (1, 5, 22)]
-    x = np.stack([np.ones(len(y)), *means], axis=1)
-    train = np.arange(22, rows[0] - HORIZON + 1)
-    return np.stack(
-        [x[rows] @ np.linalg.lstsq(x[train], y[train + k], rcond=None)[0] for k in range(1, HORIZON + 1)], axis=1
-    )
 
 
 def main() -> None:
@@ -116,7 +104,7 @@ def main() -> None:
     for what in options.what:
         print(f"\n{titles[what]}")
         if what == "volatility":
-            table = [on_volatility(name) for name in ["HAR regression", *options.models]]
+            table = [on_volatility(name) for name in ["har", *options.models]]
         else:
             table = [on_ar1(name, 0.9 if what == "ar1" else 1.0) for name in options.models]
         print(pd.DataFrame(table).to_string(index=False))

@@ -333,6 +333,30 @@ def test_channels_with_gaps_and_late_starts():
         model.fit(frame, 2)
 
 
+def test_the_trend_counts_from_where_the_series_and_its_channels_are_known():
+    """A channel that starts on a row on which the series did not trade."""
+    frame = _driven()
+    frame.iloc[:100, 1] = np.nan
+    frame.iloc[99:104, 0] = np.nan
+    frame["Close", "A"] += 0.05 * np.arange(600)
+    model = fc.ARIMA((0, 0, 0), trend="ct", log=False, exog=("Signal",)).fit(frame.iloc[:500], 1)
+    assert model.fits_["A"][0].start == 104
+    rows = np.arange(499, 599)
+    error = model.predict_at(frame, rows).point[:, 0, 0] - frame["Close", "A"].to_numpy()[rows + 1]
+    assert abs(error.mean()) < 0.15
+
+
+def test_results_are_those_of_statsmodels(series):
+    frame = pd.DataFrame({"A": series, "B": series[::-1]})
+    model = fc.ARIMA((1, 0, 1), log=False).fit(frame, 1)
+    results = model.results(frame, "B")
+    assert results.llf == pytest.approx(model.record_["loglike"]["B"], abs=1e-3)
+    assert "ar.L1" in str(results.summary())
+    assert (results.bse[1:3] > 0).all()
+    with pytest.raises(ValueError, match="there is no fit of 'C'; there are those of A, B"):
+        model.results(frame, "C")
+
+
 def test_a_search_that_stops_short_is_counted(monkeypatch):
     from forecast.models.arima import search as module
 

@@ -64,7 +64,7 @@ class Ensemble(Forecaster):
         each = [model._predict_at(panel, rows) for model in self.models_]
         quantiles = self._combine([forecast.quantiles for forecast in each if forecast.quantiles is not None])
         return Forecast(
-            point=quantiles[..., list(self.levels).index(0.5)],
+            point=self._combine([forecast.point for forecast in each]),
             quantiles=quantiles,
             levels=tuple(self.levels),
             series=panel.series,

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from forecast.models.arima.likelihood import Order
 from forecast.models.arima.order import choose
 from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
 from forecast.models.arima.search import Found, make_sample, search
-from forecast.models.arima.state_space import roll, state_space
+from forecast.models.arima.state_space import roll, search_with_gaps, state_space
 from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, transform
-from forecast.panel import Panel, label
+from forecast.panel import Panel, as_panel, label
 from forecast.params import check_choice, check_fields, check_whole
 
 
@@ -109,38 +110,39 @@ class ARIMA(Forecaster):
         self.record_ = {"log": self.log_, "order": {}, "params": {}, "loglike": {}, "aicc": {}}
         y = transform(panel, self.log_)
         for n, name in enumerate(panel.series):
-            rows = np.flatnonzero(~np.isnan(y[:, n]))
-            if len(rows) < self.min_rows(horizon):
+            known = np.flatnonzero(~np.isnan(y[:, n]))
+            if len(known) < self.min_rows(horizon):
                 continue
-            if np.ptp(y[rows, n]) == 0:
-                where = f"{label(panel.index[rows[0]])} to {label(panel.index[rows[-1]])}"
+            if np.ptp(y[known, n]) == 0:
+                where = f"{label(panel.index[known[0]])} to {label(panel.index[known[-1]])}"
                 raise ValueError(f"{name} never changes from {where}: ARIMA has nothing to fit; leave it out")
-            found = None
             with threadpool_limits(1, user_api="blas"):  # threads cost more than they bring on matrices this small
-                for lag in range(1, self._lags(horizon) + 1):
-                    regressors = make_regressors(panel, n, self.exog, int(rows[0]), lag, horizon)
-                    before = last.get(name, [])[lag - 1 : lag]
-                    found = self._search(name, y[regressors.first :, n], regressors, before, found)
-                    start = panel.index[regressors.first]
-                    fit = SeriesFit(found.order, found.coefs, found.beta, found.variance, start)
-                    self.fits_.setdefault(name, []).append(fit)
-                    if lag == 1:
-                        self._note(name, found)
+                self.fits_[name] = self._fit_series(panel, n, y[:, n], last.get(name, []))
 
-    def _lags(self, horizon: int) -> int:
-        """How many models a series has: with channels one for each step, otherwise one."""
-        return horizon if self.exog else 1
+    def _fit_series(self, panel: Panel, n: int, y: np.ndarray, last: list[SeriesFit]) -> list[SeriesFit]:
+        """Fit one series (T,): with channels a model for each step, otherwise one for all."""
+        name, fits = panel.series[n], []
+        found: Found | None = None
+        for lag in range(1, self.horizon_ + 1 if self.exog else 2):
+            regressors = make_regressors(panel, n, self.exog, np.flatnonzero(~np.isnan(y)), lag, self.horizon_)
+            known = int((~np.isnan(y[regressors.first :])).sum())
+            if known < self.min_rows(1):
+                raise ValueError(
+                    f"{name} has {known} rows on which all of {', '.join(self.exog)} are known; ARIMA needs "
+                    f"{self.min_rows(1)}: leave the field out, or bring more of its history"
+                )
+            found = self._search(y[regressors.first :], regressors, last[lag - 1 : lag], found)
+            fits.append(SeriesFit(found.order, found.coefs, found.beta, found.variance, panel.index[regressors.first]))
+            if not found.converged:
+                said = f"the search for the coefficients of {name}'s ARIMA{found.order} stopped short of a summit"
+                warnings.warn(said, ConvergenceWarning, stacklevel=2)
+            if lag == 1:
+                self._note(name, found)
+        return fits
 
-    def _search(
-        self, name: str, y: np.ndarray, regressors: Regressors, last: list[SeriesFit], nearer: Found | None
-    ) -> Found:
+    def _search(self, y: np.ndarray, regressors: Regressors, last: list[SeriesFit], nearer: Found | None) -> Found:
         """Find order and coefficients of a series (T',), starting also from an earlier fit and the step before."""
         known = np.flatnonzero(~np.isnan(y))
-        if len(known) < self.min_rows(1):
-            raise ValueError(
-                f"{name} has {len(known)} rows on which all of {', '.join(self.exog)} are known; ARIMA needs "
-                f"{self.min_rows(1)}: leave the field out, or bring more of its history"
-            )
         filled = np.interp(np.arange(len(y)), known, y[known])
 
         def x(trend: str) -> np.ndarray:
@@ -150,15 +152,10 @@ class ARIMA(Forecaster):
             m = int(self.seasonal_order or 1)  # type: ignore[arg-type]
             found = choose(filled, x, m, self.trend, *((fit.order, fit.coefs) for fit in last))
         else:
-            order = self._order() if nearer is None or self.order != "auto" else nearer.order
+            order = nearer.order if nearer else self._order()
             starts = [fit.coefs for fit in last if fit.order == order] + ([nearer.coefs] if nearer else [])
             found = search(order, make_sample(order, filled, x(order.trend)), starts)
-        if len(known) < len(y):
-            found = with_gaps(found, y, x(found.order.trend))
-        if not found.converged:
-            said = f"the search for the coefficients of {name}'s ARIMA{found.order} stopped short of a summit"
-            warnings.warn(said, ConvergenceWarning, stacklevel=2)
-        return found
+        return found if len(known) == len(y) else search_with_gaps(found, y, x(found.order.trend))
 
     def _note(self, name: str, found: Found) -> None:
         names = [*TRENDS[found.order.trend], *self.exog, *found.order.names()]
@@ -167,6 +164,26 @@ class ARIMA(Forecaster):
         self.record_["params"][name] = dict(zip(names, values, strict=True))
         self.record_["loglike"][name] = round(found.loglike, 4)
         self.record_["aicc"][name] = round(found.aicc, 4)
+
+    def results(self, prices: Any, series: str | None = None) -> Any:
+        """Give statsmodels' results at the fitted parameters: standard errors, tests of the residuals, plots.
+
+        `prices` are those of the fit, `series` names one of them (None: the first). Of a model with channels these
+        are the results for one step ahead.
+        """
+        check_is_fitted(self, "horizon_")
+        panel = as_panel(prices, exog=self.reads())
+        name = panel.series[0] if series is None else series
+        if name not in self.fits_ or name not in panel.series:
+            raise ValueError(f"there is no fit of {name!r}; there are those of {', '.join(self.fits_)}")
+        n, fit = panel.series.index(name), self.fits_[name][0]
+        y = transform(panel, self.log_)[:, n]
+        known = np.flatnonzero(~np.isnan(y))
+        start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
+        regressors = make_regressors(panel, n, self.exog, known[known >= start], 1, self.horizon_)
+        x = regressors.of_trend(fit.order.trend)[: len(y) - regressors.first]
+        model = state_space(fit.order, y[regressors.first :], x)
+        return model.smooth(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         self._fitted_columns(panel)
@@ -191,14 +208,13 @@ class ARIMA(Forecaster):
         self, fit: SeriesFit, panel: Panel, n: int, y: np.ndarray, rows: np.ndarray, lag: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Forecast one series from each row, (K, H) mean and variance, NaN from rows before it has any history."""
-        first = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
-        seen = np.flatnonzero(~np.isnan(y[first:]))
-        first += int(seen[0]) if len(seen) else len(panel)
-        mean, variance = np.full((2, len(rows), self.horizon_), np.nan)
+        start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
+        known = np.flatnonzero(~np.isnan(y))
+        regressors = make_regressors(panel, n, self.exog, known[known >= start], lag, self.horizon_)
+        first = regressors.first
         can = rows >= first
+        mean, variance = np.full((2, len(rows), self.horizon_), np.nan)
         if can.any():
-            regressors = make_regressors(panel, n, self.exog, first, lag, self.horizon_)
-            first, can = regressors.first, rows >= regressors.first
             regression = regressors.of_trend(fit.order.trend) @ fit.beta  # (T' + H,)
             at = rows[can] - first
             mean[can], variance[can] = roll(
@@ -206,22 +222,6 @@ class ARIMA(Forecaster):
             )
             mean[can] += regression[at[:, None] + np.arange(1, self.horizon_ + 1)]
         return mean, variance
-
-
-def with_gaps(found: Found, y: np.ndarray, x: np.ndarray) -> Found:
-    """Search on with the Kalman filter, which leaves missing rows out, from the summit found on filled rows."""
-    offset = y[np.flatnonzero(~np.isnan(y))[0]] if found.order.lost else 0.0
-    model = state_space(found.order, y - offset, x, concentrate=True)
-    here = np.concatenate([found.beta, found.coefs])
-    if not len(here):
-        result = model.filter([])
-        return Found(found.order, found.coefs, found.beta, float(result.scale), float(result.llf), True, result.aicc)
-    starts = [here, np.concatenate([found.beta, np.zeros_like(found.coefs)])]
-    results = [model.fit(start_params=start, cov_type="none", disp=0) for start in starts]
-    best = max(results, key=lambda each: each.llf)
-    beta, coefs = np.split(np.asarray(best.params, dtype=np.float64), [len(found.beta)])
-    converged = bool(best.mle_retvals["converged"])
-    return Found(found.order, coefs, beta, float(best.scale), float(best.llf), converged, float(best.aicc))
 
 
 def _check_orders(name: str, orders: Any, letters: tuple[str, ...]) -> None:

@@ -28,15 +28,18 @@ class Regressors:
         return np.concatenate([*trends, self.channels], axis=1)
 
 
-def make_regressors(panel: Panel, column: int, exog: Sequence[str], first: int, lag: int, horizon: int) -> Regressors:
+def make_regressors(
+    panel: Panel, column: int, exog: Sequence[str], known: np.ndarray, lag: int, horizon: int
+) -> Regressors:
     """Lag the channels of a series by so many rows that they are known at the cutoff; gaps carry the last value.
 
-    `first` is its first row to use; later where a channel starts later. Rows run `horizon` past the panel's end.
+    `known` are the rows on which the series is observed: the first on which the channels are known too is where it
+    begins. Rows run `horizon` past the panel's end.
     """
     channels = carried(panel.values[:, column, [panel.channels.index(name) for name in exog]])  # (T, E)
-    if channels.shape[1]:
-        known = np.flatnonzero(~np.isnan(channels).any(axis=1))
-        first = max(first, int(known[0]) + lag) if len(known) else len(panel)
+    begun = np.flatnonzero(~np.isnan(channels).any(axis=1))  # every row, if there are no channels
+    usable = known[known >= begun[0] + (lag if channels.shape[1] else 0)] if len(begun) else known[:0]
+    first = int(usable[0]) if len(usable) else len(panel)
     rows = np.arange(first, len(panel) + horizon) - lag
     inside = np.clip(rows, 0, len(panel) - 1)  # rows behind the end serve steps that this lag does not forecast
     return Regressors(first, channels[inside])

@@ -8,6 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from forecast.models.arima.likelihood import Order
+from forecast.models.arima.search import Found
 
 
 def state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None, concentrate: bool = False) -> Any:
@@ -20,6 +21,22 @@ def state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None, concen
     if not order.lost:  # never take the covariance for settled, which costs digits; a diffuse one would lose more
         model.ssm.tolerance = 0.0
     return model
+
+
+def search_with_gaps(found: Found, y: np.ndarray, x: np.ndarray) -> Found:
+    """Search on with the Kalman filter, which leaves missing rows out, from the summit found on filled rows."""
+    offset = y[np.flatnonzero(~np.isnan(y))[0]] if found.order.lost else 0.0
+    model = state_space(found.order, y - offset, x, concentrate=True)
+    here = np.concatenate([found.beta, found.coefs])
+    if not len(here):
+        result = model.filter([])
+        return Found(found.order, found.coefs, found.beta, float(result.scale), float(result.llf), True, result.aicc)
+    starts = [here, np.concatenate([found.beta, np.zeros_like(found.coefs)])]
+    results = [model.fit(start_params=start, cov_type="none", disp=0) for start in starts]
+    best = max(results, key=lambda each: each.llf)
+    beta, coefs = np.split(np.asarray(best.params, dtype=np.float64), [len(found.beta)])
+    converged = bool(best.mle_retvals["converged"])
+    return Found(found.order, coefs, beta, float(best.scale), float(best.llf), converged, float(best.aicc))
 
 
 def roll(
