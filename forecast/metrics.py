@@ -40,10 +40,15 @@ def qlike(y: np.ndarray, y_hat: np.ndarray) -> float:
     variance does not matter to it. NaN unless all that is known is above 0.
     """
     known = ~(np.isnan(y) | np.isnan(y_hat))
-    if not known.any() or (y[known] <= 0).any() or (y_hat[known] <= 0).any():
-        return float("nan")
-    ratio = y[known] / y_hat[known]
-    return float(np.mean(ratio - np.log(ratio) - 1))
+    each = qlike_each(y[known], y_hat[known])
+    return float(each.mean()) if len(each) and not np.isnan(each).any() else float("nan")
+
+
+def qlike_each(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+    """Give the loss of each variance forecast; NaN where either is not above 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where((y > 0) & (y_hat > 0), np.divide(y, y_hat), np.nan)
+        return ratio - np.log(ratio) - 1
 
 
 def pinball(y: np.ndarray, q_hat: np.ndarray, level: float) -> float:

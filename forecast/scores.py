@@ -61,11 +61,32 @@ def scores(forecasts: pd.DataFrame, by: Sequence[str] = ("model", "unique_id")) 
     return pd.DataFrame(rows)
 
 
-def error_ratios(forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",)) -> pd.DataFrame:
-    """Give mean squared error over naive's: a row for each group of `by`, a column for each model."""
+#: The loss of each row of the table; a run is judged by one of them.
+LOSSES: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
+    "squared": lambda t: ((t["y"] - t["y_hat"]) ** 2).to_numpy(),
+    "qlike": lambda t: metrics.qlike_each(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+}
+
+
+def losses(table: pd.DataFrame, loss: str = "squared") -> pd.Series:
+    """Give the loss of each row; raises ValueError for a loss that does not exist, or that a row does not have."""
+    if loss not in LOSSES:
+        raise ValueError(f"there is no loss {loss!r}; there are {', '.join(LOSSES)}")
+    each = LOSSES[loss](table)
+    if np.isnan(each).any():
+        row = table.iloc[int(np.argmax(np.isnan(each)))]
+        raise ValueError(
+            f"{loss} is a loss of variances, which are above 0; {row['model']} said {row['y_hat']:g} of "
+            f"{row['unique_id']} and {row['y']:g} came. Judge by squared errors"
+        )
+    return pd.Series(each, index=table.index)
+
+
+def error_ratios(forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",), loss: str = "squared") -> pd.DataFrame:
+    """Give the mean loss over naive's: a row for each group of `by`, a column for each model."""
     table = common_rows(forecasts)
-    squared = table.assign(mse=(table["y"] - table["y_hat"]) ** 2)
-    wide = squared.pivot_table(index=list(by), columns="model", values="mse", aggfunc="mean", observed=True)
+    each = table.assign(loss=losses(table, loss))
+    wide = each.pivot_table(index=list(by), columns="model", values="loss", aggfunc="mean", observed=True)
     wide.columns = wide.columns.astype(str)
     if wide.empty:
         return pd.DataFrame(columns=forecasts["model"].astype(str).unique(), dtype=float)

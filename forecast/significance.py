@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from forecast import metrics
-from forecast.scores import NAIVE, common_rows, error_ratios
+from forecast.scores import NAIVE, common_rows, error_ratios, losses
 
 ALPHA = 0.05
 POWER = 0.80
@@ -69,18 +69,18 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return multipletests(p_values, method="holm")[1] if len(p_values) else np.asarray(p_values, dtype=float)
 
 
-def loss_by_cutoff(forecasts: pd.DataFrame) -> pd.DataFrame:
+def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = "squared") -> pd.DataFrame:
     """Give the declared loss, a row for each cutoff and a column for each model.
 
-    Squared error over naive's mean squared error of the series, averaged over series and steps. Series on which naive
-    never errs have no loss to compare and are left out.
+    The loss (squared errors, or "qlike" of variances) over naive's mean loss on the series, averaged over series and
+    steps. Series on which naive never errs have no loss to compare and are left out.
     """
     table = common_rows(forecasts)
-    squared = (table["y"] - table["y_hat"]) ** 2
-    of_naive = squared.where(table["model"].astype(str) == NAIVE).groupby(table["unique_id"], observed=True)
+    each = losses(table, loss)
+    of_naive = each.where(table["model"].astype(str) == NAIVE).groupby(table["unique_id"], observed=True)
     unit = of_naive.transform("mean")
-    loss = table.assign(loss=squared / unit.where(unit > 0))
-    wide = loss.groupby(["cutoff", "model"], observed=True)["loss"].mean().unstack("model")
+    relative = table.assign(loss=each / unit.where(unit > 0))
+    wide = relative.groupby(["cutoff", "model"], observed=True)["loss"].mean().unstack("model")
     wide.columns = wide.columns.astype(str)
     return wide.reindex(columns=forecasts["model"].astype(str).unique()).dropna(how="all").sort_index()
 
@@ -136,25 +136,29 @@ class Verdict:
 
 
 def verdict(
-    forecasts: pd.DataFrame, overlap: int, against: str = NAIVE, models: Sequence[str] | None = None
+    forecasts: pd.DataFrame,
+    overlap: int,
+    against: str = NAIVE,
+    models: Sequence[str] | None = None,
+    loss: str = "squared",
 ) -> Verdict:
     """Judge models (None: all) against one (naive, unless told) by the rule, and say what could not be decided.
 
     "Better" needs skill > 0 and a Diebold-Mariano p-value below .05, Holm-adjusted over the models; "worse" likewise
     the other way. Where the small-sample factor's square is under one half there are too few cutoffs for a test.
     `detectable` is the skill that this run would have shown with a power of 80 %. `overlap` = ceil(horizon /
-    step_size) is how many successive cutoffs share test rows.
+    step_size) is how many successive cutoffs share test rows. `loss` is "squared", or "qlike" for variances.
     """
-    losses = loss_by_cutoff(forecasts)
+    by_cutoff = loss_by_cutoff(forecasts, loss)
     for name in (against, *(models or ())):
-        if name not in losses:
-            raise ValueError(f"there is no model {name!r} in this run to compare; it has {', '.join(losses)}")
-    ratios = error_ratios(forecasts)
-    models = [name for name in models or losses if name != against]
-    tests = {m: diebold_mariano(losses[against].to_numpy(), losses[m].to_numpy(), overlap) for m in models}
+        if name not in by_cutoff:
+            raise ValueError(f"there is no model {name!r} in this run to compare; it has {', '.join(by_cutoff)}")
+    ratios = error_ratios(forecasts, loss=loss)
+    models = [name for name in models or by_cutoff if name != against]
+    tests = {m: diebold_mariano(by_cutoff[against].to_numpy(), by_cutoff[m].to_numpy(), overlap) for m in models}
     better = holm(np.array([test.p_better for test in tests.values()]))
     worse = holm(np.array([test.p_worse for test in tests.values()]))
-    degrees = max(len(losses) - 1, 1)
+    degrees = max(len(by_cutoff) - 1, 1)
     reach = stats.t.ppf(1 - ALPHA, df=degrees) + stats.t.ppf(POWER, df=degrees)  # in standard errors
     rows = []
     for i, (model, test) in enumerate(tests.items()):
@@ -167,12 +171,12 @@ def verdict(
                 "p": test.p_better,
                 "p_holm": better[i],
                 "p_worse_holm": worse[i],
-                "detectable": reach * test.standard_error / losses[against].mean(),
+                "detectable": reach * test.standard_error / by_cutoff[against].mean(),
                 "finding": _finding(test, skill, better[i], worse[i]),
             }
         )
     columns = ["model", "skill", "statistic", "p", "p_holm", "p_worse_holm", "detectable", "finding"]
-    return Verdict(pd.DataFrame(rows, columns=columns), against, len(losses))
+    return Verdict(pd.DataFrame(rows, columns=columns), against, len(by_cutoff))
 
 
 def _finding(test: DieboldMariano, skill: float, p_better: float, p_worse: float) -> str:

@@ -427,3 +427,10 @@ def test_a_folder_that_is_no_run_cannot_be_loaded(small, tmp_path):
     (tmp_path / "run" / runs.SPEC).write_text("{")
     with pytest.raises(ValueError, match=r"spec.json is damaged"):
         fc.BacktestResult.load(tmp_path / "run")
+
+
+def test_a_missing_interval_is_told_with_its_reason():
+    frame = walks(series=2)
+    frame.iloc[::2, 1] = np.nan  # never two rows running
+    with pytest.raises(ValueError, match=r"naive has no finite forecast for S1 at the cutoff .*: no row of S1 is ever"):
+        fc.backtest(fc.Drift(), frame, fc.WalkForward(horizon=3, n_windows=4))

@@ -169,6 +169,23 @@ def test_qlike():
     )
 
 
+def test_a_verdict_by_qlike():
+    """The declared loss is in the skill, the test and the ratio to naive; a loss that cannot be is named."""
+    cv = fc.WalkForward(horizon=2, n_windows=60, step_size=2)
+    result = fc.backtest({"har": fc.HAR(log=True), "ewma": fc.EWMA()}, variances(rows=700, series=2), cv, refit=20)
+    table = result.verdict(loss="qlike").table.set_index("model")
+    scores = result.scores().set_index(["model", "unique_id"])["qlike"]
+    ratio = scores["har"] / scores["naive"]
+    assert table.loc["har", "skill"] == pytest.approx(1 - np.exp(np.log(ratio).mean()))
+    assert table.loc["har", "skill"] != pytest.approx(result.verdict().table.set_index("model").loc["har", "skill"])
+    assert table.loc["har", "finding"] == "better"
+    with pytest.raises(ValueError, match="there is no loss 'mae'; there are squared, qlike"):
+        result.verdict(loss="mae")
+    spread = fc.backtest(fc.Drift(), variances(rows=300, series=1) - 1, cv)
+    with pytest.raises(ValueError, match=r"qlike is a loss of variances.*naive said -.* Judge by squared"):
+        spread.verdict(loss="qlike")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

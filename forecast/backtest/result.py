@@ -39,9 +39,12 @@ class BacktestResult:
         """Rank the models, best first, with naive among them."""
         return leaderboard(self.forecasts, self.fits)
 
-    def verdict(self, against: str = NAIVE, models: Sequence[str] | None = None) -> Verdict:
-        """Say which models (None: all) are really better than naive, or another, by a rule fixed beforehand."""
-        return verdict(self.forecasts, self.overlap, against, models)
+    def verdict(self, against: str = NAIVE, models: Sequence[str] | None = None, loss: str = "squared") -> Verdict:
+        """Say which models (None: all) are really better than naive, or another, by a rule fixed beforehand.
+
+        Judged by squared errors, or by `loss` = "qlike" where variances are forecast.
+        """
+        return verdict(self.forecasts, self.overlap, against, models, loss)
 
     def verdicts(self) -> list[Verdict]:
         """Answer the questions of the run: does anything beat naive, and do the networks beat ARIMA?"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,7 +130,7 @@ def run_task(
             start = time.perf_counter()
             forecast = model.predict_at(panel[last.history], task.stretch.cutoffs)
             fit["seconds_predict"] = time.perf_counter() - start
-            table = _rows(task, panel, forecast, horizon, season)
+            table = _rows(task, panel, forecast, horizon, season, [str(w.message) for w in caught])
         except Exception as error:
             if on_error == "raise":
                 raise
@@ -149,8 +149,13 @@ def _eligible(panel: Panel, stretch: Stretch, needed: int) -> tuple[np.ndarray, 
     return panel.observed[stretch.cutoffs], trained
 
 
-def _rows(task: Task, panel: Panel, forecast: Forecast, horizon: int, season: int) -> pd.DataFrame:
-    """Lay the forecasts of a stretch beside what happened: one row for each member, cutoff, series and step."""
+def _rows(
+    task: Task, panel: Panel, forecast: Forecast, horizon: int, season: int, told: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Lay the forecasts of a stretch beside what happened: one row for each member, cutoff, series and step.
+
+    Raises ValueError for a series that takes part and has no forecast, with what the model `told` of it.
+    """
     cutoffs = task.stretch.cutoffs
     traded, trained = _eligible(panel, task.stretch, task.needed)
     k, n, h = len(cutoffs), len(panel.series), horizon
@@ -162,7 +167,9 @@ def _rows(task: Task, panel: Panel, forecast: Forecast, horizon: int, season: in
     if unknown.any():
         at, series, _ = np.argwhere(unknown)[0]
         cutoff = label(panel.index[cutoffs[at]])
-        raise ValueError(f"{task.name} has no finite forecast for {panel.series[series]} at the cutoff {cutoff}")
+        name = panel.series[series]
+        why = "".join(f": {said}" for said in told if name in said)
+        raise ValueError(f"{task.name} has no finite forecast for {name} at the cutoff {cutoff}{why}")
     steps = np.broadcast_to(np.arange(1, h + 1), (k, n, h))
     at = np.broadcast_to(cutoffs[:, None, None], (k, n, h))
     ids = np.broadcast_to(np.arange(n)[None, :, None], (k, n, h))

@@ -59,6 +59,10 @@ class ShortSeriesWarning(UserWarning):
     """Some series of a panel were too short to be fitted."""
 
 
+class UnseenStepWarning(UserWarning):
+    """Some series of a panel never shows an error at some step, and has no interval there."""
+
+
 class Forecaster(BaseEstimator):
     """A model that learns from the past of many series and forecasts their next `horizon` rows.
 
@@ -237,24 +241,23 @@ def carried(y: np.ndarray) -> np.ndarray:
 def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequence[str]) -> np.ndarray:
     """Take quantiles of each series' errors at each step from errors (T, N, H) with NaN, (N, H, Q).
 
-    Raises ValueError if a series has errors at some steps and none at others; one without any has NaN.
+    Where a series never shows an error at some step its quantiles are NaN, which a warning says.
     """
     known = np.asarray(~np.isnan(errors).all(axis=0))  # (N, H)
     for n in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
-        refuse_unseen_step(known[n], f"no row of {series[int(n)]}")
+        step = int(np.argmin(known[n])) + 1
+        warnings.warn(no_error_at(step, f"no row of {series[int(n)]}"), UnseenStepWarning, stacklevel=2)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice")
         return np.moveaxis(np.nanquantile(errors, levels, axis=0), 0, -1)
 
 
-def refuse_unseen_step(known: Any, name: str) -> None:
-    """Raise unless an error is known at each step, (H,) of bool."""
-    if not np.all(known):
-        step = int(np.argmin(known)) + 1
-        raise ValueError(
-            f"{name} is ever observed {step} rows after an observed row, so the errors of step {step} are not known: "
-            "leave out the rows on which nothing trades"
-        )
+def no_error_at(step: int, whose: str) -> str:
+    """Say why there is no interval for a step."""
+    return (
+        f"{whose} is ever observed {step} rows after an observed row, so the errors of step {step} are not known: "
+        "leave out the rows on which nothing trades"
+    )
 
 
 def ahead(y: np.ndarray, horizon: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.models.base import ahead, refuse_unseen_step
+from forecast.models.base import ahead, no_error_at
 from forecast.nn.build import Architecture
 from forecast.nn.inference import CHUNK, say_at_rows, say_at_windows
 from forecast.nn.networks import Network
@@ -77,7 +77,9 @@ def residual_quantiles(nets: Sequence[Network], asked: Rows, levels: Sequence[fl
     unit = np.where(inputs.unit[rows] > 0, inputs.unit[rows], np.nan)[..., None]
     error = (truth[rows] - some.base) / unit - path
     error = np.where(inputs.observed[rows][..., None], error, np.nan).reshape(-1, horizon)
-    refuse_unseen_step(~np.isnan(error).all(axis=0), "no series")
+    unseen = np.isnan(error).all(axis=0)
+    if unseen.any():
+        raise ValueError(no_error_at(int(np.argmax(unseen)) + 1, "no series"))
     return (np.nanquantile(error, levels, axis=0) - np.nanmedian(error, axis=0)).T
 
 
