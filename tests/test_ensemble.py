@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from quick import quick, walks
+from quick import quick, variances, walks
 
 import forecast as fc
 
@@ -54,3 +54,13 @@ def test_it_can_be_a_base_and_is_honest_if_its_models_are():
 def test_parameters_are_checked(params, message):
     with pytest.raises((TypeError, ValueError), match=message):
         fc.Ensemble(**params).fit(walks(), 2)
+
+
+def test_means_are_combined_as_means():
+    """Of variance models the point is a mean, and not the middle of the combined quantiles."""
+    frame = variances()
+    models = [fc.HAR(), fc.EWMA(), fc.GARCH()]
+    forecast = fc.Ensemble(models, how="mean").fit(frame, 2).predict(frame)
+    each = [model.fit(frame, 2).predict(frame).point for model in models]
+    np.testing.assert_allclose(forecast.point, np.mean(each, axis=0))
+    assert (forecast.point != forecast.quantiles[..., 1]).all()

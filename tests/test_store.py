@@ -22,6 +22,7 @@ OTHERS = {
     "on a network": lambda: quick("lstm", base=quick("rnn"), layers=(1, 3), residual=True),
     "student": lambda: quick("rnn-seq2seq", loss="student-t", calendar=True),
     "patches": lambda: quick("lstm", patch=3, skip=4, trainer=fc.Trainer(steps=20, patience=10)),
+    "mean": lambda: quick("gru", point="mean"),
     "ensemble": lambda: fc.Ensemble([fc.Naive(), quick("lstm")]),
 }
 

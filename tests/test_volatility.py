@@ -87,7 +87,18 @@ def test_ewma_is_its_recursion():
     np.testing.assert_allclose(fc.EWMA(0.9).fit(y[:100], 3).predict(y).point[0, 0], mean, rtol=1e-12)
 
 
-@pytest.mark.parametrize("make", [fc.HAR, fc.GARCH, fc.EWMA])
+CONTENDERS = {
+    "har": fc.HAR,
+    "har of logs": lambda point: fc.HAR(log=True, point=point),
+    "garch": fc.GARCH,
+    "ewma": fc.EWMA,
+    "arima": lambda point: fc.ARIMA((1, 0, 1), point=point),
+    "aligned": lambda point: fc.Recurrent("lstm", hidden=4, point=point),
+    "seq2seq": lambda point: fc.Recurrent("lstm", strategy="seq2seq", hidden=4, trainer=fc.Trainer(50), point=point),
+}
+
+
+@pytest.mark.parametrize("make", CONTENDERS.values(), ids=CONTENDERS)
 def test_the_point_is_the_mean_or_the_median(make):
     """Of a skewed variance the mean lies above the median; each is what it says it is, on average."""
     y = variances(rows=3000, series=1, seed=1)["S0"].to_numpy()
@@ -98,7 +109,7 @@ def test_the_point_is_the_mean_or_the_median(make):
     assert (mean > median).all()
     assert y[rows + 1].mean() == pytest.approx(mean.mean(), rel=0.1)
     assert (y[rows + 1] > median).mean() == pytest.approx(0.5, abs=0.06)
-    with pytest.raises(ValueError, match="point must be one of 'mean', 'median'"):
+    with pytest.raises(ValueError, match="point must be one of 'median', 'mean'"):
         make(point="mode").fit(y, 1)
 
 

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from forecast.panel import Panel, as_panel, label
-from forecast.params import check_levels, check_log, check_whole
+from forecast.params import check_choice, check_levels, check_log, check_whole
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -134,6 +134,7 @@ class Forecaster(BaseEstimator):
         """Raise TypeError or ValueError if a parameter cannot be used."""
         check_levels(getattr(self, "levels", LEVELS))
         check_log(getattr(self, "log", "auto"))
+        check_choice("point", getattr(self, "point", "median"), ("median", "mean"))
 
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs."""

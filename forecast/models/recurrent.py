@@ -48,7 +48,8 @@ class Recurrent(Forecaster):
     60 rows, and `base` a Forecaster (None: `Naive()`). An untrained network is its base. `exog` names fields to read
     beside the target, `calendar` adds day, week, month and year, `embedding` a learned vector of that width for each
     series. `loss` is "pinball" (the `levels`), "mse", "mae", "huber" (a point; the spread is that of its errors in
-    training) or "student-t". `gate_bias` "chrono" makes LSTM and GRU remember over the whole lookback.
+    training) or "student-t". The point is the `point` = "median" or, over the errors in training, the "mean", which
+    losses on variances ask for. `gate_bias` "chrono" makes LSTM and GRU remember over the whole lookback.
 
     `members` networks from as many seeds, trained by `n_jobs` processes, give their median. `warm_start` goes on from
     the weights of the fit before, for all the trainer's steps. `trainer` says how long and how fast to learn (None:
@@ -74,6 +75,7 @@ class Recurrent(Forecaster):
         calendar: bool = False,
         embedding: int = 0,
         levels: tuple[float, ...] = LEVELS,
+        point: str = "median",
         loss: str = "pinball",
         gate_bias: str = "one",
         members: int = 1,
@@ -99,6 +101,7 @@ class Recurrent(Forecaster):
         self.calendar = calendar
         self.embedding = embedding
         self.levels = levels
+        self.point = point
         self.loss = loss
         self.gate_bias = gate_bias
         self.members = members
@@ -182,10 +185,13 @@ class Recurrent(Forecaster):
         tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in trained]
         history = pd.concat(tables, keys=range(1, self.members + 1))
         self.history_ = history.rename_axis(["member", None]).reset_index("member")
-        self.spread_ = None
-        if rolling.needs_spread(self.architecture_):
+        self.spread_, self.errors_ = None, None
+        spread, mean = rolling.needs_spread(self.architecture_), self.point == "mean"
+        if spread or mean:
             with one_thread():
-                self.spread_ = rolling.residual_quantiles(self.nets_, self._rows(inputs, base), self.levels)  # (H, Q)
+                errors = rolling.training_errors(self.nets_, self._rows(inputs, base))  # (M, H)
+            self.spread_ = rolling.residual_quantiles(errors, self.levels) if spread else None  # (H, Q)
+            self.errors_ = rolling.error_grid(errors) if mean else None  # (H, E)
         self.record_ = {
             "log": self.log_,
             "examples": len(examples),
@@ -320,8 +326,12 @@ class Recurrent(Forecaster):
         quantiles = moved(base[..., None], unit * np.median(each, axis=0), self.log_)
         middle = levels.index(0.5)
         points = moved(base, unit[..., 0] * each[..., middle], self.log_)  # (S, K, N, H)
+        point = quantiles[..., middle]
+        if self.errors_ is not None:
+            about = np.median(each[..., middle], axis=0)[..., None] + self.errors_  # (K, N, H, E)
+            point = moved(base[..., None], unit * about, self.log_).mean(axis=-1)
         return Forecast(
-            point=quantiles[..., middle],
+            point=point,
             quantiles=quantiles,
             levels=levels,
             series=panel.series,

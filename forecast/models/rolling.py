@@ -14,6 +14,7 @@ from forecast.nn.networks import Network
 from forecast.scaling import Inputs, Path
 from forecast.windows import rows_before
 
+GRID = 200  # quantiles that a mean is taken over
 RESIDUALS = 2000  # training forecasts from which a model takes the spread of its errors
 FED_BACK = ("seq2seq", "recursive")
 
@@ -61,8 +62,8 @@ def points(net: Network, asked: Rows, rows: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).reshape(asked.base.shape)
 
 
-def residual_quantiles(nets: Sequence[Network], asked: Rows, levels: Sequence[float]) -> np.ndarray:
-    """Take the spread of the members' median path from its errors on training rows, in units: (H, Q).
+def training_errors(nets: Sequence[Network], asked: Rows) -> np.ndarray:
+    """Measure the errors of the members' median path on training rows, in units, (M, H) with NaN.
 
     `asked.base` is that of all training rows (T, N, H).
     """
@@ -80,7 +81,17 @@ def residual_quantiles(nets: Sequence[Network], asked: Rows, levels: Sequence[fl
     unseen = np.isnan(error).all(axis=0)
     if unseen.any():
         raise ValueError(no_error_at(int(np.argmax(unseen)) + 1, "no series"))
+    return error
+
+
+def residual_quantiles(error: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Take the spread of a network from errors (M, H), centred on the point, (H, Q)."""
     return (np.nanquantile(error, levels, axis=0) - np.nanmedian(error, axis=0)).T
+
+
+def error_grid(error: np.ndarray) -> np.ndarray:
+    """Stand for the distribution of errors (M, H) by quantiles of equal weight, (H, E)."""
+    return np.nanquantile(error, (np.arange(GRID) + 0.5) / GRID, axis=0).T
 
 
 def _said(net: Network, asked: Rows, rows: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from scipy.signal import lfilter
 
 from forecast.models.base import LEVELS, Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, transform
 from forecast.panel import Panel, label, split_fields
-from forecast.params import check_choice, check_number, check_whole
+from forecast.params import check_number, check_whole
 
 
 class _Volatility(Forecaster):
@@ -24,11 +24,6 @@ class _Volatility(Forecaster):
     honest_in_sample = True
     point: Any
     levels: Any
-
-    def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter cannot be used."""
-        super().check_params()
-        check_choice("point", self.point, ("mean", "median"))
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.log_ = choose_log(getattr(self, "log", False), panel)

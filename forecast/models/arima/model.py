@@ -44,8 +44,8 @@ class ARIMA(Forecaster):
 
     In logs if `log` ("auto": if all training prices are positive). The likelihood is exact, its summit searched from
     several starts, never below that of the model without ARMA terms; missing rows are left to the Kalman filter.
-    Quantiles are the state space's Gaussian ones. With `warm_start` a further fit begins at the last one's order and
-    parameters.
+    Quantiles are the state space's Gaussian ones; the point is the `point` = "median", or the "mean" (in logs it lies
+    above). With `warm_start` a further fit begins at the last one's order and parameters.
     """
 
     #: Few parameters over many rows: its one frozen fit is as good on training rows as on later ones.
@@ -59,6 +59,7 @@ class ARIMA(Forecaster):
         log: bool | str = "auto",
         exog: tuple[str, ...] = (),
         levels: tuple[float, ...] = LEVELS,
+        point: str = "median",
         warm_start: bool = False,
     ) -> None:
         self.order = order
@@ -67,6 +68,7 @@ class ARIMA(Forecaster):
         self.log = log
         self.exog = exog
         self.levels = levels
+        self.point = point
         self.warm_start = warm_start
 
     def check_params(self) -> None:
@@ -196,8 +198,9 @@ class ARIMA(Forecaster):
                 said = self._roll(fit, panel, n, y[:, n], rows, step + 1)
                 mean[:, n, steps], variance[:, n, steps] = said[0][:, steps], said[1][:, steps]
         quantiles = mean[..., None] + np.sqrt(variance)[..., None] * stats.norm.ppf(self.levels)  # (K, N, H, Q)
+        point = mean + variance / 2 if self.log_ and self.point == "mean" else mean  # of a lognormal
         return Forecast(
-            point=np.exp(mean) if self.log_ else mean,
+            point=np.exp(point) if self.log_ else point,
             quantiles=np.exp(quantiles) if self.log_ else quantiles,
             levels=tuple(self.levels),
             series=panel.series,
