@@ -262,6 +262,12 @@ def test_tests_choose_the_differences():
     noise = rng.normal(size=600)
     assert [differences(y, 1)[0] for y in (noise, noise.cumsum(), noise.cumsum().cumsum())] == [0, 1, 2]
     assert differences(noise, 7)[1] == 0
+    persistent = np.zeros(2700)
+    for t in range(1, 2700):
+        persistent[t] = 0.9 * persistent[t - 1] + rng.normal()
+    assert differences(persistent, 1)[0] == 0  # KPSS alone says 1
+    walks_of = [differences(np.random.default_rng(s).normal(size=1000).cumsum(), 1)[0] for s in range(40)]
+    assert walks_of.count(1) >= 36
 
 
 def test_auto_tries_models_without_a_constant_and_with():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
+LEAST_VARIANCE = 1e-10  # of the innovations of a standardised series: one that is known exactly has no likelihood
 SETTLED = 1e-10  # an impulse response below this has died out
 
 
@@ -101,7 +102,7 @@ def exact(order: Order, coefs: np.ndarray, z: np.ndarray) -> Likelihood:
         logdet = float(np.linalg.slogdet(inner)[1])
         products = products - seen @ covariance @ np.linalg.solve(inner, seen.T)
     beta = np.linalg.lstsq(products[1:, 1:], products[1:, 0], rcond=None)[0] if len(z) > 1 else products[1:, 0]
-    squares = max(float(products[0, 0] - products[0, 1:] @ beta), np.finfo(float).tiny)
+    squares = max(float(products[0, 0] - products[0, 1:] @ beta), n * LEAST_VARIANCE)
     return Likelihood(-0.5 * (n * (np.log(2 * np.pi * squares / n) + 1) + logdet), beta, squares / n)
 
 

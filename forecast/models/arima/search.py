@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from statsmodels.tsa.statespace.tools import constrain_stationary_univariate, unconstrain_stationary_univariate
 
-from forecast.models.arima.likelihood import Order, exact, largest_reflection, largest_root, legal, residuals, slopes
+from forecast.models.arima.likelihood import LEAST_VARIANCE, Order, exact, largest_reflection, largest_root, legal, residuals, slopes
 
 CLIMBS = 3  # summits of the sum of squares that the exact likelihood starts from
 HOPELESS = 5.0  # a start so far below the best is not climbed from
@@ -66,7 +66,7 @@ def search(
     coefficients are all zero, which is among the candidates.
     """
     zero = np.zeros(order.n_coefs)
-    if not order.n_coefs:
+    if not order.n_coefs or np.mean(sample.w**2) <= LEAST_VARIANCE:
         return _found(order, zero, sample, True)
     starts = [hannan_rissanen(order, sample.w), *(np.asarray(start, dtype=np.float64) for start in more)]
     starts += ridge(order) if wide else []

@@ -11,6 +11,9 @@ from forecast.models.arima.likelihood import Order
 from forecast.models.arima.search import Found
 
 
+TINY = 1e-8  # a variance
+
+
 def state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None, concentrate: bool = False) -> Any:
     """Make statsmodels' model of rows (T,) that may have gaps; its last parameter is the variance, unless taken out."""
     from statsmodels.tsa.statespace.sarimax import SARIMAX
@@ -18,7 +21,7 @@ def state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None, concen
     orders = {"order": (order.p, order.d, order.q), "seasonal_order": (order.P, order.D, order.Q, order.m)}
     x = x if x is not None and x.shape[1] else None
     model = SARIMAX(y, exog=x, **orders, trend="n", concentrate_scale=concentrate)
-    if not order.lost:  # never take the covariance for settled, which costs digits; a diffuse one would lose more
+    if not order.lost:  # statsmodels takes a covariance for settled, which costs digits, unless there is a regression
         model.ssm.tolerance = 0.0
     return model
 
@@ -50,14 +53,16 @@ def roll(
     """
     known = np.flatnonzero(~np.isnan(y))
     offset = float(y[known[0]]) if order.lost and len(known) else 0.0  # the model's differences do not see it
-    model = state_space(order, np.append(y - offset, np.nan))
+    # Beside statsmodels' diffuse 1e6 a tiny variance is lost in rounding: then everything is in units of its root.
+    unit = np.sqrt(variance) if variance < TINY else 1.0
+    model = state_space(order, np.append((y - offset) / unit, np.nan))
     with threadpool_limits(1, user_api="blas"):
-        model.update(np.append(coefs, variance))
+        model.update(np.append(coefs, variance / unit**2))
         filtered = model.ssm.filter()
         state = filtered.predicted_state[:, rows + 1]  # (m, K)
         cov = filtered.predicted_state_cov[:, :, rows + 1]  # (m, m, K)
         mean, spread = _ahead(model.ssm, state, cov, horizon)
-    return mean + offset, spread
+    return mean * unit + offset, spread * unit**2
 
 
 def _ahead(ssm: Any, state: np.ndarray, cov: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +80,7 @@ def _ahead(ssm: Any, state: np.ndarray, cov: np.ndarray, horizon: int) -> tuple[
                 twice = 1.0 if i == j else 2.0
                 variance = variance + twice * weights[i] * weights[j] * cov[i, j]
         means.append(mean)
-        variances.append(variance)
+        variances.append(np.maximum(variance, 0.0))  # rounding, where there is next to none
         added += float(weights @ noise @ weights)
         weights = weights @ transition
     return np.stack(means, axis=1), np.stack(variances, axis=1)
