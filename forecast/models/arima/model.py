@@ -161,7 +161,7 @@ class ARIMA(Forecaster):
 
     def _note(self, name: str, found: Found) -> None:
         names = [*TRENDS[found.order.trend], *self.exog, *found.order.names()]
-        values = np.concatenate([found.beta, found.coefs]).round(6).tolist()
+        values = [float(f"{value:.6g}") for value in (*found.beta, *found.coefs)]
         self.record_["order"][name] = str(found.order)
         self.record_["params"][name] = dict(zip(names, values, strict=True))
         self.record_["loglike"][name] = round(found.loglike, 4)
