@@ -14,7 +14,16 @@ import numpy as np
 from scipy.optimize import minimize
 from statsmodels.tsa.statespace.tools import constrain_stationary_univariate, unconstrain_stationary_univariate
 
-from forecast.models.arima.likelihood import LEAST_VARIANCE, Order, exact, largest_reflection, largest_root, legal, residuals, slopes
+from forecast.models.arima.likelihood import (
+    LEAST_VARIANCE,
+    Order,
+    exact,
+    largest_reflection,
+    largest_root,
+    legal,
+    residuals,
+    slopes,
+)
 
 CLIMBS = 3  # summits of the sum of squares that the exact likelihood starts from
 HOPELESS = 5.0  # a start so far below the best is not climbed from

@@ -10,7 +10,6 @@ from threadpoolctl import threadpool_limits
 from forecast.models.arima.likelihood import Order
 from forecast.models.arima.search import Found
 
-
 TINY = 1e-8  # a variance
 
 
