@@ -49,6 +49,8 @@ _HOMES = {
     "model_names": "models",
     "backtest": "backtest",
     "BacktestResult": "backtest",
+    "audit": "audit",
+    "AuditReport": "audit",
     "plot_calibration": "plots",
     "plot_error_by_step": "plots",
     "plot_forecasts": "plots",

@@ -1,4 +1,4 @@
-"""The command line: `forecast backtest | models | samples`."""
+"""The command line: `forecast backtest | audit | models | samples`."""
 
 from __future__ import annotations
 
@@ -61,28 +61,35 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
+Data = Annotated[str, typer.Argument(help="A sample's name (see `forecast samples`) or a CSV or Parquet file.")]
+Horizon = Annotated[int, typer.Option(help="Steps to forecast; a step is a row.")]
+Windows = Annotated[int, typer.Option(help="Cutoffs to forecast from; the last lies `horizon` rows before the end.")]
+StepSize = Annotated[int | None, typer.Option(help="Rows between cutoffs (if not given: the horizon).")]
+TrainSize = Annotated[
+    int | None, typer.Option(help="Train on so many rows only (if not given: on all up to the cutoff).")
+]
+Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are never trained on.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="MODEL.PARAM=VALUE", help="Set a parameter, such as lstm.trainer.lr=3e-4."),
+]
+
+
 @app.command()
 def backtest(
-    data: Annotated[str, typer.Argument(help="A sample's name (see `forecast samples`) or a CSV or Parquet file.")],
+    data: Data,
     models: Annotated[
         str, typer.Option(help="Names from `forecast models`, with commas between them; naive always runs.")
     ] = "naive,drift,arima,lstm",
-    horizon: Annotated[int, typer.Option(help="Steps to forecast; a step is a row.")] = 5,
-    windows: Annotated[
-        int, typer.Option(help="Cutoffs to forecast from; the last lies `horizon` rows before the end.")
-    ] = 20,
-    step_size: Annotated[int | None, typer.Option(help="Rows between cutoffs (if not given: the horizon).")] = None,
-    train_size: Annotated[
-        int | None, typer.Option(help="Train on so many rows only (if not given: on all up to the cutoff).")
-    ] = None,
-    embargo: Annotated[int, typer.Option(help="Rows before each cutoff that are never trained on.")] = 0,
+    horizon: Horizon = 5,
+    windows: Windows = 20,
+    step_size: StepSize = None,
+    train_size: TrainSize = None,
+    embargo: Embargo = 0,
     refit: Annotated[int, typer.Option(help="Fit every model anew at every so many-th cutoff.")] = 1,
     season: Annotated[int, typer.Option(help="Season of MASE's scale, in rows.")] = 1,
     field: Annotated[str | None, typer.Option(help="Field to forecast (if not given: Adj Close, else Close).")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="MODEL.PARAM=VALUE", help="Set a parameter, such as lstm.trainer.lr=3e-4."),
-    ] = None,
+    set_: Settings = None,
     jobs: Annotated[int, typer.Option(help="Processes that share the work; the numbers do not depend on it.")] = 1,
     on_error: Annotated[
         str, typer.Option(help="A failed fit: `raise` stops, `record` notes it and goes on.")
@@ -116,6 +123,39 @@ def backtest(
         write_report(result, folder / runs.REPORT)
     _show(result)
     print(f"\nThe run is in {out}; open {out / runs.REPORT} in a browser.")
+
+
+@app.command()
+def audit(
+    data: Data,
+    models: Annotated[str, typer.Option(help="Names from `forecast models`, with commas between them.")] = "arima,lstm",
+    horizon: Horizon = 5,
+    windows: Windows = 6,
+    step_size: StepSize = None,
+    train_size: TrainSize = None,
+    embargo: Embargo = 0,
+    set_: Settings = None,
+) -> None:
+    """Try whether anything of the future reaches the forecasts: change what comes later, and forecast again.
+
+    Exit code 1 if a model fails. Each model takes 22 walks.
+
+    [bold]Example:[/bold] forecast audit stocks --models arima,lstm
+    """
+    from forecast.audit import audit as audit_model
+    from forecast.splits import WalkForward
+
+    cv = WalkForward(horizon, windows, step_size, train_size, embargo)
+    chosen = _models(models, set_ or [], always=())
+    prices = _prices(data, None, [name for model in chosen.values() for name in model.reads()])
+    failed = []
+    for name, model in chosen.items():
+        report = audit_model(model, prices, cv)
+        print(f"{name}: {report}\n")
+        failed += [] if report.passed else [name]
+    if failed:
+        print(f"Not to be trusted on these data: {', '.join(failed)}")
+        raise typer.Exit(1)
 
 
 @app.command(name="models")
@@ -153,13 +193,13 @@ def list_samples() -> None:
         print(f"{'':10} {row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}\n")
 
 
-def _models(names: str, settings: list[str]) -> dict[str, Forecaster]:
+def _models(names: str, settings: list[str], always: tuple[str, ...] = ("naive",)) -> dict[str, Forecaster]:
     from forecast.models.registry import did_you_mean, make_model, parse_value, set_parameter
 
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted:
         raise ValueError("--models names no model: give some of `forecast models`, with commas between them")
-    models = {name: make_model(name) for name in dict.fromkeys(["naive", *wanted])}
+    models = {name: make_model(name) for name in dict.fromkeys([*always, *wanted])}
     for setting in settings:
         path, equals, text = setting.partition("=")
         name, dot, parameter = path.strip().partition(".")

@@ -30,10 +30,11 @@ MAY = {
     "scores": {"metrics"},
     "significance": {"scores", "metrics"},
     "backtest": {"models", "panel", "params", "splits", "scores", "significance", "metrics", "runs", "folders"},
+    "audit": {"backtest", "models", "panel", "splits", "nn"},
     "diagnostics": {"nn"},
     "plots": {"plots", "backtest", "scores", "significance", "metrics", "panel"},
     "report": {"plots", "backtest", "scores", "significance", "metrics", "panel", "runs"},
-    "cli": {"report", "backtest", "models", "sources", "splits", "runs", "folders", "panel"},
+    "cli": {"report", "audit", "backtest", "models", "sources", "splits", "runs", "folders", "panel"},
     "__main__": {"cli"},
     "__init__": set(),
 }

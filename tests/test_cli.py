@@ -73,6 +73,8 @@ def call(monkeypatch, capsys):
 DRIFT = "--models drift --horizon 2 --windows 3"
 LSTM = f"--models lstm --horizon 2 --windows 3 {TINY}"
 WRONG = {  # a command line, and what its sentence must hold, in order
+    "audit of nothing": ("audit good.csv --models drift --windows 2", r"at least 3 cutoffs.*n_windows=2"),
+    "audit of no model": ("audit good.csv --models driftt", r"no model 'driftt'.*did you mean 'drift'"),
     "missing file": ("backtest nowhere.csv", r"nowhere\.csv does not exist in .*: check the path"),
     "empty file": ("backtest empty.csv", r"empty\.csv is empty.*needed: save or download it again"),
     "header only": ("backtest header.csv", r"header\.csv: .*no row.*needed"),
@@ -367,7 +369,27 @@ def test_the_list_of_models_has_their_parameters(call, place):
             assert f"{parameter}=" in out
 
 
-@pytest.mark.parametrize("command", ["", "backtest", "models", "samples"])
+def test_an_audit_is_told(place, call):
+    code, out, err = call("audit good.csv --models drift,ses --horizon 2 --windows 3")
+    assert (code, err) == (0, "")
+    assert "drift: The audit is passed." in out
+    assert "ses: The audit is passed." in out
+    assert out.count("leakage: noise") == 2
+    assert "Not to be trusted" not in out
+
+
+def test_an_audit_that_fails_is_exit_code_1(place, call, monkeypatch):
+    def peek(self, y, rows, columns):
+        return np.zeros((len(rows), y.shape[1], self.horizon_)) + 0.01 * y.mean(axis=0)[:, None]
+
+    monkeypatch.setattr("forecast.models.naive.Drift._changes", peek)  # the mean of rows that a loop would not have
+    code, out, err = call("audit good.csv --models drift --horizon 2 --windows 3")
+    assert (code, err) == (1, "")
+    assert "FAILED  leakage: noise: forecasts up to" in out
+    assert "Not to be trusted on these data: drift" in out
+
+
+@pytest.mark.parametrize("command", ["", "backtest", "audit", "models", "samples"])
 def test_help_says_what_it_is_and_names_an_example(command, place, call):
     code, out, err = call(f"{command} --help")
     text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", out).split())

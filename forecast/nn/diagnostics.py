@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from forecast.nn.cells import Stack, State, read_rows
-from forecast.nn.networks import SeriesVectors
+from forecast.nn.networks import Aligned, Network, SeriesVectors
 from forecast.nn.sequences import Classifier
 from forecast.nn.trainer import Trainable
 
@@ -63,6 +63,18 @@ def flow(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarra
         return of_input, np.full(len(of_input), np.nan)
     norms = [torch.stack([_norm(h, len(x)) for h in row]).norm(dim=0).mean() for row in watched.states]
     return of_input, np.repeat(torch.stack(norms).numpy(), len(of_input) // len(norms))
+
+
+def fresh_steps(net: Network, batch: Sequence[Tensor]) -> np.ndarray:
+    """Say which steps of a network's own correction react to the newest row, the linear path silenced, (H,) of bool."""
+    x, series, target, _ = batch
+    net = copy.deepcopy(net).eval()
+    for parameter in net.skip.parameters():
+        nn.init.zeros_(parameter)
+    x = x.detach().requires_grad_()
+    said = net(x, target if isinstance(net, Aligned) else None, series)[:, -1, :, net.output.middle]  # (B, H)
+    each = [torch.autograd.grad(said[:, step].sum(), x, retain_graph=True)[0] for step in range(said.shape[1])]
+    return np.array([bool(gradient[:, -1].any()) for gradient in each])
 
 
 def _norm(h: Tensor, batch: int) -> Tensor:
