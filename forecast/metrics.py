@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -55,6 +57,29 @@ def pinball(y: np.ndarray, q_hat: np.ndarray, level: float) -> float:
     """Quantile loss of a forecast quantile; at level 0.5 half the absolute error."""
     error = y - q_hat
     return float(np.nanmean(np.maximum(level * error, (level - 1) * error)))
+
+
+def weighted_quantile_loss(y: np.ndarray, quantiles: np.ndarray, levels: Sequence[float]) -> float:
+    """Quantile loss of the whole distribution over the size of the series; 0 is perfect.
+
+    Twice the quantile losses (n, Q), summed over the rows and averaged over the levels, over the sum of |y|.
+    """
+    known = ~(np.isnan(y) | np.isnan(quantiles).any(axis=1))
+    size = np.abs(y[known]).sum()
+    if not size > 0:
+        return float("nan")
+    each = [pinball(y[known], quantiles[known, i], level) * known.sum() for i, level in enumerate(levels)]
+    return float(2 * np.mean(each) / size)
+
+
+def interval_score(y: np.ndarray, low: np.ndarray, high: np.ndarray, miss: float) -> float:
+    """Width of the interval and what misses cost, in the units of the series (Gneiting and Raftery, 2007).
+
+    `miss` is the share of outcomes that may fall outside: 0.2 for an interval of 80 %. An outcome outside costs
+    2 / `miss` times its distance.
+    """
+    outside = np.maximum(low - y, 0) + np.maximum(y - high, 0)
+    return float(np.nanmean(high - low + 2 / miss * outside))
 
 
 def coverage(y: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:

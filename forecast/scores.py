@@ -36,6 +36,22 @@ def _coverage(table: pd.DataFrame) -> float:
     return metrics.coverage(table["y"].to_numpy(), table[ends[0]].to_numpy(), table[ends[1]].to_numpy())
 
 
+def _interval_score(table: pd.DataFrame) -> float:
+    ends = interval_columns(table)
+    if ends is None or table[list(ends)].isna().all(axis=None):
+        return float("nan")
+    low, high = (table[column].to_numpy() for column in ends)
+    return metrics.interval_score(table["y"].to_numpy(), low, high, miss=1 - float(ends[1][1:]) + float(ends[0][1:]))
+
+
+def _quantile_loss(table: pd.DataFrame) -> float:
+    columns = [c for c in table.columns if c.startswith("q0.") and table[c].notna().any()]
+    levels = [float(column[1:]) for column in columns]
+    return (
+        metrics.weighted_quantile_loss(table["y"].to_numpy(), table[columns].to_numpy(), levels) if levels else np.nan
+    )
+
+
 #: Each score of one model's rows of one series (and one step); a new metric is one line here and one function.
 SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "mase": lambda t: metrics.mase(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["scale"].to_numpy()),
@@ -45,6 +61,8 @@ SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "mse": lambda t: metrics.mse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "qlike": lambda t: metrics.qlike(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "coverage": _coverage,
+    "wql": _quantile_loss,
+    "interval_score": _interval_score,
     "direction": lambda t: metrics.directional_accuracy(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["y0"].to_numpy()),
 }
 

@@ -254,6 +254,33 @@ def test_a_backtest_scores_as_utilsforecast_scores_its_table(run, name):
     np.testing.assert_allclose(ours.loc[told.index, MODELS], factor * told[MODELS], rtol=1e-12)
 
 
+def test_a_backtest_has_the_interval_score_and_quantile_loss_of_utilsforecast(run):
+    _, result = run
+    table = flat(result).drop(columns="cutoff")
+    ours = result.scores().pivot(index="unique_id", columns="model", values=["interval_score", "wql"])
+    told = losses.winkler_score(table, MODELS, level=80).set_index("unique_id")
+    np.testing.assert_allclose(ours["interval_score"].loc[told.index, MODELS], told[MODELS], rtol=1e-9)
+    wide = common_rows(result.forecasts).pivot(  # theirs counts rows that never traded
+        index=["unique_id", "cutoff", "ds", "y"], columns="model", values=["q0.1", "q0.5", "q0.9"]
+    )
+    quantiles = {model: [f"{model}-{q}" for q in ("q0.1", "q0.5", "q0.9")] for model in MODELS}
+    table = pd.DataFrame({f"{model}-{q}": wide[q][model] for q in ("q0.1", "q0.5", "q0.9") for model in MODELS})
+    table = table.reset_index().drop(columns="cutoff").astype({"unique_id": str})
+    told = losses.scaled_crps(table, quantiles, np.array([0.1, 0.5, 0.9])).set_index("unique_id")
+    np.testing.assert_allclose(ours["wql"].loc[told.index, MODELS], told[MODELS], rtol=1e-9)
+
+
+def test_interval_score_by_hand():
+    y, low, high = np.array([5.0, 1.0, 12.0, np.nan]), np.full(4, 2.0), np.full(4, 10.0)
+    assert metrics.interval_score(y, low, high, 0.2) == pytest.approx((8 + (8 + 10 * 1) + (8 + 10 * 2)) / 3)
+
+
+def test_quantile_loss_of_the_median_alone_is_the_error_over_the_size():
+    y, y_hat = np.array([1.0, -3.0, np.nan]), np.array([2.0, -1.0, 5.0])
+    assert metrics.weighted_quantile_loss(y, y_hat[:, None], [0.5]) == pytest.approx((1 + 2) / (1 + 3))
+    assert np.isnan(metrics.weighted_quantile_loss(np.zeros(3), y_hat[:, None], [0.5]))
+
+
 def test_a_backtest_has_the_mase_of_utilsforecast(run):
     prices, result = run
     told = []
