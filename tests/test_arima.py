@@ -335,7 +335,7 @@ def test_channels_with_gaps_and_late_starts():
     assert np.isfinite(model.predict(frame).quantiles).all()
     assert np.isnan(model.predict_at(frame, [50]).point).all()
     frame.iloc[:590, 1] = np.nan
-    with pytest.raises(ValueError, match="A has 9 rows on which all of Signal are known"):
+    with pytest.warns(UserWarning, match="A has 9 rows on which all of Signal are known"):
         model.fit(frame, 2)
 
 
@@ -388,6 +388,8 @@ def test_a_search_that_stops_short_is_counted(monkeypatch):
         ({"seasonal_order": (1, 0, 1, 1)}, "at least 2 rows"),
         ({"order": (1, 0, 0), "trend": "c", "seasonal_order": (0, 1, 0, 5)}, "lost in differencing"),
         ({"exog": "Volume"}, "list of fields"),
+        ({"order": (0, 2, 1), "trend": "t"}, "lost in differencing twice"),
+        ({"order": (2, 0, 0), "seasonal_order": (1, 0, 0, 2)}, "at the lag of a seasonal one"),
     ],
 )
 def test_parameters_are_checked(params, message):
@@ -395,8 +397,54 @@ def test_parameters_are_checked(params, message):
         fc.ARIMA(**params).fit(walks(), 1)
 
 
-def test_a_series_that_never_changes_is_named():
+def test_a_series_that_never_changes_forecasts_itself():
+    """One halted ticker does not stop the others."""
     prices = walks()
     prices["S1"] = 7.0
-    with pytest.raises(ValueError, match="S1 never changes from 2015-01-01"):
-        fc.ARIMA().fit(prices, 1)
+    forecast = fc.ARIMA().fit(prices, 2).predict(prices)
+    np.testing.assert_allclose(forecast.quantiles[0, 1], 7.0)
+    np.testing.assert_allclose(
+        forecast.point[0, 0], fc.ARIMA().fit(prices[["S0"]], 2).predict(prices[["S0"]]).point[0, 0]
+    )
+
+
+@pytest.mark.parametrize(("level", "size"), [(7.8, 5e-5), (7.8, 1e-5), (1.0, 1e-6), (1e6, 1.0)])
+def test_a_level_far_above_the_movement_costs_no_digits(level, size, recwarn):
+    rng, x = np.random.default_rng(0), np.zeros(500)
+    for t in range(1, 500):
+        x[t] = 0.9 * x[t - 1] + rng.normal()
+    ours, plain = (fc.ARIMA((1, 0, 0), log=False).fit(v, 1).record_ for v in (level + size * x, x))
+    assert ours["loglike"]["y"] + 500 * np.log(size) == pytest.approx(plain["loglike"]["y"], abs=1e-2)
+    assert ours["params"]["y"]["ar.L1"] == pytest.approx(plain["params"]["y"]["ar.L1"], abs=1e-4)
+    assert not recwarn.list
+
+
+def test_a_channel_that_never_changes_has_no_coefficient():
+    frame = _driven()
+    frame["Signal", "A"] = 5e8
+    model = fc.ARIMA((1, 0, 0), log=False, exog=("Signal",)).fit(frame.iloc[:500], 1)
+    before = model.predict(frame).point
+    frame.iloc[-1, 1] = 9e8
+    np.testing.assert_allclose(model.predict(frame).point, before)
+
+
+@pytest.mark.parametrize("m", [2, 3, 4])
+def test_auto_chooses_no_order_whose_terms_overlap(m):
+    for seed in range(3):
+        y = 100 + np.convolve(np.random.default_rng(seed).normal(size=300), [1, 0.5, 0.3], "same")
+        assert np.isfinite(fc.ARIMA("auto", seasonal_order=m).fit(y, 1).predict(y).point).all()
+
+
+@pytest.mark.parametrize("size", [0.1, 0.5, 1.0])
+def test_a_trend_is_not_taken_for_a_level(size):
+    """The concave log of a line: forecasts go on, and not back."""
+    y = 100 + 0.5 * np.arange(400) + size * np.random.default_rng(1).normal(size=400)
+    point = fc.ARIMA("auto").fit(y, 5).predict(y).point[0, 0]
+    np.testing.assert_allclose(point, 100 + 0.5 * np.arange(400, 405), atol=6 * size)
+
+
+def test_no_forecast_before_the_differences_are_known():
+    y = 100 + 0.5 * np.arange(400) + np.random.default_rng(1).normal(size=400)
+    said = fc.ARIMA((0, 2, 2)).fit(y, 3).predict_at(y, [0, 1, 2]).quantiles
+    assert np.isnan(said[:2]).all()
+    assert np.isfinite(said[2]).all()

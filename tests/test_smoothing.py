@@ -43,12 +43,12 @@ def test_every_shape_forecasts_as_statsmodels_does(shape):
     fit = model.fits_["y"]
     said = model.predict_at(y, [199, 215, 239]).point[:, 0]
     for k, row in enumerate((199, 215, 239)):
-        direct = _direct(shape, y[: row + 1] - fit.offset).smooth(fit.params).forecast(8) + fit.offset
-        np.testing.assert_allclose(said[k], direct, rtol=1e-9)
+        direct = _direct(shape, (y[: row + 1] - fit.offset) / fit.scale).smooth(fit.params).forecast(8)
+        np.testing.assert_allclose(said[k], direct * fit.scale + fit.offset, rtol=1e-9)
     if shape not in UNSTABLE:
         own = _direct(shape, y[:200]).fit(disp=False)
-        ours = _direct(shape, y[:200] - fit.offset).smooth(fit.params)
-        assert ours.llf >= own.llf - 1.5  # damped trends have several summits
+        ours = _direct(shape, (y[:200] - fit.offset) / fit.scale).smooth(fit.params)
+        assert ours.llf - 200 * np.log(fit.scale) >= own.llf - 1.5  # damped trends have several summits
 
 
 def test_auto_takes_the_lowest_aicc():
@@ -82,7 +82,7 @@ def test_simple_smoothing_is_its_recursion():
     y = walks(series=1)["S0"].to_numpy()
     model = fc.make_model("ses", log=False).fit(y[:120], 3)
     alpha, first = model.fits_["y"].params
-    level = first + y[0]
+    level = first * model.fits_["y"].scale + y[0]
     for value in y:
         level = alpha * value + (1 - alpha) * level
     np.testing.assert_allclose(model.predict(y).point[0, 0], level, rtol=1e-10)
@@ -156,3 +156,34 @@ def test_a_base_for_a_network():
     frame = pd.DataFrame({"y": _seasonal()})
     model = fc.Recurrent("lstm", base=fc.ETS(m=6), hidden=4, lookback=12, trainer=fc.Trainer(steps=3)).fit(frame, 6)
     assert np.isfinite(model.predict(frame).quantiles).all()
+
+
+def test_a_hole_in_the_first_training_row_moves_no_season():
+    """Nothing is carried in from before the training rows: the phase counts as it did in training."""
+    frame = pd.DataFrame(
+        {"A": 100 + np.tile([0, 8, -3, 5, -10.0], 60)}, index=pd.bdate_range("2018-01-01", periods=300)
+    )
+    frame["A"] += 0.3 * np.random.default_rng(1).normal(size=300)
+    frame.iloc[95, 0] = np.nan
+    cv = fc.WalkForward(horizon=5, n_windows=1, train_size=200)
+    board = fc.backtest({"ets": fc.ETS("ANA", m=5), "theta": fc.Theta(m=5)}, frame, cv).leaderboard()
+    assert (board.loc[["ets", "theta"], "rmse"] < 0.6).all()
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e3, 1e6])
+def test_the_unit_does_not_matter(unit):
+    y = _seasonal()
+    ours, theirs = (fc.ETS("ANA", m=6, log=False).fit(v, 3) for v in (y, y * unit))
+    np.testing.assert_allclose(theirs.predict(y * unit).quantiles, ours.predict(y).quantiles * unit, rtol=1e-6)
+    shift = 2 * len(y) * np.log(unit)
+    assert theirs.record_["aicc"]["y"] - shift == pytest.approx(ours.record_["aicc"]["y"], abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    "model", [fc.ETS("ANA", m=6), fc.Theta(m=6), fc.ARIMA((1, 0, 0), trend="ct")], ids=["ets", "theta", "arima"]
+)
+def test_a_history_without_the_first_training_row_is_refused_where_rows_are_counted(model):
+    frame = pd.DataFrame({"A": _seasonal()}, index=pd.bdate_range("2018-01-01", periods=240))
+    model.fit(frame, 3)
+    with pytest.raises(ValueError, match=r"counts .*from 2018-01-01.* bring the history from there on"):
+        model.predict(frame.iloc[-100:])

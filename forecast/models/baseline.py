@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from forecast.models.base import Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, moved, transform
-from forecast.panel import Panel
+from forecast.panel import Panel, label
 
 
 class Baseline(Forecaster):
@@ -59,10 +59,17 @@ class Baseline(Forecaster):
 
     def _rule(self, panel: Panel, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give the last prices (K, N, 1) and how far the rule moves them (K, N, H)."""
-        first = panel.index.get_loc(self.start_) if self.counts_from_start and self.start_ in panel.index else 0
-        y = carried(transform(panel, self.log_))
+        first = 0
+        if self.counts_from_start and self.start_ in panel.index:
+            first = panel.index.get_loc(self.start_)
+        elif self.counts_from_start and getattr(self, "m", 1) > 1:
+            raise ValueError(
+                f"{type(self).__name__} counts its season from {label(self.start_)}, where it was fitted from, and these "
+                "prices have no such row: bring the history from there on"
+            )
+        y = carried(transform(panel, self.log_)[first:])  # as in training, nothing is carried in from before
         changes = np.full((len(rows), len(columns), self.horizon_), np.nan)
-        changes[rows >= first] = self._changes(y[first:], rows[rows >= first] - first, columns)
+        changes[rows >= first] = self._changes(y, rows[rows >= first] - first, columns)
         return carried(panel.target)[rows][:, :, None], changes
 
     def _learn(self, y: np.ndarray) -> None:

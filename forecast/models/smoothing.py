@@ -29,6 +29,7 @@ class Smoothing:
     shape: str
     params: np.ndarray
     offset: float  # taken off the series before
+    scale: float  # and what it was divided by then
 
 
 class ETS(Baseline):
@@ -81,22 +82,27 @@ class ETS(Baseline):
             if len(known) < self.min_rows(self.horizon_):
                 continue
             if np.ptp(known) == 0:  # nothing to smooth
-                self.fits_[name] = Smoothing("ANN", np.array([]), 0.0)
+                self.fits_[name] = Smoothing("ANN", np.array([]), 0.0, 1.0)
                 continue
             results = [self._fit_one(shape, known) for shape in self._shapes(known)]
-            offset, result, shape = min(results, key=lambda each: each[1].aicc)
+            fit, result, aicc = min(results, key=lambda each: each[2])
             if not result.mle_retvals["converged"]:
-                said = f"the smoothing parameters of {name} ({shape}) stopped short of a summit"
+                said = f"the smoothing parameters of {name} ({fit.shape}) stopped short of a summit"
                 warnings.warn(said, ConvergenceWarning, stacklevel=2)
-            self.fits_[name] = Smoothing(shape, np.asarray(result.params, dtype=np.float64), offset)
-            self.record_["shape"][name] = shape
-            self.record_["aicc"][name] = round(float(result.aicc), 4)
+            self.fits_[name] = fit
+            self.record_["shape"][name] = fit.shape
+            self.record_["aicc"][name] = round(aicc, 4)
             named = zip(result.model.param_names, result.params, strict=True)
             self.record_["params"][name] = {k: round(float(v), 6) for k, v in named if k.startswith("smoothing")}
 
-    def _fit_one(self, shape: str, y: np.ndarray) -> tuple[float, Any, str]:
-        offset = 0.0 if "M" in shape else float(y[0])  # adding knows no level, and small numbers keep their digits
-        return offset, _model(shape, self.m, y - offset).fit(disp=False), shape
+    def _fit_one(self, shape: str, y: np.ndarray) -> tuple[Smoothing, Any, float]:
+        """Fit one shape to a series in units of its own, in which statsmodels finds the same as in any other."""
+        multiplies = "M" in shape
+        offset = 0.0 if multiplies else float(y[0])  # adding knows no level
+        scale = float(y.mean() if multiplies else np.diff(y).std()) or 1.0
+        result = _model(shape, self.m, (y - offset) / scale).fit(disp=False)
+        aicc = float(result.aicc) + 2 * len(y) * float(np.log(scale))  # in the units of the series
+        return Smoothing(shape, np.asarray(result.params, dtype=np.float64), offset, scale), result, aicc
 
     def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         changes = np.full((len(rows), y.shape[1], self.horizon_), np.nan)
@@ -106,8 +112,8 @@ class ETS(Baseline):
             if fit is not None and len(known):
                 first = known[0]
                 can = rows >= first
-                ahead = self._ahead(fit, y[first:, n] - fit.offset, rows[can] - first)
-                changes[can, n] = ahead + fit.offset - y[rows[can], n][:, None]
+                ahead = self._ahead(fit, (y[first:, n] - fit.offset) / fit.scale, rows[can] - first)
+                changes[can, n] = ahead * fit.scale + fit.offset - y[rows[can], n][:, None]
         return changes
 
     def _ahead(self, fit: Smoothing, y: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -268,7 +268,7 @@ def _fields(prices: pd.DataFrame, names: Sequence[str]) -> list[pd.DataFrame]:
     missing = [name for name in names if name not in fields]
     if missing:
         raise ValueError(f"the prices have no {', '.join(missing)}; they have {', '.join(map(str, fields))}")
-    tables = [fields[name].astype(float) for name in names]
+    tables = [fields[name].reindex(columns=fields[names[0]].columns).astype(float) for name in names]
     high, low, *within = tables
     for name, table in zip(names, tables, strict=True):
         _refuse(table <= 0, table, f"{name} is {{value:g}}; a range needs prices above 0")

@@ -41,6 +41,16 @@ class Order:
         """How many rows are lost in differencing."""
         return self.d + self.D * self.m
 
+    @property
+    def reach(self) -> int:
+        """How many rows back the longest term reaches."""
+        return max(self.p + self.P * self.m, self.q + self.Q * self.m)
+
+    @property
+    def overlaps(self) -> bool:
+        """Does an ordinary term stand at the lag of a seasonal one (which statsmodels refuses)?"""
+        return bool((self.P and self.p >= self.m) or (self.Q and self.q >= self.m))
+
     def split(self, coefs: np.ndarray) -> list[np.ndarray]:
         """Part the coefficients as statsmodels orders them: ar, ma, seasonal ar, seasonal ma."""
         second, third = self.p + self.q, self.p + self.q + self.P

@@ -17,9 +17,11 @@ from forecast.models.arima.order import choose
 from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
 from forecast.models.arima.search import Found, make_sample, search
 from forecast.models.arima.state_space import roll, search_with_gaps, state_space
-from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, transform
-from forecast.panel import Panel, as_panel, label
+from forecast.models.base import LEVELS, Forecast, Forecaster, ShortSeriesWarning, choose_log, transform
+from forecast.panel import Panel, as_panel
 from forecast.params import check_choice, check_fields, check_whole
+
+STILL = 1e-30  # variance of a series that never changes
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,15 @@ class ARIMA(Forecaster):
             _check_orders("seasonal_order", self.seasonal_order, ("P", "D", "Q", "m"))
             if self._order().m < 2 and any(self.seasonal_order[:3]):  # type: ignore[index]
                 raise ValueError(f"a season has at least 2 rows; got seasonal_order={self.seasonal_order}")
-        if self.trend in ("c", "ct") and self._order().lost:
-            raise ValueError(f"trend={self.trend!r} is lost in differencing ({self._order()}); use 't' for drift")
+        order = self._order()
+        if order.overlaps:
+            raise ValueError(
+                f"{order} has an ordinary term at the lag of a seasonal one: lower p or q, or leave it out"
+            )
+        if self.trend in ("c", "ct") and order.lost:
+            raise ValueError(f"trend={self.trend!r} is lost in differencing ({order}); use 't' for drift")
+        if self.trend == "t" and order.d + order.D > 1:
+            raise ValueError(f"trend='t' is lost in differencing twice ({order}); leave it out")
 
     def reads(self) -> tuple[str, ...]:
         """Name the fields that are read beside the target."""
@@ -98,7 +107,7 @@ class ARIMA(Forecaster):
         if self.order == "auto":
             return 20 + 2 * int(self.seasonal_order or 1)  # type: ignore[arg-type]
         order = self._order()
-        return 10 + 3 * (order.n_coefs + 1 + len(self.exog)) + order.lost
+        return 10 + 3 * (order.n_coefs + 1 + len(self.exog)) + order.lost + order.reach
 
     def _order(self) -> Order:
         numbers: list[Any] = [*self.order, *(self.seasonal_order or (0, 0, 0, 0))]  # type: ignore[misc]
@@ -115,9 +124,11 @@ class ARIMA(Forecaster):
             known = np.flatnonzero(~np.isnan(y[:, n]))
             if len(known) < self.min_rows(horizon):
                 continue
-            if np.ptp(y[known, n]) == 0:
-                where = f"{label(panel.index[known[0]])} to {label(panel.index[known[-1]])}"
-                raise ValueError(f"{name} never changes from {where}: ARIMA has nothing to fit; leave it out")
+            if np.ptp(y[known, n]) == 0:  # it forecasts itself
+                still = SeriesFit(Order(d=1), np.empty(0), np.empty(0), STILL, panel.index[known[0]])
+                self.fits_[name] = [still] * (horizon if self.exog else 1)
+                self.record_["order"][name] = "never changes"
+                continue
             with threadpool_limits(1, user_api="blas"):  # threads cost more than they bring on matrices this small
                 self.fits_[name] = self._fit_series(panel, n, y[:, n], last.get(name, []))
 
@@ -129,10 +140,12 @@ class ARIMA(Forecaster):
             regressors = make_regressors(panel, n, self.exog, np.flatnonzero(~np.isnan(y)), lag, self.horizon_)
             known = int((~np.isnan(y[regressors.first :])).sum())
             if known < self.min_rows(1):
-                raise ValueError(
+                said = (
                     f"{name} has {known} rows on which all of {', '.join(self.exog)} are known; ARIMA needs "
                     f"{self.min_rows(1)}: leave the field out, or bring more of its history"
                 )
+                warnings.warn(said, ShortSeriesWarning, stacklevel=2)
+                return []
             found = self._search(y[regressors.first :], regressors, last[lag - 1 : lag], found)
             fits.append(SeriesFit(found.order, found.coefs, found.beta, found.variance, panel.index[regressors.first]))
             if not found.converged:
@@ -211,11 +224,18 @@ class ARIMA(Forecaster):
         self, fit: SeriesFit, panel: Panel, n: int, y: np.ndarray, rows: np.ndarray, lag: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Forecast one series from each row, (K, H) mean and variance, NaN from rows before it has any history."""
+        if fit.start not in panel.index and "t" in fit.order.trend and not fit.order.lost:
+            raise ValueError(
+                f"the trend of {panel.series[n]} counts from {label(fit.start)}, where it was fitted from, and these prices "
+                "have no such row: bring the history from there on"
+            )
         start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
         known = np.flatnonzero(~np.isnan(y))
         regressors = make_regressors(panel, n, self.exog, known[known >= start], lag, self.horizon_)
         first = regressors.first
+        seen = np.cumsum(~np.isnan(y[first:]))  # a difference is known after as many rows as it loses
         can = rows >= first
+        can[can] = seen[rows[can] - first] > fit.order.lost
         mean, variance = np.full((2, len(rows), self.horizon_), np.nan)
         if can.any():
             regression = regressors.of_trend(fit.order.trend) @ fit.beta  # (T' + H,)

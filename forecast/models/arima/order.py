@@ -26,7 +26,7 @@ def differences(y: np.ndarray, m: int) -> tuple[int, int]:
 
     KPSS alone takes a persistent series that does come back for one with a unit root (an AR(1) of 0.9 over 2,700 rows:
     its forecasts are then 3.6 % worse at five steps); where the test of Dickey and Fuller rejects the unit root at 1 %,
-    nothing is differenced.
+    beside a constant and beside a trend, nothing is differenced.
     """
     seasonal = int(m > 1 and len(y) > 2 * m + 5 and seasonal_strength(y, m) > STRONG_SEASON)
     w = y[m:] - y[:-m] if seasonal else y
@@ -62,7 +62,7 @@ def choose(
     d, seasonal = differences(y, m)
     plain = Order(d=d, D=seasonal, m=m if m > 1 else 0)
     trends = (trend,) if trend else (("c", "n"), ("t", "n"), ("n",))[min(d + seasonal, 2)]
-    samples = {t: make_sample(plain, y, regressors(t)) for t in trends}
+    samples = {t: make_sample(replace(plain, trend=t), y, regressors(t)) for t in trends}
     tried: dict[Order, Found] = {}
 
     def fit(order: Order, parent: tuple[Order, np.ndarray] | None) -> Found:
@@ -75,7 +75,7 @@ def choose(
 
     one = int(m > 1)  # seasonal term
     first = [replace(plain, trend=trends[0]).plus(p=p, q=q, P=min(p, one), Q=min(q, one)) for p, q in FIRST]
-    first.append(replace(plain, trend=trends[-1]))
+    first = [*(order for order in first if not order.overlaps), replace(plain, trend=trends[-1])]
     if last and replace(last[0], p=0, q=0, P=0, Q=0) in [replace(plain, trend=t) for t in trends]:
         first.append(last[0])
     best = min((fit(order, last) for order in first), key=lambda found: found.aicc)
@@ -95,9 +95,8 @@ def _neighbours(order: Order, trends: tuple[str, ...]) -> Iterator[Order]:
     for first, second, most in pairs:
         for up, across in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)):
             moved = order.plus(**{first: up, second: across})
-            if min(getattr(moved, first), getattr(moved, second)) >= 0 and (
-                max(getattr(moved, first), getattr(moved, second)) <= most and moved.n_coefs <= MOST_TERMS
-            ):
+            numbers = getattr(moved, first), getattr(moved, second)
+            if 0 <= min(numbers) <= max(numbers) <= most and moved.n_coefs <= MOST_TERMS and not moved.overlaps:
                 yield moved
     for trend in trends:
         if trend != order.trend:
@@ -126,7 +125,10 @@ def _unit_root(w: np.ndarray) -> bool:
         warnings.simplefilter("ignore")
         if KPSS(w, lags=lags).stat <= KPSS_CRITICAL:
             return False
+        change = np.diff(w)
+        if abs(change.mean()) > 2 * change.std() / np.sqrt(len(change)):
+            return True  # a trend, to which no level comes back
         try:
-            return bool(ADF(w, lags=lags).pvalue > DICKEY_FULLER)
+            return any(ADF(w, lags=lags, trend=trend).pvalue > DICKEY_FULLER for trend in ("c", "ct"))
         except (ValueError, np.linalg.LinAlgError):  # a series that is a line, or a parabola, has no such test
             return True

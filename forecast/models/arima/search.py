@@ -48,21 +48,34 @@ class Found:
 
 @dataclass(frozen=True)
 class Sample:
-    """A differenced series and its regressors, each in its own standard deviation, ready to be searched."""
+    """A differenced series and its regressors, each in its own standard deviation, ready to be searched.
+
+    Beside a constant all others are taken from their means: a level far above the movement would cost digits, and a
+    channel that never changes has no coefficient.
+    """
 
     z: np.ndarray  # (1 + R, T)
     w: np.ndarray  # (T,) the series less its regression by least squares
     scale: np.ndarray  # (1 + R,)
+    mean: np.ndarray  # (1 + R,) what was taken off
+    constant: int | None  # which row of z never changes
 
 
 def make_sample(order: Order, y: np.ndarray, x: np.ndarray) -> Sample:
     """Difference a series (T,) without gaps and its regressors (T, R)."""
     z = order.difference(np.column_stack([y, x])).T
+    still = [i for i in range(1, len(z)) if np.ptp(z[i]) == 0 and z[i, 0]]
+    constant = still[0] if still and order.trend != "n" else None
+    mean = z.mean(axis=1) if constant else np.zeros(len(z))
+    if constant:
+        mean[constant] = 0.0
+        mean[still[1:]] = z[still[1:], 0]  # to the last bit
+    z = z - mean[:, None]
     size = np.sqrt(np.mean(z**2, axis=1))
     scale = np.where(size > 0, size, 1.0)
     z = z / scale[:, None]
     beta = np.linalg.lstsq(z[1:].T, z[0], rcond=None)[0]
-    return Sample(z, z[0] - beta @ z[1:], scale)
+    return Sample(z, z[0] - beta @ z[1:], scale, mean, constant)
 
 
 def search(
@@ -203,4 +216,7 @@ def _found(order: Order, coefs: np.ndarray, sample: Sample, converged: bool) -> 
     k = order.n_coefs + len(at.beta) + 1
     aicc = -2 * loglike + 2 * k * n / (n - k - 1) if n > k + 1 else np.inf
     beta, variance = at.beta * sample.scale[0] / sample.scale[1:], at.variance * sample.scale[0] ** 2
+    if sample.constant:  # what was taken off goes back into the constant
+        level = sample.z[sample.constant, 0] * sample.scale[sample.constant]
+        beta[sample.constant - 1] += (sample.mean[0] - beta @ sample.mean[1:]) / level
     return Found(order, coefs, beta, variance, loglike, converged, aicc)
