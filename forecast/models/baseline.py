@@ -64,8 +64,8 @@ class Baseline(Forecaster):
             first = panel.index.get_loc(self.start_)
         elif self.counts_from_start and getattr(self, "m", 1) > 1:
             raise ValueError(
-                f"{type(self).__name__} counts its season from {label(self.start_)}, where it was fitted from, and these "
-                "prices have no such row: bring the history from there on"
+                f"{type(self).__name__} counts its season from {label(self.start_)}, where it was fitted from, and "
+                "these prices have no such row: bring the history from there on"
             )
         y = carried(transform(panel, self.log_)[first:])  # as in training, nothing is carried in from before
         changes = np.full((len(rows), len(columns), self.horizon_), np.nan)

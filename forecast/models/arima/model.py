@@ -18,7 +18,7 @@ from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
 from forecast.models.arima.search import Found, make_sample, search
 from forecast.models.arima.state_space import roll, search_with_gaps, state_space
 from forecast.models.base import LEVELS, Forecast, Forecaster, ShortSeriesWarning, choose_log, transform
-from forecast.panel import Panel, as_panel
+from forecast.panel import Panel, as_panel, label
 from forecast.params import check_choice, check_fields, check_whole
 
 STILL = 1e-30  # variance of a series that never changes
@@ -226,8 +226,8 @@ class ARIMA(Forecaster):
         """Forecast one series from each row, (K, H) mean and variance, NaN from rows before it has any history."""
         if fit.start not in panel.index and "t" in fit.order.trend and not fit.order.lost:
             raise ValueError(
-                f"the trend of {panel.series[n]} counts from {label(fit.start)}, where it was fitted from, and these prices "
-                "have no such row: bring the history from there on"
+                f"the trend of {panel.series[n]} counts from {label(fit.start)}, where it was fitted from, and these "
+                "prices have no such row: bring the history from there on"
             )
         start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
         known = np.flatnonzero(~np.isnan(y))
