@@ -403,6 +403,9 @@ def test_a_series_that_never_changes_forecasts_itself():
     prices["S1"] = 7.0
     forecast = fc.ARIMA().fit(prices, 2).predict(prices)
     np.testing.assert_allclose(forecast.quantiles[0, 1], 7.0)
+    halted = _driven()
+    halted["Close", "A"] = 7.0
+    np.testing.assert_allclose(fc.ARIMA(exog=("Signal",)).fit(halted, 2).predict(halted).quantiles, 7.0)
     np.testing.assert_allclose(
         forecast.point[0, 0], fc.ARIMA().fit(prices[["S0"]], 2).predict(prices[["S0"]]).point[0, 0]
     )

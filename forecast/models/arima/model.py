@@ -125,7 +125,7 @@ class ARIMA(Forecaster):
             if len(known) < self.min_rows(horizon):
                 continue
             if np.ptp(y[known, n]) == 0:  # it forecasts itself
-                still = SeriesFit(Order(d=1), np.empty(0), np.empty(0), STILL, panel.index[known[0]])
+                still = SeriesFit(Order(d=1), np.empty(0), np.zeros(len(self.exog)), STILL, panel.index[known[0]])
                 self.fits_[name] = [still] * (horizon if self.exog else 1)
                 self.record_["order"][name] = "never changes"
                 continue
@@ -193,9 +193,7 @@ class ARIMA(Forecaster):
             raise ValueError(f"there is no fit of {name!r}; there are those of {', '.join(self.fits_)}")
         n, fit = panel.series.index(name), self.fits_[name][0]
         y = transform(panel, self.log_)[:, n]
-        known = np.flatnonzero(~np.isnan(y))
-        start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
-        regressors = make_regressors(panel, n, self.exog, known[known >= start], 1, self.horizon_)
+        regressors = self._regressors(fit, panel, n, y, lag=1)
         x = regressors.of_trend(fit.order.trend)[: len(y) - regressors.first]
         model = state_space(fit.order, y[regressors.first :], x)
         return model.smooth(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
@@ -224,14 +222,7 @@ class ARIMA(Forecaster):
         self, fit: SeriesFit, panel: Panel, n: int, y: np.ndarray, rows: np.ndarray, lag: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Forecast one series from each row, (K, H) mean and variance, NaN from rows before it has any history."""
-        if fit.start not in panel.index and "t" in fit.order.trend and not fit.order.lost:
-            raise ValueError(
-                f"the trend of {panel.series[n]} counts from {label(fit.start)}, where it was fitted from, and these "
-                "prices have no such row: bring the history from there on"
-            )
-        start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
-        known = np.flatnonzero(~np.isnan(y))
-        regressors = make_regressors(panel, n, self.exog, known[known >= start], lag, self.horizon_)
+        regressors = self._regressors(fit, panel, n, y, lag)
         first = regressors.first
         seen = np.cumsum(~np.isnan(y[first:]))  # a difference is known after as many rows as it loses
         can = rows >= first
@@ -245,6 +236,17 @@ class ARIMA(Forecaster):
             )
             mean[can] += regression[at[:, None] + np.arange(1, self.horizon_ + 1)]
         return mean, variance
+
+    def _regressors(self, fit: SeriesFit, panel: Panel, n: int, y: np.ndarray, lag: int) -> Regressors:
+        """Give the regressors of a history, counted from where the fit counts them."""
+        if fit.start not in panel.index and "t" in fit.order.trend and not fit.order.lost:
+            raise ValueError(
+                f"the trend of {panel.series[n]} counts from {label(fit.start)}, where it was fitted from, and these "
+                "prices have no such row: bring the history from there on"
+            )
+        start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
+        known = np.flatnonzero(~np.isnan(y))
+        return make_regressors(panel, n, self.exog, known[known >= start], lag, self.horizon_)
 
 
 def _check_orders(name: str, orders: Any, letters: tuple[str, ...]) -> None:
