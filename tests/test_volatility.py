@@ -67,6 +67,8 @@ def test_garch_of_squared_returns_is_arch_on_returns():
     expected = frozen.forecast(horizon=5, start=1999, reindex=False).variance.to_numpy()
     said = model.predict_at(returns**2, range(1999, 2500)).point[:, 0]
     np.testing.assert_allclose(said, expected, rtol=1e-8)
+    early = frozen.forecast(horizon=5, start=3, reindex=False).variance.to_numpy()[:5]  # where it began still counts
+    np.testing.assert_allclose(model.predict_at(returns**2, range(3, 8)).point[:, 0], early, rtol=1e-6)
 
 
 def test_garch_beats_ewma_and_naive_where_variance_comes_back():
