@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,10 +35,12 @@ def main() -> None:
         code = app(standalone_mode=False)
         if code == 130:  # what typer makes of Ctrl-C
             _fail("stopped; nothing was written")
+    except _Stopped as stop:
+        code = _fail(f"stopped; {stop}", 130)
     except (ValueError, TypeError, OSError) as error:
         if os.environ.get("FORECAST_DEBUG"):
             raise
-        code = _fail(" ".join(str(error).split()))
+        code = _fail("; ".join(" ".join(said.split()) for said in [str(error), *getattr(error, "__notes__", [])]))
     except KeyboardInterrupt:
         code = _fail("stopped; nothing was written", 130)
     except Exception as error:
@@ -45,6 +49,10 @@ def main() -> None:
             raise
         code = _fail(" ".join(error.format_message().split())) if error.format_message() else 2
     sys.exit(code or 0)
+
+
+class _Stopped(Exception):
+    """Ctrl-C while a run was under way, with what is left of it."""
 
 
 def _fail(message: str, code: int = 2) -> int:
@@ -87,14 +95,20 @@ def backtest(
     train_size: TrainSize = None,
     embargo: Embargo = 0,
     refit: Annotated[int, typer.Option(help="Fit every model anew at every so many-th cutoff.")] = 1,
+    warm: Annotated[bool, typer.Option("--warm", help="Networks and ARIMA go on from their last fit.")] = False,
     season: Annotated[int, typer.Option(help="Season of MASE's scale, in rows.")] = 1,
     field: Annotated[str | None, typer.Option(help="Field to forecast (if not given: Adj Close, else Close).")] = None,
     set_: Settings = None,
     jobs: Annotated[int, typer.Option(help="Processes that share the work; the numbers do not depend on it.")] = 1,
+    backend: Annotated[str, typer.Option(help="What shares the work: `processes`, or a `dask` cluster.")] = "processes",
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
+    ] = None,
     on_error: Annotated[
         str, typer.Option(help="A failed fit: `raise` stops, `record` notes it and goes on.")
     ] = "raise",
     out: Annotated[Path | None, typer.Option(help="Folder for the run: forecasts, fits, spec and report.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out that was stopped.")] = False,
 ) -> None:
     """Walk models forward through prices and say whether any beats doing nothing.
 
@@ -109,20 +123,19 @@ def backtest(
             raise ValueError(f"--{name} must be at least 1; got {value}")
     if out is not None:
         folders.check_place(out, runs.RUN)
+    elif resume:
+        raise ValueError("--resume goes on with the run in a folder: name it with --out")
     chosen = _models(models, set_ or [])
     prices = _prices(data, field, [name for model in chosen.values() for name in model.reads()])
-    options = {"refit": refit, "season": season, "n_jobs": jobs, "on_error": on_error}
-    if out is None:
-        _show(_walk(chosen, prices, cv, options))
-        return
-    with folders.new_folder(out, runs.RUN) as folder:
-        result = _walk(chosen, prices, cv, options)
+    options = {"refit": refit, "warm": warm, "season": season, "n_jobs": jobs, "on_error": on_error}
+    with _cluster(backend, scheduler) as client:
+        result = _walk(chosen, prices, cv, options | {"client": client, "out": out, "resume": resume})
+    _show(result)
+    if out is not None:
         from forecast.report import write_report
 
-        result.write(folder)
-        write_report(result, folder / runs.REPORT)
-    _show(result)
-    print(f"\nThe run is in {out}; open {out / runs.REPORT} in a browser.")
+        write_report(result, out / runs.REPORT)
+        print(f"\nThe run is in {out}; open {out / runs.REPORT} in a browser.")
 
 
 @app.command()
@@ -238,7 +251,29 @@ def _prices(data: str, field: str | None, exog: list[str]) -> pd.DataFrame:
     return prices
 
 
+@contextmanager
+def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
+    """Give a client of the cluster asked for, or None."""
+    if backend not in ("processes", "dask"):
+        raise ValueError(f"--backend must be processes or dask; got {backend!r}")
+    if (backend == "dask") != (scheduler is not None):
+        raise ValueError(
+            "a cluster needs both --backend dask and --scheduler with its address, such as tcp://host:8786"
+        )
+    if scheduler is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("--backend dask needs Dask: pip install 'forecast[dask]', here and at the workers") from None
+    with Client(scheduler, timeout="10s") as client:
+        yield client
+
+
 def _walk(models: dict[str, Forecaster], prices: pd.DataFrame, cv: Any, options: dict[str, Any]) -> BacktestResult:
+    import warnings
+
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -249,16 +284,26 @@ def _walk(models: dict[str, Forecaster], prices: pd.DataFrame, cv: Any, options:
         TimeRemainingColumn,
     )
 
-    from forecast.backtest import backtest
+    from forecast.backtest import ResumeWarning, backtest
 
     columns: tuple[Any, ...] = (TextColumn("walking forward"), BarColumn(), MofNCompleteColumn(), TextColumn("fits"))
     columns += (TimeElapsedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        job = bar.add_task("", total=None)
-        return backtest(
-            models, prices, cv, **options, progress=lambda done, total: bar.update(job, completed=done, total=total)
-        )
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    shown = warnings.showwarning
+
+    def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
+        _fail(str(message)) if category is ResumeWarning else shown(message, category, *where, **more)
+
+    try:
+        with warnings.catch_warnings(), bar:
+            warnings.showwarning = show
+            job = bar.add_task("", total=None)
+            return backtest(
+                models, prices, cv, **options, progress=lambda done, total: bar.update(job, completed=done, total=total)
+            )
+    except KeyboardInterrupt as error:
+        raise _Stopped("; ".join(getattr(error, "__notes__", ["nothing was written"]))) from None
 
 
 def _show(result: BacktestResult) -> None:

@@ -331,7 +331,7 @@ def test_processes_do_not_change_a_byte(small, prices, tmp_path):
     models = {"drift": fc.Drift(), "net": quick("lstm", members=2)}
     told = []
     parallel = fc.backtest(models, prices, fc.WalkForward(2, 4), refit=2, n_jobs=2, progress=lambda *n: told.append(n))
-    assert told == [(done, 6) for done in range(1, 7)]
+    assert told == [(done, 8) for done in range(1, 9)]  # naive, drift and two members, at two cutoffs
     for name, result in (("one", small), ("two", parallel)):
         result.save(tmp_path / name)
     one, two = (tmp_path / name for name in ("one", "two"))

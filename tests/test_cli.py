@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -171,6 +172,7 @@ def test_what_goes_wrong_is_one_sentence_and_leaves_nothing(wrong, place, call):
     before = everything(place)
     code, out, err = call(line)
     assert code == 2
+    assert ("fits are kept" in err) == bool(dismiss(place))  # of naive, which was done when another could not be
     assert everything(place) == before
     assert out == ""
     assert "Traceback" not in err
@@ -194,7 +196,18 @@ def test_exit_codes_of_the_real_command(place):
     assert everything(place) == before
 
 
-def test_a_real_interrupt_leaves_nothing(place):
+def dismiss(place):
+    """Take away the finished fits of a run that stopped, and give their number."""
+    folders = list(place.rglob(".*.units"))
+    fits = [fit for folder in folders for fit in folder.glob("*.npz")]
+    for folder in folders:
+        shutil.rmtree(folder)
+        if folder.parent != place:
+            shutil.rmtree(place / folder.relative_to(place).parts[0])  # the folders above it, made for the run
+    return len(fits)
+
+
+def test_a_real_interrupt_keeps_what_is_finished(place):
     before = everything(place)
     line = f"backtest good.csv {LSTM} --set lstm.trainer.steps=1000000 --out run"
     process = subprocess.Popen(
@@ -207,7 +220,7 @@ def test_a_real_interrupt_leaves_nothing(place):
     )
     try:
         for _ in range(600):
-            if list(place.glob(".run.*")):
+            if list(place.glob(".run.units/*.npz")):
                 break
             time.sleep(0.05)
         time.sleep(0.5)  # by now it learns, and would for an hour
@@ -216,10 +229,11 @@ def test_a_real_interrupt_leaves_nothing(place):
     finally:
         process.kill()
     assert process.returncode in (130, -signal.SIGINT)  # CPython may yet kill itself by the signal: 130 to a shell
+    assert dismiss(place) > 0
     assert everything(place) == before
     assert out == ""
     assert "Traceback" not in err
-    assert err.splitlines()[-1] == "forecast: stopped; nothing was written"
+    assert re.fullmatch(r"forecast: stopped; \d+ of \d+ fits are kept: resume goes on from there", err.splitlines()[-1])
 
 
 @pytest.mark.parametrize("out", ["", "--out run", "--out runs/new"])
@@ -233,9 +247,39 @@ def test_an_interrupt_is_130_and_an_old_run_stays(out, place, call, monkeypatch)
     monkeypatch.setattr(fc.Drift, "_fit", stopped)
     code, printed, err = call(f"backtest good.csv {DRIFT} {out}")
     assert code == 130
+    kept = dismiss(place)
     assert everything(place) == before
     assert printed == ""
-    assert err.splitlines()[-1] == "forecast: stopped; nothing was written"
+    said = f"{kept} of {2 * kept} fits are kept: resume goes on from there" if out else "nothing was written"
+    assert err.splitlines()[-1] == f"forecast: stopped; {said}"
+
+
+def test_resume_goes_on_and_says_what_changed(place, call, monkeypatch):
+    line = f"backtest good.csv {DRIFT} --out run"
+    with monkeypatch.context() as patch:
+        patch.setattr(fc.Drift, "_fit", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            call(line)
+    code, _, err = call(f"{line} --resume --set drift.log=false")
+    assert code == 0
+    assert re.fullmatch(
+        r"forecast: models\.drift changed since the run was stopped: of its \d+ fits \d+ are used\n", err
+    )
+    assert sorted(path.name for path in (place / "run").iterdir()) == [
+        "fits.parquet", "forecasts.parquet", "report.html", "spec.json"
+    ]  # fmt: skip
+    code, _, err = call(f"{line} --resume --set drift.log=false")
+    assert (code, err) == (0, "")
+    assert call(f"backtest good.csv {DRIFT} --resume")[2] == (
+        "forecast: --resume goes on with the run in a folder: name it with --out\n"
+    )
+
+
+@pytest.mark.parametrize("options", ["--backend dask", "--scheduler tcp://127.0.0.1:9", "--backend ray"])
+def test_half_a_cluster_is_refused(options, place, call):
+    code, _, err = call(f"backtest good.csv {DRIFT} {options}")
+    assert code == 2
+    assert re.fullmatch(r"forecast: (a cluster needs both --backend dask|--backend must be) .*\n", err)
 
 
 def test_a_failure_halfway_leaves_the_old_run(place, call):
@@ -243,6 +287,7 @@ def test_a_failure_halfway_leaves_the_old_run(place, call):
     before = everything(place)
     code, _, _ = call("backtest negative.csv --models arima --windows 3 --set arima.log=true --out run")
     assert code == 2
+    assert dismiss(place) == 3
     assert everything(place) == before
 
 

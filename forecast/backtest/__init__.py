@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from forecast.backtest.result import BacktestResult
-from forecast.backtest.walk import backtest
+from forecast.backtest.walk import ResumeWarning, backtest
 
-__all__ = ["BacktestResult", "backtest"]
+__all__ = ["BacktestResult", "ResumeWarning", "backtest"]

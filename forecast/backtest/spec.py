@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from forecast.models.base import Forecaster
 from forecast.panel import Panel, label
 from forecast.splits import WalkForward
 
@@ -17,11 +19,9 @@ VERSIONS = ("forecast", "pandas", "numpy", "torch", "scikit-learn", "statsmodels
 
 
 def make_spec(
-    models: Mapping[str, Any], prices: Any, panel: Panel, cv: WalkForward, refit: int, season: int
+    models: Mapping[str, Any], prices: Any, panel: Panel, cv: WalkForward, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Describe a run: the data and their hash, the models with all parameters, the walk, the versions."""
-    digest = hashlib.sha256(panel.values.tobytes())
-    digest.update(repr((list(map(label, panel.index)), panel.series, panel.channels)).encode())
     return {
         "data": {
             "source": str(getattr(prices, "attrs", {}).get("source", "given in Python")),
@@ -31,14 +31,54 @@ def make_spec(
             "series": list(panel.series),
             "channels": list(panel.channels),
             "missing": {name: int(count) for name, count in panel.missing().items() if count},
-            "sha256": digest.hexdigest(),
+            "sha256": known_at(panel, [len(panel)])[len(panel)],
         },
         "models": {name: describe(model) for name, model in models.items()},
+        "nests": {name: nested for name in models if (nested := _nested(models, name))},
         "cv": asdict(cv),
-        "refit": refit,
-        "season": season,
-        "versions": {name: version(name) for name in VERSIONS},
+        **settings,
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of the libraries that the numbers depend on."""
+    return {name: version(name) for name in VERSIONS}
+
+
+def known_at(panel: Panel, stops: Iterable[int]) -> dict[int, str]:
+    """Hash what is known of the prices before each of these rows: values, dates and names."""
+    known = hashlib.sha256(repr((panel.series, panel.channels)).encode())
+    hashes = {}
+    at = 0
+    for stop in sorted(set(stops)):
+        known.update(np.ascontiguousarray(panel.values[at:stop]).tobytes())
+        known.update(repr(list(map(label, panel.index[at:stop]))).encode())
+        hashes[stop], at = known.copy().hexdigest(), stop
+    return hashes
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Name what differs between the specs of two runs, as in "models.lstm" or "cv.horizon"."""
+    now = json.loads(json.dumps(now))
+    found = []
+    for key in sorted({*before, *now} - {"skipped", "nests"}):
+        old, new = before.get(key), now.get(key)
+        if old == new:
+            continue
+        if key == "data" and old and new and old["sha256"] == new["sha256"]:
+            continue  # the same prices from elsewhere
+        if key in ("models", "cv", "versions") and isinstance(old, dict) and isinstance(new, dict):
+            found += [f"{key}.{name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        else:
+            found.append(key)
+    return found
+
+
+def _nested(models: Mapping[str, Any], name: str) -> list[str]:
+    """List the models of a run that one of them would equal with some values of what it learns."""
+    others = [(other, model) for other, model in models.items() if other != name and isinstance(model, Forecaster)]
+    return [other for other, model in others if isinstance(models[name], Forecaster) and models[name].nests(model)]
 
 
 def describe(model: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -50,6 +50,22 @@ class Forecast:
         return pd.DataFrame(columns)
 
 
+def combined(forecasts: Sequence[Forecast], how: Callable[..., np.ndarray]) -> Forecast:
+    """Combine points, and quantiles level by level, by the mean or the median; each part's points are its members.
+
+    Averaging quantiles rather than probabilities keeps the shape of a spread that the parts agree on (Lichtendahl,
+    Grushka-Cockayne and Winkler, 2013).
+    """
+    points = np.stack([forecast.point for forecast in forecasts])  # (S, K, N, H)
+    quantiles = [forecast.quantiles for forecast in forecasts if forecast.quantiles is not None]
+    return replace(
+        forecasts[0],
+        point=how(points, axis=0),
+        quantiles=how(np.stack(quantiles), axis=0) if quantiles else None,
+        members=points,
+    )
+
+
 def quantile_column(level: float) -> str:
     """Name the column of a quantile: 0.1 is q0.1."""
     return f"q{level:g}"
@@ -70,6 +86,11 @@ class Forecaster(BaseEstimator):
     are doors that check their input. A subclass writes `_fit(panel, horizon)` and one of `_predict(panel)` (from the
     last row) and `_predict_at(panel, rows)` (many cutoffs in one pass); each is by default made of the other.
     """
+
+    @property
+    def nests_naive(self) -> bool:
+        """Whether the last value follows from some values of what it learns."""
+        return False
 
     def fit(self, prices: Any, horizon: int) -> Self:
         """Learn from all the rows given, in order to forecast `horizon` rows ahead.
@@ -143,6 +164,28 @@ class Forecaster(BaseEstimator):
     def reads(self) -> tuple[str, ...]:
         """Name the fields that are read beside the target."""
         return ()
+
+    def parts(self) -> list[Forecaster]:
+        """Give the models whose forecasts `combine` makes this one's of, each to be fitted and asked on its own."""
+        return [self]
+
+    def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
+        """Make this model's forecast of those of its parts, in their order."""
+        return forecasts[0]
+
+    def same_as(self, other: Forecaster) -> bool:
+        """Whether it is of the same kind with the same parameters, whatever quantiles either gives."""
+
+        def settings(model: Forecaster) -> dict[str, str]:
+            return {name: repr(value) for name, value in model.get_params().items() if name != "levels"}
+
+        return type(self) is type(other) and settings(self) == settings(other)
+
+    def nests(self, other: Forecaster) -> bool:
+        """Whether with some values of what it learns it would say what `other` says: what Clark-West asks for."""
+        from forecast.models.naive import Naive
+
+        return self.nests_naive and isinstance(other, Naive)
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define _fit(panel, horizon)")

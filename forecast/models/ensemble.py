@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.base import clone
 
-from forecast.models.base import LEVELS, Forecast, Forecaster
+from forecast.models.base import LEVELS, Forecast, Forecaster, combined
 from forecast.panel import Panel
 from forecast.params import check_choice
 
@@ -16,8 +16,6 @@ class Ensemble(Forecaster):
     """The median (or mean) of several models' forecasts, and of their quantiles, level by level.
 
     `models` are forecasters of any kind; they are cloned, never changed. Each model's points are kept as members.
-    Averaging quantiles rather than probabilities keeps the shape of a spread that the models agree on (Lichtendahl,
-    Grushka-Cockayne and Winkler, 2013).
     """
 
     def __init__(self, models: Sequence[Forecaster], how: str = "median", levels: tuple[float, ...] = LEVELS) -> None:
@@ -49,25 +47,25 @@ class Ensemble(Forecaster):
         """Name the fields that are read beside the target."""
         return tuple(dict.fromkeys(name for model in self.models for name in model.reads()))
 
+    def parts(self) -> list[Forecaster]:
+        """Give its models, all with this ensemble's levels, so that they can be combined."""
+        return [clone(model).set_params(levels=tuple(self.levels)) for model in self.models]
+
+    def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
+        """Take the median or the mean of its models' forecasts, quantiles level by level."""
+        return combined(forecasts, np.median if self.how == "median" else np.mean)
+
+    def nests(self, other: Forecaster) -> bool:
+        """Whether every one of its models would say what `other` says with some values of its parameters."""
+        return all(model.nests(other) for model in self.models)
+
     def _fit(self, panel: Panel, horizon: int) -> None:
-        # every model gives this ensemble's levels, so that they can be combined
-        self.models_ = [clone(model).set_params(levels=tuple(self.levels)).fit(panel, horizon) for model in self.models]
+        self.models_ = [model.fit(panel, horizon) for model in self.parts()]
         self.record_ = {"models": [model.record_ for model in self.models_]}
 
-    def _combine(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
-        return np.median(arrays, axis=0) if self.how == "median" else np.mean(arrays, axis=0)
-
     def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
-        return self._combine([model._point_at(panel, rows) for model in self.models_])
+        points = [model._point_at(panel, rows) for model in self.models_]
+        return np.median(points, axis=0) if self.how == "median" else np.mean(points, axis=0)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
-        each = [model._predict_at(panel, rows) for model in self.models_]
-        quantiles = self._combine([forecast.quantiles for forecast in each if forecast.quantiles is not None])
-        return Forecast(
-            point=self._combine([forecast.point for forecast in each]),
-            quantiles=quantiles,
-            levels=tuple(self.levels),
-            series=panel.series,
-            cutoffs=panel.index[rows],
-            members=np.stack([forecast.point for forecast in each]),
-        )
+        return self.combine([model._predict_at(panel, rows) for model in self.models_])

@@ -28,6 +28,7 @@ class Drift(Baseline):
     """The last price, moved on by the average change of the training rows (in logs: the average growth)."""
 
     own_parameters = True
+    nests_naive = True  # a drift of 0
 
     def __init__(self, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.levels = levels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,18 +15,26 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from forecast.models import rolling
-from forecast.models.base import LEVELS, Forecast, Forecaster, Summary, choose_log, moved, summary_of, transform
+from forecast.models.base import (
+    LEVELS,
+    Forecast,
+    Forecaster,
+    Summary,
+    choose_log,
+    combined,
+    moved,
+    summary_of,
+    transform,
+)
 from forecast.models.crossfit import BLOCKS, base_in_training, in_scale, with_log
 from forecast.models.naive import Naive
 from forecast.models.rolling import Rows
-from forecast.models.topologies import STRATEGIES, check_pairs, dilations, strategy_of
+from forecast.models.topologies import check_network, check_pairs, dilations, strategy_of
 from forecast.nn.build import Architecture, build, train_member
 from forecast.nn.diagnostics import layers
 from forecast.nn.files import net_arrays, set_net
-from forecast.nn.losses import LOSSES
 from forecast.nn.trainer import RECORD, Trainer, example_batch, one_thread
 from forecast.panel import Panel, as_panel
-from forecast.params import check_choice, check_fields, check_jobs, check_number, check_whole
 from forecast.scaling import MIN_CHANGES, PATH, Inputs, beside, calendar_inputs, causal_inputs
 from forecast.windows import Windows
 
@@ -113,20 +122,7 @@ class Recurrent(Forecaster):
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter, or a pair of them, cannot be used."""
         super().check_params()
-        check_choice("cell", self.cell, ("rnn", "lstm", "gru"))
-        check_choice("topology", self.topology, tuple(STRATEGIES))
-        check_choice("strategy", self.strategy, (None, *STRATEGIES[self.topology]))
-        check_choice("gate_bias", self.gate_bias, ("one", "chrono"))
-        check_choice("loss", self.loss, LOSSES)
-        for name in ("bidirectional", "residual", "calendar", "warm_start"):
-            check_choice(name, getattr(self, name), (True, False))
-        for name in ("lookback", "patch", "hidden", "skip", "members"):
-            check_whole(name, getattr(self, name), 1)
-        for name in ("seed", "embedding"):
-            check_whole(name, getattr(self, name), 0)
-        check_number("dropout", self.dropout, 0.0, below=1.0)
-        check_jobs(self.n_jobs)
-        check_fields(self.exog)
+        check_network(self)
         if not (self.trainer is None or isinstance(self.trainer, Trainer)):
             raise TypeError(f"trainer must be a Trainer or None; got {self.trainer!r}")
         if not (self.base is None or isinstance(self.base, Forecaster)):
@@ -164,6 +160,18 @@ class Recurrent(Forecaster):
     def _base(self) -> Forecaster:
         return self.default_base() if self.base is None else self.base
 
+    def parts(self) -> list[Forecaster]:
+        """Give its members, each a network of its own seed: fitted alone they forecast the same bytes as together."""
+        return [clone(self).set_params(members=1, seed=self.seed + s, n_jobs=1) for s in range(self.members)]
+
+    def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
+        """Take the median of its members' forecasts, quantiles level by level."""
+        return combined(forecasts, np.median) if self.members > 1 else forecasts[0]
+
+    def nests(self, other: Forecaster) -> bool:
+        """Whether `other` is its base, to which it is a correction that may be 0, or is nested in that."""
+        return self._base().same_as(other) or self._base().nests(other)
+
     def _fit(self, panel: Panel, horizon: int) -> None:
         before: Any = (vars(self)["architecture_"], vars(self)["nets_"]) if self._is_warm() else None
         self.log_ = choose_log(self.log, panel)
@@ -189,9 +197,9 @@ class Recurrent(Forecaster):
         spread, mean = rolling.needs_spread(self.architecture_), self.point == "mean"
         if spread or mean:
             with one_thread():
-                errors = rolling.training_errors(self.nets_, self._rows(inputs, base))  # (M, H)
-            self.spread_ = rolling.residual_quantiles(errors, self.levels) if spread else None  # (H, Q)
-            self.errors_ = rolling.error_grid(errors) if mean else None  # (H, E)
+                errors = [rolling.training_errors(net, self._rows(inputs, base)) for net in self.nets_]  # (M, H) each
+            self.spread_ = np.stack([rolling.residual_quantiles(e, self.levels) for e in errors]) if spread else None
+            self.errors_ = np.stack([rolling.error_grid(e) for e in errors]) if mean else None  # (S, H, E)
         self.record_ = {
             "log": self.log_,
             "examples": len(examples),
@@ -321,23 +329,19 @@ class Recurrent(Forecaster):
         asked = self._rows(
             inputs, in_scale(base, self.base_, self.log_), np.array([known.get(s, -1) for s in panel.series])
         )
-        with one_thread():
-            each = np.stack([rolling.corrections(net, asked, rows, self.spread_, levels) for net in self.nets_])
-        quantiles = moved(base[..., None], unit * np.median(each, axis=0), self.log_)
-        middle = levels.index(0.5)
-        points = moved(base, unit[..., 0] * each[..., middle], self.log_)  # (S, K, N, H)
-        point = quantiles[..., middle]
-        if self.errors_ is not None:
-            about = np.median(each[..., middle], axis=0)[..., None] + self.errors_  # (K, N, H, E)
-            point = moved(base[..., None], unit * about, self.log_).mean(axis=-1)
-        return Forecast(
-            point=point,
-            quantiles=quantiles,
-            levels=levels,
-            series=panel.series,
-            cutoffs=panel.index[rows],
-            members=points if self.members > 1 else None,
-        )
+        spreads: Any = [None] * len(self.nets_) if self.spread_ is None else self.spread_  # (S, H, Q)
+        grids: Any = [None] * len(self.nets_) if self.errors_ is None else self.errors_  # (S, H, E)
+        forecasts = []
+        for net, spread, grid in zip(self.nets_, spreads, grids, strict=True):
+            with one_thread():
+                correction = rolling.corrections(net, asked, rows, spread, levels)  # (K, N, H, Q)
+            quantiles = moved(base[..., None], unit * correction, self.log_)
+            point = quantiles[..., levels.index(0.5)]
+            if grid is not None:
+                about = correction[..., levels.index(0.5), None] + grid  # (K, N, H, E)
+                point = moved(base[..., None], unit * about, self.log_).mean(axis=-1)
+            forecasts.append(Forecast(point, quantiles, levels, panel.series, panel.index[rows]))
+        return self.combine(forecasts)
 
 
 def _last_loss(loss: pd.Series) -> float | None:

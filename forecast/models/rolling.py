@@ -62,8 +62,8 @@ def points(net: Network, asked: Rows, rows: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).reshape(asked.base.shape)
 
 
-def training_errors(nets: Sequence[Network], asked: Rows) -> np.ndarray:
-    """Measure the errors of the members' median path on training rows, in units, (M, H) with NaN.
+def training_errors(net: Network, asked: Rows) -> np.ndarray:
+    """Measure the errors of a network's path on training rows, in units, (M, H) with NaN.
 
     `asked.base` is that of all training rows (T, N, H).
     """
@@ -74,7 +74,7 @@ def training_errors(nets: Sequence[Network], asked: Rows) -> np.ndarray:
     count = max(RESIDUALS // asked.base.shape[1], 20)
     rows = known[:: max(len(known) // count, 1)]
     some = Rows(inputs, asked.base[rows], asked.series, asked.architecture)
-    path = np.median([points(net, some, rows) for net in nets], axis=0)  # (K, N, H)
+    path = points(net, some, rows)  # (K, N, H)
     unit = np.where(inputs.unit[rows] > 0, inputs.unit[rows], np.nan)[..., None]
     error = (truth[rows] - some.base) / unit - path
     error = np.where(inputs.observed[rows][..., None], error, np.nan).reshape(-1, horizon)

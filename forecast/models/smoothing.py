@@ -62,6 +62,11 @@ class ETS(Baseline):
         if self.shape != AUTO and self.shape[-1] != "N" and self.m < 2:
             raise ValueError(f"shape={self.shape!r} has a season: say with m how many rows it has (at least 2)")
 
+    @property
+    def nests_naive(self) -> bool:
+        """A level that follows the newest value wholly, and no season."""
+        return self.shape == AUTO or self.shape[-1] == "N"
+
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: ten, two seasons, and what lies ahead of them."""
         return 10 + 2 * self.m + horizon
@@ -143,6 +148,7 @@ class Theta(Baseline):
 
     moves_on = False
     own_parameters = True
+    nests_naive = True  # a level that follows the newest value wholly, and no trend
     counts_from_start = True
 
     def __init__(self, m: int = 1, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:

@@ -18,7 +18,7 @@ from forecast.folders import Kind, new_folder, write_json
 
 DESCRIPTION, ARRAYS = "model.json", "weights.pt"
 MODEL = Kind("model", (DESCRIPTION, ARRAYS))
-FORMAT = 1  # of the folder; a change of what is stored, or of what it means, makes another
+FORMAT = 2  # of the folder; a change of what is stored, or of what it means, makes another
 #: The classes that may be named in a stored model, and where they live.
 CLASSES = {
     "Naive": "forecast.models.naive",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from forecast.params import check_whole
+from forecast.nn.losses import LOSSES
+from forecast.params import check_choice, check_fields, check_jobs, check_number, check_whole
 
 #: What goes in and what comes out, and how H steps come about; the first strategy is the default.
 STRATEGIES = {
@@ -25,6 +26,24 @@ def strategy_of(model: Any) -> str:
 def dilations(layers: Any) -> tuple[int, ...]:
     """Give the dilation of each layer: `layers` is their number, or these themselves."""
     return tuple(layers) if isinstance(layers, (tuple, list)) else (1,) * layers
+
+
+def check_network(model: Any) -> None:
+    """Raise TypeError or ValueError if a parameter of a recurrent model cannot be used, whatever the others are."""
+    check_choice("cell", model.cell, ("rnn", "lstm", "gru"))
+    check_choice("topology", model.topology, tuple(STRATEGIES))
+    check_choice("strategy", model.strategy, (None, *STRATEGIES[model.topology]))
+    check_choice("gate_bias", model.gate_bias, ("one", "chrono"))
+    check_choice("loss", model.loss, LOSSES)
+    for name in ("bidirectional", "residual", "calendar", "warm_start"):
+        check_choice(name, getattr(model, name), (True, False))
+    for name in ("lookback", "patch", "hidden", "skip", "members"):
+        check_whole(name, getattr(model, name), 1)
+    for name in ("seed", "embedding"):
+        check_whole(name, getattr(model, name), 0)
+    check_number("dropout", model.dropout, 0.0, below=1.0)
+    check_jobs(model.n_jobs)
+    check_fields(model.exog)
 
 
 def check_pairs(model: Any) -> None:

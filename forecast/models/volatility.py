@@ -127,6 +127,11 @@ class HAR(_Volatility):
         for lag in self.lags:
             check_whole("each of lags", lag, 1)
 
+    @property
+    def nests_naive(self) -> bool:
+        """All weight on the newest value."""
+        return 1 in self.lags
+
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: the longest mean, and ten for each coefficient."""
         return max(self.lags) + horizon + 10 * (len(self.lags) + 1)

@@ -102,6 +102,14 @@ class ARIMA(Forecaster):
         """Name the fields that are read beside the target."""
         return tuple(self.exog)
 
+    @property
+    def nests_naive(self) -> bool:
+        """A random walk: one difference, and no coefficient."""
+        if self.order == "auto":
+            return True
+        seasons = self.seasonal_order
+        return self.order[1] == 1 and not (isinstance(seasons, (tuple, list)) and seasons[1])
+
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: ten, three a parameter, and what differences lose."""
         if self.order == "auto":

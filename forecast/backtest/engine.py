@@ -1,0 +1,117 @@
+"""Runs the units of a walk: in this process, in several, or on a cluster; finished ones are kept if asked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from joblib import Parallel, delayed
+
+from forecast.backtest.kept import Kept
+from forecast.backtest.units import Outcome, Unit, run_unit
+from forecast.panel import Panel
+
+Jobs = Sequence[tuple[Unit, Any]]
+Work = Callable[[Jobs], Iterator[tuple[Unit, Outcome]]]
+MAPPED = "64K"  # arrays of this size and more are mapped into the processes' memory, not sent with each unit
+
+
+@dataclass
+class Engine:
+    """What runs the units of one walk."""
+
+    panel: Panel
+    horizon: int
+    n_jobs: int = 1
+    client: Any = None  # of Dask: its workers do the work
+    on_error: str = "raise"
+    kept: Kept | None = None
+    progress: Callable[[int, int], None] | None = None
+    outcomes: dict[tuple[str, int, int], Outcome] = field(default_factory=dict)
+
+    def run(self, units: Sequence[Unit]) -> dict[tuple[str, int, int], Outcome]:
+        """Give what every unit gave, by its key.
+
+        Units do not depend on each other, but for those of a chain (a model that goes on from its last fit): with
+        chains all units of a stretch run together, one stretch after the other.
+        """
+        fits = self._already(units)
+        chained = any(unit.chained for unit in units)
+        left = [unit for unit in units if unit.key not in self.outcomes]
+        with self._workers() as work:
+            for _, together in groupby(
+                sorted(left, key=lambda unit: unit.stretch.number if chained else 0),
+                key=lambda unit: unit.stretch.number if chained else 0,
+            ):
+                for unit, outcome in work([(unit, fits.pop(unit.key[:2], None)) for unit in together]):
+                    self._take(unit, outcome)
+                    if unit.chained:
+                        fits[unit.key[:2]] = outcome.model
+                    if self.progress is not None:
+                        self.progress(len(self.outcomes), len(units))
+        return self.outcomes
+
+    def _take(self, unit: Unit, outcome: Outcome) -> None:
+        self.outcomes[unit.key] = Outcome(outcome.forecast, outcome.told)
+        if self.kept is not None:
+            self.kept.write(unit, outcome)
+
+    def _already(self, units: Sequence[Unit]) -> dict[tuple[str, int], Any]:
+        """Take up what is finished already, and give the fits that chains go on from."""
+        fits: dict[tuple[str, int], Any] = {}
+        if self.kept is None:
+            return fits
+        for name, group in groupby(units, key=lambda unit: unit.key[:2]):
+            chain = list(group)
+            found = [(unit, outcome) for unit in chain if (outcome := self.kept.read(unit)) is not None]
+            if chain[0].chained and len(found) < len(chain):
+                done = [unit.stretch.number for unit, _ in found]
+                whole = done == list(range(len(done)))
+                fit = self.kept.read_fit(found[-1][0]) if whole and found else None
+                found = found if fit is not None else []  # without the fit it ended with, a chain begins anew
+                fits[name] = fit
+            self.outcomes |= {unit.key: outcome for unit, outcome in found}
+        return fits
+
+    @contextmanager
+    def _workers(self) -> Iterator[Work]:
+        """Give what runs units, each with the fit it goes on from, and yields what they gave as they finish."""
+        if self.client is not None:
+            panel = self.client.scatter(self.panel, broadcast=True)  # once to every worker
+            yield lambda jobs: _on_cluster(self.client, jobs, panel, self.horizon, self.on_error)
+            return
+        with (
+            warnings.catch_warnings(),
+            Parallel(n_jobs=self.n_jobs, return_as="generator_unordered", max_nbytes=MAPPED) as parallel,
+        ):
+            # loky replaces a worker that has grown, as one does that imports torch; no unit is lost
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+            yield lambda jobs: parallel(
+                delayed(_with_unit)(unit, self.panel, self.horizon, self.on_error, before) for unit, before in jobs
+            )
+
+
+def _with_unit(unit: Unit, panel: Panel, horizon: int, on_error: str, before: Any) -> tuple[Unit, Outcome]:
+    """Run a unit in another process; results come back in any order, so each names its unit."""
+    return unit, run_unit(unit, panel, horizon, on_error, before)
+
+
+def _on_cluster(client: Any, jobs: Jobs, panel: Any, horizon: int, on_error: str) -> Iterator[tuple[Unit, Outcome]]:
+    """Run units on Dask's workers; those of a worker that is lost are run by another.
+
+    Through Dask's own futures: joblib's backend waits for ever where a worker cannot load what it is sent.
+    """
+    from distributed import as_completed
+
+    futures = {
+        client.submit(run_unit, unit, panel, horizon, on_error, before, pure=False): unit for unit, before in jobs
+    }
+    try:
+        for future in as_completed(list(futures)):
+            yield futures.pop(future), future.result()
+    finally:
+        client.cancel(list(futures))

@@ -1,0 +1,153 @@
+"""Finished units of a run that is not done: kept beside its place, so that what was stopped can be gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from forecast import folders, runs
+from forecast.backtest.spec import differences, known_at, versions
+from forecast.backtest.units import Outcome, Unit
+from forecast.models import load_model
+from forecast.models.base import Forecast
+from forecast.panel import Panel
+
+UNIT = ".npz"
+
+
+class Kept:
+    """The units of one run, each in a file named by the hash of all that it depends on.
+
+    A file is written whole or not at all. A unit depends on its model's parameters, the rows that it may know, the
+    folds of its stretch (in a chain: of all stretches so far), the horizon and the versions of the libraries; so a
+    change of one model, or of later rows, leaves the others' units as good as they were.
+    """
+
+    def __init__(self, out: str | Path, units: list[Unit], panel: Panel, horizon: int) -> None:
+        self.place = folders.check_place(out, runs.RUN).resolve()
+        self.folder = self.place.parent / f".{self.place.name}.units"
+        self.made = [parent for parent in self.folder.parents if not parent.exists()]  # innermost first
+        self.panel = panel
+        self.names = dict(_names(units, panel, horizon))
+
+    def begin(self, spec: dict[str, Any], resume: bool) -> str:
+        """Make the folder, empty unless a run is gone on with; says what has changed since that was stopped."""
+        said = ""
+        if self.folder.exists() and not resume:
+            shutil.rmtree(self.folder)
+        elif self.folder.exists():
+            changed = differences(runs.read_spec(self.folder), spec) if (self.folder / runs.SPEC).exists() else []
+            if changed:
+                used = sum((self.folder / f"{name}{UNIT}").exists() for name in self.names.values())
+                names = ", ".join(changed)
+                said = f"{names} changed since the run was stopped: of its {self.count()} fits {used} are used"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"cannot write to {self.place}: {error.strerror or error}. Name another folder") from error
+        with _whole(self.folder / runs.SPEC) as beside:
+            folders.write_json(beside, spec)
+        return said
+
+    def count(self) -> int:
+        """Say how many units are there."""
+        return len(list(self.folder.glob(f"*{UNIT}"))) if self.folder.exists() else 0
+
+    def stop(self) -> int:
+        """Leave what is finished for another time, and say how much; of a run without any nothing is left."""
+        if not (finished := self.count()):
+            self.end()
+            for parent in self.made:
+                with suppress(OSError):  # someone else may have put something there meanwhile
+                    parent.rmdir()
+        return finished
+
+    def end(self) -> None:
+        """Take the folder away: the run is whole."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def read(self, unit: Unit) -> Outcome | None:
+        """Give what a unit gave when it ran, None if it has not."""
+        try:
+            with np.load(self._path(unit), allow_pickle=False) as stored:
+                arrays = dict(stored)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return None  # not there, or damaged: it runs again
+        forecast = Forecast(
+            point=arrays["point"],
+            quantiles=arrays.get("quantiles"),
+            levels=tuple(arrays["levels"].tolist()),
+            series=self.panel.series,
+            cutoffs=self.panel.index[unit.stretch.cutoffs],
+            members=arrays.get("members"),
+        )
+        return Outcome(forecast, json.loads(str(arrays["told"])))
+
+    def write(self, unit: Unit, outcome: Outcome) -> None:
+        """Keep what a unit gave; what failed is not kept, and runs again. Of a chain its newest fit is kept too."""
+        if outcome.forecast is None:
+            return
+        forecast = outcome.forecast
+        arrays = {"point": forecast.point, "quantiles": forecast.quantiles, "members": forecast.members}
+        known: dict[str, Any] = {name: array for name, array in arrays.items() if array is not None}
+        if outcome.model is not None:
+            with suppress(TypeError, AttributeError):  # of a class of one's own: its chain begins anew
+                outcome.model.save(self._path(unit).with_suffix(""))
+        with _whole(self._path(unit)) as beside, beside.open("wb") as file:
+            told = np.array(json.dumps(outcome.told))
+            np.savez(file, levels=np.array(forecast.levels, dtype=float), told=told, **known)
+        name, member, number = unit.key
+        if outcome.model is not None and number:
+            last = self.names[name, member, number - 1]
+            shutil.rmtree(self.folder / last, ignore_errors=True)
+
+    def read_fit(self, unit: Unit) -> Any:
+        """Give the fitted model of a chain at this unit, None if it was not kept."""
+        try:
+            return load_model(self._path(unit).with_suffix(""))
+        except ValueError:
+            return None
+
+    def _path(self, unit: Unit) -> Path:
+        return self.folder / f"{self.names[unit.key]}{UNIT}"
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a file to write that takes its place when it is whole."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    yield beside
+    os.replace(beside, path)
+
+
+def _names(units: list[Unit], panel: Panel, horizon: int) -> Iterator[tuple[tuple[str, int, int], str]]:
+    """Name each unit by the hash of what it depends on."""
+    data = known_at(panel, [unit.stretch.history.stop for unit in units])
+    shared = [versions(), horizon, panel.series, panel.channels]
+    chain: list[Any] = []  # the folds that a chain has come through
+    for unit in units:
+        stretch = unit.stretch
+        folds = [stretch.train.start, stretch.train.stop, *stretch.cutoffs.tolist()]
+        chain = [*chain, folds] if unit.chained and stretch.number else [folds]
+        depends = [*shared, unit.needed, fingerprint(unit.model), chain, data[stretch.history.stop]]
+        yield unit.key, hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:32]
+
+
+def fingerprint(value: Any) -> Any:
+    """Write a model, its parameters and theirs so that two are alike only where they do the same."""
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        return [kind, {name: fingerprint(inner) for name, inner in value.get_params(deep=False).items()}]
+    if isinstance(value, (list, tuple)):
+        return [fingerprint(inner) for inner in value]
+    return repr(value) if isinstance(value, (str, int, float, bool, type(None))) else joblib.hash(value)
