@@ -184,13 +184,13 @@ def _of_one_fit(trial: _Trial) -> list[tuple[str, bool | None, str]]:
         warnings.simplefilter("ignore")
         model = clone(trial.model, safe=False).fit(panel[train], trial.cv.horizon)
         before = pickle.dumps(model)
-        at_once = model.predict_at(panel, rows).point
+        at_once = _numbers(model.predict_at(panel, rows))
         unchanged = pickle.dumps(model) == before
-        loop = np.concatenate([model.predict(panel[: row + 1]).point for row in rows])
+        loop = np.concatenate([_numbers(model.predict(panel[: row + 1])) for row in rows])
         tenfold = panel.values.copy()
         tenfold[:, :, 0] *= 10
         tens = Panel(tenfold, panel.index, panel.series, panel.channels)
-        scaled = clone(trial.model, safe=False).fit(tens[train], trial.cv.horizon).predict_at(tens, rows).point
+        scaled = _numbers(clone(trial.model, safe=False).fit(tens[train], trial.cv.horizon).predict_at(tens, rows))
     apart, unit = _apart(at_once, loop), _apart(scaled, 10 * at_once)
     return [
         ("many cutoffs at once", apart <= TOLERANCE, f"apart from each alone by {apart:.0e} at most"),
@@ -198,6 +198,12 @@ def _of_one_fit(trial: _Trial) -> list[tuple[str, bool | None, str]]:
         ("prices × 10", None, f"forecasts × 10 to {unit:.0e}" + ("" if unit < EQUIVARIANCE else ": the unit matters")),
         ("freshness", *_freshness(model, panel[train])),
     ]
+
+
+def _numbers(forecast: Forecast) -> np.ndarray:
+    """Give all that a forecast says, the point and the quantiles, (K, N, H, 1 + Q)."""
+    point = forecast.point[..., None]
+    return point if forecast.quantiles is None else np.concatenate([point, forecast.quantiles], axis=-1)
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:

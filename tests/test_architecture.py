@@ -31,6 +31,7 @@ MAY = {
     "significance": {"scores", "metrics"},
     "backtest": {"models", "panel", "params", "splits", "scores", "significance", "metrics", "runs", "folders"},
     "audit": {"backtest", "models", "panel", "splits", "nn"},
+    "tune": {"backtest", "models", "panel", "params", "scores", "significance", "splits"},
     "diagnostics": {"nn"},
     "plots": {"plots", "backtest", "scores", "significance", "metrics", "panel"},
     "report": {"plots", "backtest", "scores", "significance", "metrics", "panel", "runs"},

@@ -11,6 +11,7 @@ from forecast.models.registry import make_model, model_names
 
 _HOMES = {
     "ARIMA": "arima",
+    "Conformal": "conformal",
     "ETS": "smoothing",
     "EWMA": "volatility",
     "Ensemble": "ensemble",
@@ -31,6 +32,7 @@ __all__ = [
     "EWMA",
     "GARCH",
     "HAR",
+    "Conformal",
     "Drift",
     "Ensemble",
     "Forecast",
