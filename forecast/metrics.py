@@ -72,6 +72,17 @@ def weighted_quantile_loss(y: np.ndarray, quantiles: np.ndarray, levels: Sequenc
     return float(2 * np.mean(each) / size)
 
 
+def crps(y: np.ndarray, quantiles: np.ndarray, levels: Sequence[float]) -> float:
+    """Continuous ranked probability score of the whole distribution, in the units of the series (Matheson and Winkler).
+
+    Twice the quantile loss, integrated over the levels 0 to 1: each of the quantiles (n, Q) stands for the levels
+    nearest to its own. The more levels, the closer; a point alone gives the mean absolute error.
+    """
+    edges = np.concatenate([[0.0], (np.asarray(levels)[1:] + np.asarray(levels)[:-1]) / 2, [1.0]])
+    each = [pinball(y, quantiles[:, i], level) for i, level in enumerate(levels)]
+    return float(2 * np.dot(np.diff(edges), each))
+
+
 def interval_score(y: np.ndarray, low: np.ndarray, high: np.ndarray, miss: float) -> float:
     """Width of the interval and what misses cost, in the units of the series (Gneiting and Raftery, 2007).
 

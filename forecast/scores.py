@@ -44,12 +44,10 @@ def _interval_score(table: pd.DataFrame) -> float:
     return metrics.interval_score(table["y"].to_numpy(), low, high, miss=1 - float(ends[1][1:]) + float(ends[0][1:]))
 
 
-def _quantile_loss(table: pd.DataFrame) -> float:
+def _of_quantiles(score: Callable[[np.ndarray, np.ndarray, Sequence[float]], float], table: pd.DataFrame) -> float:
     columns = [c for c in table.columns if c.startswith("q0.") and table[c].notna().any()]
     levels = [float(column[1:]) for column in columns]
-    return (
-        metrics.weighted_quantile_loss(table["y"].to_numpy(), table[columns].to_numpy(), levels) if levels else np.nan
-    )
+    return score(table["y"].to_numpy(), table[columns].to_numpy(), levels) if levels else np.nan
 
 
 #: Each score of one model's rows of one series (and one step); a new metric is one line here and one function.
@@ -61,7 +59,8 @@ SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "mse": lambda t: metrics.mse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "qlike": lambda t: metrics.qlike(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "coverage": _coverage,
-    "wql": _quantile_loss,
+    "crps": lambda t: _of_quantiles(metrics.crps, t),
+    "wql": lambda t: _of_quantiles(metrics.weighted_quantile_loss, t),
     "interval_score": _interval_score,
     "direction": lambda t: metrics.directional_accuracy(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["y0"].to_numpy()),
 }
@@ -122,6 +121,38 @@ def win_rates(forecasts: pd.DataFrame) -> pd.Series:
     reference = wide[NAIVE].to_numpy()[:, None]
     wins = (wide.to_numpy() < reference) + 0.5 * (wide.to_numpy() == reference)
     return pd.Series(wins.mean(axis=0), index=wide.columns, name="win_rate")
+
+
+def members(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Say how far the members of each model lie apart, and what combining them brings: a row for each such model.
+
+    `skill` is the model's, `best`, `median` and `worst` are those of its members alone (a member that was chosen for
+    its score is no forecast: tests are on the model); `spread` is the standard deviation of the members' forecasts
+    over naive's root mean squared error, averaged over rows.
+    """
+    own = common_rows(forecasts)
+    apart = forecasts[forecasts["member"] > 0]
+    apart = apart[apart["y"].notna() & apart["model"].isin(own["model"].unique())]
+    rows = []
+    for model, table in apart.groupby("model", observed=True):
+        each = [_relabelled(table[table["member"] == s], f"{s}") for s in sorted(table["member"].unique())]
+        whole = own[own["model"].astype(str).isin([NAIVE, str(model)])]
+        ratios = error_ratios(pd.concat([whole.astype({"model": str}), *each]))
+        skills = {name: metrics.skill(ratios[name].to_numpy(), np.ones(len(ratios))) for name in ratios}
+        alone = pd.Series({name: skills[name] for name in skills if name not in (NAIVE, str(model))})
+        naive = own[own["model"].astype(str) == NAIVE]
+        size = ((naive["y"] - naive["y_hat"]) ** 2).groupby(naive["unique_id"], observed=True).mean() ** 0.5
+        deviation = table.groupby(KEYS, observed=True)["y_hat"].std(ddof=0).groupby("unique_id", observed=True).mean()
+        rows.append({
+            "model": str(model), "members": len(each), "skill": skills[str(model)], "best": alone.max(),
+            "median": alone.median(), "worst": alone.min(), "spread": float((deviation / size.where(size > 0)).mean()),
+        })  # fmt: skip
+    return pd.DataFrame(rows, columns=["model", "members", "skill", "best", "median", "worst", "spread"])
+
+
+def _relabelled(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Give a member's rows as those of a model of their own."""
+    return table.assign(model=name, member=0)
 
 
 def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from quick import walks
+from quick import quick, walks
+from scipy import stats
 from sklearn import metrics as sklearn_metrics
 from utilsforecast import losses
+from utilsforecast.evaluation import evaluate
 
 import forecast as fc
 from forecast import metrics
@@ -301,3 +305,58 @@ def test_scores_by_step_average_to_scores(run):
     again = weighted["sum"].sum() / weighted["n"].sum()
     whole = result.scores().set_index(["model", "unique_id"])["mse"]
     np.testing.assert_allclose(again.loc[whole.index], whole, rtol=1e-12)
+
+
+def test_the_exported_table_is_evaluated_by_utilsforecast_to_the_same(run):
+    """The same rows through its own front door, `evaluate`, each cutoff with the training rows it had."""
+    prices, result = run
+    asked = [losses.mae, losses.rmse, losses.smape, losses.mase, losses.coverage]
+    told = []
+    for cutoff, table in flat(result).groupby("cutoff"):
+        train = prices.loc[:cutoff].rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
+        asked_here = [partial(loss, seasonality=1) if loss is losses.mase else loss for loss in asked]
+        each = evaluate(table.drop(columns="cutoff"), asked_here, models=MODELS, train_df=train, level=[80])
+        told.append(each.melt(["unique_id", "metric"], var_name="model").assign(cutoff=cutoff))
+    told = pd.concat(told)
+    told["metric"] = told["metric"].replace("coverage_level80", "coverage")
+    ours = result.scores(("model", "unique_id", "cutoff")).melt(["model", "unique_id", "cutoff"], var_name="metric")
+    ours = ours.astype({"unique_id": str, "model": str})
+    both = told.merge(ours, on=["model", "unique_id", "cutoff", "metric"], suffixes=("", "_ours"))
+    assert len(both) == len(told) == 5 * 3 * (3 * 6 - 1)  # metrics, models, series and cutoffs but one in the hole
+    factor = both["metric"].map(lambda name: 200 if name == "smape" else 1)
+    np.testing.assert_allclose(both["value_ours"], factor * both["value"], rtol=1e-9)
+
+
+def test_crps_of_a_normal_and_of_a_point():
+    levels = (np.arange(999) + 0.5) / 999
+    quantiles = stats.norm.ppf(levels)[None]
+    assert metrics.crps(np.zeros(1), quantiles, levels) == pytest.approx(0.2336949773, abs=1e-5)
+    y = np.array([1.0, -3.0, np.nan])
+    assert metrics.crps(y, np.array([[2.0], [-1.0], [5.0]]), [0.5]) == pytest.approx(1.5)  # the absolute error
+    draws = np.sort(np.random.default_rng(0).normal(size=101))  # of a sample: E|X − y| − E|X − X'| / 2
+    energy = np.abs(draws - 0.3).mean() - np.abs(draws[:, None] - draws).mean() / 2
+    levels = (np.arange(101) + 0.5) / 101
+    assert metrics.crps(np.array([0.3]), draws[None], levels) == pytest.approx(energy, rel=1e-9)
+
+
+def test_members_are_told_with_their_spread():
+    prices = walks(rows=120, series=2)
+    result = fc.backtest({"net": quick("lstm", members=3)}, prices, fc.WalkForward(2, 6), refit=3)
+    (row,) = result.members().to_dict("records")
+    assert (row["model"], row["members"]) == ("net", 3)
+    assert row["worst"] <= row["median"] <= row["best"]
+    assert row["skill"] == pytest.approx(result.leaderboard().loc["net", "skill"])
+    table = result.forecasts[result.forecasts["model"] == "net"]
+    first = table[table["member"] == 1].set_index(["unique_id", "cutoff", "step"])
+    naive = result.forecasts[result.forecasts["model"] == "naive"].set_index(["unique_id", "cutoff", "step"])
+    ratio = [
+        ((first["y"] - first["y_hat"]) ** 2).xs(s).mean() / ((naive["y"] - naive["y_hat"]) ** 2).xs(s).mean()
+        for s in ("S0", "S1")
+    ]
+    alone = 1 - np.sqrt(np.prod(ratio))
+    assert row["worst"] - 1e-12 <= alone <= row["best"] + 1e-12
+    spread = table[table["member"] > 0].groupby(["unique_id", "cutoff", "step"], observed=True)["y_hat"].std(ddof=0)
+    size = np.sqrt(((naive["y"] - naive["y_hat"]) ** 2).groupby(level=0, observed=True).mean())
+    expected = (spread.groupby(level=0, observed=True).mean() / size).mean()
+    assert row["spread"] == pytest.approx(expected)
+    assert fc.backtest(fc.Drift(), prices, fc.WalkForward(2, 3)).members().empty

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast import folders, runs
-from forecast.scores import NAIVE, leaderboard, scores
+from forecast.scores import NAIVE, leaderboard, members, scores
 from forecast.significance import Verdict, verdict
 
 SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
@@ -38,6 +38,10 @@ class BacktestResult:
     def leaderboard(self) -> pd.DataFrame:
         """Rank the models, best first, with naive among them."""
         return leaderboard(self.forecasts, self.fits)
+
+    def members(self) -> pd.DataFrame:
+        """Say how far the members of each model lie apart, and what combining them brings; none is ever chosen."""
+        return members(self.forecasts)
 
     def verdict(self, against: str = NAIVE, models: Sequence[str] | None = None, loss: str = "squared") -> Verdict:
         """Say which models (None: all) are really better than naive, or another, by a rule fixed beforehand.

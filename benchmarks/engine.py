@@ -1,0 +1,143 @@
+"""The engine's promises, measured: two processes against one, runs that are killed, intervals that cover.
+
+python benchmarks/engine.py               # everything, about ten minutes on two cores
+python benchmarks/engine.py parallel
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import forecast as fc
+from forecast import runs
+
+NETS = {"lstm": fc.Recurrent("lstm"), "gru": fc.Recurrent("gru"), "rnn": fc.Recurrent("rnn")}
+CV = fc.WalkForward(horizon=5, n_windows=40)
+RUN = "import sys; sys.path.insert(0, sys.argv[3]); import engine; engine.walk(sys.argv[1], int(sys.argv[2]))"
+
+
+def walk(out: str, jobs: int, resume: bool = False) -> bytes:
+    """Forty refits of three networks on the stocks, kept in a folder: the bytes of its forecasts."""
+    fc.backtest(NETS, fc.load_sample("stocks"), CV, n_jobs=jobs, out=out, resume=resume)
+    return (Path(out) / runs.FORECASTS).read_bytes()
+
+
+def parallel() -> pd.DataFrame:
+    """Time one process against two, in processes of their own that have nothing warm, taking turns."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        said = []
+        for turn in range(2):
+            seconds = {}
+            for jobs in (1, 2):
+                out = Path(folder) / f"{turn}-{jobs}"
+                start = time.perf_counter()
+                subprocess.run([sys.executable, "-c", RUN, str(out), str(jobs), str(Path(__file__).parent)], check=True)
+                seconds[jobs] = time.perf_counter() - start
+                said.append((out / runs.FORECASTS).read_bytes())
+            ratio = seconds[1] / seconds[2]
+            rows.append({"turn": turn + 1, "one (s)": seconds[1], "two (s)": seconds[2], "times faster": ratio})
+        same = len(set(said)) == 1
+    return pd.DataFrame(rows).round(2).assign(**{"same bytes": same})
+
+
+def killed(trials: int = 20) -> pd.DataFrame:
+    """Kill the command line's run by SIGKILL at random moments, go on with --resume, compare with a whole run."""
+    command = [
+        sys.executable,
+        "-m",
+        "forecast",
+        "backtest",
+        "stocks",
+        "--models",
+        "drift,arima,lstm",
+        "--windows",
+        "20",
+    ]
+    command += ["--refit", "2", "--set", "lstm.trainer.steps=40", "--set", "lstm.members=2", "--out"]
+    luck = random.Random(1)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        subprocess.run([*command, f"{folder}/whole"], check=True, stdout=subprocess.DEVNULL)
+        length = time.perf_counter() - start
+        whole = Path(folder, "whole", runs.FORECASTS).read_bytes()
+        for trial in range(trials):
+            out, options = f"{folder}/{trial}", [["--warm"], []][trial % 2]
+            jobs = ["--jobs", str(1 + trial // 2 % 2)]
+            moment = luck.uniform(0.2, 1.0) * length
+            child = subprocess.Popen(
+                [*command, out, *jobs, *options], stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            time.sleep(moment)
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            kept = len(list(Path(folder).glob(f".{trial}.units/*.npz")))
+            told = subprocess.run([*line, "--resume"], stdout=subprocess.DEVNULL)
+            same = Path(out, runs.FORECASTS).read_bytes() == (warm_of(command, folder) if options else whole)
+            rows.append({"killed after (s)": round(moment, 1), "fits kept": kept, "rc": told.returncode, "same": same})
+        litter = [path.name for path in Path(folder).iterdir() if path.name.startswith(".")]
+    print(f"left behind beside the runs: {litter or 'nothing'}")
+    return pd.DataFrame(rows)
+
+
+def warm_of(command: list[str], folder: str) -> bytes:
+    """Give the forecasts of the whole run with warm starts."""
+    place = Path(folder, "warm")
+    if not place.exists():
+        subprocess.run([*command, str(place), "--warm"], check=True, stdout=subprocess.DEVNULL)
+    return (place / runs.FORECASTS).read_bytes()
+
+
+def series(kind: str, n: int = 40, rows: int = 1505) -> np.ndarray:
+    """Draw AR(1) series, or walks whose changes have the variance of a GARCH(1,1)."""
+    rng = np.random.default_rng(3)
+    y, variance = np.zeros((rows, n)), np.ones(n)
+    for t in range(1, rows):
+        shock = np.sqrt(variance) * rng.normal(size=n)
+        y[t] = (0.8 if kind == "AR(1)" else 1.0) * y[t - 1] + shock
+        if kind != "AR(1)":
+            variance = 0.05 + 0.1 * shock**2 + 0.85 * variance
+    return y
+
+
+def conformal() -> pd.DataFrame:
+    """Cover 80 %: forty series of each kind, 500 origins each, the mean coverage at every step."""
+    rows = []
+    for kind in ("AR(1)", "clustering"):
+        y = series(kind)
+        inner = {"arima": fc.ARIMA((1, 0, 0), log=False), "naive": fc.Naive(log=False)}
+        models = {
+            f"{method} over {name}": fc.Conformal(model, method, log=False)
+            for name, model in inner.items()
+            for method in ("rolling", "adaptive")
+        }
+        result = fc.backtest(models | {"arima": inner["arima"]}, y, fc.WalkForward(5, 500, step_size=1), refit=500)
+        table = result.scores(("model", "step")).pivot(index="model", columns="step", values="coverage")
+        rows.append(table.round(3).assign(series=kind).reset_index())
+    return pd.concat(rows)[["series", "model", 1, 2, 3, 4, 5]]
+
+
+def main() -> None:
+    """Print the tables asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = {"parallel": parallel, "killed": killed, "conformal": conformal}
+    parser.add_argument("what", nargs="*", default=list(parts), help=", ".join(parts))
+    for what in parser.parse_args().what:
+        print(f"\n{parts[what].__doc__.splitlines()[0]}")
+        print(parts[what]().to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
