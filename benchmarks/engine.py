@@ -77,9 +77,8 @@ def killed(trials: int = 20) -> pd.DataFrame:
             out, options = f"{folder}/{trial}", [["--warm"], []][trial % 2]
             jobs = ["--jobs", str(1 + trial // 2 % 2)]
             moment = luck.uniform(0.2, 1.0) * length
-            child = subprocess.Popen(
-                [*command, out, *jobs, *options], stdout=subprocess.DEVNULL, start_new_session=True
-            )
+            line = [*command, out, *jobs, *options]
+            child = subprocess.Popen(line, stdout=subprocess.DEVNULL, start_new_session=True)
             time.sleep(moment)
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()

@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from pandas.testing import assert_frame_equal
 from quick import quick, walks
@@ -258,11 +259,17 @@ def test_killed_with_processes_of_its_own(whole, tmp_path):
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".run.units/*.npz")) and time.monotonic() < deadline:
         time.sleep(0.05)
+    workers = [
+        process for process in psutil.Process(child.pid).children() if "LokyProcess" in " ".join(process.cmdline())
+    ]
+    assert len(workers) == 2
     child.kill()
     child.wait()
     assert not place.exists()
     run(place, warm=warm, resume=True)
     assert forecasts(place) == forecasts(folder)
+    _, left = psutil.wait_procs(workers, timeout=20)
+    assert not left  # they end with the run that started them
 
 
 class Mapped(Naive):

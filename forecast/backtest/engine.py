@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,7 +89,13 @@ class Engine:
             return
         with (
             warnings.catch_warnings(),
-            Parallel(n_jobs=self.n_jobs, return_as="generator_unordered", max_nbytes=MAPPED) as parallel,
+            Parallel(
+                n_jobs=self.n_jobs,
+                return_as="generator_unordered",
+                max_nbytes=MAPPED,
+                initializer=_end_with,
+                initargs=(os.getpid(),),
+            ) as parallel,
         ):
             # loky replaces a worker that has grown, as one does that imports torch; no unit is lost
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
@@ -98,6 +107,17 @@ class Engine:
 def _with_unit(unit: Unit, panel: Panel, horizon: int, on_error: str, before: Any) -> tuple[Unit, Outcome]:
     """Run a unit in another process; results come back in any order, so each names its unit."""
     return unit, run_unit(unit, panel, horizon, on_error, before)
+
+
+def _end_with(parent: int) -> None:
+    """See to it that this process ends when the one that started it was killed; loky's would wait for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _on_cluster(client: Any, jobs: Jobs, panel: Any, horizon: int, on_error: str) -> Iterator[tuple[Unit, Outcome]]:
