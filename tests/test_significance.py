@@ -9,7 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.significance import diebold_mariano, holm, loss_by_cutoff, verdict
+import forecast as fc
+from forecast.significance import (
+    clark_west,
+    diebold_mariano,
+    directions,
+    gap_by_cutoff,
+    holm,
+    loss_by_cutoff,
+    model_confidence_set,
+    superior_ability,
+    verdict,
+    verdict_by_step,
+)
 
 # R, forecast::dm.test on WWWusage out of sample: the errors of ets and of an ARIMA, twenty each.
 ETS = """.002241270 -.000661906 -1.200002613 -4.000218178 3.799373533 3.401005111 -1.199692125 -.800490048 -1.200048999
@@ -18,6 +30,14 @@ ETS = """.002241270 -.000661906 -1.200002613 -4.000218178 3.799373533 3.40100511
 ARIMA = """.1209998 8.0622269 -.9189429 -1.7952436 5.3431277 2.0459823 -.6073261 .5516816 -.7633238 4.1229472 5.8785333
 1.2828331 -3.4854233 1.1971370 3.1709314 2.3408457 .4962286 -5.9841362 .1537114 .4207951"""
 ETS, ARIMA = np.array(ETS.split(), dtype=float), np.array(ARIMA.split(), dtype=float)
+
+
+# HypothesisTests.jl, test/clark_west.jl: the errors of a model and of a larger one, twenty each.
+SMALL = """9.78432 12.73500 8.67224 2.62740 5.60947 7.57809 4.53774 2.51084 .49290 3.48394 9.46152 9.41220 2.36289
+.34495 3.33599 5.31357 4.28219 -3.74471 -5.73575 -3.71781"""
+LARGE = """2.82053 4.39754 -1.78647 -4.30662 3.69526 3.37259 -1.09002 -.50984 -.78973 3.89077 7.52849 2.82373 -3.95838
+-.13606 4.54444 4.18216 1.67993 -5.38077 -.85686 2.70479"""
+SMALL, LARGE = np.array(SMALL.split(), dtype=float), np.array(LARGE.split(), dtype=float)
 
 
 def two_sided(test) -> float:
@@ -280,3 +300,171 @@ def test_the_size_of_the_test_where_cutoffs_overlap(horizon, step):
         up, down = (((change - sign * drift) ** 2).mean(axis=1) for sign in (1, -1))
         wrong.append(diebold_mariano(up, down, overlap).p_better < 0.05)
     assert 0.03 < np.mean(wrong) < 0.07
+
+
+@pytest.mark.parametrize(("overlap", "statistic", "p"), [(1, 3.7022168, 0.0002), (3, 2.4157153, 0.0157)])
+def test_clark_west_as_hypothesistests(overlap, statistic, p):
+    test = clark_west(SMALL**2, LARGE**2, (SMALL - LARGE) ** 2, overlap)
+    assert test.statistic == pytest.approx(statistic, abs=5e-7)
+    assert 2 * test.p == pytest.approx(p, abs=5e-5)
+
+
+def test_clark_west_where_there_is_nothing_to_test():
+    for n in (1, 3):
+        assert clark_west(SMALL[:n] ** 2, LARGE[:n] ** 2, (SMALL - LARGE)[:n] ** 2, 3).p == 1
+    assert clark_west(SMALL**2, SMALL**2, np.zeros(20)).p == 1
+
+
+def test_a_model_that_contains_naive_is_judged_by_clark_west():
+    table = race(errors(naive=1, good=0.5, near=0.99))
+    said = verdict(table, 1, nested=("near",)).table.set_index("model")
+    assert said["test"].to_dict() == {"good": "Diebold-Mariano", "near": "Clark-West"}
+    losses, gaps = loss_by_cutoff(table), gap_by_cutoff(table, "naive")
+    expected = clark_west(losses["naive"].to_numpy(), losses["near"].to_numpy(), gaps["near"].to_numpy())
+    assert said.loc["near", "statistic"] == pytest.approx(expected.statistic)
+    assert said.loc["near", "p"] == pytest.approx(expected.p)
+    plain = verdict(table, 1).table.set_index("model")
+    assert said.loc["near", "p"] < plain.loc["near", "p"]  # it is not charged for its parameters
+    assert said.loc["near", "p_worse_holm"] == plain.loc["near", "p_worse_holm"]
+    assert set(verdict(table, 1, against="good", nested=("naive",)).table["test"]) == {"Clark-West", "Diebold-Mariano"}
+
+
+def test_the_gap_is_in_the_units_of_the_loss():
+    table = pd.concat(
+        [race({"naive": np.array([1.0, 3, 1, 1]), "m": np.array([1.0, 1, 0, 2])}, steps=2),
+         race({"naive": np.array([0.0, 20, 0, 0]), "m": np.array([10.0, 0, 0, 0])}, steps=2, series=("B",))]
+    )  # fmt: skip
+    gaps = gap_by_cutoff(table, "naive")  # naive's mean squared errors are 3 and 100
+    assert (gaps["naive"] == 0).all()
+    np.testing.assert_allclose(gaps["m"], [(0 + 4 / 3 + 1 + 4) / 4, (1 / 3 + 1 / 3) / 4])
+
+
+def test_a_signal_that_makes_worse_forecasts_is_called_that():
+    random = np.random.default_rng(0)
+    signal, noise = random.normal(size=200), random.normal(size=200)
+    naive = 0.5 * signal + random.normal(size=200)  # errors of saying 0
+    model = naive - 0.5 * signal - 0.6 * noise  # finds it, and pays more than it is worth
+    table = race({"naive": naive, "m": model})
+    said = verdict(table, 1, nested=("m",))
+    assert said.table["skill"].iloc[0] < 0
+    assert findings(said) == {"m": "a signal, but worse forecasts"}
+    assert said.sentence == ("No model beats naive over 200 cutoffs: m carries a signal, but makes worse forecasts.")
+    assert re.search(r"m: a signal, but worse forecasts, skill -\d+\.\d% \(p < \.001 by Clark-West\)", str(said))
+    assert findings(verdict(table, 1))["m"] != "a signal, but worse forecasts"
+    worse = verdict(race({"naive": naive, "m": model + 2 * noise}), 1, nested=("m",))
+    assert findings(worse) == {"m": "worse"}
+
+
+def test_each_step_is_judged_by_itself():
+    table = pd.concat(
+        race(errors(n=60, seed=k, naive=1, good=0.4 if k == 1 else 1.0), steps=1).assign(step=k) for k in (1, 2, 3)
+    )
+    said = verdict_by_step(table, step_size=1).set_index(["model", "step"])
+    assert list(said.index) == [("good", 1), ("good", 2), ("good", 3)]
+    assert said["finding"].tolist() == ["better", "not distinguishable", "not distinguishable"]
+    np.testing.assert_allclose(said["p_holm"], holm(said["p"].to_numpy()))
+    one = table[table["step"] == 3]
+    assert said.loc[("good", 3), "statistic"] == pytest.approx(verdict(one, 3).table["statistic"].iloc[0])
+    wide = verdict_by_step(table, step_size=5).set_index(["model", "step"])  # nothing overlaps
+    assert wide.loc[("good", 3), "statistic"] == pytest.approx(verdict(one, 1).table["statistic"].iloc[0])
+
+
+def moves(**said):
+    """A table of one-step moves of a series that starts at 100 each time, and what models say of them."""
+    saw = np.random.default_rng(4).normal(size=200)
+    tables = []
+    for model, says in ({"naive": np.zeros} | said).items():
+        y_hat = 100 + (np.zeros(200) if model == "naive" else says(saw))
+        tables.append(pd.DataFrame({
+            "unique_id": "A", "cutoff": np.arange(200), "step": 1, "model": model, "member": 0,
+            "y0": 100.0, "y": 100 + saw, "y_hat": y_hat, "scale": 1.0,
+        }))  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_directions_are_tested_and_those_that_say_one_thing_only_are_told():
+    rng = np.random.default_rng(5)
+    table = moves(
+        knows=lambda saw: saw + rng.normal(size=200),
+        guesses=lambda saw: rng.normal(size=200),
+        up=lambda saw: np.ones(200),
+        down=lambda saw: -np.ones(200),
+    )
+    said = directions(table).set_index("model")
+    assert said["finding"].to_dict() == {
+        "naive": "never says a direction", "knows": "calls the direction",
+        "guesses": "not distinguishable from chance", "up": "always says up", "down": "always says down",
+    }  # fmt: skip
+    assert said.loc["up", "hit_rate"] == said.loc["up", "by_chance"]
+    assert said.loc["knows", "hit_rate"] > 0.6 > said.loc["knows", "by_chance"]
+    assert said.loc["knows", "p_holm"] == pytest.approx(2 * said.loc["knows", "p"])  # two were tested
+    few = directions(table[table["cutoff"] < 9]).set_index("model")
+    assert few.loc["knows", "finding"] == "too few moves"
+    with pytest.raises(ValueError, match="moves of 2 rows from cutoffs 1 apart overlap"):
+        directions(table, step=2)
+    with pytest.raises(ValueError, match="no row of step 2"):
+        directions(table, step=2, step_size=2)
+
+
+def test_directions_are_found_by_chance_one_time_in_twenty():
+    rng = np.random.default_rng(6)
+    table = moves(**{f"m{i}": lambda saw: rng.normal(size=200) + 0.3 for i in range(300)})
+    p = directions(table).set_index("model").drop("naive")["p"]
+    assert 0.02 < (p < 0.05).mean() < 0.09
+
+
+def test_the_set_of_models_that_may_be_the_best():
+    e = errors(n=120, naive=1, good=0.5, near=0.51, bad=2)
+    table = race(e | {"twin": e["good"].copy(), "copy": e["bad"].copy()})
+    said = model_confidence_set(table, 1).set_index("model")
+    assert said["in_set"].to_dict() == {
+        "good": True, "twin": True, "near": said.loc["near", "in_set"], "naive": False, "bad": False, "copy": False
+    }  # fmt: skip
+    assert said.loc["good", "p"] == said.loc["twin", "p"] > 0.1
+    assert said["p"].max() == 1
+    assert said.loc["bad", "p"] == said.loc["copy", "p"] < 0.1
+    pd.testing.assert_frame_equal(model_confidence_set(table, 1), model_confidence_set(table, 1))  # no luck in it
+
+
+def test_nobody_is_excluded_where_nothing_can_be_said():
+    same = race({"naive": np.ones(40), "a": np.ones(40)})
+    few = race(errors(n=8, naive=1, good=0.1))
+    overlapping = race(errors(n=40, naive=1, good=0.1))
+    for table, overlap in ((same, 1), (few, 1), (overlapping, 20)):
+        assert model_confidence_set(table, overlap)["in_set"].all()
+
+
+def test_the_best_of_many_is_not_taken_for_skill():
+    rng = np.random.default_rng(8)
+    naive = rng.normal(size=100)
+    lucky = {f"m{i}": naive + 0.3 * rng.normal(size=100) for i in range(30)}
+    said = superior_ability(race({"naive": naive} | lucky), 1)
+    assert said.consistent > 0.05
+    assert said.lower <= said.consistent <= said.upper
+    assert re.fullmatch(r"m\d+, the best of 30 models tried against naive, may be the luckiest .*", said.sentence)
+    good = superior_ability(race({"naive": naive, "good": 0.5 * naive, "twin": 0.5 * naive} | lucky), 1)
+    assert good.consistent < 0.01
+    assert re.match(r"good, the best of 32 models tried against naive, is better, even as the best", str(good))
+    nothing = superior_ability(race({"naive": naive, "same": naive.copy()}), 1)
+    assert "cannot be tested" in nothing.sentence
+    with pytest.raises(ValueError, match="no model 'gru'"):
+        superior_ability(race({"naive": naive}), 1, "gru")
+
+
+def test_a_run_knows_which_models_contain_which():
+    prices = fc.load_sample("simulated")
+    models = {
+        "drift": fc.Drift(), "mean": fc.WindowMean(), "arima": fc.ARIMA((1, 1, 1)), "flat": fc.ARIMA((1, 0, 1)),
+        "net": fc.Recurrent("lstm"), "hybrid": fc.Recurrent("lstm", base=fc.ARIMA((1, 1, 1))),
+        "both": fc.Ensemble([fc.Drift(), fc.ARIMA((1, 1, 0))]), "held": fc.Conformal(fc.WindowMean()),
+    }  # fmt: skip
+    assert {name: models[name].nests(fc.Naive()) for name in models} == {
+        "drift": True, "mean": False, "arima": True, "flat": False, "net": True, "hybrid": True, "both": True,
+        "held": False,
+    }  # fmt: skip
+    assert models["hybrid"].nests(fc.ARIMA((1, 1, 1), levels=(0.2, 0.5, 0.8)))
+    assert not models["hybrid"].nests(fc.ARIMA((2, 1, 1)))
+    assert models["held"].nests(fc.WindowMean())
+    result = fc.backtest({"drift": fc.Drift(), "mean": fc.WindowMean()}, prices, fc.WalkForward(3, 30), refit=30)
+    tests = result.verdict().table.set_index("model")["test"].to_dict()
+    assert tests == {"drift": "Clark-West", "mean": "Diebold-Mariano"}

@@ -12,7 +12,15 @@ import pandas as pd
 
 from forecast import folders, runs
 from forecast.scores import NAIVE, leaderboard, members, scores
-from forecast.significance import Verdict, verdict
+from forecast.significance import (
+    SuperiorAbility,
+    Verdict,
+    directions,
+    model_confidence_set,
+    superior_ability,
+    verdict,
+    verdict_by_step,
+)
 
 SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
 
@@ -48,7 +56,28 @@ class BacktestResult:
 
         Judged by squared errors, or by `loss` = "qlike" where variances are forecast.
         """
-        return verdict(self.forecasts, self.overlap, against, models, loss)
+        return verdict(self.forecasts, self.overlap, against, models, loss, self._nested(against))
+
+    def verdict_by_step(
+        self, against: str = NAIVE, models: Sequence[str] | None = None, loss: str = "squared"
+    ) -> pd.DataFrame:
+        """Judge each step on its own, by the same rule, adjusted for all models and steps that were asked about."""
+        return verdict_by_step(self.forecasts, self.step_size, against, models, loss, self._nested(against))
+
+    def directions(self, step: int = 1) -> pd.DataFrame:
+        """Say whether models call the direction of a move of so many rows better than chance, series by series."""
+        return directions(self.forecasts, step, self.step_size)
+
+    def confidence_set(self, size: float = 0.1, loss: str = "squared") -> pd.DataFrame:
+        """Say which models may be the best; the others are worse than one of these, at this `size` of error."""
+        return model_confidence_set(self.forecasts, self.overlap, size, loss)
+
+    def superior_ability(self, against: str = NAIVE, loss: str = "squared") -> SuperiorAbility:
+        """Say whether the best of all models is better than naive, having been the best of so many."""
+        return superior_ability(self.forecasts, self.overlap, against, loss)
+
+    def _nested(self, against: str) -> list[str]:
+        return [name for name, inner in self.spec.get("nests", {}).items() if against in inner]
 
     def verdicts(self) -> list[Verdict]:
         """Answer the questions of the run: does anything beat naive, and do the networks beat ARIMA?"""
@@ -61,8 +90,12 @@ class BacktestResult:
     @property
     def overlap(self) -> int:
         """How many successive cutoffs share test rows: ceil(horizon / step_size), 1 for none."""
-        cv = self.spec["cv"]
-        return -(-cv["horizon"] // (cv["step_size"] or cv["horizon"]))
+        return -(-self.spec["cv"]["horizon"] // self.step_size)
+
+    @property
+    def step_size(self) -> int:
+        """Rows between two cutoffs."""
+        return int(self.spec["cv"]["step_size"] or self.spec["cv"]["horizon"])
 
     def save(self, folder: str | Path) -> None:
         """Write the run as a folder of its own; what was there before is replaced only if it was a run."""
