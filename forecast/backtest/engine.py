@@ -45,11 +45,12 @@ class Engine:
         fits = self._already(units)
         chained = any(unit.chained for unit in units)
         left = [unit for unit in units if unit.key not in self.outcomes]
+
+        def turn(unit: Unit) -> int:
+            return unit.stretch.number if chained else 0
+
         with self._workers() as work:
-            for _, together in groupby(
-                sorted(left, key=lambda unit: unit.stretch.number if chained else 0),
-                key=lambda unit: unit.stretch.number if chained else 0,
-            ):
+            for _, together in groupby(sorted(left, key=turn), key=turn):
                 for unit, outcome in work([(unit, fits.pop(unit.key[:2], None)) for unit in together]):
                     self._take(unit, outcome)
                     if unit.chained:

@@ -41,16 +41,16 @@ class Kept:
         self.names = dict(_names(units, panel, horizon))
 
     def begin(self, spec: dict[str, Any], resume: bool) -> str:
-        """Make the folder, empty unless a run is gone on with; says what has changed since that was stopped."""
+        """Make the folder, empty unless a run is gone on with; says what is lost of a run that was stopped."""
         said = ""
-        if self.folder.exists() and not resume:
-            shutil.rmtree(self.folder)
-        elif self.folder.exists():
-            changed = differences(runs.read_spec(self.folder), spec) if (self.folder / runs.SPEC).exists() else []
-            if changed:
-                used = sum((self.folder / f"{name}{UNIT}").exists() for name in self.names.values())
-                names = ", ".join(changed)
-                said = f"{names} changed since the run was stopped: of its {self.count()} fits {used} are used"
+        there = len(list(self.folder.glob(f"*{UNIT}")))
+        if there and not resume:
+            said = f"the {there} fits that a stopped run had finished are dropped, as resume was not asked for"
+        elif there and (changed := differences(runs.read_spec(self.folder), spec)):
+            names = ", ".join(changed)
+            said = f"{names} changed since the run was stopped: of its {there} fits {self.count()} are used"
+        if not resume:
+            self.end()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -60,8 +60,8 @@ class Kept:
         return said
 
     def count(self) -> int:
-        """Say how many units are there."""
-        return len(list(self.folder.glob(f"*{UNIT}"))) if self.folder.exists() else 0
+        """Say how many of the run's units are there."""
+        return sum((self.folder / f"{name}{UNIT}").exists() for name in self.names.values())
 
     def stop(self) -> int:
         """Leave what is finished for another time, and say how much; of a run without any nothing is left."""
