@@ -31,10 +31,11 @@ class DieboldMariano:
 
 @dataclass(frozen=True)
 class ClarkWest:
-    """The test's statistic (positive: the model carries a signal) and its one-sided p-value."""
+    """The test's statistic (positive: the model carries a signal) and its one-sided p-values."""
 
     statistic: float
-    p: float
+    p: float  # of the normal distribution, as published
+    p_small: float  # with the small-sample factor and t distribution of `diebold_mariano`: what a verdict goes by
 
 
 def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap: int = 1) -> DieboldMariano:
@@ -48,7 +49,7 @@ def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap:
     """
     difference = np.asarray(loss_reference, dtype=float) - np.asarray(loss_model, dtype=float)
     n = len(difference)
-    factor2 = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n if n else 0.0
+    factor2 = _factor2(n, overlap)
     enough = n > overlap and factor2 >= 0.5  # with fewer the factor rises again, and means nothing
     if n <= overlap or np.ptp(difference) == 0:
         nothing = math.nan if n == 0 or difference.any() else 0.0
@@ -65,14 +66,21 @@ def clark_west(loss_reference: np.ndarray, loss_model: np.ndarray, gap: np.ndarr
     Of two models of which one is a special case of the other the larger pays for parameters that may be 0: its squared
     errors exceed by `gap`, the squared distance between the two forecasts, what they would be if these were known. The
     test is on squared errors less that gap, at the same cutoffs in order of time. The standard error is that of
-    `diebold_mariano`, the distribution normal. A difference that never changes has no test: NaN and p = 1.
+    `diebold_mariano`. A difference that never changes has no test: NaN and p = 1.
     """
     reference, model = np.asarray(loss_reference, dtype=float), np.asarray(loss_model, dtype=float)
     difference = reference - (model - np.asarray(gap, dtype=float))
     if len(difference) <= overlap or np.ptp(difference) == 0:
-        return ClarkWest(math.nan, 1.0)
+        return ClarkWest(math.nan, 1.0, 1.0)
     statistic = float(difference.mean()) / _standard_error(difference, overlap)
-    return ClarkWest(statistic, float(stats.norm.sf(statistic)))
+    n = len(difference)
+    factor = math.sqrt(max(_factor2(n, overlap), 0.0))
+    return ClarkWest(statistic, float(stats.norm.sf(statistic)), float(stats.t.sf(factor * statistic, df=n - 1)))
+
+
+def _factor2(n: int, overlap: int) -> float:
+    """Give the square of Harvey, Leybourne and Newbold's small-sample factor."""
+    return (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n if n else 0.0
 
 
 def _standard_error(difference: np.ndarray, overlap: int) -> float:

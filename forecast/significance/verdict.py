@@ -180,7 +180,7 @@ def _tested(
         row: dict[str, Any] = {"test": "Diebold-Mariano", "statistic": test.statistic, "p": test.p_better}
         if gaps is not None and model in nested and test.enough:
             signal = clark_west(reference, by_cutoff[model].to_numpy(), gaps[model].to_numpy(), overlap)
-            row = {"test": "Clark-West", "statistic": signal.statistic, "p": signal.p}
+            row = {"test": "Clark-West", "statistic": signal.statistic, "p": signal.p_small}
         row |= {"model": model, "skill": metrics.skill(ratios[model].to_numpy(), ratios[against].to_numpy())}
         row |= {"p_worse": test.p_worse, "detectable": reach * test.standard_error / size, "dm": test}
         rows.append(row)
