@@ -12,6 +12,7 @@ from quick import VOLATILITY, quick, series_for
 from sklearn.base import clone
 
 import forecast as fc
+from forecast.models.base import error_quantiles
 
 NAMES = fc.model_names()
 HORIZON = 3
@@ -246,3 +247,29 @@ def test_odd_series_give_a_forecast_or_one_clear_sentence(name, kind):
         assert np.isfinite(forecast.quantiles).all()
         assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
     assert np.isfinite(forecast.point).all()
+
+
+def test_error_quantiles_are_those_of_numpy():
+    """To the last bit, however many errors each series shows at each step."""
+    rng = np.random.default_rng(0)
+    errors = rng.normal(size=(301, 7, 3))
+    errors[rng.random(errors.shape) < np.linspace(0, 0.9, 7)[:, None]] = np.nan
+    errors[-1:, 1, 0] = errors[-2:, 1, 1] = np.nan
+    errors[1:, 2] = errors[:, 3] = np.nan  # one error, and none
+    levels = (0.05, 0.5, 0.9, 0.5)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")
+        expected = np.moveaxis(np.nanquantile(errors, levels, axis=0), 0, -1)
+    with pytest.warns(UserWarning, match="no row of c is ever observed 1 rows after"):
+        found = error_quantiles(errors, levels, tuple("abcdefg"))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["naive", "drift", "seasonal-naive", "window-mean"])
+def test_a_baseline_forecasts_each_series_on_its_own(name):
+    frame = series_for(name, series=70, late=True)
+    frame.iloc[50:60, 40] = np.nan
+    together = fc.make_model(name).fit(frame, HORIZON).predict(frame)
+    for n in (0, 1, 31, 32, 40, 69):
+        alone = fc.make_model(name).fit(frame.iloc[:, [n]], HORIZON).predict(frame.iloc[:, [n]])
+        assert alone.quantiles[0, 0].tobytes() == together.quantiles[0, n].tobytes()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 from quick import walks
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 import forecast as fc
+from forecast.models import lessons
+from forecast.models.lessons import Lagged, Lessons
+from forecast.models.ridge import SummedRidge
 from forecast.scaling import MIN_CHANGES, causal_inputs
 
 
@@ -111,3 +117,77 @@ def test_too_little_to_measure_errors_on():
     frame = walks(rows=66, series=1)
     with pytest.raises(ValueError, match=r"too few rows to measure its errors|needs at least"):
         fc.Tabular("ridge", lookback=40).fit(frame, 12)
+
+
+def _lessons(frame, lookback, horizon):
+    y = np.log(frame.to_numpy())
+    inputs = causal_inputs(y)
+    return Lessons(y, inputs, Lagged([inputs.x], lookback), horizon)
+
+
+def _with_holes():
+    frame = walks(rows=400, series=4, late=True)
+    return frame.mask(np.random.default_rng(1).random(frame.shape) < 0.1)
+
+
+@pytest.mark.parametrize("frame", [walks(rows=400, series=4), _with_holes()], ids=["whole", "with holes"])
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 300.0])
+def test_ridge_is_that_of_scikit_learn(frame, alpha, monkeypatch):
+    """On the matrix of all windows, each step on the rows whose answer is known, each block on the rows before it."""
+    monkeypatch.setattr(lessons, "CHUNK", 100)
+    given = _lessons(frame, lookback=7, horizon=3)
+    ours = SummedRidge(alpha)
+    errors = ours.learn(given)
+    x, answers, rows = given.matrix().astype(float), given.answers(slice(0, len(given))), given.cells // 4
+    for k, answer in enumerate(answers):
+        known = ~np.isnan(answer)
+        theirs = Ridge(alpha).fit(x[known], answer[known])
+        np.testing.assert_allclose(ours.weights_[k], [*theirs.coef_, theirs.intercept_], rtol=0, atol=1e-8)
+        np.testing.assert_allclose(ours.say(x[-9:].T)[:, k], theirs.predict(x[-9:]), rtol=0, atol=1e-8)
+        assert np.isnan(errors[k, rows < 80]).all()
+        for start, stop in pairwise([80, 160, 240, 320, 400]):
+            before, block = known & (rows < start - 3), (rows >= start) & (rows < stop)
+            said = Ridge(alpha).fit(x[before], answer[before]).predict(x[block])
+            np.testing.assert_allclose(errors[k, block], answer[block] - said, rtol=0, atol=1e-8)
+
+
+def test_ridge_by_name_and_from_scikit_learn_agree():
+    frame = _with_holes()
+    named, given = (fc.Tabular(estimator).fit(frame, 3).predict(frame) for estimator in ("ridge", Ridge()))
+    np.testing.assert_allclose(named.quantiles, given.quantiles, rtol=1e-5)  # the matrix is in single precision
+
+
+def _peak(lookback):
+    frame = walks(rows=1500, series=300)
+    tracemalloc.start()
+    fc.Tabular("ridge", lookback=lookback).fit(frame, 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_of_ridge_does_not_grow_with_the_lookback():
+    """A matrix of all windows would hold 90 MB more."""
+    assert _peak(60) < _peak(10) + 20e6
+
+
+def test_bytes_do_not_depend_on_the_other_cutoffs():
+    frame, rows = _with_holes(), [150, 260, 399]
+    model = fc.Tabular("ridge").fit(frame.iloc[:300], 3)
+    at_once = model.predict_at(frame, rows)
+    for k, row in enumerate(rows):
+        alone = model.predict_at(frame.iloc[: row + 1], [row])
+        assert alone.quantiles[0].tobytes() == at_once.quantiles[k].tobytes()
+
+
+def test_the_penalty_is_set_by_its_path():
+    from forecast.models.registry import set_parameter
+
+    frame = walks()
+    model = fc.make_model("ridge")
+    set_parameter(model, "estimator.alpha", 1e9, "ridge")
+    unit = causal_inputs(np.log(frame.to_numpy())).unit[-1]
+    moves = np.log(model.fit(frame, 2).predict(frame).point[0] / frame.iloc[-1].to_numpy()[:, None]) / unit[:, None]
+    np.testing.assert_allclose(moves, np.broadcast_to(moves[:1], moves.shape), atol=1e-5)  # the intercept alone
+    with pytest.raises(ValueError, match="alpha must be at least 0"):
+        fc.Tabular(SummedRidge(-1.0)).fit(frame, 2)

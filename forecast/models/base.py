@@ -277,7 +277,10 @@ def moved(price: np.ndarray, change: np.ndarray, log: bool) -> np.ndarray:
 
 def carried(y: np.ndarray) -> np.ndarray:
     """Carry the last observed value over missing rows, (T, N); NaN before the first."""
-    rows = np.where(np.isnan(y), -1, np.arange(len(y))[:, None])
+    missing = np.isnan(y)
+    if not missing.any():
+        return y
+    rows = np.where(missing, -1, np.arange(len(y))[:, None])
     last = np.maximum.accumulate(rows, axis=0)  # (T, N)
     return np.where(last >= 0, np.take_along_axis(y, np.maximum(last, 0), axis=0), np.nan)
 
@@ -291,9 +294,16 @@ def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequenc
     for n in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
         step = int(np.argmin(known[n])) + 1
         warnings.warn(no_error_at(step, f"no row of {series[int(n)]}"), UnseenStepWarning, stacklevel=2)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice")
-        return np.moveaxis(np.nanquantile(errors, levels, axis=0), 0, -1)
+    found = np.full((*known.shape, len(levels)), np.nan)  # (N, H, Q)
+    for step in range(known.shape[1]):
+        each = np.ascontiguousarray(errors[:, :, step].T)  # (N, T)
+        shown = ~np.isnan(each)
+        count = shown.sum(axis=1)
+        for rows in np.unique(count[count > 0]):  # series with as many go together: one call for them all
+            alike = count == rows
+            together = each[alike][shown[alike]].reshape(-1, rows)
+            found[alike, step] = np.quantile(together, levels, axis=1).T
+    return found
 
 
 def no_error_at(step: int, whose: str) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 from forecast.models.base import Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, moved, transform
 from forecast.panel import Panel, label
 
+TOGETHER = 32  # series whose errors at every row and step are held at a time
+
 
 class Baseline(Forecaster):
     """A rule for the point, with few parameters; its quantiles are those of its own errors in training, centred on it.
@@ -36,10 +38,13 @@ class Baseline(Forecaster):
         y = carried(observed)
         self._learn(y)
         every_row, every_column = np.arange(len(panel)), np.arange(len(panel.series))
-        changes = self._changes(y, every_row, every_column)
-        errors = ahead(observed, horizon) - y[:, :, None] - changes  # (T, N, H)
-        errors = np.where(panel.observed[:, :, None], errors, np.nan)
-        quantiles = error_quantiles(errors, (*self.levels, 0.5), panel.series)
+        parts = []
+        for at in range(0, len(every_column), TOGETHER):
+            some = slice(at, at + TOGETHER)
+            changes = self._changes(y[:, some], every_row, every_column[some])
+            errors = ahead(observed[:, some], horizon) - observed[:, some, None] - changes  # (T, some, H)
+            parts.append(error_quantiles(errors, (*self.levels, 0.5), panel.series[some]))
+        quantiles = np.concatenate(parts)
         self.spread_ = quantiles[..., :-1] - quantiles[..., -1:]  # (N, H, Q)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:

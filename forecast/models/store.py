@@ -35,6 +35,8 @@ CLASSES = {
     "SeriesFit": "forecast.models.arima.model",
     "Order": "forecast.models.arima.likelihood",
     "Ensemble": "forecast.models.ensemble",
+    "Tabular": "forecast.models.tabular",
+    "SummedRidge": "forecast.models.ridge",
     "Conformal": "forecast.models.conformal",
     "Tuned": "forecast.tune",
     "Recurrent": "forecast.models.recurrent",

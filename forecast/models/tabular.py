@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_regressor
 
-from forecast.models.base import LEVELS, Forecast, Forecaster, ahead, carried, choose_log, moved, transform
-from forecast.models.crossfit import block_edges
+from forecast.models.base import LEVELS, Forecast, Forecaster, carried, choose_log, moved, no_error_at, transform
+from forecast.models.lessons import Lagged, Lessons
+from forecast.models.ridge import SummedRidge
 from forecast.panel import Panel
-from forecast.params import check_fields, check_whole
-from forecast.scaling import MIN_CHANGES, PATH, Inputs, causal_inputs
+from forecast.params import check_fields, check_number, check_whole
+from forecast.scaling import MIN_CHANGES, Inputs, causal_inputs
 
 NAMES = ("ridge", "boosting")
 
@@ -26,6 +26,10 @@ class Tabular(Forecaster):
     averages of 5, 22 and 1,000 rows, of the series and of the fields named in `exog`, all in units of recent movement,
     and answers in these units how far the series will have moved. In logs if `log` ("auto": if all training prices are
     positive).
+
+    "ridge" solves what scikit-learn's `Ridge` does from sums over windows made chunk by chunk: its memory grows with
+    the panel. Any other estimator is given one matrix of all windows, which grows with panel × `lookback`: for each
+    row of each series 4 × (`lookback` + 3) bytes, besides the copies that the estimator makes.
 
     Quantiles come from rows that were not fitted: each of five blocks is forecast by estimators fitted on the rows
     before it. A boosted tree's errors on its own rows are a third of those on others.
@@ -53,9 +57,7 @@ class Tabular(Forecaster):
             return HistGradientBoostingRegressor(
                 max_iter=60, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
             )
-        from sklearn.linear_model import Ridge
-
-        return Ridge()
+        return SummedRidge()
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
@@ -63,17 +65,25 @@ class Tabular(Forecaster):
         check_whole("lookback", self.lookback, 1)
         check_fields(self.exog)
         given = self.estimator
+        if isinstance(given, SummedRidge):
+            check_number("alpha", given.alpha, 0)
+            return
         named = isinstance(given, str) and given in NAMES
         if not named and (isinstance(given, (type, str)) or not hasattr(given, "fit") or not is_regressor(given)):
             known = ", ".join(map(repr, NAMES))
             raise TypeError(f"estimator must be {known} or a scikit-learn regressor; got {given!r}")
 
+    nests_naive = True  # no answer at all: the series will not have moved
+
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Refuse: what scikit-learn has fitted is read back by unpickling only, which runs code."""
-        raise TypeError(
-            f"a fitted {type(self).__name__} cannot be saved: scikit-learn's estimators are read back only by "
-            "unpickling, which runs code. Fit it again; that takes seconds"
-        )
+        """Write the fitted ridge into a folder; what scikit-learn has fitted is refused, as reading it runs code."""
+        learner = getattr(self, "learner_", None)
+        if isinstance(learner, _Matrix):
+            raise TypeError(
+                f"a {type(self).__name__} fitted by {type(learner.estimator).__name__} cannot be saved: scikit-learn's estimators are "
+                "read back only by unpickling, which runs code. Fit it again; that takes seconds"
+            )
+        super().save(folder)
 
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: a window, and twenty lessons before the second block."""
@@ -87,55 +97,36 @@ class Tabular(Forecaster):
         self.log_ = choose_log(self.log, panel)
         y = transform(panel, self.log_)
         inputs = causal_inputs(y)
-        origins = np.argwhere(inputs.observed & (inputs.changes >= MIN_CHANGES) & (inputs.unit > 0))  # (M, 2)
-        origins = origins[origins[:, 0] >= self.lookback - 1]
-        rows, series = origins.T
-        with np.errstate(invalid="ignore", divide="ignore"):  # answers (M, H), NaN where they reach past the end
-            answers = (ahead(y, horizon)[rows, series] - y[rows, series][:, None]) / inputs.unit[rows, series][:, None]
-        x = self._windows(panel, inputs, rows, series)
-        if not np.isfinite(answers).all(axis=1).any():
+        lessons = Lessons(y, inputs, self._lagged(panel, inputs), horizon)
+        if len(lessons) == 0:
             raise ValueError(f"{type(self).__name__} has nothing to learn: no series changes {MIN_CHANGES} times")
-        self.record_ = {"log": self.log_, "lessons": len(rows)}
-        self.estimators_ = self._estimate(x, answers)
-        self.spread_ = self._spread(x, answers, rows, len(panel))  # (H, Q), in units
-
-    def _estimate(self, x: np.ndarray, answers: np.ndarray) -> list[Any]:
-        """Fit one estimator for each step, to the rows whose answer is known."""
+        if (step := lessons.unanswered()) is not None:
+            raise ValueError(no_error_at(step, "no series"))
+        self.record_ = {"log": self.log_, "lessons": len(lessons)}
         made = self.default_estimator() if isinstance(self.estimator, str) else self.estimator
-        known = ~np.isnan(answers)
-        return [clone(made).fit(x[known[:, k]], answers[known[:, k], k]) for k in range(answers.shape[1])]
+        self.learner_ = clone(made) if isinstance(made, SummedRidge) else _Matrix(made)
+        self.spread_ = self._spread(self.learner_.learn(lessons))  # (H, Q), in units
 
-    def _spread(self, x: np.ndarray, answers: np.ndarray, rows: np.ndarray, last: int) -> np.ndarray:
-        """Measure errors on rows that were not fitted, and centre their quantiles on the point."""
-        errors = [np.empty((0, self.horizon_))]
-        for start, stop in pairwise(block_edges(last)[1:]):
-            before = rows + self.horizon_ < start  # no answer that reaches into the block
-            block = (rows >= start) & (rows < stop)
-            if (~np.isnan(answers[before])).sum(axis=0).min() >= MIN_CHANGES and block.any():
-                errors.append(answers[block] - _said(self._estimate(x[before], answers[before]), x[block]))
-        found = np.concatenate(errors)
-        if np.isnan(found).all(axis=0).any():
+    def _lagged(self, panel: Panel, inputs: Inputs) -> Lagged:
+        """Put together what is read: of the target, and of each field beside it."""
+        fields = [panel.values[:, :, panel.channels.index(name)] for name in self.exog]
+        return Lagged([inputs.x, *(causal_inputs(field).x for field in fields)], self.lookback)
+
+    def _spread(self, errors: np.ndarray) -> np.ndarray:
+        """Take quantiles of errors (H, M) on lessons that were not fitted, and centre them on the point."""
+        if np.isnan(errors).all(axis=1).any():
             raise ValueError(
                 f"{type(self).__name__} has too few rows to measure its errors on: bring more history, or ask for a "
                 "shorter lookback or horizon"
             )
-        return (np.nanquantile(found, self.levels, axis=0) - np.nanmedian(found, axis=0)).T
-
-    def _windows(self, panel: Panel, inputs: Inputs, rows: np.ndarray, series: np.ndarray) -> np.ndarray:
-        """Give what is read at each origin, (M, F): the last changes and the newest distances of each channel."""
-        read = [inputs.x]
-        read += [causal_inputs(panel.values[:, :, panel.channels.index(name)]).x for name in self.exog]
-        back = np.maximum(rows[:, None] - np.arange(self.lookback), 0)  # (M, lookback)
-        parts = [part for x in read for part in (x[back, series[:, None], PATH], x[rows, series, PATH + 1 : -1])]
-        return np.concatenate(parts, axis=1)
+        quantiles = np.nanquantile(errors, (*self.levels, 0.5), axis=1).T
+        return quantiles[:, :-1] - quantiles[:, -1:]
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
-        n = len(panel.series)
         inputs = causal_inputs(transform(panel, self.log_))
-        at, series = (index.ravel() for index in np.meshgrid(rows, np.arange(n), indexing="ij"))
-        windows = self._windows(panel, inputs, at, series).reshape(len(rows), n, -1)
+        lagged, every = self._lagged(panel, inputs), np.arange(len(panel.series))
         # Cutoff by cutoff: a matrix product's last bits depend on how many rows it has.
-        said = np.stack([_said(self.estimators_, window) for window in windows])  # (K, N, H)
+        said = np.stack([self.learner_.say(lagged.windows(row * len(every) + every)) for row in rows])  # (K, N, H)
         unit = np.where(inputs.changes[rows] > 0, inputs.unit[rows], np.nan)[:, :, None]  # (K, N, 1)
         last = carried(panel.target)[rows][:, :, None]
         spread = unit[..., None] * self.spread_  # (K, N, H, Q)
@@ -146,6 +137,36 @@ class Tabular(Forecaster):
             series=panel.series,
             cutoffs=panel.index[rows],
         )
+
+
+class _Matrix:
+    """A regressor of scikit-learn for each step, fitted to one matrix of all windows."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def learn(self, lessons: Lessons) -> np.ndarray:
+        """Fit to all lessons; gives errors on those that were not fitted yet, (H, M), NaN where there are none."""
+        every = slice(0, len(lessons))
+        x, answers = lessons.matrix(), lessons.answers(every)
+        self.fitted = self._fit(x, answers)
+        errors = np.full_like(answers, np.nan)
+        for before, block in lessons.blocks():
+            known = ~np.isnan(answers[:, before])
+            if known.sum(axis=1).min() >= MIN_CHANGES and block.start < block.stop:
+                said = _said(self._fit(x[before], answers[:, before]), x[block])
+                errors[:, block] = answers[:, block] - said.T
+        return errors
+
+    def say(self, windows: np.ndarray) -> np.ndarray:
+        """Answer windows (F, M), (M, H)."""
+        return _said(self.fitted, np.ascontiguousarray(windows.T))
+
+    def _fit(self, x: np.ndarray, answers: np.ndarray) -> list[Any]:
+        """Fit one estimator for each step, to the rows whose answer is known."""
+        return [
+            clone(self.estimator).fit(x[known], y[known]) for y, known in zip(answers, ~np.isnan(answers), strict=True)
+        ]
 
 
 def _said(estimators: list[Any], x: np.ndarray) -> np.ndarray:
