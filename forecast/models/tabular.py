@@ -79,9 +79,10 @@ class Tabular(Forecaster):
         """Write the fitted ridge into a folder; what scikit-learn has fitted is refused, as reading it runs code."""
         learner = getattr(self, "learner_", None)
         if isinstance(learner, _Matrix):
+            kind = type(learner.estimator).__name__
             raise TypeError(
-                f"a {type(self).__name__} fitted by {type(learner.estimator).__name__} cannot be saved: scikit-learn's estimators are "
-                "read back only by unpickling, which runs code. Fit it again; that takes seconds"
+                f"a {type(self).__name__} fitted by {kind} cannot be saved: scikit-learn's estimators are read back "
+                "only by unpickling, which runs code. Fit it again; that takes seconds"
             )
         super().save(folder)
 
