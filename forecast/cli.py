@@ -128,9 +128,11 @@ def backtest(
     chosen = _models(models, set_ or [])
     prices = _prices(data, field, [name for model in chosen.values() for name in model.reads()])
     options = {"refit": refit, "warm": warm, "season": season, "n_jobs": jobs, "on_error": on_error}
+    from forecast.terminal import show
+
     with _cluster(backend, scheduler) as client:
         result = _walk(chosen, prices, cv, options | {"client": client, "out": out, "resume": resume})
-    _show(result)
+    show(result)
     if out is not None:
         from forecast.report import write_report
 
@@ -274,22 +276,10 @@ def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
 def _walk(models: dict[str, Forecaster], prices: pd.DataFrame, cv: Any, options: dict[str, Any]) -> BacktestResult:
     import warnings
 
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
     from forecast.backtest import ResumeWarning, backtest
+    from forecast.terminal import progress_bar
 
-    columns: tuple[Any, ...] = (TextColumn("walking forward"), BarColumn(), MofNCompleteColumn(), TextColumn("fits"))
-    columns += (TimeElapsedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar = progress_bar("walking forward")
     shown = warnings.showwarning
 
     def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
@@ -304,44 +294,6 @@ def _walk(models: dict[str, Forecaster], prices: pd.DataFrame, cv: Any, options:
             )
     except KeyboardInterrupt as error:
         raise _Stopped("; ".join(getattr(error, "__notes__", ["nothing was written"]))) from None
-
-
-def _show(result: BacktestResult) -> None:
-    """Print leaderboard and verdict."""
-    from rich.console import Console
-
-    Console().print(_leaderboard(result.leaderboard()))
-    for verdict in result.verdicts():
-        print(f"\n{verdict}")
-    if len(result.skipped):
-        print("\nTook no part:")
-        for row in result.skipped.itertuples():
-            print(f"  {row.unique_id}: {row.reason}, at {row.cutoffs} cutoffs ({row.first} to {row.last})")
-
-
-def _leaderboard(board: pd.DataFrame) -> Any:
-    from rich.table import Table
-
-    columns = {  # heading and format; all of them fit a terminal of 80 columns
-        "skill": ("skill", "+.2%"),
-        "mase": ("MASE", ".3f"),
-        "rmse": ("RMSE", ".4g"),
-        "mae": ("MAE", ".4g"),
-        "coverage": ("cover", ".0%"),
-        "direction": ("side", ".0%"),
-        "win_rate": ("wins", ".0%"),
-        "seconds_fit": ("fit s", ".1f"),
-        "seconds_predict": ("pred s", ".1f"),
-        "failures": ("fail", ".0f"),
-    }
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for heading, _ in columns.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, row in board.iterrows():
-        cells = ["-" if row[c] != row[c] else format(row[c], style) for c, (_, style) in columns.items()]
-        table.add_row(str(name), *cells, style="bold" if name == "naive" else None)
-    return table
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ MAY = {
     "diagnostics": {"nn"},
     "plots": {"plots", "backtest", "scores", "significance", "metrics", "panel"},
     "report": {"plots", "backtest", "scores", "significance", "metrics", "panel", "runs"},
-    "cli": {"report", "audit", "backtest", "models", "sources", "splits", "runs", "folders", "panel"},
+    "terminal": {"backtest", "panel"},
+    "cli": {"terminal", "report", "audit", "backtest", "models", "sources", "splits", "runs", "folders", "panel"},
     "__main__": {"cli"},
     "__init__": set(),
 }

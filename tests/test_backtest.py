@@ -254,6 +254,9 @@ def test_a_failed_fit_is_raised_or_recorded(prices):
     odd = result.fits[result.fits["model"] == "odd"]
     assert odd["error"].tolist() == ["", *["RuntimeError: cannot learn this"] * 3]
     assert set(result.forecasts.loc[result.forecasts["model"] == "odd", "cutoff"]) == {prices.index[47]}
+    assert result.failures()["cutoff"].tolist() == list(prices.index[[50, 53, 56]])
+    assert set(result.failures()["error"]) == {"RuntimeError: cannot learn this"}
+    assert result.compared() == (6, 24)  # of four cutoffs one is left
     board = result.leaderboard()
     assert board["failures"].to_dict() == {"naive": 0, "odd": 3, "drift": 0}
     with pytest.raises(ValueError, match="on_error must be one of 'raise', 'record'"):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast import folders, runs
-from forecast.scores import NAIVE, leaderboard, members, scores
+from forecast.scores import NAIVE, common_rows, leaderboard, members, scores
 from forecast.significance import (
     SuperiorAbility,
     Verdict,
@@ -46,6 +46,16 @@ class BacktestResult:
     def leaderboard(self) -> pd.DataFrame:
         """Rank the models, best first, with naive among them."""
         return leaderboard(self.forecasts, self.fits)
+
+    def failures(self) -> pd.DataFrame:
+        """List the fits that failed, with their reason: model, member, cutoff, error."""
+        failed = self.fits[self.fits["error"] != ""]
+        return failed[["model", "member", "cutoff", "error"]].reset_index(drop=True)
+
+    def compared(self) -> tuple[int, int]:
+        """Count the rows that all models forecast, on which they are compared, and those that naive forecast."""
+        table = self.forecasts[(self.forecasts["member"] == 0) & (self.forecasts["model"].astype(str) == NAIVE)]
+        return len(common_rows(self.forecasts)) // max(self.forecasts["model"].nunique(), 1), int(table["y"].count())
 
     def members(self) -> pd.DataFrame:
         """Say how far the members of each model lie apart, and what combining them brings; none is ever chosen."""
