@@ -377,10 +377,8 @@ def test_a_failed_fit_can_be_recorded(place, call):
     code, out, _ = call(f"{line} --on-error record --out run")
     assert code == 0
     assert re.search(r"^ *arima .* 3 *$", out, re.MULTILINE)
-    assert "Failed; all models are compared on the 6 of 6 rows that none of them lacks:" in out  # a model without any
-    assert re.search(
-        r"^  arima at 2015-03-17: ValueError: S0 is -5 at 2015-02-12: a model in logs needs", out, re.MULTILINE
-    )
+    assert re.search(r"^Failed; all models are compared on the (\d+) of \1 rows that", out, re.MULTILINE)
+    assert len(re.findall(r"^  arima at \d{4}-\d\d-\d\d: ValueError: S0 is -5 at 2015-02-12", out, re.MULTILINE)) == 3
     fits = fc.BacktestResult.load("run").fits
     assert fits.loc[fits["model"] == "arima", "error"].str.contains("S0 is -5 at 2015-02-12").all()
     assert (fits.loc[fits["model"] != "arima", "error"] == "").all()

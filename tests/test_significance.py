@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -316,6 +317,23 @@ def test_clark_west_where_there_is_nothing_to_test():
     assert clark_west(SMALL**2, SMALL**2, np.zeros(20)).p == 1
 
 
+def test_the_size_of_clark_west_where_cutoffs_overlap():
+    """Five steps from every row of a random walk: the model goes on with what it took for the walk's momentum."""
+    random = np.random.default_rng(3)
+    found = []
+    for _ in range(1000):
+        walk = random.normal(size=300).cumsum()
+        change = np.diff(walk)
+        momentum = (change[1:254] * change[:253]).sum() / (change[:253] ** 2).sum()  # on rows before all cutoffs
+        origins = 255 + np.arange(40)
+        came = walk[origins[:, None] + np.arange(1, 6)] - walk[origins][:, None]  # (n, H)
+        said = (walk[origins] - walk[origins - 1])[:, None] * np.cumsum(momentum ** np.arange(1, 6))
+        test = clark_west(*((e**2).mean(axis=1) for e in (came, came - said, said)), 5)
+        found.append((test.p < 0.05, test.p_small < 0.05))
+    published, small = np.mean(found, axis=0)
+    assert 0.03 < small < 0.07 < published
+
+
 def test_a_model_that_contains_naive_is_judged_by_clark_west():
     table = race(errors(naive=1, good=0.5, near=0.99))
     said = verdict(table, 1, nested=("near",)).table.set_index("model")
@@ -399,6 +417,8 @@ def test_directions_are_tested_and_those_that_say_one_thing_only_are_told():
     assert said.loc["up", "hit_rate"] == said.loc["up", "by_chance"]
     assert said.loc["knows", "hit_rate"] > 0.6 > said.loc["knows", "by_chance"]
     assert said.loc["knows", "p_holm"] == pytest.approx(2 * said.loc["knows", "p"])  # two were tested
+    still = directions(table.assign(y=table["y0"]))
+    assert set(still["finding"]) == {"the series never moved"}
     few = directions(table[table["cutoff"] < 9]).set_index("model")
     assert few.loc["knows", "finding"] == "too few moves"
     with pytest.raises(ValueError, match="moves of 2 rows from cutoffs 1 apart overlap"):
@@ -433,6 +453,41 @@ def test_nobody_is_excluded_where_nothing_can_be_said():
     overlapping = race(errors(n=40, naive=1, good=0.1))
     for table, overlap in ((same, 1), (few, 1), (overlapping, 20)):
         assert model_confidence_set(table, overlap)["in_set"].all()
+
+
+def test_losses_that_never_move_apart_share_one_answer():
+    e = errors(n=60, naive=1, bad=3)
+    far = np.sqrt(e["naive"] ** 2 + 30)  # naive's losses and 30 more at every cutoff: more than those of `bad`
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        apart = model_confidence_set(race({"naive": np.ones(40), "m": np.full(40, 0.5)}), 1)
+        said = model_confidence_set(race(e | {"far": far}), 1).set_index("model")
+        alone = model_confidence_set(race({"naive": e["naive"]}), 1)
+    assert apart["p"].tolist() == alone["p"].tolist() * 2 == [1, 1]  # by how much they differ cannot be luck, nor skill
+    assert said["in_set"].to_dict() == {"naive": True, "bad": False, "far": True}
+
+
+def test_equals_are_excluded_one_time_in_ten_and_called_superior_one_time_in_twenty():
+    random = np.random.default_rng(12)
+    excluded, superior = 0, 0
+    for _ in range(40):
+        table = race(dict(zip(("naive", "a", "b"), random.normal(size=(3, 60)), strict=True)))
+        excluded += not model_confidence_set(table, 1)["in_set"].all()
+        superior += superior_ability(table, 1).consistent < 0.05
+    assert excluded <= 10  # 4 expected, 3 σ more
+    assert superior <= 6  # 2 expected, 3 σ more
+
+
+def test_what_the_best_of_many_is_called():
+    e = errors(n=60, naive=1, good=0.5, bad=2)
+    alone = superior_ability(race({"naive": e["naive"], "good": e["good"]}), 1)
+    assert str(alone) == "good, the only model tried against naive, is better (SPA, p < .001)."
+    worse = superior_ability(race(e), 1, "good")
+    assert re.fullmatch(r"naive, the best of 2 models tried against good, has no smaller loss .*", worse.sentence)
+    nobody = superior_ability(race({"naive": e["naive"]}), 1)
+    assert nobody.sentence == "Only naive was run: there is nothing to compare."
+    perfect = superior_ability(race({"naive": np.zeros(40), "m": np.full(40, 0.1)}), 1)  # no loss to compare
+    assert "the only model tried against naive is better cannot be tested" in perfect.sentence
 
 
 def test_the_best_of_many_is_not_taken_for_skill():

@@ -67,6 +67,10 @@ def clark_west(loss_reference: np.ndarray, loss_model: np.ndarray, gap: np.ndarr
     errors exceed by `gap`, the squared distance between the two forecasts, what they would be if these were known. The
     test is on squared errors less that gap, at the same cutoffs in order of time. The standard error is that of
     `diebold_mariano`. A difference that never changes has no test: NaN and p = 1.
+
+    Where cutoffs overlap, the normal p finds signals that are not there. On random walks, five steps ahead from every
+    row, `p` is below .05 in 9.0, 6.9 and 5.6 % of runs of 40, 100 and 250 cutoffs (the mean of four models; of one that
+    reverts to its average in 11.2, 9.3 and 7.0 %), `p_small` in 6.4, 5.9 and 5.2 % (8.1, 8.2 and 6.6 %).
     """
     reference, model = np.asarray(loss_reference, dtype=float), np.asarray(loss_model, dtype=float)
     difference = reference - (model - np.asarray(gap, dtype=float))
@@ -125,7 +129,8 @@ def directions(forecasts: pd.DataFrame, step: int = 1, step_size: int = 1) -> pd
     for (model, series), each in table.groupby(["model", "unique_id"], observed=True):
         saw, said = np.sign(each["y"] - each["y0"]).to_numpy(), np.sign(each["y_hat"] - each["y0"]).to_numpy()
         called = (saw != 0) & (said != 0)
-        rows.append({"model": str(model), "unique_id": str(series)} | _called(saw[called] > 0, said[called] > 0))
+        row = {"model": str(model), "unique_id": str(series)} | _called(saw[called] > 0, said[called] > 0)
+        rows.append(row if saw.any() else row | {"finding": "the series never moved"})
     found = pd.DataFrame(rows)
     tested = found["finding"] == ""
     found["p_holm"] = 1.0

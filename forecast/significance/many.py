@@ -9,9 +9,10 @@ import pandas as pd
 
 from forecast.scores import NAIVE
 from forecast.significance.equal import ALPHA
-from forecast.significance.verdict import loss_by_cutoff
+from forecast.significance.verdict import loss_by_cutoff, p_in_words
 
 REPETITIONS = 2000  # of the bootstrap
+SAME = 1e-12  # of naive's mean loss: differences that move by less are rounding, and cannot be tested
 
 
 def model_confidence_set(
@@ -20,23 +21,37 @@ def model_confidence_set(
     """Say which models may be the best: the others are worse than one of these, at this `size` of error.
 
     A row for each model, most plausible first, with `p` and `in_set` (Hansen, Lunde and Nason, 2011; by arch's
-    stationary bootstrap, whose blocks are at least as long as cutoffs overlap). Models whose losses are the same share
-    one answer. With fewer than ten cutoffs, or fewer than three times the overlap, nobody can be excluded.
+    stationary bootstrap, whose blocks are at least as long as cutoffs overlap). Models whose losses differ by the same
+    at every cutoff, or not at all, cannot be tested against each other and share the answer of the best of them. With
+    fewer than ten cutoffs, or fewer than three times the overlap, nobody can be excluded.
     """
     from arch.bootstrap import MCS
 
     table = loss_by_cutoff(forecasts, loss).dropna()
-    groups = table.T.groupby([column.tobytes() for column in table.to_numpy().T], sort=False).groups.values()
-    alike = {names[0]: list(names) for names in groups}
-    different = table[list(alike)]
-    p_values = pd.Series(1.0, index=different.columns)
-    if len(alike) > 1 and _enough(table, overlap):
+    alike = _alike(table) if _enough(table, overlap) else {}
+    answers = dict.fromkeys(table.columns, 1.0)
+    if len(alike) > 1:
+        different = table[list(alike)]
         found = MCS(different, size=size, reps=REPETITIONS, block_size=_block(different, overlap), seed=seed)
         found.compute()
-        p_values = found.pvalues["Pvalue"].reindex(different.columns).fillna(0.0)
-    answers = {name: float(p_values[first]) for first, same in alike.items() for name in same}
+        p_values = found.pvalues["Pvalue"]
+        answers = {name: float(p_values[first]) for first, same in alike.items() for name in same}
     rows = [(name, p, p > size) for name, p in answers.items()]
-    return pd.DataFrame(rows, columns=["model", "p", "in_set"]).sort_values("p", ascending=False, ignore_index=True)
+    said = pd.DataFrame(rows, columns=["model", "p", "in_set"])
+    return said.sort_values("p", ascending=False, kind="stable", ignore_index=True)
+
+
+def _alike(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Group models whose losses never move apart (arch would divide by 0), each group under the best of it."""
+    groups: dict[str, list[str]] = {}
+    for name in table.mean().sort_values(kind="stable").index:
+        first = next((other for other in groups if not _moves(table[name] - table[other])), name)
+        groups.setdefault(first, []).append(name)
+    return groups
+
+
+def _moves(difference: pd.Series) -> bool:
+    return bool(np.ptp(difference.to_numpy()) > SAME)
 
 
 @dataclass(frozen=True)
@@ -49,15 +64,24 @@ class SuperiorAbility:
     lower: float
     consistent: float
     upper: float
+    smaller: bool  # the best one's mean loss, than that of `against`
 
     @property
     def sentence(self) -> str:
         """Say it in one sentence."""
-        tried = f"of {self.models} model{'s' if self.models != 1 else ''} tried against {self.against}"
+        if self.models == 0:
+            return f"Only {self.against} was run: there is nothing to compare."
+        many = self.models > 1
+        tried = f"the {f'best of {self.models} models' if many else 'only model'} tried against {self.against}"
         if np.isnan(self.consistent):
-            return f"Whether the best {tried} is better cannot be tested: too few cutoffs, or the same forecasts."
-        said = "is better, even as the best of so many" if self.consistent < ALPHA else "may be the luckiest"
-        return f"{self.best}, the best {tried}, {said} (SPA, p {self.consistent:.3f})."
+            return f"Whether {tried} is better cannot be tested: too few cutoffs, or losses that never move apart."
+        if self.consistent < ALPHA:
+            said = "is better, even as the best of so many" if many else "is better"
+        elif self.smaller:
+            said = f"may be {'the luckiest' if many else 'lucky'}"
+        else:
+            said = "has no smaller loss"
+        return f"{self.best}, {tried}, {said} (SPA, p {p_in_words(self.consistent)})."
 
     def __str__(self) -> str:
         return self.sentence
@@ -76,15 +100,17 @@ def superior_ability(
     if against not in table:
         raise ValueError(f"there is no model {against!r} in this run to compare; it has {', '.join(table)}")
     others = table.drop(columns=against)
-    apart = others.loc[:, [bool(np.ptp((others[name] - table[against]).to_numpy()) > 0) for name in others]]
-    if apart.empty or not _enough(table, overlap):
-        return SuperiorAbility(against, "", len(others.columns), np.nan, np.nan, np.nan)
+    enough = _enough(table, overlap)
+    apart = others[[name for name in others if enough and _moves(others[name] - table[against])]]
+    if apart.empty:
+        return SuperiorAbility(against, "", len(others.columns), np.nan, np.nan, np.nan, False)
     block = _block(apart.sub(table[against], axis=0), overlap)
     test = SPA(table[against], apart, block_size=block, reps=REPETITIONS, seed=seed)
     test.compute()
     p = test.pvalues
     best = str(apart.mean().idxmin())
-    return SuperiorAbility(against, best, len(others.columns), p["lower"], p["consistent"], p["upper"])
+    smaller = bool(apart[best].mean() < table[against].mean())
+    return SuperiorAbility(against, best, len(others.columns), p["lower"], p["consistent"], p["upper"], smaller)
 
 
 def _enough(table: pd.DataFrame, overlap: int) -> bool:

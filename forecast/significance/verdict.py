@@ -76,7 +76,10 @@ class Verdict:
             return f"Too few cutoffs ({self.n_cutoffs}) to tell whether any model differs from {self.against}."
         parts = []
         if len(found["better"]):
-            each = [f"{row.model} (skill {row.skill:.1%}, p {_p(row.p_holm)})" for row in found["better"].itertuples()]
+            each = [
+                f"{row.model} (skill {row.skill:.1%}, p {p_in_words(row.p_holm)})"
+                for row in found["better"].itertuples()
+            ]
             parts.append(f"{_listed(each)} beat{'s' if len(each) == 1 else ''} {self.against} over {cutoffs}")
         else:
             parts.append(f"No model beats {self.against} over {cutoffs}")
@@ -216,13 +219,13 @@ def _explain(row: Any) -> str:
     if row.finding == "constant difference":
         return f"{skill}; the losses differ by the same at every cutoff, which leaves nothing to test"
     if row.finding == "better":
-        return f"better, {skill} (p {_p(row.p_holm)})"
+        return f"better, {skill} (p {p_in_words(row.p_holm)})"
     if row.finding == "worse":
-        return f"worse, {skill} (p {_p(row.p_worse_holm)})"
+        return f"worse, {skill} (p {p_in_words(row.p_worse_holm)})"
     if row.finding == SIGNAL:
-        return f"{SIGNAL}, {skill} (p {_p(row.p_holm)} by Clark-West)"
+        return f"{SIGNAL}, {skill} (p {p_in_words(row.p_holm)} by Clark-West)"
     shown = f"{row.detectable:.1%}" if row.detectable < 1 else "none"
-    return f"not distinguishable, {skill} (p {_p(row.p_holm)}); could have shown {shown}"
+    return f"not distinguishable, {skill} (p {p_in_words(row.p_holm)}); could have shown {shown}"
 
 
 def _could_have_shown(detectable: pd.Series) -> str:
@@ -240,7 +243,8 @@ def _be(rows: pd.DataFrame) -> str:
     return "is" if len(rows) == 1 else "are"
 
 
-def _p(p: float) -> str:
+def p_in_words(p: float) -> str:
+    """Write a p-value as a sentence has it: .034, or < .001."""
     return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
 
 
