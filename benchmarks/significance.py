@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=list(MODELS), help=", ".join(MODELS))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    gc.disable()  # statsmodels' multipletests collects at each call, which takes longer than the test
+    gc.freeze()  # statsmodels' multipletests collects at each call: what is loaded by now need not be looked through
     titles = {
         "walk": "random walks: every win is a false one (5 % of 200 are 10)",
         "ar": "AR(1), phi 0.5: wins that are there",
