@@ -22,7 +22,7 @@ import pandas as pd
 import forecast as fc
 from forecast import runs
 
-NETS = {"lstm": fc.Recurrent("lstm"), "gru": fc.Recurrent("gru"), "rnn": fc.Recurrent("rnn")}
+NETS = {cell: fc.Recurrent(cell, trainer=fc.Trainer(steps=60)) for cell in ("lstm", "gru", "rnn")}
 CV = fc.WalkForward(horizon=5, n_windows=40)
 RUN = "import sys; sys.path.insert(0, sys.argv[3]); import engine; engine.walk(sys.argv[1], int(sys.argv[2]))"
 
