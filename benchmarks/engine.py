@@ -22,7 +22,7 @@ import pandas as pd
 import forecast as fc
 from forecast import runs
 
-NETS = {cell: fc.Recurrent(cell, trainer=fc.Trainer(steps=60)) for cell in ("lstm", "gru", "rnn")}
+NETS = {cell: fc.Recurrent(cell, trainer=fc.Trainer(steps=120)) for cell in ("lstm", "gru", "rnn")}
 CV = fc.WalkForward(horizon=5, n_windows=40)
 RUN = "import sys; sys.path.insert(0, sys.argv[3]); import engine; engine.walk(sys.argv[1], int(sys.argv[2]))"
 
@@ -33,12 +33,12 @@ def walk(out: str, jobs: int, resume: bool = False) -> bytes:
     return (Path(out) / runs.FORECASTS).read_bytes()
 
 
-def parallel() -> pd.DataFrame:
+def parallel(turns: int = 2) -> pd.DataFrame:
     """Time one process against two, in processes of their own that have nothing warm, taking turns."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         said = []
-        for turn in range(2):
+        for turn in range(turns):
             seconds = {}
             for jobs in (1, 2):
                 out = Path(folder) / f"{turn}-{jobs}"
