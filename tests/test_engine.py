@@ -273,6 +273,11 @@ def test_killed_with_processes_of_its_own(whole, tmp_path):
     assert not left  # they end with the run that started them
 
 
+def test_a_client_is_one():
+    with pytest.raises(TypeError, match="client must be a Dask client"):
+        run(client="tcp://127.0.0.1:8786")
+
+
 class Mapped(Naive):
     """Says whether the prices lie in a file that the processes share."""
 

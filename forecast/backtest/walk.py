@@ -58,6 +58,8 @@ def backtest(
     their number.
     """
     _check_settings(refit, season, n_jobs, on_error, out, resume)
+    if not (client is None or (hasattr(client, "submit") and hasattr(client, "scatter"))):
+        raise TypeError(f"client must be a Dask client, such as distributed.Client('tcp://host:8786'); got {client!r}")
     named = _named(models)
     ours = [model for model in named.values() if isinstance(model, Forecaster)]
     for model in ours:
