@@ -273,6 +273,12 @@ def test_killed_with_processes_of_its_own(whole, tmp_path):
     assert not left  # they end with the run that started them
 
 
+@pytest.mark.parametrize("wrong", [{"warm": "yes"}, {"resume": 1}])
+def test_switches_are_true_or_false(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be one of True, False"):
+        run(**wrong)
+
+
 def test_a_client_is_one():
     with pytest.raises(TypeError, match="client must be a Dask client"):
         run(client="tcp://127.0.0.1:8786")

@@ -57,6 +57,8 @@ def backtest(
     a failed fit as a row of `fits` with its reason instead of raising it. `progress` is called with the fits done and
     their number.
     """
+    for name, switch in (("warm", warm), ("resume", resume)):
+        check_choice(name, switch, (True, False))
     _check_settings(refit, season, n_jobs, on_error, out, resume)
     if not (client is None or (hasattr(client, "submit") and hasattr(client, "scatter"))):
         raise TypeError(f"client must be a Dask client, such as distributed.Client('tcp://host:8786'); got {client!r}")
