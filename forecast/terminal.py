@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 LISTED = 5  # failed fits of each model that are named; `fits` holds them all
 
 
-def progress_bar(what: str) -> Any:
-    """Make a bar that counts fits and says how long they will take; silent where nobody looks."""
+def progress_bar(what: str, unit: str) -> Any:
+    """Make a bar that counts fits (or tickers) and says how long they will take; silent where nobody looks."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -24,7 +24,7 @@ def progress_bar(what: str) -> Any:
         TimeRemainingColumn,
     )
 
-    columns: tuple[Any, ...] = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("fits"))
+    columns: tuple[Any, ...] = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
     columns += (TimeElapsedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

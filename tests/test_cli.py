@@ -455,7 +455,7 @@ def test_the_example_of_the_help_can_be_run(place, call, monkeypatch):
     def reached(models, prices, cv, options):
         raise ValueError(f"reached with {', '.join(models)}, {len(prices)} rows and {cv.n_windows} windows")
 
-    monkeypatch.setattr(cli, "_walk", reached)
+    monkeypatch.setattr(cli.run, "_walk", reached)
     assert call(example)[2] == "forecast: reached with naive, arima, lstm, 3270 rows and 40 windows\n"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from yahoo_server import Bars, LocalYahoo, session, walk
+from yahoo_server import Bars, LocalYahoo, browser_session, session, walk
 
 from forecast.sources.download import DownloadError, DownloadWarning, download
 from forecast.sources.yahoo import Yahoo
@@ -85,11 +85,13 @@ REASONS = {
 }
 
 
+@pytest.mark.parametrize("transport", [session, browser_session])
 @pytest.mark.parametrize("way", PASSING)
-def test_what_passes_is_waited_for(way, yahoo):
+def test_what_passes_is_waited_for(way, transport, yahoo):
     yahoo.behave("AAPL", *[way] * PASSING[way])
     yahoo.behave("MSFT")
-    prices = download(["MSFT", "AAPL"], source=ask(yahoo, timeout=0.5))
+    source = Yahoo(transport(yahoo.port), pause=0.005, timeout=0.5)
+    prices = download(["MSFT", "AAPL"], source=source)
     assert list(prices) == ["MSFT", "AAPL"]
     assert same(prices["AAPL"], yahoo.bars["AAPL"])
     assert same(prices["MSFT"], yahoo.bars["MSFT"])

@@ -229,3 +229,17 @@ def session(port: int) -> requests.Session:
     for scheme in ("http://", "https://"):
         made.mount(scheme, ToLoopback(port))
     return made
+
+
+def browser_session(port: int):
+    """The same with curl_cffi, the transport that yfinance takes if it is given none."""
+    from curl_cffi.requests import Session
+
+    class Local(Session):
+        def request(self, method, url, **options):
+            parts = urlsplit(url)
+            return super().request(
+                method, parts._replace(scheme="http", netloc=f"127.0.0.1:{port}").geturl(), **options
+            )
+
+    return Local(impersonate="chrome", trust_env=False)

@@ -1,9 +1,7 @@
-"""The command line: `forecast backtest | audit | models | samples`."""
+"""The commands that walk: `forecast backtest` and `forecast audit`, and the models there are."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,65 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forecast.cli.app import app, telling
+from forecast.cli.prices import Prices, takes_prices
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.backtest import BacktestResult
     from forecast.models import Forecaster
 
-app = typer.Typer(
-    name="forecast",
-    help=(
-        "Does a recurrent net beat ARIMA, or doing nothing, on my series? An honest walk-forward answer.\n\n"
-        "[bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm"
-    ),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-)
-
-
-def main() -> None:
-    """Run the command line: a user's error is one sentence and exit code 2, never a traceback."""
-    try:
-        code = app(standalone_mode=False)
-        if code == 130:  # what typer makes of Ctrl-C
-            _fail("stopped; nothing was written")
-    except _Stopped as stop:
-        code = _fail(f"stopped; {stop}", 130)
-    except (ValueError, TypeError, OSError) as error:
-        if os.environ.get("FORECAST_DEBUG"):
-            raise
-        code = _fail("; ".join(" ".join(said.split()) for said in [str(error), *getattr(error, "__notes__", [])]))
-    except KeyboardInterrupt:
-        code = _fail("stopped; nothing was written", 130)
-    except Exception as error:
-        # What typer itself found wrong with the call; anything else is a defect of ours and keeps its traceback.
-        if not hasattr(error, "format_message"):
-            raise
-        code = _fail(" ".join(error.format_message().split())) if error.format_message() else 2
-    sys.exit(code or 0)
-
-
-class _Stopped(Exception):
-    """Ctrl-C while a run was under way, with what is left of it."""
-
-
-def _fail(message: str, code: int = 2) -> int:
-    print(f"forecast: {message}", file=sys.stderr)
-    return code
-
-
-@app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        print(f"forecast {installed('forecast')}")
-        raise typer.Exit
-
-
-Data = Annotated[str, typer.Argument(help="A sample's name (see `forecast samples`) or a CSV or Parquet file.")]
 Horizon = Annotated[int, typer.Option(help="Steps to forecast; a step is a row.")]
 Windows = Annotated[int, typer.Option(help="Cutoffs to forecast from; the last lies `horizon` rows before the end.")]
 StepSize = Annotated[int | None, typer.Option(help="Rows between cutoffs (if not given: the horizon).")]
@@ -84,8 +32,9 @@ Settings = Annotated[
 
 
 @app.command()
+@takes_prices
 def backtest(
-    data: Data,
+    prices: Prices,
     models: Annotated[
         str, typer.Option(help="Names from `forecast models`, with commas between them; naive always runs.")
     ] = "naive,drift,arima,lstm",
@@ -97,7 +46,6 @@ def backtest(
     refit: Annotated[int, typer.Option(help="Fit every model anew at every so many-th cutoff.")] = 1,
     warm: Annotated[bool, typer.Option("--warm", help="Networks and ARIMA go on from their last fit.")] = False,
     season: Annotated[int, typer.Option(help="Season of MASE's scale, in rows.")] = 1,
-    field: Annotated[str | None, typer.Option(help="Field to forecast (if not given: Adj Close, else Close).")] = None,
     set_: Settings = None,
     jobs: Annotated[int, typer.Option(help="Processes that share the work; the numbers do not depend on it.")] = 1,
     backend: Annotated[str, typer.Option(help="What shares the work: `processes`, or a `dask` cluster.")] = "processes",
@@ -126,12 +74,12 @@ def backtest(
     elif resume:
         raise ValueError("--resume goes on with the run in a folder: name it with --out")
     chosen = _models(models, set_ or [])
-    prices = _prices(data, field, [name for model in chosen.values() for name in model.reads()])
+    table = prices.read([name for model in chosen.values() for name in model.reads()])
     options = {"refit": refit, "warm": warm, "season": season, "n_jobs": jobs, "on_error": on_error}
     from forecast.terminal import show
 
     with _cluster(backend, scheduler) as client:
-        result = _walk(chosen, prices, cv, options | {"client": client, "out": out, "resume": resume})
+        result = _walk(chosen, table, cv, options | {"client": client, "out": out, "resume": resume})
     show(result)
     if out is not None:
         from forecast.report import write_report
@@ -141,8 +89,9 @@ def backtest(
 
 
 @app.command()
+@takes_prices
 def audit(
-    data: Data,
+    prices: Prices,
     models: Annotated[str, typer.Option(help="Names from `forecast models`, with commas between them.")] = "arima,lstm",
     horizon: Horizon = 5,
     windows: Windows = 6,
@@ -162,10 +111,10 @@ def audit(
 
     cv = WalkForward(horizon, windows, step_size, train_size, embargo)
     chosen = _models(models, set_ or [], always=())
-    prices = _prices(data, None, [name for model in chosen.values() for name in model.reads()])
+    table = prices.read([name for model in chosen.values() for name in model.reads()])
     failed = []
     for name, model in chosen.items():
-        report = audit_model(model, prices, cv)
+        report = audit_model(model, table, cv)
         print(f"{name}: {report}\n")
         failed += [] if report.passed else [name]
     if failed:
@@ -195,19 +144,6 @@ def list_models() -> None:
     Console().print(table)
 
 
-@app.command(name="samples")
-def list_samples() -> None:
-    """List the price samples that can be named instead of a file.
-
-    [bold]Example:[/bold] forecast samples
-    """
-    from forecast.sources import samples
-
-    for row in samples().itertuples(index=False):
-        print(f"{row.name:10} {row.what}")
-        print(f"{'':10} {row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}\n")
-
-
 def _models(names: str, settings: list[str], always: tuple[str, ...] = ("naive",)) -> dict[str, Forecaster]:
     from forecast.models.registry import did_you_mean, make_model, parse_value, set_parameter
 
@@ -231,28 +167,6 @@ def _models(names: str, settings: list[str], always: tuple[str, ...] = ("naive",
     return models
 
 
-def _prices(data: str, field: str | None, exog: list[str]) -> pd.DataFrame:
-    from forecast.models.registry import did_you_mean
-    from forecast.sources import load_sample, read_prices, samples
-
-    if exog and field is not None:
-        raise ValueError(
-            f"--field {field} cannot go with exog={exog[0]}: the command line reads further fields beside the adjusted "
-            "close only. In Python give as_panel(prices, target=…, exog=…)"
-        )
-    field = "all" if exog else field
-    names = list(samples()["name"])
-    if data in names:
-        prices = load_sample(data, field)
-    elif Path(data).exists() or Path(data).suffix:
-        prices = read_prices(data, field)
-    else:
-        hint = did_you_mean(data, names)
-        raise ValueError(f"there is no file and no sample {data!r}{hint}: name a CSV or Parquet file, or a sample")
-    prices.attrs["source"] = data
-    return prices
-
-
 @contextmanager
 def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
     """Give a client of the cluster asked for, or None."""
@@ -274,27 +188,12 @@ def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
 
 
 def _walk(models: dict[str, Forecaster], prices: pd.DataFrame, cv: Any, options: dict[str, Any]) -> BacktestResult:
-    import warnings
-
     from forecast.backtest import ResumeWarning, backtest
     from forecast.terminal import progress_bar
 
-    bar = progress_bar("walking forward")
-    shown = warnings.showwarning
-
-    def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
-        _fail(str(message)) if category is ResumeWarning else shown(message, category, *where, **more)
-
-    try:
-        with warnings.catch_warnings(), bar:
-            warnings.showwarning = show
-            job = bar.add_task("", total=None)
-            return backtest(
-                models, prices, cv, **options, progress=lambda done, total: bar.update(job, completed=done, total=total)
-            )
-    except KeyboardInterrupt as error:
-        raise _Stopped("; ".join(getattr(error, "__notes__", ["nothing was written"]))) from None
-
-
-if __name__ == "__main__":
-    main()
+    bar = progress_bar("walking forward", "fits")
+    with telling(ResumeWarning), bar:
+        job = bar.add_task("", total=None)
+        return backtest(
+            models, prices, cv, **options, progress=lambda done, total: bar.update(job, completed=done, total=total)
+        )
