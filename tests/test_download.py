@@ -213,6 +213,23 @@ def test_a_dividend_on_a_day_without_a_price_is_not_lost(yahoo):
     assert len(prices) == 9
 
 
+def test_what_is_paid_after_the_end_is_not_in_the_prices(yahoo):
+    bars = walk("AAPL", dividends={"2020-06-01": 2.0})
+    yahoo.behave("AAPL", bars=bars)
+    alone = download("AAPL", end="2020-04-30", source=ask(yahoo))
+    assert alone["AAPL"].tolist() == bars.close[:"2020-04-30"].tolist()
+    download("AAPL", source=ask(yahoo))
+    assert download("AAPL", end="2020-04-30", source=ask(yahoo)).equals(alone)  # whatever is kept by now
+
+
+def test_a_range_without_a_price_is_an_error_and_no_empty_column(yahoo):
+    yahoo.behave("AAPL")
+    yahoo.behave("LATE", bars=walk("LATE", start="2020-06-01"))
+    download(["AAPL", "LATE"], source=ask(yahoo))
+    with pytest.raises(DownloadError, match="1 of 2 tickers could not be had: LATE: it has no prices in this range"):
+        download(["AAPL", "LATE"], end="2020-03-31", source=ask(yahoo))
+
+
 def test_a_dividend_that_cannot_be(yahoo):
     yahoo.behave("AAPL", bars=walk("AAPL", dividends={"2020-01-08": 500.0}))
     with pytest.raises(DownloadError, match=r"AAPL: its dividend of 500 on 2020-01-08 does not fit .* adjust='none'"):

@@ -83,7 +83,9 @@ def download(
     tables = {}
     for name, history in found.items():
         try:
-            tables[name] = adjusted(history.table) if adjust == "auto" else history.table
+            # Cut first: what was paid after `end` must not be in the prices, whatever else is kept.
+            table = _cut(history.table, first, last)
+            tables[name] = adjusted(table) if adjust == "auto" else table
         except ValueError as error:
             failed[name] = str(error)
     failed = {name: failed[name] for name in names if name in failed}
@@ -91,7 +93,7 @@ def download(
         raise DownloadError(failed, len(names))
     if failed:
         warnings.warn(f"left out: {DownloadError(failed, len(names))}", DownloadWarning, stacklevel=2)
-    prices = _join({name: tables[name] for name in names if name in tables}, first, last, fields)
+    prices = _join({name: tables[name] for name in names if name in tables}, fields)
     prices.attrs = {
         "source": f"{source.name}:{','.join(name for name in names if name in tables)}",
         "facts": {name: found[name].facts | {"adjust": adjust} for name in names if name in tables},
@@ -227,20 +229,20 @@ def _each(
     return found, failed
 
 
-def _join(
-    tables: dict[str, pd.DataFrame], first: pd.Timestamp | None, last: pd.Timestamp | None, fields: str | None
-) -> pd.DataFrame:
+def _cut(table: pd.DataFrame, first: pd.Timestamp | None, last: pd.Timestamp | None) -> pd.DataFrame:
+    table = table if first is None else table[table.index >= first]
+    table = table if last is None else table[table.index < last + pd.Timedelta(days=1)]
+    if table["Close"].notna().any():
+        return table
+    raise ValueError("it has no prices in this range")
+
+
+def _join(tables: dict[str, pd.DataFrame], fields: str | None) -> pd.DataFrame:
     """Put the tickers side by side over all their dates."""
-    wide = pd.concat({name: _cut(table, first, last) for name, table in tables.items()}, axis=1, sort=True)
-    wide = wide.swaplevel(axis=1)
+    wide = pd.concat(tables, axis=1, sort=True).swaplevel(axis=1)
     wide = wide[wide["Close"].notna().any(axis=1)]
     ordered = wide.reindex(columns=[(field, name) for field in (*PRICES, "Volume", *EVENTS) for name in tables])
     return pick_fields(ordered, fields)
-
-
-def _cut(table: pd.DataFrame, first: pd.Timestamp | None, last: pd.Timestamp | None) -> pd.DataFrame:
-    table = table if first is None else table[table.index >= first]
-    return table if last is None else table[table.index < last + pd.Timedelta(days=1)]
 
 
 def _names(tickers: str | Sequence[str]) -> list[str]:
