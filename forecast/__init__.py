@@ -24,6 +24,7 @@ _HOMES = {
     "WalkForward": "splits",
     "load_sample": "sources",
     "samples": "sources",
+    "next_dates": "dates",
     "read_prices": "sources",
     "download": "sources",
     "DownloadError": "sources",

@@ -19,6 +19,7 @@ MAY = {
     "panel": set(),
     "params": set(),
     "splits": set(),
+    "dates": set(),
     "scaling": set(),
     "metrics": set(),
     "windows": {"scaling"},
