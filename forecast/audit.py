@@ -128,7 +128,7 @@ def _changes(later: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "scaling", later * 1000
 
 
-def _leakage(trial: _Trial) -> list[tuple[str, bool, str]]:
+def _leakage(trial: _Trial) -> list[tuple[str, bool | None, str]]:
     """Change what comes after some cutoffs; forecasts up to them may not move, later ones must."""
     index = trial.panel(trial.frame).index
     cutoffs = trial.cv.cutoffs(index)
@@ -149,7 +149,8 @@ def _leakage(trial: _Trial) -> list[tuple[str, bool, str]]:
     for kind, later in list(_changes(gap[~known]))[-1:]:
         compared = _compared(trial.said(gap), trial.said(pd.concat([gap[known], later])), when)
         found[f"{kind} behind a gap"] = [(*compared, label(when))]
-    return [(f"leakage: {kind}", *_judged(each)) for kind, each in found.items()]
+    shown = any(moved for each in found.values() for _, moved, _ in each)
+    return [(f"leakage: {kind}", *_judged(each, shown)) for kind, each in found.items()]
 
 
 def _compared(before: pd.DataFrame, after: pd.DataFrame, when: Any) -> tuple[bool, bool]:
@@ -161,11 +162,13 @@ def _same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     return a.index.equals(b.index) and a.to_numpy().tobytes() == b.to_numpy().tobytes()
 
 
-def _judged(each: list[tuple[bool, bool, str]]) -> tuple[bool, str]:
+def _judged(each: list[tuple[bool, bool, str]], shown: bool) -> tuple[bool | None, str]:
     leaked = [when for same, _, when in each if not same]
     if leaked:
         return False, f"forecasts up to {leaked[0]} changed when only later rows did"
-    if not any(moved for _, moved, _ in each):
+    if shown and not any(moved for _, moved, _ in each):
+        return None, "no later forecast changed either, as with a target that has no scale: it shows nothing"
+    if not shown:
         return False, "no later forecast changed either, so that nothing is shown: give more cutoffs, or other data"
     return True, "forecasts up to the cutoff are the same bytes, later ones changed"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,19 +32,20 @@ class Panel:
 
     `values` is (T, N, C) float64 and read-only; channel 0 is the target; NaN means that the series did not trade in
     that row. `index` (T,) holds labels only: a step is a row. Slicing by rows gives a view and is the one way to hide
-    the future: ``panel[: cutoff + 1]`` has no later row in it.
+    the future: ``panel[: cutoff + 1]`` has no later row in it. `attrs` are the table's own: where the prices are from.
     """
 
     values: np.ndarray
     index: pd.Index
     series: tuple[str, ...]
     channels: tuple[str, ...] = ("y",)
+    attrs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, rows: slice) -> Panel:
         """Give the panel of these rows, without copying."""
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError(f"a Panel is cut by a slice of rows, such as panel[:100]; got {rows!r}")
-        return Panel(self.values[rows], self.index[rows], self.series, self.channels)
+        return Panel(self.values[rows], self.index[rows], self.series, self.channels, self.attrs)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -71,20 +73,23 @@ class Panel:
         return f"Panel({len(self)} rows, {span}; {len(self.series)} series; channels {', '.join(self.channels)})"
 
 
-def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()) -> Panel:
+def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = (), how: str = "all") -> Panel:
     """Check prices once, at the door, and freeze them.
 
     `prices` may be a wide DataFrame (a row per date, a column per ticker), a DataFrame with (field, ticker) columns as
     yfinance gives it, one ticker's Open/High/Low/Close table, a long table with the columns unique_id, ds and y, a
     Series, an array (T,) or (T, N), or a mapping of name to values (without dates: aligned at the end). A Panel passes
     through. `target` names the field to forecast (default: Adj Close if there, else Close); `exog` names further
-    fields that a model may read. Rows are sorted by date. Raises TypeError or ValueError that says what is wrong:
-    dates that repeat or cannot be read, text or infinity among the prices, nothing observed at all.
+    fields that a model may read. Rows are sorted by date; `how` "common" keeps those where every series has a target,
+    "all" keeps all of them, with NaN where a series did not trade. Raises TypeError or ValueError that says what is
+    wrong: dates that repeat or cannot be read, text or infinity among the prices, nothing observed at all.
     """
+    if how not in ("all", "common"):
+        raise ValueError(f"how must be 'all' or 'common'; got {how!r}")
     if isinstance(prices, Panel):
         if target not in (None, prices.channels[0]) or any(name not in prices.channels for name in exog):
             raise ValueError(f"this Panel has the channels {', '.join(prices.channels)}: make it anew from the prices")
-        return prices
+        return _common(prices) if how == "common" else prices
     if isinstance(exog, str):
         raise TypeError(f"exog must be a list of fields, such as [{exog!r}]; got {exog!r}")
     frame = _as_frame(prices)
@@ -108,7 +113,20 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
     index, order = _sorted_index(wide.index)
     values = values[order]
     values.setflags(write=False)
-    return Panel(values, index, names, (chosen, *exog))
+    panel = Panel(values, index, names, (chosen, *exog), dict(getattr(prices, "attrs", {})))
+    return _common(panel) if how == "common" else panel
+
+
+def _common(panel: Panel) -> Panel:
+    """Keep the rows where every series has a target."""
+    rows = panel.observed.all(axis=1)
+    if not rows.any():
+        raise ValueError("there is no row where every series has a value: leave some series out, or take how='all'")
+    if rows.all():
+        return panel
+    values = panel.values[rows]
+    values.setflags(write=False)
+    return Panel(values, panel.index[rows], panel.series, panel.channels, panel.attrs)
 
 
 def label(value: Any) -> str:
@@ -123,7 +141,7 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if frame.columns.nlevels == 2:
         for level in (0, 1):
             known = [_field(name) for name in frame.columns.get_level_values(level)]
-            if any(name in TARGETS for name in known):
+            if frame.columns.names[level] == "Price" or any(name in TARGETS for name in known):
                 columns = frame.columns.get_level_values(1 - level)
                 return {
                     field: frame.loc[:, [name == field for name in known]].set_axis(

@@ -20,6 +20,8 @@ MAY = {
     "params": set(),
     "splits": set(),
     "dates": set(),
+    "checks": {"panel"},
+    "targets": {"panel"},
     "scaling": set(),
     "metrics": set(),
     "windows": {"scaling"},
@@ -30,14 +32,16 @@ MAY = {
     "runs": {"folders"},
     "scores": {"metrics"},
     "significance": {"scores", "metrics"},
-    "backtest": {"models", "panel", "params", "splits", "scores", "significance", "metrics", "runs", "folders"},
+    "backtest": {"models", "panel", "params", "splits", "scores", "significance", "metrics", "runs", "folders"}
+    | {"checks"},
     "audit": {"backtest", "models", "panel", "splits", "nn"},
     "tune": {"backtest", "models", "panel", "params", "scores", "significance", "splits"},
     "diagnostics": {"nn"},
     "plots": {"plots", "backtest", "scores", "significance", "metrics", "panel"},
     "report": {"plots", "backtest", "scores", "significance", "metrics", "panel", "runs"},
     "terminal": {"backtest", "panel"},
-    "cli": {"terminal", "report", "audit", "backtest", "models", "sources", "splits", "runs", "folders", "panel"},
+    "cli": {"cli", "terminal", "report", "audit", "backtest", "models", "sources", "checks", "targets", "dates"}
+    | {"splits", "runs", "folders", "panel"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -90,7 +90,8 @@ def test_what_cannot_be_is_said(index, steps, exchange, message):
 
 def test_without_the_package_it_says_what_to_install():
     code = (
-        "import sys; sys.modules['exchange_calendars'] = None\nimport pandas as pd\nfrom forecast.dates import next_dates\n"
+        "import sys; sys.modules['exchange_calendars'] = None\nimport pandas as pd\n"
+        "from forecast.dates import next_dates\n"
         "try: next_dates(pd.bdate_range('2024-01-01', periods=30), 1, 'XNYS')\nexcept ValueError as error: print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

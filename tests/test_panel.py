@@ -244,7 +244,11 @@ REFUSED = {
         "row label 'a' is not a date: rows need dates, or whole numbers",
     ),
     "long twice": (pd.concat([to_long(closes())] * 2), ValueError, "A has two values at 2024-01-01: keep one row"),
-    "odd levels": (with_fields()[["Open"]], ValueError, "two-level columns need Close or Adj Close in one level"),
+    "odd levels": (
+        with_fields()[["Open"]].rename_axis(columns=[None, None]),
+        ValueError,
+        "two-level columns need Close or Adj Close in one level",
+    ),
 }
 
 
@@ -266,3 +270,34 @@ def test_a_field_that_is_not_there_is_refused():
     assert isinstance(as_panel(spoilt), Panel)  # nobody reads the volume
     with pytest.raises(ValueError, match=r"the column 'B' of Volume holds '1\.2M' at 2024-01-03"):
         as_panel(spoilt, exog=["Volume"])
+
+
+# --- of several calendars ---------------------------------------------------------------------------------------------
+
+
+def test_common_rows_are_those_where_all_traded():
+    days = pd.date_range("2024-01-01", periods=14)
+    coin = pd.Series(np.arange(14.0) + 1, index=days)
+    stock = coin[coin.index.day_of_week < 5].drop(pd.Timestamp("2024-01-03"))
+    prices = pd.DataFrame({"coin": coin, "stock": stock})
+    union, common = as_panel(prices), as_panel(prices, how="common")
+    assert len(union) == 14
+    assert list(common.index) == list(stock.index)
+    assert common.observed.all()
+    assert not common.values.flags.writeable
+    assert as_panel(union, how="common").index.equals(common.index)
+    assert as_panel(common, how="common") is common
+
+
+def test_nothing_common_is_said():
+    prices = pd.DataFrame({"a": [1.0, np.nan], "b": [np.nan, 1.0]})
+    with pytest.raises(ValueError, match="no row where every series has a value"):
+        as_panel(prices, how="common")
+    with pytest.raises(ValueError, match="how must be 'all' or 'common'; got 'inner'"):
+        as_panel(prices, how="inner")
+
+
+def test_a_panel_remembers_where_its_prices_are_from():
+    prices = pd.DataFrame({"a": [1.0, 2.0]})
+    prices.attrs["source"] = "here"
+    assert as_panel(prices)[:1].attrs == {"source": "here"}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from forecast.checks import check_prices
 from forecast.models.base import Forecaster
 from forecast.panel import Panel, label
 from forecast.splits import WalkForward
@@ -18,19 +19,18 @@ from forecast.splits import WalkForward
 VERSIONS = ("forecast", "pandas", "numpy", "torch", "scikit-learn", "statsmodels", "arch")
 
 
-def make_spec(
-    models: Mapping[str, Any], prices: Any, panel: Panel, cv: WalkForward, settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def make_spec(models: Mapping[str, Any], panel: Panel, cv: WalkForward, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Describe a run: the data and their hash, the models with all parameters, the walk, the versions."""
     return {
         "data": {
-            "source": str(getattr(prices, "attrs", {}).get("source", "given in Python")),
+            "source": str(panel.attrs.get("source", "given in Python")),
             "rows": len(panel),
             "first": label(panel.index[0]),
             "last": label(panel.index[-1]),
             "series": list(panel.series),
             "channels": list(panel.channels),
             "missing": {name: int(count) for name, count in panel.missing().items() if count},
+            "report": check_prices(panel).to_dict(),
             "sha256": known_at(panel, [len(panel)])[len(panel)],
         },
         "models": {name: describe(model) for name, model in models.items()},

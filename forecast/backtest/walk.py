@@ -72,7 +72,7 @@ def backtest(
     needed = max([model.min_rows(cv.horizon) for model in ours], default=cv.horizon + 2)
     skipped = rows.skipped(panel, stretches, needed)
     units = make_units(named, stretches, needed, warm)
-    spec = make_spec(named, prices, panel, cv, {"refit": refit, "warm": warm, "season": season})
+    spec = make_spec(named, panel, cv, {"refit": refit, "warm": warm, "season": season})
     kept = None if out is None else Kept(out, units, panel, cv.horizon)
     if kept is not None:
         if resume and (done := _finished(out, spec)) is not None:

@@ -21,9 +21,7 @@ _HOMES = {
     "RecurrentClassifier": "classifier",
     "Tabular": "tabular",
     "Theta": "smoothing",
-    "garman_klass": "volatility",
     "load_model": "store",
-    "parkinson": "volatility",
 }  # loaded on first use: statsmodels and torch are heavy
 
 __all__ = [
@@ -44,11 +42,9 @@ __all__ = [
     "Tabular",
     "Theta",
     "WindowMean",
-    "garman_klass",
     "load_model",
     "make_model",
     "model_names",
-    "parkinson",
 ]
 
 

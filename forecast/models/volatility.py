@@ -6,15 +6,13 @@ mean, which is what a loss on variances asks for; `point="median"` gives the med
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.signal import lfilter
 
 from forecast.models.base import LEVELS, Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, transform
-from forecast.panel import Panel, label, split_fields
+from forecast.panel import Panel, label
 from forecast.params import check_number, check_whole
 
 
@@ -243,54 +241,3 @@ def _fit_garch(variance: np.ndarray) -> tuple[float, float, float, float]:
 def _recursion(alpha: float, beta: float, y: np.ndarray, first: float, omega: float = 0.0) -> np.ndarray:
     """Give what is expected after each row: s[t + 1] = omega + alpha · y[t] + beta · s[t], with s[0] = first."""
     return lfilter([1.0], [1.0, -beta], omega + alpha * y, zi=[beta * first])[0]
-
-
-def parkinson(prices: pd.DataFrame) -> pd.DataFrame:
-    """Estimate each day's variance from its high and low: five times as exact as its squared return (Parkinson, 1980).
-
-    `prices` have High and Low, under (field, ticker) columns or of one ticker. Gives a wide table (date × ticker) of
-    variances of the log price, ln(H/L)² / (4 ln 2). Raises ValueError for a high below its low.
-    """
-    high, low = _fields(prices, ("High", "Low"))
-    return _named(np.log(high / low) ** 2 / (4 * np.log(2)), prices, "parkinson")
-
-
-def garman_klass(prices: pd.DataFrame) -> pd.DataFrame:
-    """Estimate each day's variance from its open, high, low and close (Garman and Klass, 1980).
-
-    ½ ln(H/L)² − (2 ln 2 − 1) ln(C/O)²: 7.4 times as exact as the squared return. `prices` as for `parkinson`, with Open
-    and Close besides; the overnight move is not in it.
-    """
-    high, low, first, last = _fields(prices, ("High", "Low", "Open", "Close"))
-    day = np.log(last / first) ** 2
-    return _named(0.5 * np.log(high / low) ** 2 - (2 * np.log(2) - 1) * day, prices, "garman_klass")
-
-
-def _fields(prices: pd.DataFrame, names: Sequence[str]) -> list[pd.DataFrame]:
-    if not isinstance(prices, pd.DataFrame):
-        raise TypeError(f"prices must be a DataFrame with {', '.join(names)}; got {type(prices)}")
-    fields = split_fields(prices)
-    missing = [name for name in names if name not in fields]
-    if missing:
-        raise ValueError(f"the prices have no {', '.join(missing)}; they have {', '.join(map(str, fields))}")
-    tables = [fields[name].reindex(columns=fields[names[0]].columns).astype(float) for name in names]
-    high, low, *within = tables
-    for name, table in zip(names, tables, strict=True):
-        _refuse(table <= 0, table, f"{name} is {{value:g}}; a range needs prices above 0")
-    for name, table in zip(names[1:], (low, *within), strict=True):
-        _refuse(table > high, table, f"{name} is {{value:g}}, above its High")
-    for name, table in zip(names[2:], within, strict=True):
-        _refuse(table < low, table, f"{name} is {{value:g}}, below its Low")
-    return tables
-
-
-def _refuse(wrong: pd.DataFrame, table: pd.DataFrame, said: str) -> None:
-    if wrong.to_numpy().any():
-        row, column = np.argwhere(wrong.to_numpy())[0]
-        where = f"{table.columns[column]} at {label(table.index[row])}: "
-        raise ValueError(where + said.format(value=table.iloc[row, column]))
-
-
-def _named(variance: pd.DataFrame, prices: pd.DataFrame, what: str) -> pd.DataFrame:
-    variance.attrs = {"source": f"{what} of {prices.attrs.get('source', 'given in Python')}"}
-    return variance
