@@ -100,18 +100,17 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
     repeated = [name for i, name in enumerate(names) if name in names[:i]]
     if repeated:
         raise ValueError(f"the column {repeated[0]!r} appears more than once: give each series its own name")
-    channels = [_numbers(wide, chosen)]
-    for field in exog:
+    index, order = _sorted_index(wide.index)
+    values = np.empty((len(wide), len(names), 1 + len(exog)))  # (T, N, C), the one copy that is made
+    _fill(values[:, :, 0], wide, chosen, order)
+    for c, field in enumerate(exog, start=1):
         if field not in fields:
             raise ValueError(f"there is no field {field!r} to read as exog; the prices have {', '.join(fields)}")
         if fields[field].columns.has_duplicates:
             raise ValueError(f"a ticker appears more than once in the field {field!r}: give each series its own name")
-        channels.append(_numbers(fields[field].reindex(columns=wide.columns), field))
-    values = np.stack(channels, axis=-1)  # (T, N, C)
+        _fill(values[:, :, c], fields[field].reindex(columns=wide.columns), field, order)
     if np.isnan(values[:, :, 0]).all():
         raise ValueError("the prices hold no observed value at all: every cell of the target is empty")
-    index, order = _sorted_index(wide.index)
-    values = values[order]
     values.setflags(write=False)
     panel = Panel(values, index, names, (chosen, *exog), dict(getattr(prices, "attrs", {})))
     return _common(panel) if how == "common" else panel
@@ -144,9 +143,9 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
             if frame.columns.names[level] == "Price" or any(name in TARGETS for name in known):
                 columns = frame.columns.get_level_values(1 - level)
                 return {
-                    field: frame.loc[:, [name == field for name in known]].set_axis(
-                        [c for c, name in zip(columns, known, strict=True) if name == field], axis=1
-                    )
+                    field: (
+                        frame if set(known) == {field} else frame.loc[:, [name == field for name in known]]
+                    ).set_axis([c for c, name in zip(columns, known, strict=True) if name == field], axis=1)
                     for field in dict.fromkeys(known)
                 }
         raise ValueError(f"two-level columns need Close or Adj Close in one level; got {list(frame.columns[:3])} …")
@@ -210,9 +209,9 @@ def _choose_target(fields: Mapping[str, pd.DataFrame], target: str | None) -> st
     return next((name for name in TARGETS if name in fields), next(iter(fields)))
 
 
-def _numbers(wide: pd.DataFrame, field: str) -> np.ndarray:
-    columns = []
-    for name, column in wide.items():
+def _fill(out: np.ndarray, wide: pd.DataFrame, field: str, order: slice | np.ndarray) -> None:
+    """Put a table's numbers into an array (T, N), column by column; raises ValueError for what is no number."""
+    for i, (name, column) in enumerate(wide.items()):
         where = f"the column {name!r}" + (f" of {field}" if field != "y" else "")
         kind = pd.api.types.infer_dtype(column, skipna=True)
         if kind not in (
@@ -238,11 +237,10 @@ def _numbers(wide: pd.DataFrame, field: str) -> np.ndarray:
         if np.isinf(array).any():
             row = column.index[int(np.argmax(np.isinf(array)))]
             raise ValueError(f"{where} holds an infinite value at {label(row)}; leave it empty if it is not known")
-        columns.append(array)
-    return np.stack(columns, axis=1)  # (T, N)
+        out[:, i] = array[order]
 
 
-def _sorted_index(index: pd.Index) -> tuple[pd.Index, np.ndarray]:
+def _sorted_index(index: pd.Index) -> tuple[pd.Index, slice | np.ndarray]:
     if not (isinstance(index, pd.DatetimeIndex) or pd.api.types.is_numeric_dtype(index)):
         dates = pd.to_datetime(pd.Series(index), errors="coerce")
         unread = (dates.isna() & pd.Series(index).notna()).to_numpy()
@@ -254,5 +252,7 @@ def _sorted_index(index: pd.Index) -> tuple[pd.Index, np.ndarray]:
     repeated = index[index.duplicated()]
     if len(repeated):
         raise ValueError(f"{label(repeated[0])} appears more than once among the dates: keep one row per date")
+    if index.is_monotonic_increasing:
+        return index, slice(None)
     order = np.argsort(index.to_numpy(), kind="stable")
     return index[order], order

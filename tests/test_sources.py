@@ -309,12 +309,21 @@ TEXT_FAILURES = {
     "month 13": (HEAD + "01/02/2024,1,2\n13/13/2024,1,2\n", "line 3 holds '13/13/2024' for a date: write all"),
     "two ways": (
         HEAD + "01/02/2024,1,2\n01/03/2024,1,2\n",
-        "such as '01/02/2024' may mean month/day or day/month: write",
+        "such as '01/02/2024' may mean month/day or day/month: say dayfirst",
     ),
     "mixed": (HEAD + "01/31/2024,1,2\n31/01/2024,1,2\n", "line 3 holds '31/01/2024' for a date: write all dates"),
     "no date in row": (HEAD + GOOD + ",1,2\n", "line 3 has no date: give the row one, or drop it"),
     "twice": (HEAD + GOOD + "2024-01-03,1,2\n" + GOOD, "2024-01-02 appears more than once among the dates: keep one"),
-    "thousands": (HEAD + GOOD + '2024-01-03,"1,234.5",2\n', "'AAPL' holds '1,234.5' at 2024-01-03; prices must be num"),
+    "thousands": (
+        HEAD + '2024-01-02,"1,000",2\n2024-01-03,"1,234",2\n',
+        "line 2 holds '1,000' in 'AAPL', which may mean 10",
+    ),
+    "both marks": (
+        HEAD + '2024-01-02,"1,5",2\n2024-01-03,"1,234.5",2\n',
+        "line 2 holds '1,5' and line 3 '1,234.5': the dec",
+    ),
+    "short years": (HEAD + "13/02/21,1,2\n14/02/21,1,2\n", "line 2 holds '13/02/21', whose year has two digits"),
+    "NUL": (HEAD + GOOD + "2024-01-03,1,\0\n", "line 3 holds a NUL byte"),
     "text": (HEAD + GOOD + "2024-01-03,1,halt\n", "'IBM' holds 'halt' at 2024-01-03; prices must be numbers"),
     "infinite": (HEAD + GOOD + "2024-01-03,1,inf\n", "'IBM' holds an infinite value at 2024-01-03; leave it empty"),
     "name twice": ("Date,A,A\n2024-01-02,1,2\n", "the column 'A' appears more than once: give each its own name"),
@@ -458,3 +467,77 @@ def test_columns_that_r_has_named_stay_columns(text, tmp_path):
 def test_one_value_a_series(tmp_path):
     (tmp_path / "one.csv").write_text("V1,V2\nY1,5\nY2,6\n")
     assert read_prices(tmp_path / "one.csv").to_dict("list") == {"Y1": [5.0], "Y2": [6.0]}
+
+
+# --- numbers, dates and lines as people write them --------------------------------------------------------------------
+
+PEOPLE = {
+    "decimal comma": "Date;A;B\n2024-01-02;12,5;1.234,75\n2024-01-03;13,25;1.235\n",
+    "no thousands": "Date;A;B\n2024-01-02;12,5;1234,75\n2024-01-03;13,25;1235\n",
+    "points": 'Date,A,B\n2024-01-02,12.5,"1,234.75"\n2024-01-03,13.25,"1,235"\n',
+    "thousands beside fractions": 'Date,A,B\n2024-01-02,12.5,1234.75\n2024-01-03,13.25,"1,235"\n',
+    "tabs and spaces": "Date\tA\tB\n2024-01-02\t 12,5\t 1.234,75 \n2024-01-03\t13,25\t1235\n",
+    "newest first": "Date;A;B\n2024-01-03;13,25;1235\n2024-01-02;12,5;1234,75\n",
+    "sep=": "sep=;\nDate;A;B\n2024-01-02;12,5;1234,75\n2024-01-03;13,25;1235\n",
+    "title": "Prices of two shares\n\nDate,A,B\n2024-01-02,12.5,1234.75\n2024-01-03,13.25,1235\n",
+    "comments": "# made today, by hand\nDate,A,B\n2024-01-02,12.5,1234.75\n2024-01-03,13.25,1235\n",
+    "quotes": '"Date","A","B"\n"2024-01-02","12.5","1234.75"\n"2024-01-03","13.25","1235"\n',
+    "empty ends": "Date,A,B,,\n2024-01-02,12.5,1234.75,,\n2024-01-03,13.25,1235,,\n,,,,\n\n",
+    "words for months": 'Date,A,B\n"Jan 02, 2024",12.5,1234.75\n"Jan 03, 2024",13.25,1235\n',
+    "days first": "Date,A,B\n02.01.2024,12.5,1234.75\n03.01.2024,13.25,1235\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("case", PEOPLE)
+def test_tables_as_people_write_them(case, encoding, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_bytes(PEOPLE[case].replace("\n", "\r\n").encode(encoding))
+    prices = read_prices(path, dayfirst=True)
+    assert list(prices) == ["A", "B"]
+    assert [f"{day:%Y-%m-%d}" for day in prices.index] == ["2024-01-02", "2024-01-03"]
+    assert prices.to_numpy().tolist() == [[12.5, 1234.75], [13.25, 1235.0]]
+
+
+def test_what_may_mean_either_can_be_said(tmp_path):
+    path = tmp_path / "either.csv"
+    path.write_text('Date,A\n01/02/2024,"1,234"\n02/02/2024,"1,300"\n')
+    comma = read_prices(path, decimal=",", dayfirst=True)
+    point = read_prices(path, decimal=".", dayfirst=False)
+    assert comma["A"].tolist() == [1.234, 1.3]
+    assert point["A"].tolist() == [1234.0, 1300.0]
+    assert [str(day.date()) for day in comma.index] == ["2024-02-01", "2024-02-02"]
+    assert [str(day.date()) for day in point.index] == ["2024-01-02", "2024-02-02"]
+    with pytest.raises(ValueError, match=r"decimal must be ',' or '.'; got ';'"):
+        read_prices(path, decimal=";")
+    path.write_text("Date,A\n13/02/2024,1\n14/02/2024,1\n")
+    with pytest.raises(ValueError, match="line 2 holds '13/02/2024' for a date"):
+        read_prices(path, dayfirst=False)
+
+
+def test_the_table_of_yahoos_page(tmp_path):
+    head = "Date,Open,High,Low,Close*,Adj Close**,Volume\n"
+    row = '"Feb 03, 2021",239.57,245.09,239.26,243.00,237.03,"27,158,100"\n'
+    path = tmp_path / "MSFT.csv"
+    path.write_text(head + row)
+    assert read_prices(path)["MSFT"].tolist() == [237.03]
+    assert read_prices(path, "Volume")["MSFT"].tolist() == [27158100.0]
+    path.write_text(head + row + '"Feb 17, 2021",0.56 Dividend,,,,,\n')
+    with pytest.raises(ValueError, match=r"MSFT.csv: the column 'MSFT' of Open holds '0.56 Dividend' at 2021-02-17"):
+        read_prices(path, "Open")
+
+
+def test_of_a_large_file_only_the_field_that_is_wanted_is_read(ohlcv, tmp_path, monkeypatch):
+    import pyarrow.parquet as pq
+
+    asked, real = [], pq.ParquetFile.read
+
+    def read(file, columns, **more):
+        asked.append({name.split("'")[1] for name in columns if "'" in name})
+        return real(file, columns, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "read", read)
+    ohlcv.to_parquet(tmp_path / "six.parquet")
+    for field in (None, "High", "all"):
+        read_prices(tmp_path / "six.parquet", field)
+    assert asked == [{"Adj Close"}, {"High"}, set(FIELDS)]
