@@ -47,7 +47,7 @@ def _parse(text: pd.Series, original: pd.Series, unit: str, dayfirst: bool | Non
         )
     readings = _readings(text, dates, dayfirst)
     whole = [reading for reading in readings if reading.notna().all()]
-    if len(whole) == 2 and not whole[0].equals(whole[1]):
+    if len(whole) > 1 and not whole[0].equals(whole[-1]):
         raise ValueError(
             f"dates such as {original.iloc[0]!r} may mean month/day or day/month: say dayfirst=True or False, or "
             "write them as 2024-01-31 (year first)"
@@ -71,7 +71,9 @@ def _readings(text: pd.Series, dates: pd.Series, dayfirst: bool | None) -> list[
                 continue
             if dayfirst is not None and _day_stands_first(form) not in (None, dayfirst):
                 continue  # the first date can only be read the other way
-            readings.append(pd.to_datetime(text, format=form, errors="coerce"))
+            # May is a month's whole name and its short one
+            for same in dict.fromkeys((form, form.replace("%B", "%b"))):
+                readings.append(pd.to_datetime(text, format=same, errors="coerce"))
     return readings
 
 

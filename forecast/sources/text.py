@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import re
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ TICKERS = ("unique_id", "ticker", "symbol")
 EXACT: dict[str, Any] = (
     {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
 )
+#: Cells without a value, where spaces keep pandas from seeing it.
+MISSING = {"", "NA", "N/A", "n/a", "#N/A", "#NA", "NaN", "nan", "-nan", "null", "NULL", "None", "<NA>"}
 SEPARATORS = ",;\t|"
 EXPONENT = r"(?:[eE][+-]?\d+)?"
 #: Cells that only one of the two marks explains: 12,5 and 1.234,56 and 0,123; or 12,345,678 and 1,234.5.
@@ -42,6 +45,7 @@ def read_text(path: Path, decimal: str | None) -> pd.DataFrame:
     above, sep = _beginning(text)
     lines = text.split("\n", above)[-1] if above else text
     columns, depth = _header(list(itertools.islice(csv.reader(io.StringIO(lines), delimiter=sep), 3)))
+    _check_names(columns)
     named = columns[columns != ""] if columns.nlevels == 1 else columns
     if named.has_duplicates:
         raise ValueError(f"the column {named[named.duplicated()][0]!r} appears more than once: give each its own name")
@@ -99,7 +103,7 @@ def _numbers(column: pd.Series, decimal: str) -> pd.Series:
     def read(cell: Any) -> Any:
         said = cell.strip() if isinstance(cell, str) else cell
         if not isinstance(said, str) or not form.fullmatch(said):
-            return None if said == "" else said
+            return None if said in MISSING else said
         return float(said.replace(group, "").replace(decimal, "."))
 
     values = [read(cell) for cell in cells]
@@ -140,17 +144,35 @@ def _beginning(text: str) -> tuple[int, str]:
     return above, max(SEPARATORS, key=lines[above].count)
 
 
+def _check_names(columns: pd.Index) -> None:
+    """Refuse a first line that is a row of the table, lest that row be lost."""
+    first = str(columns[0]) if columns.nlevels == 1 else ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas, that it had to guess a form
+        dated = has_digit(first) and pd.notna(pd.to_datetime(first, errors="coerce"))
+    if dated:
+        raise ValueError(
+            f"the first line begins with {first!r}, which is a date: put a line of names above it, such as Date,AAPL"
+        )
+
+
 def _check_lengths(text: str, sep: str, width: int, above: int) -> None:
-    # pandas cuts long lines off, or takes their first cell for an index
-    if not any(line.count(sep) >= width for line in text.split("\n")):
+    # pandas cuts long lines off, or takes their first cell for an index, and fills short ones up
+    if all(line.count(sep) == width - 1 or not line.strip() for line in text.split("\n")):
         return
     reader = csv.reader(io.StringIO(text), delimiter=sep)  # slower, but knows quotes
-    line = next((reader.line_num for cells in reader if len(cells) > width), None)
-    if line is not None:
-        hint = ", or put numbers with a decimal comma in quotes" if sep == "," else ""
-        raise ValueError(
-            f"line {above + line} has more cells than the {width} of the header: take out what is too much{hint}"
-        )
+    for cells in reader:
+        if len(cells) > width:
+            hint = ", or put numbers with a decimal comma in quotes" if sep == "," else ""
+            raise ValueError(
+                f"line {above + reader.line_num} has more cells than the {width} of the header: take out what is too "
+                f"much{hint}"
+            )
+        if len(cells) < width and any(cell.strip() for cell in cells):
+            raise ValueError(
+                f"line {above + reader.line_num} has {len(cells)} cells and the header {width}: is it cut short? Add "
+                "what is missing, or the separators of empty cells"
+            )
 
 
 def _header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
