@@ -42,11 +42,13 @@ class PriceReport:
             "findings": [list(finding) for finding in self.findings],
         }
 
+    def sentences(self) -> list[str]:
+        """Give the findings as sentences, each with its series."""
+        return [f"{name}: {sentence}" if name else f"All: {sentence}" for name, sentence in self.findings]
+
     def __str__(self) -> str:
-        rows = self.table.drop(columns=[c for c in ("days",) if self.table[c].isna().all()])
-        shown = rows.to_string(na_rep="-", max_rows=40)
-        said = "\n".join(f"{name}: {sentence}" if name else sentence for name, sentence in self.findings)
-        return f"{shown}\n\n{said or 'Nothing odd was found.'}"
+        shown = self.table.to_string(na_rep="-", max_rows=40)
+        return "\n".join([shown, "", *(self.sentences() or ["Nothing odd was found."])])
 
     def __repr__(self) -> str:
         return str(self)
@@ -54,7 +56,7 @@ class PriceReport:
     def _repr_html_(self) -> str:
         from html import escape
 
-        said = "".join(f"<li>{escape(f'{name}: {s}' if name else s)}</li>" for name, s in self.findings)
+        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences())
         return f"{self.table._repr_html_()}<ul>{said or '<li>Nothing odd was found.</li>'}</ul>"
 
 

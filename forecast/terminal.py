@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.backtest import BacktestResult
+    from forecast.checks import PriceReport
 
-LISTED = 5  # failed fits of each model that are named; `fits` holds them all
+LISTED = 5  # failed fits of each model, or findings, that are named; `fits` and `spec` hold them all
 
 
 def progress_bar(what: str, unit: str) -> Any:
@@ -30,8 +31,28 @@ def progress_bar(what: str, unit: str) -> Any:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
+def show_prices(report: PriceReport) -> None:
+    """Print what was found about prices."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    widths = [max([len(heading), *column.astype(str).str.len()]) for heading, column in report.table.items()]
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    # Where it is too wide the names of the series give way.
+    table.add_column("series", no_wrap=True, max_width=max(8, console.width - sum(widths) - len(widths) - 1))
+    for heading, width in zip(report.table, widths, strict=True):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    for name, row in report.table.iterrows():
+        table.add_row(str(name), *("-" if value is None or value != value else str(value) for value in row))
+    console.print(table)
+    print()
+    for sentence in report.sentences() or ["Nothing odd was found."]:
+        print(sentence)
+
+
 def show(result: BacktestResult) -> None:
-    """Print leaderboard and verdict."""
+    """Print leaderboard and verdict, and what is odd about the prices."""
     from rich.console import Console
 
     Console().print(_leaderboard(result.leaderboard()))
@@ -42,6 +63,17 @@ def show(result: BacktestResult) -> None:
         print("\nTook no part:")
         for row in result.skipped.itertuples():
             print(f"  {row.unique_id}: {row.reason}, at {row.cutoffs} cutoffs ({row.first} to {row.last})")
+    _show_findings(result.spec["data"].get("report", {}).get("findings", []))
+
+
+def _show_findings(findings: list[list[str]]) -> None:
+    """Name what was odd about the prices that were walked over."""
+    if findings:
+        print("\nAbout the prices:")
+        for name, sentence in findings[:LISTED]:
+            print(f"  {name}: {sentence}" if name else f"  {sentence}")
+        if len(findings) > LISTED:
+            print(f"  and {len(findings) - LISTED} more, which `forecast check` names")
 
 
 def _show_failures(result: BacktestResult) -> None:

@@ -39,7 +39,7 @@ MAY = {
     "diagnostics": {"nn"},
     "plots": {"plots", "backtest", "scores", "significance", "metrics", "panel"},
     "report": {"plots", "backtest", "scores", "significance", "metrics", "panel", "runs"},
-    "terminal": {"backtest", "panel"},
+    "terminal": {"backtest", "checks", "panel"},
     "cli": {"cli", "terminal", "report", "audit", "backtest", "models", "sources", "checks", "targets", "dates"}
     | {"splits", "runs", "folders", "panel"},
     "__main__": {"cli"},

@@ -86,7 +86,7 @@ WRONG = {  # a command line, and what its sentence must hold, in order
     "nothing named": ("backtest ''", "give the path of one file|name a CSV"),
     "no argument": ("backtest", r"(?i)missing argument.*data"),
     "unknown sample": ("backtest stoks", r"no sample 'stoks' \(did you mean 'stocks'\?\): name a CSV"),
-    "unknown field": (f"backtest good.csv {DRIFT} --field Open", r"no field 'Open'"),
+    "unknown field": (f"backtest good.csv {DRIFT} --target Open", r"no field 'Open'"),
     "negative, lstm in logs": (
         f"backtest negative.csv {LSTM} --set lstm.log=true",
         r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use log=False",
@@ -396,7 +396,7 @@ def test_series_that_took_no_part_are_named(place, call):
 def test_a_parquet_file_and_a_sample_are_read_too(place, call):
     walks(rows=60, series=2).to_parquet(place / "good.parquet")
     assert call(f"backtest good.parquet {DRIFT}")[0] == 0
-    assert call(f"backtest sp500 {DRIFT} --field Open")[0] == 0
+    assert call(f"backtest sp500 {DRIFT} --target Open")[0] == 0
 
 
 @pytest.mark.parametrize("command", ["models", "samples"])
@@ -501,9 +501,10 @@ def test_fields_beside_the_price_are_read(place, call):
     code, _, err = call(f"backtest good.csv {line} --set \"lstm.exog=('Volume',)\"")
     assert code == 2
     assert "no field 'Volume' to read as exog" in err
-    code, _, err = call(f"backtest ohlcv.csv {line} --field Close --set \"lstm.exog=('Volume',)\"")
-    assert code == 2
-    assert "--field Close cannot go with exog" in err
+    call(f"backtest ohlcv.csv {line} --target return --set \"lstm.exog=('Volume',)\" --out returns")
+    spec = json.loads((place / "returns" / "spec.json").read_text())
+    assert spec["data"]["channels"] == ["return", "Volume"]
+    assert spec["data"]["source"] == "log returns of ohlcv.csv"
     code, _, err = call(f"backtest ohlcv.csv {line} --set lstm.exog=Volume")
     assert code == 2
     assert "exog must be a list of fields, such as ('Volume',)" in err
@@ -514,3 +515,117 @@ def test_the_list_of_models_says_what_is_different(call):
     assert "as rnn, but cell='gru'" in out
     assert "as naive" not in out
     assert out.count("gate_bias") == 1
+
+
+# --- prices: which, and what is odd about them ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def yahoo(tmp_path, monkeypatch):
+    """A local Yahoo that the process's yfinance client talks to, and a cache of this test alone."""
+    import yfinance
+    from yahoo_server import LocalYahoo, session
+    from yfinance.data import YfData
+
+    monkeypatch.setenv("FORECAST_CACHE", str(tmp_path / "cache"))
+    yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
+    server = LocalYahoo()
+    YfData(session=session(server.port))
+    yield server
+    server.close()
+
+
+def test_prices_are_downloaded_into_a_file_that_can_be_walked_over(place, call, yahoo):
+    from yahoo_server import walk
+
+    for name in ("MSFT", "AAPL"):
+        yahoo.behave(name, bars=walk(name, dividends={"2020-03-02": 1.0}))
+    code, out, err = call("download msft AAPL --start 2020-01-06 --end 2020-12-31 --out prices.parquet")
+    assert (code, err) == (0, "")
+    assert "259 rows of MSFT, AAPL are in prices.parquet" in out
+    table = pd.read_parquet(place / "prices.parquet")
+    assert list(table["Close"]) == ["MSFT", "AAPL"]
+    assert table["Dividends"]["AAPL"].sum() == 1.0
+    assert f"{table.index[0]:%Y-%m-%d} {table.index[-1]:%Y-%m-%d}" == "2020-01-06 2020-12-31"
+    assert call(f"backtest prices.parquet {DRIFT}")[0] == 0
+    call("download MSFT AAPL --start 2020-01-06 --end 2020-12-31 --field Close --offline --out prices.csv")
+    assert fc.read_prices(place / "prices.csv").equals(table["Close"])
+    assert yahoo.requests == {"MSFT": 1, "AAPL": 1}
+
+
+def test_a_walk_over_prices_from_yahoo(place, call, yahoo):
+    yahoo.behave("AAPL")
+    yahoo.behave("MSFT")
+    code, out, err = call(f"backtest yahoo:AAPL,MSFT --start 2020-02-03 {DRIFT} --out run")
+    assert (code, err) == (0, "")
+    data = json.loads((place / "run" / "spec.json").read_text())["data"]
+    assert data["source"] == "yahoo:AAPL,MSFT"
+    assert data["first"] == "2020-02-03"
+    assert set(data["report"]["table"]) == {"AAPL", "MSFT"}
+    assert call(f"backtest yahoo:AAPL,MSFT --start 2020-02-03 --offline {DRIFT}")[0] == 0
+    assert set(yahoo.requests.values()) == {1}
+
+
+def test_a_download_that_fails_is_one_sentence_and_leaves_no_file(place, call, yahoo):
+    yahoo.behave("AAPL")
+    before = everything(place)
+    code, out, err = call("download AAPL NONE --out prices.csv")
+    assert (code, out) == (2, "")
+    assert err == (
+        "forecast: 1 of 2 tickers could not be had: NONE: Yahoo has no such prices: No data found, symbol may be "
+        "delisted\n"
+    )
+    assert {name for name in everything(place) if not name.startswith("cache")} == {
+        name for name in before if not name.startswith("cache")
+    }
+    code, out, err = call("download AAPL NONE --on-error skip --out prices.csv")
+    assert code == 0
+    assert "left out: 1 of 2 tickers could not be had: NONE" in err
+    assert list(fc.read_prices(place / "prices.csv")) == ["AAPL"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("download AAPL --out prices.xls", "must end in .parquet or .csv"),
+        ("download AAPL --out nowhere/prices.csv", "is no folder"),
+        ("download AAPL --start someday", "--start must be a date such as 2015-01-31; got 'someday'"),
+        ("download A/B", "is no ticker as Yahoo writes them"),
+        ("check good.csv --offline", "--offline is for prices from Yahoo"),
+        ("check stocks --decimal ,", "--decimal is for a file: leave it out"),
+        ("check yahoo:AAPL --day-first", "--day-first is for a file"),
+        ("check good.csv --start 2050-01-01", "no rows between --start and --end"),
+        ("check good.csv --rows some", "how must be 'all' or 'common'"),
+        ("check yahoo:", "no ticker is named"),
+        ("check yaho:AAPL", "there is no file and no sample 'yaho:AAPL'"),
+    ],
+)
+def test_options_of_prices_that_make_no_sense(line, said, place, call):
+    code, out, err = call(line)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_a_check_names_what_is_odd(place, call):
+    y = walks(100, 2)
+    y.iloc[20:35, 0] = y.iloc[20, 0]
+    y.iloc[60:, 1] /= 10
+    y.to_csv(place / "odd.csv", index_label="date")
+    code, out, err = call("check odd.csv")
+    assert (code, err) == (0, "")
+    assert "S0: 15 equal values in a row" in out
+    assert "S1: it goes from" in out
+    assert max(map(len, out.split("\n\n")[0].splitlines())) <= 80
+    assert "Nothing odd was found." in call("check sp500")[1]
+    out = call(f"backtest odd.csv {DRIFT}")[1]
+    assert "About the prices:\n  S0: 15 equal values in a row" in out
+
+
+def test_dates_and_marks_of_a_file_can_be_said(place, call):
+    (place / "euro.csv").write_text("Date;A\n" + "".join(f"{d:02}.01.2024;1,{d:03}\n" for d in range(1, 13)))
+    assert "may mean" in call("check euro.csv")[2]
+    assert "say decimal=',' or" in call("check euro.csv --day-first")[2]
+    code, out, _ = call("check euro.csv --day-first --decimal ,")
+    assert code == 0
+    assert "2024-01-12" in out
+    assert "2024-12-01" in call("check euro.csv --month-first --decimal ,")[1]

@@ -17,8 +17,14 @@ from forecast.cli.app import app, telling
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.panel import Panel
+
 YAHOO = "yahoo:"
-PANEL = "Prices"  # the box that these options stand in, in the help
+
+
+def _option(text: str, *names: str) -> Any:
+    # in a box of their own in the help
+    return typer.Option(*names, help=text, rich_help_panel="Prices")
 
 
 @dataclass(frozen=True)
@@ -29,39 +35,61 @@ class Prices:
         str,
         typer.Argument(help="A sample (see `forecast samples`), a CSV or Parquet file, or yahoo:AAPL,MSFT."),
     ]
-    start: Annotated[str | None, typer.Option(help="First date.", rich_help_panel=PANEL)] = None
-    end: Annotated[str | None, typer.Option(help="Last date.", rich_help_panel=PANEL)] = None
-    field: Annotated[
-        str | None,
-        typer.Option(help="Field to forecast (if not given: Adj Close, else Close).", rich_help_panel=PANEL),
+    target: Annotated[
+        str,
+        _option("What to forecast: price, return, parkinson, garman_klass, volume, or a field such as Close."),
+    ] = "price"
+    start: Annotated[str | None, _option("First date.")] = None
+    end: Annotated[str | None, _option("Last date.")] = None
+    rows: Annotated[str, _option("`all` dates of all series, or the `common` ones, on which each has a value.")] = "all"
+    day_first: Annotated[
+        bool | None, _option("How a file's dates such as 01/02/2024 are meant.", "--day-first/--month-first")
     ] = None
-    interval: Annotated[
-        str, typer.Option(help="Of Yahoo's bars: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.", rich_help_panel=PANEL)
-    ] = "1d"
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Take what is kept of Yahoo's, ask nobody.", rich_help_panel=PANEL)
-    ] = False
+    decimal: Annotated[str | None, _option("A file's decimal mark, if it cannot be told: , or .")] = None
+    interval: Annotated[str, _option("Of Yahoo's bars: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.")] = "1d"
+    offline: Annotated[bool, _option("Take what is kept of Yahoo's, ask nobody.", "--offline")] = False
 
-    def read(self, exog: Sequence[str] = ()) -> pd.DataFrame:
-        """Give the table, with the further fields that models read."""
-        if exog and self.field is not None:
-            raise ValueError(
-                f"--field {self.field} cannot go with exog={exog[0]}: the command line reads further fields beside the "
-                "adjusted close only. In Python give as_panel(prices, target=…, exog=…)"
-            )
-        prices = self._read("all" if exog else self.field)
+    def table(self, exog: Sequence[str] = ()) -> pd.DataFrame:
+        """Give the table as it stands, with no more fields than are needed."""
+        plain = not exog and self.target not in ("return", "parkinson", "garman_klass")
+        prices = self._read({"price": None, "volume": "Volume"}.get(self.target, self.target) if plain else "all")
         prices.attrs["source"] = self.data
         return prices
 
+    def panel(self, table: pd.DataFrame, exog: Sequence[str] = ()) -> Panel:
+        """Make what is forecast, with the further fields that models read beside it."""
+        from forecast.panel import as_panel
+        from forecast.targets import make_target
+
+        plain = not exog and self.target not in ("return", "parkinson", "garman_klass")
+        return as_panel(table, how=self.rows) if plain else make_target(table, self.target, exog, self.rows)
+
+    def everything(self) -> pd.DataFrame:
+        """Give all fields: events tell of prices what the prices do not."""
+        return self._read("all")
+
     def _read(self, field: str | None) -> pd.DataFrame:
+        file = {"--day-first": self.day_first is not None, "--decimal": self.decimal is not None}
+        yahoo = {"--interval": self.interval != "1d", "--offline": self.offline}
         if self.data.startswith(YAHOO):
+            _refuse(file, "a file")
             return fetch(self.data.removeprefix(YAHOO), self, field)
-        given = [
-            f"--{name}" for name, value in (("interval", self.interval != "1d"), ("offline", self.offline)) if value
-        ]
-        if given:
-            raise ValueError(f"{given[0]} is for prices from Yahoo, such as {YAHOO}AAPL; {self.data} is none")
-        return self._between(_from_disk(self.data, field))
+        _refuse(yahoo, f"prices from Yahoo, such as {YAHOO}AAPL")
+        if self.data in (names := _samples()):
+            from forecast.sources import load_sample
+
+            _refuse(file, "a file")
+            return self._between(load_sample(self.data, field))
+        if Path(self.data).exists() or Path(self.data).suffix:
+            from forecast.sources import read_prices
+
+            return self._between(read_prices(self.data, field, dayfirst=self.day_first, decimal=self.decimal))
+        from forecast.models.registry import did_you_mean
+
+        raise ValueError(
+            f"there is no file and no sample {self.data!r}{did_you_mean(self.data, names)}: name a CSV or Parquet "
+            f"file, a sample, or {YAHOO}TICKER"
+        )
 
     def _between(self, prices: pd.DataFrame) -> pd.DataFrame:
         if self.start is None and self.end is None:
@@ -75,6 +103,18 @@ class Prices:
             first, last = (f"{day:%Y-%m-%d}" for day in prices.index[[0, -1]])
             raise ValueError(f"{self.data} has no rows between --start and --end; it goes from {first} to {last}")
         return cut
+
+
+def _refuse(options: dict[str, bool], what: str) -> None:
+    given = next((name for name, is_given in options.items() if is_given), None)
+    if given is not None:
+        raise ValueError(f"{given} is for {what}: leave it out")
+
+
+def _samples() -> list[str]:
+    from forecast.sources import samples
+
+    return list(samples()["name"])
 
 
 def takes_prices(command: Callable[..., None]) -> Callable[..., None]:
@@ -134,21 +174,6 @@ def as_date(text: str | None, option: str) -> pd.Timestamp | None:
         raise ValueError(f"{option} must be a date such as 2015-01-31; got {text!r}") from None
 
 
-def _from_disk(data: str, field: str | None) -> pd.DataFrame:
-    from forecast.models.registry import did_you_mean
-    from forecast.sources import load_sample, read_prices, samples
-
-    names = list(samples()["name"])
-    if data in names:
-        return load_sample(data, field)
-    if Path(data).exists() or Path(data).suffix:
-        return read_prices(data, field)
-    hint = did_you_mean(data, names)
-    raise ValueError(
-        f"there is no file and no sample {data!r}{hint}: name a CSV or Parquet file, a sample, or yahoo:TICKER"
-    )
-
-
 @app.command()
 def download(
     tickers: Annotated[list[str], typer.Argument(help="As Yahoo writes them: AAPL MSFT VOD.L BTC-USD ^GSPC.")],
@@ -167,9 +192,12 @@ def download(
     """
     if out is not None:
         _check_out(out)
-    chosen = Prices(",".join(tickers), start, end, None, interval, offline)
+    from forecast.checks import check_prices
+    from forecast.terminal import show_prices
+
+    chosen = Prices(",".join(tickers), start=start, end=end, interval=interval, offline=offline)
     prices = fetch(chosen.data, chosen, field, adjust=adjust, on_error=on_error)
-    _report(prices)
+    show_prices(check_prices(prices))
     if out is not None:
         _write(prices, out)
         print(f"\n{len(prices):,} rows of {', '.join(prices.attrs['facts'])} are in {out}")
@@ -180,9 +208,17 @@ def download(
 def check(prices: Prices) -> None:
     """Say what is odd about prices: days missing, stale runs, jumps like a split, zeros, mixed currencies.
 
-    Nothing is repaired. [bold]Example:[/bold] forecast check prices.csv
+    Nothing is repaired.
+
+    [bold]Example:[/bold] forecast check prices.csv
     """
-    _report(prices.read() if prices.field is not None else _with_events(prices))
+    from forecast.checks import check_prices
+    from forecast.terminal import show_prices
+
+    if prices.target == "price" and prices.rows == "all":
+        show_prices(check_prices(prices.everything()))
+    else:
+        show_prices(check_prices(prices.panel(prices.table())))
 
 
 @app.command(name="samples")
@@ -196,15 +232,6 @@ def list_samples() -> None:
     for row in samples().itertuples(index=False):
         print(f"{row.name:10} {row.what}")
         print(f"{'':10} {row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}\n")
-
-
-def _with_events(prices: Prices) -> pd.DataFrame:
-    # splits and the like stand in further fields
-    raise NotImplementedError
-
-
-def _report(prices: pd.DataFrame) -> None:
-    raise NotImplementedError
 
 
 def _check_out(out: Path) -> None:

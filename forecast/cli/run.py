@@ -13,10 +13,9 @@ from forecast.cli.app import app, telling
 from forecast.cli.prices import Prices, takes_prices
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from forecast.backtest import BacktestResult
     from forecast.models import Forecaster
+    from forecast.panel import Panel
 
 Horizon = Annotated[int, typer.Option(help="Steps to forecast; a step is a row.")]
 Windows = Annotated[int, typer.Option(help="Cutoffs to forecast from; the last lies `horizon` rows before the end.")]
@@ -74,12 +73,13 @@ def backtest(
     elif resume:
         raise ValueError("--resume goes on with the run in a folder: name it with --out")
     chosen = _models(models, set_ or [])
-    table = prices.read([name for model in chosen.values() for name in model.reads()])
+    exog = _exog(chosen)
+    panel = prices.panel(prices.table(exog), exog)
     options = {"refit": refit, "warm": warm, "season": season, "n_jobs": jobs, "on_error": on_error}
     from forecast.terminal import show
 
     with _cluster(backend, scheduler) as client:
-        result = _walk(chosen, table, cv, options | {"client": client, "out": out, "resume": resume})
+        result = _walk(chosen, panel, cv, options | {"client": client, "out": out, "resume": resume})
     show(result)
     if out is not None:
         from forecast.report import write_report
@@ -111,10 +111,11 @@ def audit(
 
     cv = WalkForward(horizon, windows, step_size, train_size, embargo)
     chosen = _models(models, set_ or [], always=())
-    table = prices.read([name for model in chosen.values() for name in model.reads()])
+    exog = _exog(chosen)
+    table = prices.table(exog)
     failed = []
     for name, model in chosen.items():
-        report = audit_model(model, table, cv)
+        report = audit_model(model, table, cv, prepare=lambda raw: prices.panel(raw, exog))
         print(f"{name}: {report}\n")
         failed += [] if report.passed else [name]
     if failed:
@@ -142,6 +143,10 @@ def list_models() -> None:
         table.add_row(name, entry.what, f"as {like}, but {own}" if known else own)
         first[entry.class_name] = (like, known or params)
     Console().print(table)
+
+
+def _exog(models: dict[str, Forecaster]) -> list[str]:
+    return list(dict.fromkeys(name for model in models.values() for name in model.reads()))
 
 
 def _models(names: str, settings: list[str], always: tuple[str, ...] = ("naive",)) -> dict[str, Forecaster]:
@@ -187,7 +192,7 @@ def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
         yield client
 
 
-def _walk(models: dict[str, Forecaster], prices: pd.DataFrame, cv: Any, options: dict[str, Any]) -> BacktestResult:
+def _walk(models: dict[str, Forecaster], prices: Panel, cv: Any, options: dict[str, Any]) -> BacktestResult:
     from forecast.backtest import ResumeWarning, backtest
     from forecast.terminal import progress_bar
 
