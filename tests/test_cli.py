@@ -556,7 +556,7 @@ def test_prices_are_downloaded_into_a_file_that_can_be_walked_over(place, call, 
 def test_a_walk_over_prices_from_yahoo(place, call, yahoo):
     yahoo.behave("AAPL")
     yahoo.behave("MSFT")
-    code, out, err = call(f"backtest yahoo:AAPL,MSFT --start 2020-02-03 {DRIFT} --out run")
+    code, _, err = call(f"backtest yahoo:AAPL,MSFT --start 2020-02-03 {DRIFT} --out run")
     assert (code, err) == (0, "")
     data = json.loads((place / "run" / "spec.json").read_text())["data"]
     assert data["source"] == "yahoo:AAPL,MSFT"
