@@ -84,7 +84,7 @@ WRONG = {  # a command line, and what its sentence must hold, in order
     "text among prices": ("backtest text.csv", r"text\.csv: .*'A' holds '1 234' at 2020-01-02.*write 1234\.5"),
     "a folder": ("backtest notes", r"notes is a folder; .* needed: give the path of one file"),
     "nothing named": ("backtest ''", "give the path of one file|name a CSV"),
-    "no argument": ("backtest", r"(?i)missing argument.*data"),
+    "no argument": ("backtest", "no prices are named"),
     "unknown sample": ("backtest stoks", r"no sample 'stoks' \(did you mean 'stocks'\?\): name a CSV"),
     "unknown field": (f"backtest good.csv {DRIFT} --target Open", r"no field 'Open'"),
     "negative, lstm in logs": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -13,6 +14,7 @@ import numpy as np
 
 from forecast.checks import check_prices
 from forecast.models.base import Forecaster
+from forecast.models.store import CLASSES
 from forecast.panel import Panel, label
 from forecast.splits import WalkForward
 
@@ -24,6 +26,7 @@ def make_spec(models: Mapping[str, Any], panel: Panel, cv: WalkForward, settings
     return {
         "data": {
             "source": str(panel.attrs.get("source", "given in Python")),
+            **({"asked": panel.attrs["asked"]} if "asked" in panel.attrs else {}),
             "rows": len(panel),
             "first": label(panel.index[0]),
             "last": label(panel.index[-1]),
@@ -91,3 +94,25 @@ def describe(model: Any) -> Any:
     if isinstance(model, np.generic):
         return model.item()
     return model if isinstance(model, (str, int, float, bool, type(None))) else repr(model)
+
+
+def rebuild(described: Mapping[str, Any]) -> dict[str, Forecaster]:
+    """Make models again of what `describe` wrote of them; raises ValueError for one that a spec cannot hold."""
+    models = {}
+    for name, description in described.items():
+        models[name] = _rebuilt(description, name)
+        if describe(models[name]) != description:
+            raise ValueError(f"the spec cannot say all about {name}: make it in Python, and run it there")
+    return models
+
+
+def _rebuilt(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return tuple(_rebuilt(inner, name) for inner in value)
+    if not isinstance(value, Mapping):
+        return value
+    module = CLASSES.get(value.get("class", ""))
+    if module is None:
+        raise ValueError(f"{name} is or holds a {value.get('class')}, which is not of this package: run it in Python")
+    params = {key: _rebuilt(inner, name) for key, inner in value["params"].items()}
+    return getattr(importlib.import_module(module), value["class"])(**params)

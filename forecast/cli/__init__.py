@@ -1,11 +1,11 @@
-"""The command line: `forecast backtest | audit | models | download | check | samples`."""
+"""The command line: `forecast backtest | audit | report | fit | predict | models | download | check | samples`."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from forecast.cli import prices, run  # noqa: F401  (they add their commands to the program)
+from forecast.cli import models, prices, run  # noqa: F401  (they add their commands to the program)
 from forecast.cli.app import Stopped, app, fail
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from forecast.cli.app import app, telling
+from forecast.cli.app import Answer, command, progress_bar, telling, with_signature
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.checks import PriceReport
     from forecast.panel import Panel
 
 YAHOO = "yahoo:"
@@ -32,9 +33,8 @@ class Prices:
     """The prices that a command was given: where they are, and what of them is wanted."""
 
     data: Annotated[
-        str,
-        typer.Argument(help="A sample (see `forecast samples`), a CSV or Parquet file, or yahoo:AAPL,MSFT."),
-    ]
+        str, typer.Argument(help="A sample (see `forecast samples`), a CSV or Parquet file, or yahoo:AAPL,MSFT.")
+    ] = ""
     target: Annotated[
         str,
         _option("What to forecast: price, return, parkinson, garman_klass, volume, or a field such as Close."),
@@ -54,6 +54,9 @@ class Prices:
         plain = not exog and self.target not in ("return", "parkinson", "garman_klass")
         prices = self._read({"price": None, "volume": "Volume"}.get(self.target, self.target) if plain else "all")
         prices.attrs["source"] = self.data
+        prices.attrs["asked"] = {
+            k: v for k, v in asdict(self).items() if v != type(self).__dataclass_fields__[k].default
+        }
         return prices
 
     def panel(self, table: pd.DataFrame, exog: Sequence[str] = ()) -> Panel:
@@ -69,6 +72,8 @@ class Prices:
         return self._read("all")
 
     def _read(self, field: str | None) -> pd.DataFrame:
+        if not self.data:
+            raise ValueError("no prices are named: give a sample (see `forecast samples`), a file, or yahoo:TICKER")
         file = {"--day-first": self.day_first is not None, "--decimal": self.decimal is not None}
         yahoo = {"--interval": self.interval != "1d", "--offline": self.offline}
         if self.data.startswith(YAHOO):
@@ -117,37 +122,32 @@ def _samples() -> list[str]:
     return list(samples()["name"])
 
 
-def takes_prices(command: Callable[..., None]) -> Callable[..., None]:
+def takes_prices(command: Callable[..., Answer]) -> Callable[..., Answer]:
     """Give a command the options of `Prices`, before its own, and hand it these as its first argument."""
     hints = get_type_hints(Prices, include_extras=True)
-    empty = inspect.Parameter.empty
     options = [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=empty if field.name == "data" else field.default,
+            default=field.default,
             annotation=hints[field.name],
         )
         for field in fields(Prices)
     ]
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    own = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own]
 
     @wraps(command)
-    def with_prices(**given: Any) -> None:
+    def with_prices(**given: Any) -> Answer:
         chosen = Prices(**{option.name: given.pop(option.name) for option in options})
-        command(chosen, **given)
+        return command(chosen, **given)
 
-    parameters = [*options, *own]
-    with_prices.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_prices.__annotations__ = {option.name: option.annotation for option in parameters}
+    with_signature(with_prices, [*options, *own])
     return with_prices
 
 
 def fetch(tickers: str, prices: Prices, field: str | None, **more: Any) -> pd.DataFrame:
     """Download, with a bar in the terminal, and with what is to be told told."""
     from forecast.sources import DownloadWarning, download
-    from forecast.terminal import progress_bar
 
     bar = progress_bar("downloading", "tickers")
     with telling(DownloadWarning), bar:
@@ -174,7 +174,7 @@ def as_date(text: str | None, option: str) -> pd.Timestamp | None:
         raise ValueError(f"{option} must be a date such as 2015-01-31; got {text!r}") from None
 
 
-@app.command()
+@command()
 def download(
     tickers: Annotated[list[str], typer.Argument(help="As Yahoo writes them: AAPL MSFT VOD.L BTC-USD ^GSPC.")],
     start: Annotated[str | None, typer.Option(help="First date (if not given: as far back as there is).")] = None,
@@ -185,27 +185,33 @@ def download(
     on_error: Annotated[str, typer.Option(help="A ticker that fails: `raise` stops, `skip` leaves it out.")] = "raise",
     offline: Annotated[bool, typer.Option("--offline", help="Take what is kept, ask nobody.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write: .parquet or .csv.")] = None,
-) -> None:
+) -> Answer:
     """Download prices from Yahoo; what was fetched before is kept, and only the missing end is asked for.
 
     [bold]Example:[/bold] forecast download AAPL MSFT --start 2015-01-01 --out prices.parquet
     """
-    if out is not None:
-        _check_out(out)
     from forecast.checks import check_prices
-    from forecast.terminal import show_prices
 
+    if out is not None:
+        check_out(out)
     chosen = Prices(",".join(tickers), start=start, end=end, interval=interval, offline=offline)
     prices = fetch(chosen.data, chosen, field, adjust=adjust, on_error=on_error)
-    show_prices(check_prices(prices))
+    found = check_prices(prices)
     if out is not None:
-        _write(prices, out)
-        print(f"\n{len(prices):,} rows of {', '.join(prices.attrs['facts'])} are in {out}")
+        write_table(prices, out)
+
+    def show() -> None:
+        show_prices(found)
+        if out is not None:
+            print(f"\n{len(prices):,} rows of {', '.join(prices.attrs['facts'])} are in {out}")
+
+    more = {"rows": len(prices), "failed": prices.attrs.get("failed", {}), "out": None if out is None else str(out)}
+    return Answer(found.to_dict() | {"facts": prices.attrs["facts"]} | more, show)
 
 
-@app.command()
+@command()
 @takes_prices
-def check(prices: Prices) -> None:
+def check(prices: Prices) -> Answer:
     """Say what is odd about prices: days missing, stale runs, jumps like a split, zeros, mixed currencies.
 
     Nothing is repaired.
@@ -213,28 +219,37 @@ def check(prices: Prices) -> None:
     [bold]Example:[/bold] forecast check prices.csv
     """
     from forecast.checks import check_prices
+
+    plain = prices.target == "price" and prices.rows == "all"
+    found = check_prices(prices.everything() if plain else prices.panel(prices.table()))
+    return Answer(found.to_dict(), lambda: show_prices(found))
+
+
+def show_prices(found: PriceReport) -> None:
+    """Print what was found about prices."""
     from forecast.terminal import show_prices
 
-    if prices.target == "price" and prices.rows == "all":
-        show_prices(check_prices(prices.everything()))
-    else:
-        show_prices(check_prices(prices.panel(prices.table())))
+    show_prices(found)
 
 
-@app.command(name="samples")
-def list_samples() -> None:
+@command("samples")
+def list_samples() -> Answer:
     """List the price samples that can be named instead of a file.
 
     [bold]Example:[/bold] forecast samples
     """
     from forecast.sources import samples
 
-    for row in samples().itertuples(index=False):
-        print(f"{row.name:10} {row.what}")
-        print(f"{'':10} {row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}\n")
+    def show() -> None:
+        for row in samples().itertuples(index=False):
+            print(f"{row.name:10} {row.what}")
+            print(f"{'':10} {row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}\n")
+
+    return Answer(samples(), show)
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
+    """Raise ValueError if a table cannot be written there."""
     if out.suffix.lower() not in (".parquet", ".csv"):
         raise ValueError(f"--out {out} must end in .parquet or .csv")
     if out.is_dir() or not out.absolute().parent.is_dir():
@@ -242,11 +257,14 @@ def _check_out(out: Path) -> None:
         raise ValueError(f"--out {out} {what}; name a file in a folder that is there")
 
 
-def _write(prices: pd.DataFrame, out: Path) -> None:
+def write_table(table: pd.DataFrame, out: Path, index: bool = True) -> None:
     """Write a table so that the file is whole or not there."""
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        prices.to_parquet(beside) if out.suffix.lower() == ".parquet" else prices.to_csv(beside)
+        if out.suffix.lower() == ".parquet":
+            table.to_parquet(beside, index=index)
+        else:
+            table.to_csv(beside, index=index)
         beside.replace(out)
     finally:
         beside.unlink(missing_ok=True)

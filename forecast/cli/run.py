@@ -1,36 +1,33 @@
-"""The commands that walk: `forecast backtest` and `forecast audit`, and the models there are."""
+"""The commands about walks: `forecast backtest`, `audit` and `report`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from forecast.cli.app import app, telling
+from forecast.cli.app import Answer, command, fail, progress_bar, telling
+from forecast.cli.models import Horizon, Settings, chosen_models, fields_read
 from forecast.cli.prices import Prices, takes_prices
 
 if TYPE_CHECKING:
     from forecast.backtest import BacktestResult
     from forecast.models import Forecaster
     from forecast.panel import Panel
+    from forecast.splits import WalkForward
 
-Horizon = Annotated[int, typer.Option(help="Steps to forecast; a step is a row.")]
 Windows = Annotated[int, typer.Option(help="Cutoffs to forecast from; the last lies `horizon` rows before the end.")]
 StepSize = Annotated[int | None, typer.Option(help="Rows between cutoffs (if not given: the horizon).")]
 TrainSize = Annotated[
     int | None, typer.Option(help="Train on so many rows only (if not given: on all up to the cutoff).")
 ]
 Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are never trained on.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="MODEL.PARAM=VALUE", help="Set a parameter, such as lstm.trainer.lr=3e-4."),
-]
 
 
-@app.command()
+@command()
 @takes_prices
 def backtest(
     prices: Prices,
@@ -56,7 +53,10 @@ def backtest(
     ] = "raise",
     out: Annotated[Path | None, typer.Option(help="Folder for the run: forecasts, fits, spec and report.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out that was stopped.")] = False,
-) -> None:
+    spec: Annotated[Path | None, typer.Option(help="Repeat the run of this folder, or of its spec.json.")] = None,
+    *,
+    context: typer.Context,
+) -> Answer:
     """Walk models forward through prices and say whether any beats doing nothing.
 
     [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --windows 40 --refit 10 --out runs/stocks
@@ -64,7 +64,6 @@ def backtest(
     from forecast import folders, runs
     from forecast.splits import WalkForward
 
-    cv = WalkForward(horizon, windows, step_size, train_size, embargo)
     for name, value in (("refit", refit), ("season", season), ("jobs", jobs)):
         if value < 1:
             raise ValueError(f"--{name} must be at least 1; got {value}")
@@ -72,23 +71,84 @@ def backtest(
         folders.check_place(out, runs.RUN)
     elif resume:
         raise ValueError("--resume goes on with the run in a folder: name it with --out")
-    chosen = _models(models, set_ or [])
-    exog = _exog(chosen)
-    panel = prices.panel(prices.table(exog), exog)
-    options = {"refit": refit, "warm": warm, "season": season, "n_jobs": jobs, "on_error": on_error}
-    from forecast.terminal import show
-
+    if spec is not None:
+        _only_how(context)
+        plan = _plan_of(spec)
+    else:
+        cv = WalkForward(horizon, windows, step_size, train_size, embargo)
+        plan = _Plan(prices, chosen_models(models, set_ or []), cv, {"refit": refit, "warm": warm, "season": season})
+    exog = fields_read(plan.models)
+    panel = plan.prices.panel(plan.prices.table(exog), exog)
     with _cluster(backend, scheduler) as client:
-        result = _walk(chosen, panel, cv, options | {"client": client, "out": out, "resume": resume})
-    show(result)
+        more = {"n_jobs": jobs, "on_error": on_error, "client": client, "out": out, "resume": resume}
+        result = _walk(plan.models, panel, plan.cv, plan.settings | more)
+    if plan.sha256 not in (None, result.spec["data"]["sha256"]):
+        fail(f"the prices are no longer those of {spec}: this is another run")
     if out is not None:
         from forecast.report import write_report
 
         write_report(result, out / runs.REPORT)
-        print(f"\nThe run is in {out}; open {out / runs.REPORT} in a browser.")
+    return _answer(result, out)
 
 
-@app.command()
+class _Plan(NamedTuple):
+    """What a run is made of."""
+
+    prices: Prices
+    models: dict[str, Forecaster]
+    cv: WalkForward
+    settings: dict[str, Any]
+    sha256: str | None = None  # of the prices, if they are to be those of another run
+
+
+#: Options that say how a run is made, and not what it is.
+HOW = {"spec", "out", "resume", "jobs", "backend", "scheduler", "on_error", "json", "quiet", "offline"}
+
+
+def _only_how(context: typer.Context) -> None:
+    """Refuse options that a spec says already."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in HOW:
+            what = "the prices" if name == "data" else f"--{name.rstrip('_').replace('_', '-')}"
+            raise ValueError(f"--spec says already what is run: leave {what} out")
+
+
+def _plan_of(spec: Path) -> _Plan:
+    """Read a run's spec back into what it was made of."""
+    from forecast import runs
+    from forecast.backtest.spec import rebuild
+    from forecast.splits import WalkForward
+
+    said = runs.read_spec(spec.parent if spec.name == runs.SPEC else spec)
+    data = said["data"]
+    prices = Prices(**data.get("asked", {"data": data["source"]}))
+    settings = {name: said[name] for name in ("refit", "warm", "season")}
+    return _Plan(prices, rebuild(said["models"]), WalkForward(**said["cv"]), settings, data["sha256"])
+
+
+def _answer(result: BacktestResult, out: Path | None) -> Answer:
+    from forecast import runs
+    from forecast.terminal import show as show_result
+
+    def show() -> None:
+        show_result(result)
+        if out is not None:
+            print(f"\nThe run is in {out}; open {out / runs.REPORT} in a browser.")
+
+    verdicts = [{"against": v.against, "sentence": v.sentence, "models": v.table} for v in result.verdicts()]
+    data = {
+        "leaderboard": result.leaderboard().reset_index(names="model"),
+        "verdicts": verdicts,
+        "prices": result.spec["data"]["report"]["findings"],
+        "failures": result.failures(),
+        "skipped": result.skipped,
+        "out": None if out is None else str(out),
+    }
+    return Answer(data, show)
+
+
+@command()
 @takes_prices
 def audit(
     prices: Prices,
@@ -99,7 +159,7 @@ def audit(
     train_size: TrainSize = None,
     embargo: Embargo = 0,
     set_: Settings = None,
-) -> None:
+) -> Answer:
     """Try whether anything of the future reaches the forecasts: change what comes later, and forecast again.
 
     Exit code 1 if a model fails. Each model takes 22 walks.
@@ -110,66 +170,44 @@ def audit(
     from forecast.splits import WalkForward
 
     cv = WalkForward(horizon, windows, step_size, train_size, embargo)
-    chosen = _models(models, set_ or [], always=())
-    exog = _exog(chosen)
+    chosen = chosen_models(models, set_ or [], always=())
+    exog = fields_read(chosen)
     table = prices.table(exog)
-    failed = []
-    for name, model in chosen.items():
-        report = audit_model(model, table, cv, prepare=lambda raw: prices.panel(raw, exog))
-        print(f"{name}: {report}\n")
-        failed += [] if report.passed else [name]
-    if failed:
-        print(f"Not to be trusted on these data: {', '.join(failed)}")
-        raise typer.Exit(1)
+    reports = {
+        name: audit_model(model, table, cv, prepare=lambda raw: prices.panel(raw, exog))
+        for name, model in chosen.items()
+    }
+    failed = [name for name, report in reports.items() if not report.passed]
+
+    def show() -> None:
+        for name, report in reports.items():
+            print(f"{name}: {report}\n")
+        if failed:
+            print(f"Not to be trusted on these data: {', '.join(failed)}")
+
+    data = {name: {"passed": report.passed, "checks": report.table} for name, report in reports.items()}
+    return Answer(data, show, code=1 if failed else 0)
 
 
-@app.command(name="models")
-def list_models() -> None:
-    """List the models with their parameters and defaults.
+@command()
+def report(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    out: Annotated[Path | None, typer.Option(help="File to write (if not given: report.html in the folder).")] = None,
+) -> Answer:
+    """Write the report of a run anew, as one HTML file that opens offline.
 
-    [bold]Example:[/bold] forecast models
+    [bold]Example:[/bold] forecast report runs/stocks --out stocks.html
     """
-    from rich.console import Console
-    from rich.table import Table
+    from forecast import runs
+    from forecast.backtest import BacktestResult
+    from forecast.report import write_report
 
-    from forecast.models.registry import MODELS, make_model
-
-    table = Table("model", "what it is", "parameters and defaults (for --set)", box=None, padding=(0, 2, 0, 0))
-    first: dict[str, tuple[str, dict[str, Any]]] = {}  # of each class: its first name, and the parameters under it
-    for name, entry in MODELS.items():
-        params = make_model(name).get_params(deep=False)
-        like, known = first.setdefault(entry.class_name, (name, {}))
-        own = ", ".join(f"{k}={v!r}" for k, v in params.items() if not known or known[k] != v)
-        table.add_row(name, entry.what, f"as {like}, but {own}" if known else own)
-        first[entry.class_name] = (like, known or params)
-    Console().print(table)
-
-
-def _exog(models: dict[str, Forecaster]) -> list[str]:
-    return list(dict.fromkeys(name for model in models.values() for name in model.reads()))
-
-
-def _models(names: str, settings: list[str], always: tuple[str, ...] = ("naive",)) -> dict[str, Forecaster]:
-    from forecast.models.registry import did_you_mean, make_model, parse_value, set_parameter
-
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    if not wanted:
-        raise ValueError("--models names no model: give some of `forecast models`, with commas between them")
-    models = {name: make_model(name) for name in dict.fromkeys([*always, *wanted])}
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        name, dot, parameter = path.strip().partition(".")
-        if not (equals and dot and parameter):
-            raise ValueError(f"--set {setting} cannot be read: write MODEL.PARAM=VALUE, such as lstm.lookback=60")
-        if name not in models:
-            raise ValueError(f"--set {setting}: {name!r} is not among --models{did_you_mean(name, models)}")
-        set_parameter(models[name], parameter, parse_value(text), name)
-    for name, model in models.items():
-        try:
-            model.check_params()
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"{name}: {error}") from error
-    return models
+    result = BacktestResult.load(run)
+    place = run / runs.REPORT if out is None else out
+    if place.is_dir() or not place.absolute().parent.is_dir():
+        raise ValueError(f"--out {place} cannot be written: name a file in a folder that is there")
+    write_report(result, place)
+    return Answer({"out": str(place)}, lambda: print(f"The report is in {place}; open it in a browser."))
 
 
 @contextmanager
@@ -194,7 +232,6 @@ def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
 
 def _walk(models: dict[str, Forecaster], prices: Panel, cv: Any, options: dict[str, Any]) -> BacktestResult:
     from forecast.backtest import ResumeWarning, backtest
-    from forecast.terminal import progress_bar
 
     bar = progress_bar("walking forward", "fits")
     with telling(ResumeWarning), bar:

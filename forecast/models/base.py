@@ -116,6 +116,7 @@ class Forecaster(BaseEstimator):
         try:
             self.horizon_ = horizon
             self.series_ = panel.series
+            self.target_ = panel.channels[0]  # what is forecast: a price, a return …
             self.record_: dict[str, Any] = {}  # what a reader of the fit wants to know; one row of `fits`
             self._fit(panel, horizon)
         except BaseException:
