@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,19 +10,25 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import numpy as np
 import psutil
 import pytest
 from pandas.testing import assert_frame_equal
 from quick import quick, walks
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
 
 import forecast as fc
 from forecast import runs
 from forecast.backtest import ResumeWarning
+from forecast.backtest.units import Stretch, make_units, run_unit
 from forecast.models.base import Forecast
 from forecast.models.naive import Naive
+from forecast.panel import as_panel
 
 CV = fc.WalkForward(horizon=2, n_windows=8)
 
@@ -35,8 +42,8 @@ def models():
     }
 
 
-def run(out=None, **options):
-    return fc.backtest(models(), walks(rows=90, series=2), CV, refit=2, out=out, **options)
+def run(out=None, given=None, **options):
+    return fc.backtest(given or models(), walks(rows=90, series=2), CV, refit=2, out=out, **options)
 
 
 def forecasts(folder: Path) -> bytes:
@@ -95,6 +102,87 @@ def test_processes_share_the_work_and_change_no_byte(whole, tmp_path):
     assert result.fits.groupby("model")["member"].agg(set).to_dict() == {
         "naive": {0}, "drift": {0}, "arima": {0}, "net": {1, 2}, "pair": {1, 2}
     }  # fmt: skip
+
+
+class Warns(Naive):
+    """Warns so often that another thread comes between."""
+
+    def _fit(self, panel, horizon):
+        for i in range(9):
+            warnings.warn(f"{i}", stacklevel=2)
+            time.sleep(0.001)
+        super()._fit(panel, horizon)
+
+
+def deep():
+    """A network that draws all that one can: weights, gates, dropout; more often than a thread's turn is long."""
+    trainer = fc.Trainer(steps=30, batch_size=8, lr=0.05)
+    return quick("lstm", layers=2, dropout=0.3, gate_bias="chrono", members=2, n_jobs=2, trainer=trainer)
+
+
+def test_threads_of_one_process_change_no_byte():
+    panel = as_panel(walks(rows=90, series=2))
+    folds = list(fc.WalkForward(2, 3).split(panel))
+    units = make_units({"net": deep(), "warns": Warns()}, [Stretch(i, (f,)) for i, f in enumerate(folds)], 40, False)
+
+    def go(unit):
+        return run_unit(unit, panel, 2, "raise")
+
+    def fitted(seed):
+        return deep().set_params(seed=seed, members=1).fit(panel, 2).predict(panel)
+
+    alone = [go(unit) for unit in units]
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(go, units))
+        outside = list(threads.map(fitted, range(3)))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.forecast.quantiles, other.forecast.quantiles)
+        assert one.told["warnings"] == other.told["warnings"]
+    for seed, said in enumerate(outside):
+        np.testing.assert_array_equal(said.point, fitted(seed).point)
+
+
+def test_nothing_is_shared_out_within_a_unit():
+    models = {
+        "interval": fc.Conformal(deep()),
+        "forest": fc.Tabular(RandomForestRegressor(n_jobs=-1)),
+        "none": fc.Tabular(LinearRegression()),  # its n_jobs=None is that of a surrounding parallel_config
+    }
+    for unit in make_units(models, [Stretch(0, ())], 40, False):
+        given = models[unit.name].get_params()
+        jobs = {name for name in given if name.endswith("n_jobs")}
+        assert jobs
+        assert {name: value for name, value in unit.model.get_params().items() if name in jobs} == dict.fromkeys(
+            jobs, 1
+        )
+        assert {given[name] for name in jobs} <= {2, -1, None}  # what was handed in stays as it was
+
+
+class Where(Naive):
+    """Tells in which process it was fitted."""
+
+    def _fit(self, panel, horizon):
+        super()._fit(panel, horizon)
+        self.record_ = {"process": os.getpid()}
+
+
+@pytest.mark.parametrize("backend", ["threading", "sequential"])
+def test_the_engine_names_its_backend_itself(backend):
+    with joblib.parallel_config(backend=backend):
+        fits = run(given={"where": Where()}, n_jobs=2).fits
+    told = fits.loc[fits["model"] == "where", "details"].map(json.loads)
+    assert os.getpid() not in {each["process"] for each in told}
+
+
+class Looks(fc.Drift):
+    """Has an attribute `warm_start` that is no parameter."""
+
+    warm_start = False
+
+
+def test_what_has_no_parameter_warm_start_begins_anew():
+    warm, cold = run(given={"looks": Looks()}, warm=True), run(given={"looks": Looks()})
+    assert_frame_equal(warm.forecasts, cold.forecasts)
 
 
 def stopped_after(done, error):

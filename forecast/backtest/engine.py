@@ -88,10 +88,14 @@ class Engine:
             panel = self.client.scatter(self.panel, broadcast=True)  # once to every worker
             yield lambda jobs: _on_cluster(self.client, jobs, panel, self.horizon, self.on_error)
             return
+        if self.n_jobs == 1:
+            yield lambda jobs: (_with_unit(unit, self.panel, self.horizon, self.on_error, fit) for unit, fit in jobs)
+            return
         with (
             warnings.catch_warnings(),
             Parallel(
                 n_jobs=self.n_jobs,
+                backend="loky",  # by name, or a `joblib.parallel_config` around the call would choose another
                 return_as="generator_unordered",
                 max_nbytes=MAPPED,
                 initializer=_end_with,
@@ -101,12 +105,12 @@ class Engine:
             # loky replaces a worker that has grown, as one does that imports torch; no unit is lost
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
             yield lambda jobs: parallel(
-                delayed(_with_unit)(unit, self.panel, self.horizon, self.on_error, before) for unit, before in jobs
+                delayed(_with_unit)(unit, self.panel, self.horizon, self.on_error, fit) for unit, fit in jobs
             )
 
 
 def _with_unit(unit: Unit, panel: Panel, horizon: int, on_error: str, before: Any) -> tuple[Unit, Outcome]:
-    """Run a unit in another process; results come back in any order, so each names its unit."""
+    """Run a unit; from other processes results come back in any order, so each names its unit."""
     return unit, run_unit(unit, panel, horizon, on_error, before)
 
 

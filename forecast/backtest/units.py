@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import warnings
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from forecast.backtest.spec import describe
 from forecast.models.base import Forecast, ShortSeriesWarning
 from forecast.panel import Panel, label
 from forecast.splits import Fold
+
+#: Warnings are caught, and threads of BLAS counted, for the whole process: the units of its threads take turns.
+ALONE = threading.RLock()  # of one thread may be within another: a model that chooses its parameters walks itself
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,14 @@ def make_units(models: Mapping[str, Any], stretches: list[Stretch], needed: int,
         parts = model.parts() if hasattr(model, "parts") else [model]
         for s, given in enumerate(parts, start=1):
             part = clone(given, safe=False)
-            chained = warm and hasattr(part, "warm_start")
+            params = part.get_params() if hasattr(part, "get_params") else {}
+            chained = warm and "warm_start" in params
+            # Units share the cores among themselves: inside one, nothing is shared out again.
+            settings = {name: 1 for name in params if name.split("__")[-1] == "n_jobs"}
             if chained:
-                part.set_params(warm_start=True)
+                settings["warm_start"] = True
+            if settings:
+                part.set_params(**settings)
             member = s if len(parts) > 1 else 0
             units += [Unit(name, member, part, stretch, needed, chained) for stretch in stretches]
     return units
@@ -98,7 +107,7 @@ def run_unit(unit: Unit, panel: Panel, horizon: int, on_error: str, before: Any 
     model = clone(unit.model, safe=False) if before is None else before
     forecast = None
     # One thread per unit, also when serial: small models are fastest so, and the bytes do not depend on n_jobs.
-    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+    with ALONE, threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             start = time.perf_counter()

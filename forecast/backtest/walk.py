@@ -51,11 +51,11 @@ def backtest(
     is the lag of MASE's scale.
 
     `n_jobs` processes share the work, or the workers of a Dask `client`; the forecasts are the same to the byte
-    wherever they were made. `out` names a folder for the run, as `BacktestResult.save` writes it. Whatever is finished
-    before a run is stopped, by Ctrl-C, an error or the machine, is kept beside that folder: the same call with
-    `resume` goes on from there, and warns if models, prices or settings have changed since. `on_error="record"` keeps
-    a failed fit as a row of `fits` with its reason instead of raising it. `progress` is called with the fits done and
-    their number.
+    wherever they were made. A process makes one fit at a time: a worker needs no second thread. `out` names a folder
+    for the run, as `BacktestResult.save` writes it. Whatever is finished before a run is stopped, by Ctrl-C, an error
+    or the machine, is kept beside that folder: the same call with `resume` goes on from there, and warns if models,
+    prices or settings have changed since. `on_error="record"` keeps a failed fit as a row of `fits` with its reason
+    instead of raising it. `progress` is called with the fits done and their number.
     """
     for name, switch in (("warm", warm), ("resume", resume)):
         check_choice(name, switch, (True, False))

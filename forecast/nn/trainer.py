@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ RECORD = ("step", "loss", "norm", "lr", "seconds")  # what is known of each trai
 DEVICES = ("auto", "cpu", "cuda", "mps")
 CHECK = 10  # steps between looks at the validation rows
 EXAMPLES = 512  # validation examples that are looked at
+#: Torch has one generator and one number of threads for the whole process: whoever changes them is alone with it.
+ALONE = threading.RLock()
 
 
 class Trainable(nn.Module):
@@ -156,10 +159,13 @@ def find_device(name: str) -> torch.device:
 
 @contextmanager
 def local_random(generator: torch.Generator, device: torch.device | None = None) -> Iterator[None]:
-    """Let what torch draws inside come from this generator; the process-wide ones are left as they were."""
+    """Let what torch draws inside come from this generator; the process-wide ones are left as they were.
+
+    Threads take turns: the layers of torch draw from the process-wide generator, whatever thread they are made in.
+    """
     kind = device.type if device is not None else "cpu"
     others = [] if kind == "cpu" else [0 if device is None or device.index is None else device.index]
-    with torch.random.fork_rng(others, device_type="cuda" if kind == "cpu" else kind):
+    with ALONE, torch.random.fork_rng(others, device_type="cuda" if kind == "cpu" else kind):
         if others:
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         else:
@@ -173,10 +179,14 @@ def local_random(generator: torch.Generator, device: torch.device | None = None)
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute on one thread inside: small networks are fastest so, and their bytes do not depend on the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    """Compute on one thread inside: small networks are fastest so, and their bytes do not depend on the machine.
+
+    Other threads wait, as one of them would put the number back while it is still needed here.
+    """
+    with ALONE:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
