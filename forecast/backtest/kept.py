@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 
 from forecast import folders, runs
+from forecast.backtest.fingerprint import fingerprint
 from forecast.backtest.spec import differences, known_at, versions
 from forecast.backtest.units import Outcome, Unit
 from forecast.models import load_model
@@ -28,9 +28,9 @@ UNIT = ".npz"
 class Kept:
     """The units of one run, each in a file named by the hash of all that it depends on.
 
-    A file is written whole or not at all. A unit depends on its model's parameters, the rows that it may know, the
-    folds of its stretch (in a chain: of all stretches so far), the horizon and the versions of the libraries; so a
-    change of one model, or of later rows, leaves the others' units as good as they were.
+    A file is written whole or not at all. A unit depends on its model's parameters and code, the rows that it may
+    know, the folds of its stretch (in a chain: of all stretches so far), the horizon and the versions of the libraries;
+    so a change of one model, or of later rows, leaves the others' units as good as they were.
     """
 
     def __init__(self, out: str | Path, units: list[Unit], panel: Panel, horizon: int) -> None:
@@ -137,17 +137,9 @@ def _names(units: list[Unit], panel: Panel, horizon: int) -> Iterator[tuple[tupl
     chain: list[Any] = []  # the folds that a chain has come through
     for unit in units:
         stretch = unit.stretch
+        if stretch.number == 0:
+            model = fingerprint(unit.model)
         folds = [stretch.train.start, stretch.train.stop, *stretch.cutoffs.tolist()]
         chain = [*chain, folds] if unit.chained and stretch.number else [folds]
-        depends = [*shared, unit.needed, fingerprint(unit.model), chain, data[stretch.history.stop]]
+        depends = [*shared, unit.needed, model, chain, data[stretch.history.stop]]
         yield unit.key, hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:32]
-
-
-def fingerprint(value: Any) -> Any:
-    """Write a model, its parameters and theirs so that two are alike only where they do the same."""
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        return [kind, {name: fingerprint(inner) for name, inner in value.get_params(deep=False).items()}]
-    if isinstance(value, (list, tuple)):
-        return [fingerprint(inner) for inner in value]
-    return repr(value) if isinstance(value, (str, int, float, bool, type(None))) else joblib.hash(value)

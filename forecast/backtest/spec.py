@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
+import types
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from forecast.backtest.fingerprint import fingerprint
 from forecast.checks import check_prices
 from forecast.models.base import Forecaster
 from forecast.models.store import CLASSES
@@ -36,10 +39,10 @@ def make_spec(models: Mapping[str, Any], panel: Panel, cv: WalkForward, settings
             "report": check_prices(panel).to_dict(),
             "sha256": known_at(panel, [len(panel)])[len(panel)],
         },
-        "models": {name: describe(model) for name, model in models.items()},
+        "models": {name: _whole(model) for name, model in models.items()},
         "nests": {name: nested for name in models if (nested := _nested(models, name))},
         "cv": asdict(cv),
-        **settings,
+        **{name: describe(value) for name, value in settings.items()},
         "versions": versions(),
     }
 
@@ -67,12 +70,10 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found = []
     for key in sorted({*before, *now} - {"skipped", "nests"}):
         old, new = before.get(key), now.get(key)
-        if old == new:
+        if _hash(old) == _hash(new):
             continue
-        if key == "data" and old and new and old["sha256"] == new["sha256"]:
-            continue  # the same prices from elsewhere
         if key in ("models", "cv", "versions") and isinstance(old, dict) and isinstance(new, dict):
-            found += [f"{key}.{name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+            found += [f"{key}.{name}" for name in sorted({*old, *new}) if _hash(old.get(name)) != _hash(new.get(name))]
         else:
             found.append(key)
     return found
@@ -84,16 +85,31 @@ def _nested(models: Mapping[str, Any], name: str) -> list[str]:
     return [other for other, model in others if isinstance(models[name], Forecaster) and models[name].nests(model)]
 
 
-def describe(model: Any) -> Any:
-    """Write a model, its parameters and theirs, as plain JSON values."""
-    if hasattr(model, "get_params"):
-        params = {name: describe(value) for name, value in model.get_params(deep=False).items()}
-        return {"class": type(model).__name__, "params": params}
-    if isinstance(model, (list, tuple)):
-        return [describe(value) for value in model]
-    if isinstance(model, np.generic):
-        return model.item()
-    return model if isinstance(model, (str, int, float, bool, type(None))) else repr(model)
+def _hash(described: Any) -> Any:
+    """Give the hash of models or prices: they may be the same though from elsewhere, others though they look alike."""
+    return described.get("sha256", described) if isinstance(described, dict) else described
+
+
+def _whole(model: Any) -> dict[str, Any]:
+    """Describe a model of the race, with its hash."""
+    said = describe(model)
+    said = said if isinstance(said, dict) else {"class": type(model).__name__, "params": {}}
+    return said | {"sha256": fingerprint(model)}
+
+
+def describe(value: Any) -> Any:
+    """Write a model, its parameters and theirs, as plain JSON values, which know neither NaN nor infinity."""
+    if isinstance(value, (type, types.FunctionType)):
+        return f"{value.__module__}.{value.__qualname__}"
+    if hasattr(value, "get_params"):
+        params = {name: describe(inner) for name, inner in value.get_params(deep=False).items()}
+        return {"class": type(value).__name__, "params": params}
+    if isinstance(value, (list, tuple)):
+        return [describe(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return value if finite and isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
 def rebuild(described: Mapping[str, Any]) -> dict[str, Forecaster]:
@@ -101,7 +117,7 @@ def rebuild(described: Mapping[str, Any]) -> dict[str, Forecaster]:
     models = {}
     for name, description in described.items():
         models[name] = _rebuilt(description, name)
-        if describe(models[name]) != description:
+        if _whole(models[name]) != description:
             raise ValueError(f"the spec cannot say all about {name}: make it in Python, and run it there")
     return models
 
