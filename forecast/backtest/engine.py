@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 import warnings
@@ -13,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from forecast.backtest.kept import Kept
 from forecast.backtest.units import Outcome, Unit, run_unit
@@ -104,9 +106,16 @@ class Engine:
         ):
             # loky replaces a worker that has grown, as one does that imports torch; no unit is lost
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
-            yield lambda jobs: parallel(
-                delayed(_with_unit)(unit, self.panel, self.horizon, self.on_error, fit) for unit, fit in jobs
-            )
+            try:
+                yield lambda jobs: parallel(
+                    delayed(_with_unit)(unit, self.panel, self.horizon, self.on_error, fit) for unit, fit in jobs
+                )
+            except TerminatedWorkerError as error:
+                how = re.search(r"{(.*)}", str(error))
+                raise ChildProcessError(
+                    f"a process ended unexpectedly{f' ({how[1]})' if how else ''}, as one does that the system kills "
+                    "when memory runs out: ask for fewer with n_jobs"
+                ) from error
 
 
 def _with_unit(unit: Unit, panel: Panel, horizon: int, on_error: str, before: Any) -> tuple[Unit, Outcome]:
