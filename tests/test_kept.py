@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -130,3 +132,82 @@ def test_a_function_and_a_number_that_json_does_not_know(tmp_path):
 def test_settings_are_numbers_of_any_kind(tmp_path):
     run({"drift": fc.Drift()}, tmp_path / "run", refit=np.int64(2), season=np.int32(1))
     assert fits_made({"drift": fc.Drift()}, tmp_path / "run", refit=2) == 0
+
+
+class Fails(Naive):
+    """Fails while a file is there, on many rows."""
+
+    def __init__(self, flag="", rows=86, levels=(0.1, 0.5, 0.9), log="auto"):
+        self.flag = flag
+        self.rows = rows
+        self.levels = levels
+        self.log = log
+
+    def _fit(self, panel, horizon):
+        if len(panel) >= self.rows and Path(self.flag).exists():
+            raise RuntimeError("not today")
+        super()._fit(panel, horizon)
+
+
+@pytest.mark.parametrize("lost", [0, 6])
+def test_what_failed_and_was_recorded_runs_again(lost, tmp_path):
+    flag, place = tmp_path / "flag", tmp_path / "run"
+    flag.touch()
+    models = {"fails": Fails(str(flag))}
+    assert len(run(models, place, on_error="record").failures()) == 2
+    if lost:
+        shutil.rmtree(tmp_path / ".run.units")
+    with pytest.warns(ResumeWarning, match=f"run failed, and run again{', as 6 do that are not kept' * bool(lost)}$"):
+        assert fits_made(models, place, on_error="record") == 2 + lost  # in vain
+    flag.unlink()
+    with pytest.warns(ResumeWarning, match="^2 fits of the run in .*/run failed, and run again$"):
+        assert fits_made(models, place) == 2
+    assert fits_made(models, place) == 0
+    run(models, tmp_path / "whole")
+    assert (place / runs.FORECASTS).read_bytes() == (tmp_path / "whole" / runs.FORECASTS).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"]
+
+
+class Nothing(Fails):
+    """As naive, with parameters that let it fail."""
+
+
+def test_a_race_in_which_all_fail_is_one_error(tmp_path):
+    models = {"naive": Nothing(str(tmp_path), 0), "fails": Fails(str(tmp_path), 0)}
+    said = "^no model has made a forecast, so nothing can be compared: naive: RuntimeError: not today; fails: Runtime"
+    with pytest.raises(ValueError, match=said):
+        run(models, tmp_path / "new" / "run", on_error="record")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("what", ["BacktestResult.write", "folders.write_json"])
+def test_a_run_that_cannot_be_written_keeps_its_fits(what, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"forecast.{what}", full)
+        with pytest.raises(OSError, match="No space") as error:
+            run({"drift": fc.Drift()}, tmp_path / "new" / "run")
+    kept = what.startswith("Backtest")
+    assert getattr(error.value, "__notes__", []) == ["8 of 8 fits are kept: resume goes on from there"] * kept
+    assert [path.name for path in tmp_path.glob("*/.*")] == [".run.units"] * kept
+    assert fits_made({"drift": fc.Drift()}, tmp_path / "new" / "run") == (0 if kept else 8)
+
+
+@pytest.mark.parametrize("name", [runs.SPEC, runs.FORECASTS])
+@pytest.mark.parametrize("content", ["{damaged", '{"models": 3}', ""])
+def test_a_damaged_run_is_replaced(name, content, tmp_path):
+    run({"drift": fc.Drift()}, tmp_path / "run")
+    whole = (tmp_path / "run" / runs.FORECASTS).read_bytes()
+    (tmp_path / "run" / name).write_text(content)
+    with pytest.warns(ResumeWarning, match=r"/run (holds|cannot be read).* is replaced"):
+        assert fits_made({"drift": fc.Drift()}, tmp_path / "run") == 8
+    assert (tmp_path / "run" / runs.FORECASTS).read_bytes() == whole
+
+
+def test_units_are_known_without_the_spec_beside_them(tmp_path):
+    stop({"drift": fc.Drift()}, tmp_path / "run", 5)
+    (tmp_path / ".run.units" / runs.SPEC).write_text("{damaged")
+    with pytest.warns(ResumeWarning, match=r"spec\.json cannot be read.*: of its 5 fits 5 are used"):
+        assert fits_made({"drift": fc.Drift()}, tmp_path / "run") == 3

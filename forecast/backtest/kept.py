@@ -45,10 +45,9 @@ class Kept:
         said = ""
         there = len(list(self.folder.glob(f"*{UNIT}")))
         if there and not resume:
-            said = f"the {there} fits that a stopped run had finished are dropped, as resume was not asked for"
-        elif there and (changed := differences(runs.read_spec(self.folder), spec)):
-            names = ", ".join(changed)
-            said = f"{names} changed since the run was stopped: of its {there} fits {self.count()} are used"
+            said = f"the {there} fits that an earlier run had finished are dropped, as resume was not asked for"
+        elif there and (changed := self._changed(spec)):
+            said = f"{changed} changed since the run was stopped: of its {there} fits {self.count()} are used"
         if not resume:
             self.end()
         try:
@@ -58,6 +57,13 @@ class Kept:
         with _whole(self.folder / runs.SPEC) as beside:
             folders.write_json(beside, spec)
         return said
+
+    def _changed(self, spec: dict[str, Any]) -> str:
+        """Name what differs from the run that was stopped; its units are told apart without its spec."""
+        try:
+            return ", ".join(differences(runs.read_spec(self.folder), spec))
+        except ValueError:
+            return f"{self.folder / runs.SPEC} cannot be read, so nothing tells what"
 
     def count(self) -> int:
         """Say how many of the run's units are there."""
@@ -126,8 +132,11 @@ class Kept:
 def _whole(path: Path) -> Iterator[Path]:
     """Give a file to write that takes its place when it is whole."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    yield beside
-    os.replace(beside, path)
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _names(units: list[Unit], panel: Panel, horizon: int) -> Iterator[tuple[tuple[str, int, int], str]]:

@@ -55,7 +55,7 @@ def backtest(
     for the run, as `BacktestResult.save` writes it. Whatever is finished before a run is stopped, by Ctrl-C, an error
     or the machine, is kept beside that folder: the same call with `resume` goes on from there, and warns if models,
     prices or settings have changed since. `on_error="record"` keeps a failed fit as a row of `fits` with its reason
-    instead of raising it. `progress` is called with the fits done and their number.
+    instead of raising it, and `resume` tries it again. `progress` is called with the fits done and their number.
     """
     for name, switch in (("warm", warm), ("resume", resume)):
         check_choice(name, switch, (True, False))
@@ -74,40 +74,62 @@ def backtest(
     units = make_units(named, stretches, needed, warm)
     spec = make_spec(named, panel, cv, {"refit": refit, "warm": warm, "season": season})
     kept = None if out is None else Kept(out, units, panel, cv.horizon)
-    if kept is not None:
-        if resume and (done := _finished(out, spec)) is not None:
-            return done
-        if said := kept.begin(spec, resume):
-            warnings.warn(said, ResumeWarning, stacklevel=2)
+    if kept is not None and resume and (done := _finished(out, spec, kept)) is not None:
+        return done
     try:
+        if kept is not None and (said := kept.begin(spec, resume)):
+            warnings.warn(said, ResumeWarning, stacklevel=2)
         outcomes = Engine(panel, cv.horizon, n_jobs, client, on_error, kept, progress).run(units)
+        facts = [rows.Facts(panel, stretch, needed, cv.horizon, season) for stretch in stretches]
+        fits = pd.DataFrame([_fit_row(unit, panel, outcomes[unit.key]) for unit in units])
+        result = BacktestResult(_join(named, stretches, facts, outcomes), fits, spec, skipped)
+        if kept is not None:
+            result.save(kept.place)
     except BaseException as error:
         if kept is not None and (finished := kept.stop()):
             error.add_note(f"{finished} of {len(units)} fits are kept: resume goes on from there")
         raise
-    facts = [rows.Facts(panel, stretch, needed, cv.horizon, season) for stretch in stretches]
-    tables = [
-        facts[stretch.number].beside(name, forecast)
-        for name, model in named.items()
-        for stretch in stretches
-        if (forecast := _forecast(name, model, stretch, outcomes)) is not None
-    ]
-    fits = [_fit_row(unit, panel, outcomes[unit.key]) for unit in units]
-    result = BacktestResult(rows.join(tables, list(named)), pd.DataFrame(fits), spec, skipped)
-    if kept is not None:
-        result.save(kept.place)
+    if kept is not None and result.failures().empty:
         kept.end()
     return result
 
 
-def _finished(out: Any, spec: dict[str, Any]) -> BacktestResult | None:
-    """Give the run that is there already, if it is this one."""
+def _join(
+    models: Mapping[str, Any],
+    stretches: list[Stretch],
+    facts: list[rows.Facts],
+    outcomes: Mapping[tuple[str, int, int], Outcome],
+) -> pd.DataFrame:
+    """Make one table of all that was said; raises ValueError if nothing was."""
+    tables = [
+        facts[stretch.number].beside(name, forecast)
+        for name, model in models.items()
+        for stretch in stretches
+        if (forecast := _forecast(name, model, stretch, outcomes)) is not None
+    ]
+    if not tables:
+        why = dict.fromkeys(f"{key[0]}: {said}" for key, each in outcomes.items() if (said := each.told["error"]))
+        raise ValueError(f"no model has made a forecast, so nothing can be compared: {'; '.join([*why][:3])}")
+    return rows.join(tables, list(models))
+
+
+def _finished(out: Any, spec: dict[str, Any], kept: Kept) -> BacktestResult | None:
+    """Give the run that is there already, if it is this one and none of its fits has failed; else say what is not."""
     if not (Path(out) / runs.SPEC).exists():
         return None
-    changed = differences(runs.read_spec(out), spec)
-    if not changed:
-        return BacktestResult.load(out)
-    said = f"{out} holds a finished run, and {', '.join(changed)} changed since: it is replaced"
+    try:
+        changed = differences(runs.read_spec(out), spec)
+        done = None if changed else BacktestResult.load(out)
+    except ValueError as error:
+        said = f"{out} cannot be read and is replaced: {error}"
+    else:
+        said = f"{out} holds a finished run, and {', '.join(changed)} changed since: it is replaced"
+        if done is not None:
+            if not (failed := len(done.failures())):
+                return done
+            lost = len(done.fits) - failed - kept.count()
+            others = f", as {lost} do that are not kept" if lost else ""
+            said = f"{failed} fits of the run in {out} failed, and run again{others}"
     warnings.warn(said, ResumeWarning, stacklevel=3)
     return None
 
