@@ -286,7 +286,7 @@ def test_what_broke_is_gone_on_with_when_it_is_mended(hard, tmp_path):
     def go(**options):
         return fc.backtest(two, walks(rows=90), CV, out=tmp_path / "run", n_jobs=2 if hard else 1, **options)
 
-    said = r"^a process ended unexpectedly \(.*SIGKILL.*n_jobs$" if hard else "^broken$"
+    said = r"^a process ended unexpectedly \(.*SIGKILL.*with n_jobs" if hard else "^broken"
     with pytest.raises(ChildProcessError if hard else RuntimeError, match=said) as broke:
         go()
     assert any("are kept: resume goes on from there" in note for note in broke.value.__notes__)
