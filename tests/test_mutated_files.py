@@ -92,7 +92,7 @@ def column_twice(rows, rng):
 
 def word_in_a_cell(rows, rng):
     rows[at(rows, rng)][1] = str(
-        rng.choice(["halt", "-", "?", "1.2.3", "12,34,5", "1e", "--5", "0x1F", "1_000", "12 5"])
+        rng.choice(["halt", "+", "?", "1.2.3", "12,34,5", "1e", "--5", "0x1F", "1_000", "12 5"])
     )
     return rows
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -34,12 +34,15 @@ def read_prices(
     The file may hold a column per ticker, one ticker's Open/High/Low/Close table (the series is named after the file),
     a long table (unique_id, ds, y; or a ticker, a date and prices), or the two header lines that yfinance's to_csv
     writes. Cells are separated by comma, semicolon, tab or bar; .csv.gz is read as well. The dates stand in a column
-    named date, ds, time … or in the first one; rows may come in any order and are sorted. Dates that may be read both
-    ways need `dayfirst`. The decimal mark, comma or point, and thousands between are told from the cells; where all of
-    them may mean either (1,234) `decimal` has to say it. Of dates with a time zone
-    the clock time on the exchange's wall is kept and the zone dropped. An undated table needs a first column of whole
-    numbers that is named index, step or row, or has no name. A table with one series a row (the M4 competition's: a
-    name, then V2, V3 …) gives undated columns that end together.
+    named date, ds, time … or in the first one; rows may come in any order and are sorted. A title and lines that begin
+    with # may stand above the header; dividends and splits between the rows, as Yahoo's page has them, are left out.
+    Of dates with a time zone the clock time on the exchange's wall is kept and the zone dropped. An undated table needs
+    a first column of whole numbers that is named index, step or row, or has no name. A table with one series a row (the
+    M4 competition's: a name, then V2, V3 …) gives undated columns that end together.
+
+    `dayfirst` says how 01/02/2024 is meant; None refuses dates that may be read both ways. `decimal` is the mark before
+    a fraction, "," or "."; None takes what the cells prove: 12,5 and 1.234,56 have a comma, and a file where 1,234 may
+    mean either is refused. Thousands are read where a cell such as 1.234,56 or 1,234,567 or `decimal` shows them to be.
 
     `fields` None gives the adjusted closes if the file has them, else the closes, else the values; a field's name such
     as "Open" gives that field; "all" gives every field under (field, ticker) columns, or the plain values of a file
@@ -48,6 +51,8 @@ def read_prices(
     """
     if decimal not in (None, ",", "."):
         raise ValueError(f"decimal must be ',' or '.'; got {decimal!r}")
+    if dayfirst not in (None, True, False):
+        raise ValueError(f"dayfirst must be True or False; got {dayfirst!r}")
     path = Path(path).expanduser()
     stem, kind = _name_and_kind(path)
     try:
@@ -60,9 +65,6 @@ def read_prices(
         )
         picked.attrs["source"] = path.name  # a backtest writes it into its spec
         return picked
-    except (csv.Error, pd.errors.ParserError) as error:
-        reason = str(error).strip()
-        raise ValueError(f"{path.name}: this is no readable CSV ({reason}): correct it or save it again") from error
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
 
@@ -167,7 +169,7 @@ def _lay_out(frame: pd.DataFrame, stem: str, unit: str, dayfirst: bool | None) -
 def _dated(frame: pd.DataFrame, unit: str, dayfirst: bool | None) -> pd.DataFrame:
     """Make the column of dates the index."""
     at = date_column(frame.columns)
-    fillers = [i for i, name in enumerate(frame.columns) if name == "" and _is_filler(frame.iloc[:, i])]
+    fillers = [i for i, name in enumerate(frame.columns) if i != at and _is_filler(frame.iloc[:, i], name)]
     rest = frame.iloc[:, [i for i in range(frame.shape[1]) if i != at and i not in fillers]]
     if rest.shape[1] == 0:
         raise ValueError(
@@ -178,9 +180,15 @@ def _dated(frame: pd.DataFrame, unit: str, dayfirst: bool | None) -> pd.DataFram
     return rest.set_axis(row_labels(frame.iloc[:, at], name, unit, dayfirst), axis=0)
 
 
-def _is_filler(column: pd.Series) -> bool:
-    """A column without a name that is empty (a separator at the end of lines) or only counts the rows."""
-    return bool(column.isna().all()) or column.tolist() == list(range(len(column)))
+def _is_filler(column: pd.Series, name: object) -> bool:
+    """Tell a column without a name that is empty (a separator at the end of lines) or only counts rows."""
+    if name not in ("", ("", "")) and not re.fullmatch(r"Unnamed: \d+", str(name)):
+        return False
+    held = column.dropna()
+    counts = pd.to_numeric(held, errors="coerce")
+    if held.empty or (len(held) == len(column) and (counts % 1 == 0).all() and counts.is_unique):
+        return True
+    raise ValueError(f"a column has no name and holds {held.iloc[0]}: name it in the header, or take it out")
 
 
 def _by_ticker(rest: pd.DataFrame, ticker: str) -> pd.DataFrame:
@@ -191,8 +199,9 @@ def _by_ticker(rest: pd.DataFrame, ticker: str) -> pd.DataFrame:
     values = rest.drop(columns=ticker)
     if values.shape[1] == 0:
         raise ValueError(f"there are dates and {ticker} but no prices: add a column of them, named y or Close")
-    if "y" in values.columns or values.shape[1] == 1:
-        y = values["y"] if "y" in values.columns else values.iloc[:, 0]
+    y = next((values[name] for name in values.columns if str(name).lower() == "y"), None)
+    if y is not None or values.shape[1] == 1:
+        y = values.iloc[:, 0] if y is None else y  # what stands beside y are inputs
         return pd.DataFrame(dict(zip(LONG, (who, values.index, y.to_numpy()), strict=True)))
     values = values.set_index([values.index, who])
     if values.index.has_duplicates:

@@ -1,115 +1,35 @@
-"""Tables out of text files: their encoding, separator, header and numbers, told from the file itself."""
+"""Tables in text: which sign parts the cells, where the header stands, and what a number is. Nothing is guessed."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
-import itertools
 import re
-import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecast.panel import FIELDS
+from forecast.sources.dates import is_day
+from forecast.sources.numbers import MISSING, is_name, read_numbers
 
+SEPARATORS = ",;\t|"
 #: Lower-case names of the column that holds the dates, and of the tickers'.
 DATES = ("date", "ds", "datetime", "timestamp", "time")
 TICKERS = ("unique_id", "ticker", "symbol")
-
+#: What Yahoo's page puts between the rows of prices.
+EVENT = re.compile(r"[\d.,]+ (dividends?|capital gains?)|\d[\d.]*[:/]\d[\d.]* (stock )?splits?", re.IGNORECASE)
+#: Missing cells as pandas' reader is to know them; in other cases they are told cell by cell.
+BLANKS = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN", "-NaN")})
 #: From pandas 3.1 on CSV numbers are read exactly and asking for it is deprecated; before, they may be one bit off.
 EXACT: dict[str, Any] = (
     {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
 )
-#: Cells without a value, where spaces keep pandas from seeing it.
-MISSING = {"", "NA", "N/A", "n/a", "#N/A", "#NA", "NaN", "nan", "-nan", "null", "NULL", "None", "<NA>"}
-SEPARATORS = ",;\t|"
-EXPONENT = r"(?:[eE][+-]?\d+)?"
-#: Cells that only one of the two marks explains: 12,5 and 1.234,56 and 0,123; or 12,345,678 and 1,234.5.
-COMMA = re.compile(r"[+-]?(?:\d+,(?:\d{1,2}|\d{4,})|0,\d+|\d{4,},\d+|\d{1,3}(?:\.\d{3})+,\d+)" + EXPONENT)
-POINT = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}|\d+\.(?:\d{1,2}|\d{4,}))" + EXPONENT)
-EITHER = re.compile(r"[+-]?\d{1,3},\d{3}")
-NUMBER = {
-    ",": re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?" + EXPONENT),
-    ".": re.compile(r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d*)?" + EXPONENT),
-}
-
-
-def read_text(path: Path, decimal: str | None) -> pd.DataFrame:
-    """Read the table as it stands, its rows labelled by their line in the file, dates and tickers left as text."""
-    text = decode(path)
-    above, sep = _beginning(text)
-    lines = text.split("\n", above)[-1] if above else text
-    columns, depth = _header(list(itertools.islice(csv.reader(io.StringIO(lines), delimiter=sep), 3)))
-    _check_names(columns)
-    named = columns[columns != ""] if columns.nlevels == 1 else columns
-    if named.has_duplicates:
-        raise ValueError(f"the column {named[named.duplicated()][0]!r} appears more than once: give each its own name")
-    _check_lengths(lines, sep, len(columns), above)
-    labels = {date_column(columns)} | {i for i, name in enumerate(columns) if str(name).lower() in TICKERS}
-    layout: dict[str, Any] = {"sep": sep, "header": None, "skiprows": depth, "names": range(len(columns))}
-    # so that a row's label is its line
-    layout |= {"index_col": False, "skip_blank_lines": False, "skipinitialspace": True}
-    frame = pd.read_csv(io.StringIO(lines), dtype=dict.fromkeys(labels, str), **layout, **EXACT)
-    frame.index += above + depth + 1
-    as_text = [i for i in frame if i not in labels and not pd.api.types.is_numeric_dtype(frame[i])]
-    if as_text:
-        decimal = decimal or _mark(frame, as_text, labels, columns)
-    if decimal == ",":
-        # Read anew as text: 1.234 is a thousand in such a file, and was read as little more than one.
-        raw = pd.read_csv(io.StringIO(lines), dtype=str, **layout)
-        raw.index = frame.index
-        frame, as_text = raw, [i for i in raw if i not in labels]
-    for i in as_text:
-        frame[i] = _numbers(frame[i], decimal or ".")
-    return frame.set_axis(columns, axis=1).dropna(how="all")
-
-
-def _mark(frame: pd.DataFrame, as_text: list[int], labels: set[int], columns: pd.Index) -> str:
-    """Tell the decimal mark of the cells that are no plain numbers; a file that may mean either is refused."""
-    cells = [(i, line, str(cell).strip()) for i in as_text for line, cell in frame[i].dropna().items()]
-    comma = next((cell for cell in cells if COMMA.fullmatch(cell[2])), None)
-    point = next((cell for cell in cells if POINT.fullmatch(cell[2])), None)
-    if comma and point:
-        raise ValueError(
-            f"line {comma[1]} holds {comma[2]!r} and line {point[1]} {point[2]!r}: the decimal mark must be one of "
-            "comma and point in the whole file"
-        )
-    if comma:
-        return ","
-    broken = (frame[i].dropna() % 1 != 0 for i in frame if i not in labels and i not in as_text)
-    if point or any(fractions.any() for fractions in broken):
-        return "."
-    either = next((cell for cell in cells if EITHER.fullmatch(cell[2])), None)
-    if either:
-        i, line, cell = either
-        raise ValueError(
-            f"line {line} holds {cell!r} in {columns[i]!r}, which may mean {cell.replace(',', '')} or "
-            f"{cell.replace(',', '.')}: say decimal=',' or decimal='.'"
-        )
-    return "."
-
-
-def _numbers(column: pd.Series, decimal: str) -> pd.Series:
-    """Read the cells that are numbers with this mark; the others stay what they are, and are refused later."""
-    cells = column.astype(object).where(column.notna(), None)
-    group = "." if decimal == "," else ","
-    form = NUMBER[decimal]
-
-    def read(cell: Any) -> Any:
-        said = cell.strip() if isinstance(cell, str) else cell
-        if not isinstance(said, str) or not form.fullmatch(said):
-            return None if said in MISSING else said
-        return float(said.replace(group, "").replace(decimal, "."))
-
-    values = [read(cell) for cell in cells]
-    if any(isinstance(value, str) for value in values):
-        return pd.Series(values, index=column.index, dtype=object)
-    return pd.Series(values, index=column.index, dtype="float64")
 
 
 def decode(path: Path) -> str:
@@ -120,89 +40,228 @@ def decode(path: Path) -> str:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
             raise ValueError("this is no readable gzip file, perhaps cut short: download it again") from error
-    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))  # as Excel saves "Unicode text"
+    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))  # what Excel calls Unicode text
     try:
-        text = raw.decode("utf-16" if wide else "utf-8-sig")
+        text = raw.decode("utf-16" if wide else "utf-8")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
+        if wide:
+            raise ValueError("this is no whole UTF-16 text, perhaps cut short: save or download it again") from error
+        line = raw[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
         raise ValueError(f"line {line} is not UTF-8 text: save the file as CSV in UTF-8") from error
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise ValueError(f"line {line} holds a NUL byte, so this is no text: save the file as CSV in UTF-8")
     if not text.strip():
         raise ValueError("the file holds only blank lines; a header and rows are needed: save or download it again")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
 
 
-def _beginning(text: str) -> tuple[int, str]:
-    """Tell how many lines stand above the header (comments, a title, Excel's sep=;), and the separator."""
-    lines = text.split("\n", 20)[:20]
-    if match := re.fullmatch(r'"?sep=([,;\t|])"?', lines[0].strip(" ")):
-        return 1, match[1]
-    counts = [0 if line.lstrip().startswith("#") else max(map(line.count, SEPARATORS)) for line in lines]
-    above = next((i for i, count in enumerate(counts) if count), 0)
-    return above, max(SEPARATORS, key=lines[above].count)
+def read_text(path: Path, decimal: str | None) -> pd.DataFrame:
+    """Read the table as it stands, its rows labelled by their line in the file, dates and tickers left as text."""
+    text = decode(path)
+    sep, heads = _heads(text.split("\n"))
+    columns, depth = _header([cells for _, cells in heads])
+    line = heads[depth - 1][0]  # the last one of the header
+    _check_names(columns, line)
+    body = text.split("\n", line)[-1] if text.count("\n") >= line else ""
+    wide = _check_widths(_rows(body, sep, line), columns)
+    if wide > len(columns):
+        columns = columns.append(columns[:0].reindex([""] * (wide - len(columns)))[0])
+    as_text = {date_column(columns)} | {i for i, name in enumerate(columns) if str(name).lower() in TICKERS}
+    frame = None if decimal == "," else _read_plain(body, sep, wide, as_text)
+    if frame is None:
+        frame = _read_cells(_rows(body, sep, line), sep, columns, as_text, decimal)
+    else:
+        frame.index += line + 1
+    for i in as_text:
+        text_cells = frame[i].astype(object).str.strip()
+        frame[i] = text_cells.where(text_cells != "")
+    return frame.set_axis(columns, axis=1).dropna(how="all")
 
 
-def _check_names(columns: pd.Index) -> None:
-    """Refuse a first line that is a row of the table, lest that row be lost."""
-    first = str(columns[0]) if columns.nlevels == 1 else ""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pandas, that it had to guess a form
-        dated = has_digit(first) and pd.notna(pd.to_datetime(first, errors="coerce"))
-    if dated:
-        raise ValueError(
-            f"the first line begins with {first!r}, which is a date: put a line of names above it, such as Date,AAPL"
-        )
+def date_column(columns: pd.Index) -> int:
+    """Give the position of the dates: the column that is named so, else the first."""
+    if columns.nlevels == 2:
+        return 0
+    return next((i for i, name in enumerate(columns) if str(name).lower() in DATES), 0)
 
 
-def _check_lengths(text: str, sep: str, width: int, above: int) -> None:
-    # pandas cuts long lines off, or takes their first cell for an index, and fills short ones up
-    if all(line.count(sep) == width - 1 or not line.strip() for line in text.split("\n")):
-        return
-    reader = csv.reader(io.StringIO(text), delimiter=sep)  # slower, but knows quotes
-    for cells in reader:
-        if len(cells) > width:
-            hint = ", or put numbers with a decimal comma in quotes" if sep == "," else ""
-            raise ValueError(
-                f"line {above + reader.line_num} has more cells than the {width} of the header: take out what is too "
-                f"much{hint}"
-            )
-        if len(cells) < width and any(cell.strip() for cell in cells):
-            raise ValueError(
-                f"line {above + reader.line_num} has {len(cells)} cells and the header {width}: is it cut short? Add "
-                "what is missing, or the separators of empty cells"
-            )
+def has_digit(cell: str) -> bool:
+    """Say whether a cell may be a date or a number."""
+    return any(letter.isdigit() for letter in cell)
+
+
+# --- the header ------------------------------------------------------------------------------------------------------
+
+
+def _heads(lines: Sequence[str]) -> tuple[str, list[tuple[int, list[str]]]]:
+    """Tell the separator, and the first lines of the table with their numbers; titles and remarks lie above it."""
+    told = re.fullmatch(r'"?sep=([,;\t|])"?[,;\t|]*', lines[0].strip(" "), re.IGNORECASE)
+    signs = told[1] if told else SEPARATORS
+    full = (n for n, line in enumerate(lines) if line.strip(SEPARATORS + " ") and not (told and n == 0))
+    tops = [n for n, _ in zip(full, range(60), strict=False) if not lines[n].lstrip('" ').startswith("#")]
+    # a title is alone in its line, but for the empty cells that Excel puts behind it
+    table = [n for n in tops if any(sign in lines[n].rstrip(SEPARATORS + " ") for sign in signs)]
+    first = [n for n in tops if not table or n >= table[0]][:3]
+    if not first:
+        raise ValueError("the file holds only remarks; a header and rows are needed: save or download it again")
+
+    def cells(n: int, sign: str) -> list[str]:
+        return [cell.strip() for cell in next(_rows(lines[n], sign, n, strict=False))[1]]
+
+    def fits(sign: str) -> tuple[bool, float, int]:
+        width, below = len(cells(first[0], sign)), cells(first[1 % len(first)], sign)
+        read = sum(is_day(cell) or not is_name(cell) for cell in below)  # 2024-01-02;1 is neither
+        return 1 < width == len(below), read / len(below), width
+
+    sep = max(signs, key=fits)
+    return sep, [(n + 1, cells(n, sep)) for n in first]
 
 
 def _header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
-    """Tell the column names, and how many lines of the file they take up."""
-    top, second, third = ([cell.strip() for cell in row] for row in [*rows, [], []][:3])
-    top = [name.rstrip("*") for name in top]  # Yahoo's page has Close* and Adj Close**
+    """Tell the column names, and how many of the rows they take up."""
+    top, second, third = [*rows, [""], []][:3]
+    # Yahoo's page marks the closes by asterisks
+    top = [name.rstrip("* ") if name.rstrip("* ").lower() in FIELDS else name for name in top]
     fields = any(name.lower() in FIELDS for name in (*top, *second))
-    if fields and len(second) == len(top) and not has_digit(second[0]) and all(is_name(cell) for cell in second[1:]):
+    names = not has_digit(second[0]) and all(is_name(cell) and not is_day(cell) for cell in second[1:])
+    if fields and len(second) == len(top) and names:
         # to_csv writes the name of the dates on a line of its own, if they have one
         depth = 3 if third and not has_digit(third[0]) and not any(third[1:]) else 2
         return pd.MultiIndex.from_arrays([top, second]), depth
     return pd.Index(top), 1
 
 
-def has_digit(cell: str) -> bool:
-    """Say whether a cell holds any digit."""
-    return any(letter.isdigit() for letter in cell)
+def _check_names(columns: pd.Index, line: int) -> None:
+    named = columns[columns != ""] if columns.nlevels == 1 else columns
+    if named.has_duplicates:
+        raise ValueError(f"the column {named[named.duplicated()][0]!r} appears more than once: give each its own name")
+    if columns.nlevels == 1:
+        at = str(columns[date_column(columns)])
+        wrong = next((name for name in columns if is_day(name)), at if at and not is_name(at) else None)
+        if wrong is not None:
+            raise ValueError(
+                f"line {line} holds {str(wrong)!r}, a date or a number: put a line of names above it, such as Date,AAPL"
+            )
 
 
-def is_name(cell: str) -> bool:
-    """Say whether a cell is neither empty nor a number."""
+# --- the rows --------------------------------------------------------------------------------------------------------
+
+
+def _rows(body: str, sep: str, above: int, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Give each row of cells with its line in the file, `above` lines of which come before."""
+    reader = csv.reader(io.StringIO(body), delimiter=sep, strict=strict, skipinitialspace=True)
+    line = above
     try:
-        float(cell)
-    except ValueError:
-        return cell != ""
-    return False
+        for cells in reader:
+            line += 1
+            if reader.line_num != line - above:
+                raise ValueError(f"line {line} opens a quote that ends on a later line: close it where it belongs")
+            yield line, cells
+    except csv.Error as error:
+        reason = str(error).replace("\n", " ")
+        raise ValueError(f"line {line + 1} is no readable CSV ({reason}): correct it or save it again") from error
 
 
-def date_column(columns: pd.Index) -> int:
-    """Find the column of the dates: one that is named so, else the first."""
-    if columns.nlevels == 2:
-        return 0
-    return next((i for i, name in enumerate(columns) if str(name).lower() in DATES), 0)
+def _check_widths(rows: Iterator[tuple[int, list[str]]], columns: pd.Index) -> int:
+    """Give the number of cells in a row; rows of unequal length have lost or gained cells, and nobody knows which."""
+    width, most = len(columns), len(columns)
+    seen: dict[int, int] = {}  # lengths of rows, and the first line of each
+    beyond = None
+    for line, cells in rows:
+        most = max(most, len(cells))
+        if len(cells) == width:
+            seen.setdefault(width, line)
+        elif any(cell.strip() for cell in cells) and not _is_event(cells[1:]):
+            seen.setdefault(len(cells), line)
+            if beyond is None and any(cell.strip() for cell in cells[width:]):
+                beyond = line
+    if len(seen) == 1:  # separators at the end of all rows, or of the header, do no harm
+        (only,) = seen
+        flat = ["".join(map(str, name)) if columns.nlevels == 2 else str(name) for name in columns]
+        if (only >= width and beyond is None) or (only < width and not any(flat[only:])):
+            return most
+    odd = {n: line for n, line in seen.items() if n != width}
+    if not odd:
+        return most
+    line = beyond if beyond is not None else min(odd.values())
+    if beyond is not None or next(n for n, first in odd.items() if first == line) > width:
+        raise ValueError(
+            f"line {line} has more cells than the {width} of the header: take out what is too much, or put numbers "
+            "with a decimal comma in quotes"
+        )
+    raise ValueError(
+        f"line {line} has fewer cells than the {width} of the header: is it cut short? Add what is missing, or the "
+        "separators of empty cells"
+    )
+
+
+def _is_event(cells: Sequence[str]) -> bool:
+    full = [cell.strip() for cell in cells if cell.strip()]
+    return bool(full) and all(EVENT.fullmatch(cell) for cell in full)
+
+
+# --- the numbers -----------------------------------------------------------------------------------------------------
+
+
+def _read_plain(body: str, sep: str, width: int, as_text: set[int]) -> pd.DataFrame | None:
+    """Read a table in which all but dates and tickers are plain numbers, fast; None if it is no such table."""
+    values = [i for i in range(width) if i not in as_text]
+    frame = (
+        pd.read_csv(
+            io.StringIO(body),
+            sep=sep,
+            header=None,
+            names=range(width),
+            index_col=False,
+            dtype=dict.fromkeys(as_text, str),
+            keep_default_na=False,
+            na_values=dict.fromkeys(values, BLANKS),
+            skip_blank_lines=False,  # so that a row's label is its line
+            skipinitialspace=True,
+            low_memory=False,
+            **EXACT,
+        )
+        if body.strip()
+        else pd.DataFrame(columns=range(width), dtype=object)
+    )
+    if any(frame[i].dtype.kind not in "iuf" for i in values):
+        return None
+    return frame if sep != ";" or _is_decisive(frame[values]) else None
+
+
+def _is_decisive(numbers: pd.DataFrame) -> bool:
+    """Say whether a dot must have been a decimal mark: beside semicolons 1.234 is as often a thousand."""
+    x = numbers.select_dtypes("floating").to_numpy(dtype=np.float64)
+    x = np.abs(x[np.isfinite(x) & (x != np.floor(x))])
+    return bool((x < 1).any() or (x >= 1000).any() or (np.round(x, 3) != x).any())
+
+
+def _read_cells(
+    rows: Iterator[tuple[int, list[str]]], sep: str, columns: pd.Index, as_text: set[int], decimal: str | None
+) -> pd.DataFrame:
+    """Read a table cell by cell, by the decimal mark that its cells prove."""
+    width = len(columns)
+    values = [i for i in range(width) if i not in as_text]
+    lines, table = [], []
+    for line, cells in rows:
+        padded = [cell.strip() for cell in cells] + [""] * (width - len(cells))
+        if any(padded) and not _is_event([padded[i] for i in values]):
+            lines.append(line)
+            table.append(padded)
+    different = {cell for cells in table for i, cell in enumerate(cells) if i not in as_text}
+
+    def find(wanted: Sequence[str]) -> tuple[int, str, str]:
+        these, rows_of_cells = set(wanted), zip(lines, table, strict=True)
+        return next((n, cells[i], str(columns[i])) for n, cells in rows_of_cells for i in values if cells[i] in these)
+
+    numbers = read_numbers(different, decimal, sep != ";", find)
+    data = {}
+    for i in range(width):
+        column = [cells[i] for cells in table]
+        if i not in as_text and all(cell in numbers for cell in column):
+            data[i] = np.array([numbers[cell] for cell in column], dtype=np.float64)
+        else:  # words: an error if they are asked for
+            data[i] = np.array([None if i in values and cell.lower() in MISSING else cell for cell in column], object)
+    return pd.DataFrame(data, index=lines, columns=range(width))
