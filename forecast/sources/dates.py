@@ -23,8 +23,8 @@ WAYS = {
     for way, pattern in {
         "year": r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})",
         "number": r"(?P<a>\d{1,2})(?P<sep>[-/. ])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})",
-        "day": rf"{_WEEKDAY}(?P<d>\d{{1,2}})\.?[- ]?{_MONTH},?[- ]?(?P<y>\d{{4}})",
-        "month": rf"{_WEEKDAY}{_MONTH} (?P<d>\d{{1,2}}),? (?P<y>\d{{4}})",
+        "day": rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?P<sep>\.? ?|-){_MONTH},?[- ]?(?P<y>\d{{4}})",
+        "month": rf"{_WEEKDAY}{_MONTH}(?P<sep> )(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})",
     }.items()
 }
 #: What ISO 8601 writes: digits alone, or a year in front. They are read at once.
@@ -41,16 +41,16 @@ def is_day(cell: str) -> bool:
 
 def read_dates(column: pd.Series, unit: str, dayfirst: bool | None) -> pd.DatetimeIndex:
     """Read a column of dates that is labelled by the lines (or rows: `unit`) of its file; a zone is left off."""
-    written = column.str.replace(ZONE, r"\1", regex=True)
-    codes, texts = pd.factorize(written)
-    texts = pd.Series(texts, dtype=object)
+    codes, different = pd.factorize(column)
+    texts = pd.Series(different, dtype=object).str.replace(ZONE, r"\1", regex=True)
     dates, advice = _iso(texts), ""
     if dates is None:
         dates, advice = _ways(texts, dayfirst)
     dates = dates.where((dates >= FIRST) & (dates < LAST))
     if dates.isna().any():
-        line = column.index[int((codes == int(dates.isna().to_numpy().argmax())).argmax())]
-        if SHORT_YEAR.fullmatch(str(written[line])):
+        wrong = int(dates.isna().to_numpy().argmax())
+        line = column.index[int((codes == wrong).argmax())]
+        if SHORT_YEAR.fullmatch(texts[wrong]):
             raise ValueError(
                 f"{unit} {line} holds {column[line]!r}, whose year has two digits: write dates as 2024-01-31"
             )
@@ -72,10 +72,10 @@ def _ways(texts: pd.Series, dayfirst: bool | None) -> tuple[pd.Series, str]:
     if way is None:
         return pd.Series([pd.NaT] * len(texts)), ""
     found = [WAYS[way].fullmatch(text) for text in texts]
-    if way != "number":
-        return _days(found, "m", "d"), ""
     seps = [match and match["sep"] for match in found]
     found = [match if sep == seps[0] else None for match, sep in zip(found, seps, strict=True)]
+    if way != "number":
+        return _days(found, "m", "d"), ""
     if dayfirst is not None:
         return _days(found, *("ba" if dayfirst else "ab")), f", read with dayfirst={dayfirst}"
     readings = [_days(found, "a", "b"), _days(found, "b", "a")]

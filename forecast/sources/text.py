@@ -198,8 +198,8 @@ def _check_widths(rows: Iterator[tuple[int, list[str]]], columns: pd.Index) -> i
 
 
 def _is_event(cells: Sequence[str]) -> bool:
-    full = [cell.strip() for cell in cells if cell.strip()]
-    return bool(full) and all(EVENT.fullmatch(cell) for cell in full)
+    full = filter(None, map(str.strip, cells))
+    return all(EVENT.fullmatch(cell) for cell in full) and any(map(str.strip, cells))
 
 
 # --- the numbers -----------------------------------------------------------------------------------------------------
@@ -250,18 +250,18 @@ def _read_cells(
         if any(padded) and not _is_event([padded[i] for i in values]):
             lines.append(line)
             table.append(padded)
-    different = {cell for cells in table for i, cell in enumerate(cells) if i not in as_text}
+    by_column = list(zip(*table, strict=True)) if table else [()] * width
 
     def find(wanted: Sequence[str]) -> tuple[int, str, str]:
         these, rows_of_cells = set(wanted), zip(lines, table, strict=True)
         return next((n, cells[i], str(columns[i])) for n, cells in rows_of_cells for i in values if cells[i] in these)
 
-    numbers = read_numbers(different, decimal, sep != ";", find)
+    numbers = read_numbers(set().union(*(by_column[i] for i in values)), decimal, sep != ";", find)
     data = {}
-    for i in range(width):
-        column = [cells[i] for cells in table]
-        if i not in as_text and all(cell in numbers for cell in column):
-            data[i] = np.array([numbers[cell] for cell in column], dtype=np.float64)
+    for i, column in enumerate(by_column):
+        read = list(map(numbers.get, column)) if i in values else [None]
+        if None not in read:
+            data[i] = np.array(read, dtype=np.float64)
         else:  # words: an error if they are asked for
             data[i] = np.array([None if i in values and cell.lower() in MISSING else cell for cell in column], object)
     return pd.DataFrame(data, index=lines, columns=range(width))
