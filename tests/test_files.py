@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.panel import as_panel
 from forecast.sources import read_prices
 
 
@@ -183,10 +184,32 @@ def test_files_as_people_have_them_are_read_right(case, tmp_path):
         np.testing.assert_array_equal(prices.to_numpy(), np.array(list(expected.values()), dtype=float))
 
 
-def test_each_field_of_a_parquet_file_without_names_of_levels_is_read(tmp_path):
+@pytest.mark.parametrize("tickers", [["A", "B"], ["LOW", "OPEN"]])
+@pytest.mark.parametrize("names", [[None, None], ["Price", "Ticker"], ["Ticker", "Price"]])
+def test_each_field_of_a_parquet_file_is_read(names, tickers, tmp_path):
     index = pd.bdate_range("2024-01-01", periods=3, name="Date")
-    columns = pd.MultiIndex.from_product([["Open", "Low", "Close"], ["LOW", "OPEN"]])
+    columns = pd.MultiIndex.from_product([["Open", "Low", "Close"], tickers])
     frame = pd.DataFrame(np.arange(18.0).reshape(3, 6), index=index, columns=columns)
-    frame.to_parquet(tmp_path / "file.parquet")
+    written = frame if names[0] != "Ticker" else frame.swaplevel(axis=1)
+    written.rename_axis(columns=names).to_parquet(tmp_path / "file.parquet")
     for field in ("Open", "Low", "Close"):
-        np.testing.assert_array_equal(read_prices(tmp_path / "file.parquet", field), frame[field])
+        np.testing.assert_array_equal(read_prices(tmp_path / "file.parquet", field)[tickers], frame[field])
+
+
+def test_a_large_parquet_file_is_in_memory_once_as_a_table_and_once_as_a_panel(tmp_path):
+    """What Python and numpy allot is traced (Arrow has memory of its own): nothing is timed."""
+    import tracemalloc
+
+    values = 1 + np.random.default_rng(0).random((2000, 200))
+    prices = pd.DataFrame(
+        values, pd.bdate_range("2005-01-03", periods=2000, name="Date"), [f"T{i}" for i in range(200)]
+    )
+    prices.to_parquet(tmp_path / "wide.parquet")
+    read_prices(tmp_path / "wide.parquet")
+    tracemalloc.start()
+    try:
+        panel = as_panel(read_prices(tmp_path / "wide.parquet"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * panel.values.nbytes  # the table and the panel, and a column

@@ -139,11 +139,14 @@ def _needed(schema: pa.Schema, fields: str | None) -> list[str] | None:
     dated = all(isinstance(name, str) for name in (schema.pandas_metadata or {}).get("index_columns", []))
     if columns.nlevels != 2 or fields == "all" or not dated:
         return None  # the dates may stand in a column
-    known = [{FIELDS.get(str(part).strip().lower(), str(part)) for part in column} for column in columns]
-    wanted = [FIELDS.get(fields.lower(), fields)] if fields is not None else list(TARGETS)
-    for field in wanted:
-        chosen = [name for name, names in zip(schema.names, known, strict=False) if field in names]
-        if chosen:
+    for level, told in enumerate(columns.names):
+        known = [FIELDS.get(str(name).strip().lower(), str(name)) for name in columns.get_level_values(level)]
+        target = next((name for name in TARGETS if name in known), None)
+        wanted = FIELDS.get(fields.lower(), fields) if fields is not None else target
+        if target is not None and wanted in known:
+            # a column of the target tells split_fields where the fields stand, unless the level's name does
+            tell = None if told == "Price" else known.index(target)
+            chosen = [schema.names[i] for i, name in enumerate(known) if name == wanted or i == tell]
             return [*chosen, *schema.names[len(columns) :]]  # and the index
     return None
 
