@@ -24,8 +24,9 @@ class Windows:
     A window of 60 rows with one lesson has length 60 and positions 1; a long sequence with a lesson at every row but
     the first 60 has length 300 and positions 240. An origin is the last row of an example. Near the ends of the
     training rows examples reach past them by up to `positions` − 1 rows (read as 0, never a lesson), so that every row
-    is a lesson equally often, the newest too. `base` (T, N, H) is what the correction is added to; rows before `first`
-    are read and teach nothing.
+    is a lesson equally often, the newest too. Lessons stand at observed rows; before a price that none of them reaches
+    within the horizon, at the missing row before it. `base` (T, N, H) is what the correction is added to; rows before
+    `first` are read and teach nothing.
     """
 
     def __init__(self, inputs: Inputs, base: np.ndarray, length: int, positions: int = 1, first: int = 0) -> None:
@@ -35,10 +36,10 @@ class Windows:
         self._base = base
         beyond = np.full((base.shape[2], base.shape[1]), np.nan)
         self._later = np.concatenate([np.where(inputs.observed, inputs.y, np.nan)[1:], beyond])  # (T − 1 + H, N)
-        teaches = inputs.observed & (inputs.changes >= MIN_CHANGES) & (inputs.unit > 0)  # (T, N)
+        teaches = _origins(inputs.observed, base.shape[2]) & (inputs.changes >= MIN_CHANGES) & (inputs.unit > 0)
         teaches[:first] = False
         teaches &= np.isfinite(base).all(axis=2) & ~np.isnan(self._future).all(axis=2)
-        self._teaches = teaches
+        self._teaches = teaches  # (T, N)
         self.pairs = self._pairs()  # (M, 2): series, origin
 
     def __len__(self) -> int:
@@ -74,6 +75,18 @@ class Windows:
         gap = np.where(weight, future - self._base[asked, column], 0.0)
         target = np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
         return Batch(x, series, target.astype(np.float32), weight.astype(np.float32))
+
+
+def _origins(observed: np.ndarray, horizon: int) -> np.ndarray:
+    """Say which rows are asked for a forecast in training, (T, N).
+
+    One row ahead a stock beside a coin has no Saturday to be compared with on a Friday, and no price to be asked from
+    on a Sunday: unless Sunday is asked, which reads Friday's price and a flag, no Monday would ever be learnt.
+    """
+    seen = np.cumsum(np.pad(observed, ((horizon, 0), (0, 0))), axis=0)
+    unreached = seen[horizon:] == seen[:-horizon]  # nothing was observed in the last `horizon` rows
+    comes = np.pad(observed[1:], ((0, 1), (0, 0)))
+    return observed | (unreached & comes)
 
 
 def rows_before(x: np.ndarray, origin: np.ndarray, series: np.ndarray, length: int) -> np.ndarray:
