@@ -436,7 +436,10 @@ def test_an_audit_that_fails_is_exit_code_1(place, call, monkeypatch):
     assert "Not to be trusted on these data: drift" in out
 
 
-@pytest.mark.parametrize("command", ["", "backtest", "audit", "models", "samples"])
+COMMANDS = ["backtest", "audit", "report", "fit", "predict", "models", "download", "check", "samples"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_says_what_it_is_and_names_an_example(command, place, call):
     code, out, err = call(f"{command} --help")
     text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", out).split())
@@ -629,3 +632,149 @@ def test_dates_and_marks_of_a_file_can_be_said(place, call):
     assert code == 0
     assert "2024-01-12" in out
     assert "2024-12-01" in call("check euro.csv --month-first --decimal ,")[1]
+
+
+# --- fitted models, machines that read along, runs that are repeated --------------------------------------------------
+
+
+def test_a_fitted_model_forecasts_what_python_says(place, call):
+    code, out, err = call("fit good.csv --model ses --horizon 3 --out models/ses")
+    assert (code, err) == (0, "")
+    assert "ses is fitted on 60 rows of S0, S1" in out or "ses is fitted on" in out
+    code, out, err = call("predict models/ses good.csv --out tomorrow.csv")
+    assert (code, err) == (0, "")
+    prices = fc.read_prices(place / "good.csv")
+    said = fc.make_model("ses").fit(prices, 3).predict(prices).to_frame()
+    table = pd.read_csv(place / "tomorrow.csv", float_precision="round_trip")
+    assert table[["y_hat", "q0.1", "q0.9"]].to_numpy().tolist() == said[["y_hat", "q0.1", "q0.9"]].to_numpy().tolist()
+    assert list(table["unique_id"]) == list(said["unique_id"])
+    dates = fc.next_dates(prices.index, 3)[0]
+    assert list(table["ds"][:3]) == [f"{day:%Y-%m-%d}" for day in dates]
+    assert "dates: " in out
+
+
+def test_dates_of_a_forecast_are_those_of_an_exchange(place, call):
+    call("fit stocks --model naive --horizon 3 --out naive --end 2012-12-21 --quiet")
+    code, out, _ = call("predict naive stocks --end 2012-12-21 --exchange XNYS --json")
+    said = json.loads(out)
+    assert code == 0
+    assert [row["ds"] for row in said["forecast"][:3]] == ["2012-12-24", "2012-12-26", "2012-12-27"]
+    assert said["dates"] == "trading days of XNYS"
+    assert "Did you mean XNYS?" in call("predict naive stocks --exchange XNYSE")[2]
+
+
+def test_a_model_of_ranges_is_given_ranges(place, call):
+    call("fit stocks --target parkinson --model ewma --horizon 2 --out ranges")
+    said = json.loads(call("predict ranges stocks --json")[1])["forecast"]
+    assert all(0 < row["y_hat"] < 0.01 for row in said)  # variances, and no prices
+    assert "have no High, Low" in call("predict ranges good.csv")[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("predict good.csv good.csv", "is not a model"),
+        ("predict nowhere good.csv", "is not a model"),
+        ("fit good.csv --model ses", "out"),
+        ("fit good.csv --model ses,naive --out m", "--model takes one name"),
+        ("fit good.csv --model lsmt --out m", "did you mean 'lstm'?"),
+        ("report good.csv", "is not a run"),
+        ("backtest --spec nowhere", "is not a run"),
+    ],
+)
+def test_models_and_runs_that_are_not_there(line, said, place, call):
+    before = everything(place)
+    code, out, err = call(line)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert everything(place) == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"backtest good.csv {DRIFT}",
+        "audit good.csv --models naive --horizon 2 --windows 3",
+        "check good.csv",
+        "models",
+        "samples",
+        "fit good.csv --model naive --out m",
+    ],
+)
+def test_machines_and_the_quiet_are_served(line, place, call):
+    code, out, err = call(f"{line} --json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)
+    code, out, err = call(f"{line} --quiet")
+    assert (code, out, err) == (0, "", "")
+
+
+def test_json_says_what_python_says(place, call):
+    said = json.loads(call(f"backtest good.csv {DRIFT} --out run --json")[1])
+    result = fc.BacktestResult.load(place / "run")
+    board = result.leaderboard()
+    assert [row["model"] for row in said["leaderboard"]] == list(board.index)
+    assert [row["rmse"] for row in said["leaderboard"]] == board["rmse"].tolist()
+    assert said["verdicts"][0]["sentence"] == result.verdict().sentence
+    assert said["out"] == "run"
+
+
+def test_a_run_is_repeated_by_its_spec(place, call):
+    call(f"backtest good.csv {DRIFT} --target return --out first")
+    code, _, err = call("backtest --spec first/spec.json --out second")
+    assert (code, err) == (0, "")
+    assert (place / "first/forecasts.parquet").read_bytes() == (place / "second/forecasts.parquet").read_bytes()
+    assert "leave --horizon out" in call("backtest --spec first --horizon 3")[2]
+    assert "leave the prices out" in call("backtest good.csv --spec first")[2]
+    changed = fc.read_prices(place / "good.csv") * 2
+    changed.iloc[3, 0] += 1
+    changed.to_csv(place / "good.csv", index_label="date")
+    assert "the prices are no longer those of first" in call("backtest --spec first")[2]
+
+
+def test_a_report_is_written_anew(place, call):
+    call(f"backtest good.csv {DRIFT} --out run")
+    before = (place / "run/report.html").read_bytes()
+    (place / "run/report.html").unlink()
+    assert call("report run")[0] == 0
+    assert (place / "run/report.html").read_bytes() == before
+    assert call("report run --out elsewhere.html")[0] == 0
+    assert (place / "elsewhere.html").read_bytes() == before
+
+
+def test_every_command_has_an_example_that_is_one(place, call, monkeypatch):
+    """The options of each example are known to its command; running all of them would take minutes."""
+    import typer.main
+
+    program = typer.main.get_command(cli.app.app)
+    for name in COMMANDS:
+        text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", call(f"{name} --help")[1]).split())
+        example = re.search(rf"Example: forecast ({name}( \S+)*?) (Arguments|Options|Usage)", text)[1]
+        words = shlex.split(example)[1:]
+        program.commands[name].make_context(name, list(words))
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "check prices.csv",
+        "download AAPL MSFT --start 2015-01-01 --out prices.parquet",
+        "fit stocks --model lstm --horizon 5 --out models/lstm",
+        "predict models/lstm stocks --exchange XNYS --out tomorrow.csv",
+        "report runs/stocks --out stocks.html",
+        "models",
+        "samples",
+    ],
+)
+def test_examples_of_the_help_run(example, place, call, yahoo):
+    assert f"forecast {example}" in " ".join(
+        re.sub(r"[│╭╮╰╯─]", " ", call(f"{example.split(' ', maxsplit=1)[0]} --help")[1]).split()
+    )
+    for name in ("AAPL", "MSFT"):
+        yahoo.behave(name)
+    shutil.copy(place / "good.csv", place / "prices.csv")
+    call("fit stocks --model naive --out models/lstm --quiet")
+    call(f"backtest good.csv {DRIFT} --out runs/stocks --quiet")
+    if example.startswith("fit"):
+        example += " --set lstm.trainer.steps=5"
+    assert call(example)[0] == 0
