@@ -65,7 +65,7 @@ NOT_WRONG = {  # name: text, options, what the sentence says
     "unquoted commas, one empty": (
         HEAD + "2024-01-02,1,5,\n2024-01-03,1,5,2,5\n",
         {},
-        "line 3 has more cells than the 3",
+        "line 2 has more cells than the 3",
     ),
     "a lost cell": (HEAD + "2024-01-02,1\n2024-01-03,1,2\n", {}, "line 2 has fewer cells than the 3 of the header"),
     "no header, dates last": (
@@ -82,6 +82,8 @@ NOT_WRONG = {  # name: text, options, what the sentence says
     ),
     "half a date": (HEAD + "2024-01-02,1,2\n2024-01,3,4\n", {}, "line 3 holds '2024-01' for a date"),
     "two ways to write dates": (HEAD + "2024-01-02,1,2\n2024/01/03,3,4\n", {}, "line 3 holds '2024/01/03' for a date"),
+    "a figure lost": ("ds,A\n20240102,1\n2024013,2\n20240104,3\n", {}, "line 3 holds '2024013' for a date"),
+    "a header cut in two": ("Da,te,A,B,\n2024-01-02,1,2,\n2024-01-03,3,4,\n", {}, "line 2 has fewer cells than the 5"),
     "three ways": (HEAD + "02-Jan-2024,1,2\nJan 03 2024,3,4\n", {}, "line 3 holds 'Jan 03 2024' for a date"),
     "two digits": (HEAD + "2-Jan-24,1,2\n", {}, "line 2 holds '2-Jan-24', whose year has two digits"),
     "two digits first": (HEAD + "24/01/02,1,2\n", {}, "line 2 holds '24/01/02', whose year has two digits"),
@@ -144,6 +146,8 @@ RIGHT = {  # name: text, options, dates and values
         {"2024-01-02": [1, np.nan], "2024-01-03": [np.nan, 2], "2024-01-04": [np.nan] * 2, "2024-01-05": [np.nan] * 2},
     ),
     "Excel's title": ("My prices,,\n,,\nDate,A,\n2024-01-02,1.5,\n,,\n,,\n", {}, {"2024-01-02": [1.5]}),
+    "separators behind the header": ("Date;A;;\n2024-01-02;1,5\n", {}, {"2024-01-02": [1.5]}),
+    "separators behind the rows": ("Date;A\n2024-01-02;1,5;;\n", {}, {"2024-01-02": [1.5]}),
     "commas in names": ('Date;"A, Inc.";"B, Inc."\n2024-01-02;1,5;2,5\n', {}, {"2024-01-02": [1.5, 2.5]}),
     "spaces before quotes": ('"Date", "A"\n"2024-01-02", "1.5"\n', {}, {"2024-01-02": [1.5]}),
     "May first": (HEAD + '"May 31, 2024",1,2\n"Jun 03, 2024",3,4\n', {}, {"2024-05-31": [1, 2], "2024-06-03": [3, 4]}),

@@ -21,7 +21,8 @@ def row_labels(column: pd.Series, name: str, unit: str, dayfirst: bool | None = 
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.DatetimeIndex(column)
     text = column.astype(str).str.strip()
-    whole, compact = (text.str.fullmatch(pattern).all() for pattern in (r"[0-9]{1,18}", r"[12][0-9]{7}"))
+    whole = text.str.fullmatch("[0-9]{1,18}").all()
+    compact = text.str.fullmatch("[12][0-9]{7}").any()  # one is enough: among 20240102, 2024013 is no row number
     if name.lower() in STEPS and whole and not compact:
         return pd.Index(text.astype("int64"), name=None)
     if name.lower() not in DATES and not compact and (not has_digit(text.iloc[0]) or not is_name(text.iloc[0])):

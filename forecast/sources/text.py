@@ -166,27 +166,22 @@ def _rows(body: str, sep: str, above: int, strict: bool = True) -> Iterator[tupl
 
 def _check_widths(rows: Iterator[tuple[int, list[str]]], columns: pd.Index) -> int:
     """Give the number of cells in a row; rows of unequal length have lost or gained cells, and nobody knows which."""
-    width, most = len(columns), len(columns)
+    width = most = len(columns)
     seen: dict[int, int] = {}  # lengths of rows, and the first line of each
-    beyond = None
+    reach = 0  # how far the cells go that are not empty
     for line, cells in rows:
         most = max(most, len(cells))
         if len(cells) == width:
             seen.setdefault(width, line)
         elif any(cell.strip() for cell in cells) and not _is_event(cells[1:]):
             seen.setdefault(len(cells), line)
-            if beyond is None and any(cell.strip() for cell in cells[width:]):
-                beyond = line
-    if len(seen) == 1:  # separators at the end of all rows, or of the header, do no harm
-        (only,) = seen
-        flat = ["".join(map(str, name)) if columns.nlevels == 2 else str(name) for name in columns]
-        if (only >= width and beyond is None) or (only < width and not any(flat[only:])):
-            return most
+            reach = max(reach, max(i for i, cell in enumerate(cells, 1) if cell.strip()))
     odd = {n: line for n, line in seen.items() if n != width}
-    if not odd:
+    named = max((i for i, name in enumerate(columns, 1) if name not in ("", ("", ""))), default=0)
+    if not odd or (len(seen) == 1 and reach == named):  # separators behind all rows, or the header, do no harm
         return most
-    line = beyond if beyond is not None else min(odd.values())
-    if beyond is not None or next(n for n, first in odd.items() if first == line) > width:
+    line = min(odd.values())
+    if max(n for n, first in odd.items() if first == line) > width:
         raise ValueError(
             f"line {line} has more cells than the {width} of the header: take out what is too much, or put numbers "
             "with a decimal comma in quotes"
