@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -48,7 +49,8 @@ def new_folder(folder: str | Path, kind: Kind) -> Iterator[Path]:
     made = [parent for parent in place.parents if not parent.exists()]  # innermost first
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        _sweep(place)
+        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}.{os.getpid()}-", dir=place.parent))
     except OSError as error:
         raise ValueError(f"cannot write to {folder}: {error.strerror or error}. Name another folder") from error
     try:
@@ -60,6 +62,26 @@ def new_folder(folder: str | Path, kind: Kind) -> Iterator[Path]:
             for parent in made:
                 with suppress(OSError):  # someone else may have put something there meanwhile
                     parent.rmdir()
+
+
+def _sweep(place: Path) -> None:
+    """Take away what processes that were killed had begun to write."""
+    for beside in place.parent.iterdir():
+        begun = re.fullmatch(rf"\.{re.escape(place.name)}\.(\d+)-\w+", beside.name)
+        if begun and not _lives(int(begun[1])):
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # there a signal of 0 would end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def _swap(new: Path, place: Path, kind: Kind) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -437,3 +440,17 @@ def test_a_missing_interval_is_told_with_its_reason():
     frame.iloc[::2, 1] = np.nan  # never two rows running
     with pytest.raises(ValueError, match=r"naive has no finite forecast for S1 at the cutoff .*: no row of S1 is ever"):
         fc.backtest(fc.Drift(), frame, fc.WalkForward(horizon=3, n_windows=4))
+
+
+def test_what_a_killed_process_began_to_write_is_swept(tmp_path):
+    from forecast import folders, runs
+
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    begun, ours = tmp_path / f".run.{dead.pid}-abc_1", tmp_path / f".run.{os.getpid()}-abc_2"
+    others = tmp_path / f".runs.{dead.pid}-abc_3"
+    for folder in (begun, ours, others):
+        folder.mkdir()
+    with folders.new_folder(tmp_path / "run", runs.RUN) as beside:
+        (beside / runs.SPEC).write_text("{}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["run", ours.name, others.name])

@@ -158,7 +158,12 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(yahoo, folder):
     for name in names:
         yahoo.behave(name, "slow 0.2", bars=walk(name, rows=5))
     code = CHILD.format(tests=str(TESTS), port=yahoo.port)
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+    )
     while sum(yahoo.requests.values()) < 10:
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
