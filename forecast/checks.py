@@ -17,7 +17,7 @@ NEAR = 0.02  # how near a jump must come to one of them, besides two of the seri
 WILD = 10  # times the series' own median change, so that a coin's usual day is no split
 SIGNED = 0.1  # share of values not above 0 from which on a series is not taken for prices
 BACK = 5  # rows within which a jump that is undone was a wrong price
-RARE = 0.02  # share of a weekday's rows below which a series does not trade on that day
+RARE = 0.1  # a series trades on a day of the week on which it trades so often, beside the commonest one
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -113,10 +113,10 @@ def _check_series(
     row |= {"first": label(panel.index[seen[0]]), "last": label(panel.index[seen[-1]])}
     holes = np.setdiff1d(np.arange(seen[0], seen[-1] + 1), seen)
     if days is not None:
-        all_days = np.bincount(days[seen[0] : seen[-1] + 1], minlength=7)
-        share = np.bincount(days[seen], minlength=7) / np.maximum(all_days, 1)
-        row["days"] = _in_words(share >= RARE)
-        holes = holes[share[days[holes]] >= RARE]
+        often = np.bincount(days[seen], minlength=7)
+        trades = often >= RARE * often.max()  # one session on a Saturday does not make all others missing
+        row["days"] = _in_words(trades)
+        holes = holes[trades[days[holes]]]
     row["missing"] = len(holes)
     if len(holes):
         hole = label(panel.index[holes[0]])

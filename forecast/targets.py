@@ -62,7 +62,7 @@ def realised_variance(intraday: pd.DataFrame, overnight: bool = False) -> pd.Dat
     squares = np.log(table / within) ** 2
     variance = squares.groupby(days).sum(min_count=1)
     bars = table.notna().groupby(days).sum()
-    usual = bars.where(bars > 0).median()
+    usual = bars.where(bars > 0).expanding().median()  # of the days so far: no later one decides
     return _named(variance.where(bars >= LEAST * usual), intraday, "realised variance")
 
 

@@ -26,19 +26,28 @@ class Windows:
     training rows examples reach past them by up to `positions` − 1 rows (read as 0, never a lesson), so that every row
     is a lesson equally often, the newest too. Lessons stand at observed rows; before a price that none of them reaches
     within the horizon, at the missing row before it. `base` (T, N, H) is what the correction is added to; rows before
-    `first` are read and teach nothing.
+    `first` are read and teach nothing; `steps` is how many of H are taught (None: all).
     """
 
-    def __init__(self, inputs: Inputs, base: np.ndarray, length: int, positions: int = 1, first: int = 0) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        base: np.ndarray,
+        length: int,
+        positions: int = 1,
+        first: int = 0,
+        steps: int | None = None,
+    ) -> None:
         self.inputs = inputs
         self.length = length
         self.positions = positions
+        reach, base = base.shape[2], base[..., :steps]
         self._base = base
         beyond = np.full((base.shape[2], base.shape[1]), np.nan)
         self._later = np.concatenate([np.where(inputs.observed, inputs.y, np.nan)[1:], beyond])  # (T − 1 + H, N)
-        teaches = _origins(inputs.observed, base.shape[2]) & (inputs.changes >= MIN_CHANGES) & (inputs.unit > 0)
+        teaches = _origins(inputs.observed, reach) & (inputs.changes >= MIN_CHANGES)
         teaches[:first] = False
-        teaches &= np.isfinite(base).all(axis=2) & ~np.isnan(self._future).all(axis=2)
+        teaches &= (inputs.unit > 0) & np.isfinite(base).all(axis=2) & ~np.isnan(self._future).all(axis=2)
         self._teaches = teaches  # (T, N)
         self.pairs = self._pairs()  # (M, 2): series, origin
 

@@ -36,6 +36,13 @@ def test_what_is_missing_is_counted_on_the_days_it_trades():
     assert said(prices, "") == ["the series trade on different days of the week (Mon-Fri; Mon-Sun)"]
 
 
+def test_one_session_on_a_saturday_is_no_habit():
+    coin = pd.Series(50.0 + np.arange(1400) % 7, index=pd.date_range("2018-01-01", periods=1400))
+    stock = pd.concat([walk(), pd.Series({pd.Timestamp("2018-03-03"): 100.0})]).sort_index()
+    report = check_prices(pd.DataFrame({"A": stock, "coin": coin}))
+    assert report.table.loc["A", ["missing", "days"]].tolist() == [0, "Mon-Fri"]
+
+
 def test_zeros_and_negative_prices():
     y = walk()
     y.iloc[[7, 9]] = [0.0, -3.0]

@@ -98,6 +98,9 @@ def test_realised_variance_does_not_know_the_future():
     later.iloc[3 * 78 :] *= 1 + np.random.default_rng(1).random((2 * 78, 1))
     assert fc.realised_variance(bars)[:3].equals(fc.realised_variance(later)[:3])
     assert not fc.realised_variance(bars)[3:].equals(fc.realised_variance(later)[3:])
+    short = minutes(6, 60)  # days of fewer bars than come later are whole as long as nobody knows of these
+    long = pd.concat([short, minutes(9, 78).loc["2024-03-12":]])
+    assert fc.realised_variance(long)[:6].equals(fc.realised_variance(short))
 
 
 def test_a_network_is_taught_returns_with_volumes(stocks):

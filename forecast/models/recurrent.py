@@ -252,7 +252,7 @@ class Recurrent(Forecaster):
     def _examples(self, inputs: Inputs, base: np.ndarray, first: int = 0) -> Windows:
         """Give the training examples of these rows; those before `first` are only read."""
         if self.architecture_.strategy != "aligned":
-            return Windows(inputs, base[..., : self.architecture_.steps], self.lookback, first=first)
+            return Windows(inputs, base, self.lookback, first=first, steps=self.architecture_.steps)
         positions = max(min(LESSONS * self.lookback, len(base) - self.lookback), 1)
         return Windows(inputs, base, self.lookback + positions, positions, first=first)
 
@@ -301,7 +301,7 @@ class Recurrent(Forecaster):
             raise ValueError(f"a {self.topology} network reads one row: there is nothing further back in time")
         panel = as_panel(prices, exog=self.reads())
         base = in_scale(self.base_._point_at(panel, np.arange(len(panel))), self.base_, self.log_)
-        windows = Windows(self._inputs(panel), base[..., : self.architecture_.steps], self.lookback)
+        windows = Windows(self._inputs(panel), base, self.lookback, steps=self.architecture_.steps)
         if not len(windows):
             raise ValueError(f"these {len(panel)} rows hold no example with an outcome: bring more history")
         return self.nets_, example_batch(windows)
