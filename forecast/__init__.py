@@ -91,6 +91,10 @@ def __dir__() -> list[str]:
 class _Package(ModuleType):
     """Keeps `forecast.backtest` the function: importing a submodule would bind the module over a name of its own."""
 
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        """Travel to other processes by name, within classes of a notebook that use the package."""
+        return importlib.import_module, (self.__name__,)
+
     def __setattr__(self, name: str, value: Any) -> None:
         own = name in _HOMES and isinstance(value, ModuleType)
         super().__setattr__(name, getattr(value, name) if own else value)

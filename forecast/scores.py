@@ -135,7 +135,8 @@ def members(forecasts: pd.DataFrame) -> pd.DataFrame:
     apart = apart[apart["y"].notna() & apart["model"].isin(own["model"].unique())]
     rows = []
     for model, table in apart.groupby("model", observed=True):
-        each = [_relabelled(table[table["member"] == s], f"{s}") for s in sorted(table["member"].unique())]
+        # by names that no model of the run can have
+        each = [_relabelled(table[table["member"] == s], f"{model} {s}") for s in sorted(table["member"].unique())]
         whole = own[own["model"].astype(str).isin([NAIVE, str(model)])]
         ratios = error_ratios(pd.concat([whole.astype({"model": str}), *each]))
         skills = {name: metrics.skill(ratios[name].to_numpy(), np.ones(len(ratios))) for name in ratios}

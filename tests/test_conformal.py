@@ -10,6 +10,7 @@ from quick import quick, variances, walks
 import forecast as fc
 from forecast.models.conformal import Conformal, conformal_quantiles
 from forecast.models.naive import Naive
+from forecast.scaling import causal_inputs
 
 CV = fc.WalkForward(horizon=3, n_windows=6, step_size=4)
 METHODS = ("rolling", "adaptive")
@@ -157,3 +158,63 @@ def test_variances_stay_above_zero():
 def test_wrong_parameters_are_named(wrong, error):
     with pytest.raises(error, match=next(iter(wrong))):
         fc.Conformal(**({"model": fc.Naive()} | wrong)).fit(walks(), 2)
+
+
+# --- series with holes, late ones, and such as hardly ever moved ----------------------------------------------------
+
+
+def walks_with(rows=400, seed=0):
+    steps = np.random.default_rng(seed).normal(0, 0.01, (rows, 2))
+    return pd.DataFrame(
+        100 * np.exp(steps.cumsum(axis=0)), columns=["A", "B"], index=pd.bdate_range("2020-01-01", periods=rows)
+    )
+
+
+HOLED = fc.WalkForward(horizon=3, n_windows=10)
+
+
+def covered(model, prices):
+    result = fc.backtest({"model": model}, prices, HOLED, refit=5)
+    told = result.forecasts[result.forecasts["model"] == "model"]
+    assert np.isfinite(told[["q0.1", "q0.9"]].to_numpy()).all()
+    return set(told["unique_id"])
+
+
+@pytest.mark.parametrize("method", ["rolling", "adaptive"])
+def test_a_hole_costs_no_interval(method):
+    prices = walks_with()
+    prices.iloc[[300, 340, 371, 385], 0] = np.nan
+    assert covered(fc.Conformal(fc.Naive(), method, window=20), prices) == {"A", "B"}
+
+
+def test_a_window_holds_the_newest_errors_that_are_known():
+    prices = walks_with()
+    gappy = prices.copy()
+    gappy.iloc[[300, 340], 0] = np.nan
+    model = fc.Conformal(fc.Naive(), window=30, log=False).fit(prices, 1)
+    y = gappy["A"].to_numpy()
+    unit = causal_inputs(y[:, None]).movement[:, 0]
+    errors = (y[1:] - y[:-1]) / unit[:-1]
+    errors = errors[~np.isnan(errors)][-30:]
+    expected = y[-1] + unit[-1] * conformal_quantiles(errors, model.levels)
+    assert np.allclose(model.predict(gappy).quantiles[0, 0, 0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("start", [150, 250])
+def test_a_series_that_begins_late_has_intervals(start):
+    prices = walks_with()
+    prices.iloc[:start, 1] = np.nan
+    ridge = fc.Conformal(fc.Tabular(lookback=5), window=20)
+    needed = ridge.min_rows(3)
+    assert 400 - 3 * 10 - start >= needed
+    assert covered(ridge, prices) == {"A", "B"}
+
+
+def test_what_hardly_ever_moved_is_named():
+    prices = walks_with()
+    prices.iloc[:-15, 1] = 50.0
+    model = fc.Conformal(fc.Naive()).fit(prices, 3)
+    with pytest.warns(UserWarning, match="fewer than 20 past errors are known of B"):
+        said = model.predict(prices)
+    assert np.isfinite(said.quantiles[0, 0]).all()
+    assert np.isnan(said.quantiles[0, 1]).any()

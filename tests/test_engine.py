@@ -427,3 +427,32 @@ def test_a_chain_that_cannot_be_saved_begins_anew(tmp_path):
         go(tmp_path / "run", progress=stopped_after(5, KeyboardInterrupt()))
     go(tmp_path / "run", resume=True)
     assert forecasts(tmp_path / "run") == forecasts(tmp_path / "whole")
+
+
+OF_A_SCRIPT = """
+import numpy as np, forecast as fc
+class Mine(fc.Forecaster):
+    def _fit(self, panel, horizon):
+        self.mean_ = np.nanmean(panel.target, axis=0)
+    def _predict(self, panel):
+        point = np.repeat(self.mean_[None, :, None], self.horizon_, axis=2)
+        return fc.Forecast(point, None, (), panel.series, panel.index[-1:])
+if __name__ == "__main__":
+    y = np.random.default_rng(0).normal(10, 1, 80)
+    runs = [fc.backtest({"m": Mine()}, y, fc.WalkForward(3, 4), n_jobs=jobs).forecasts for jobs in (1, 2)]
+    assert runs[0].equals(runs[1])
+    print("same")
+"""
+
+
+def test_a_model_of_a_script_runs_in_other_processes(tmp_path):
+    (tmp_path / "script.py").write_text(OF_A_SCRIPT)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)
+    assert done.stdout == "same\n", done.stderr
+
+
+def test_nothing_at_any_cutoff_is_said():
+    y = np.random.default_rng(0).normal(10, 1, 150)
+    y[[129, 134, 139, 144]] = np.nan
+    with pytest.raises(ValueError, match="no series has a value at any cutoff"):
+        fc.backtest({"ridge": fc.Tabular(log=False)}, y, fc.WalkForward(5, n_windows=4))

@@ -524,3 +524,49 @@ def test_a_run_knows_which_models_contain_which():
     result = fc.backtest({"drift": fc.Drift(), "mean": fc.WindowMean()}, prices, fc.WalkForward(3, 30), refit=30)
     tests = result.verdict().table.set_index("model")["test"].to_dict()
     assert tests == {"drift": "Clark-West", "mean": "Diebold-Mariano"}
+
+
+# --- what could be asked wrongly, and what is only rounding ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run():
+    prices = 1e5 + np.random.default_rng(0).normal(0, 1, (200, 2)).cumsum(axis=0)
+    models = {"1": fc.Drift(), "arima": fc.ARIMA((1, 0, 0))}
+    return fc.backtest(models, prices, fc.WalkForward(2, 12), refit=12)
+
+
+def test_a_difference_of_rounding_is_none(run):
+    table = run.forecasts.copy()
+    twin = table[table["model"].astype(str) == "naive"].copy()
+    twin["y_hat"] *= 1 + np.random.default_rng(1).choice([-1, 0, 1], len(twin)) * 2e-16
+    table = pd.concat([table.astype({"model": str}), twin.assign(model="twin")])
+    found = verdict(table, 1, nested=["twin"]).table.set_index("model")
+    assert found.loc["twin", "finding"] == "identical"
+
+
+def test_levels_have_columns_of_their_own():
+    from forecast.models.base import quantile_column
+
+    names = [quantile_column(level) for level in (1e-5, 0.1, 0.1 + 1e-12, 0.9999999)]
+    assert names[:2] == ["q0.00001", "q0.1"]
+    assert len(set(names)) == 4
+    assert all(name.startswith("q0.") for name in names)
+
+
+def test_questions_that_make_no_sense(run):
+    with pytest.raises(ValueError, match="names none to judge"):
+        run.verdict(models=[])
+    assert list(run.verdict(models="1").table["model"]) == ["1"]
+    for size in (0, 1, 5, -0.1):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            run.confidence_set(size=size)
+
+
+def test_members_of_a_model_with_a_number_for_a_name():
+    prices = 100 + np.random.default_rng(0).normal(0, 1, 160).cumsum()
+    net = fc.Recurrent("rnn", members=2, lookback=5, trainer=fc.Trainer(steps=3))
+    result = fc.backtest({"1": net}, prices, fc.WalkForward(2, 4), refit=4)
+    told = result.members().iloc[0]
+    assert told["members"] == 2
+    assert told["worst"] <= told["median"] <= told["best"]

@@ -73,6 +73,11 @@ def skipped(panel: Panel, stretches: list[Stretch], needed: int) -> pd.DataFrame
                 rows.append((panel.series[n], reason, label(panel.index[cutoff])))
     if not left:
         longest = int(panel[stretches[-1].train].observed.sum(axis=0).max())
+        if longest >= needed:
+            raise ValueError(
+                "no series has a value at any cutoff, to forecast from: move the cutoffs by another n_windows or "
+                "step_size"
+            )
         raise ValueError(
             f"no series has the {needed} observed training rows that these models need (the longest has {longest}): "
             "bring more history, or ask for fewer windows, a shorter horizon or a shorter lookback"

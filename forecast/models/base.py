@@ -67,8 +67,8 @@ def combined(forecasts: Sequence[Forecast], how: Callable[..., np.ndarray]) -> F
 
 
 def quantile_column(level: float) -> str:
-    """Name the column of a quantile: 0.1 is q0.1."""
-    return f"q{level:g}"
+    """Name the column of a quantile: 0.1 is q0.1, and 0.00001 is q0.00001."""
+    return f"q{np.format_float_positional(level, trim='-')}"
 
 
 class ShortSeriesWarning(UserWarning):

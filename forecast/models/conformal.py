@@ -13,6 +13,7 @@ from forecast.models.base import (
     Forecast,
     Forecaster,
     ShortSeriesWarning,
+    UnseenStepWarning,
     ahead,
     choose_log,
     moved,
@@ -92,7 +93,10 @@ class Conformal(Forecaster):
         self.record_ = dict(self.model_.record_)
         self.earlier_, self.from_, self.to_ = None, None, panel.index[-1]
         if not self.honest_in_sample:
-            cut = len(panel) - min(self.window + horizon, len(panel) // HELD_BACK)
+            # Of every series that is long enough a part is held back, and enough to be fitted comes before it.
+            seen = panel.observed.sum(axis=0)  # (N,)
+            long = seen[seen >= self.min_rows(horizon)]
+            cut = len(panel) - min(self.window + horizon, int(long.min()) // HELD_BACK)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ShortSeriesWarning)  # the fit on all rows has named them
                 self.earlier_ = clone(self.model).fit(panel[:cut], horizon)
@@ -100,17 +104,24 @@ class Conformal(Forecaster):
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         said = self.model_._predict_at(panel, rows)
-        first = 0 if self.method == "adaptive" else max(int(rows.min()) - self.window - self.horizon_, 0)
+        first = 0 if self.method == "adaptive" else self._oldest(panel, int(rows.min()))
         y = transform(panel, self.log_)
         unit = causal_inputs(y).movement  # (T, N)
         errors = self._errors(panel, y, unit, first)  # (T, N, H), NaN before `first`
+        newest = _Newest(errors, self.window)
         if self.method == "rolling":
-            spread = np.stack([self._rolling(errors, int(row)) for row in rows])  # (K, N, H, Q)
+            spread = np.stack(
+                [conformal_quantiles(newest.at(self._realised(int(row))), self.levels) for row in rows]
+            )  # (K, N, H, Q)
         else:
-            spread = self._tracked(errors)[rows]
+            spread = self._tracked(errors, newest)[rows]
         now = unit[rows][:, :, None, None]  # (K, N, 1, 1)
         change = np.where(now > 0, now * np.sort(spread, axis=-1), 0.0)  # what never moved has no errors
         quantiles = moved(said.point[..., None], change, self.log_)
+        few = (np.isfinite(said.point)[..., None] & np.isnan(quantiles)).any(axis=(0, 2, 3))
+        if few.any():
+            names = ", ".join(np.array(said.series)[few])
+            warnings.warn(f"fewer than {LEAST} past errors are known of {names}", UnseenStepWarning, stacklevel=2)
         return Forecast(said.point, quantiles, tuple(self.levels), said.series, said.cutoffs, said.members)
 
     def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
@@ -140,14 +151,16 @@ class Conformal(Forecaster):
         """Give the newest origin whose error at each step is known at a row, (H,): the row itself less the step."""
         return row - np.arange(1, self.horizon_ + 1)
 
-    def _rolling(self, errors: np.ndarray, row: int) -> np.ndarray:
-        """Take quantiles of the newest errors that are known at a row, (N, H, Q)."""
-        origins = self._realised(row) - np.arange(self.window)[:, None]  # (W, H)
-        steps = np.arange(self.horizon_)
-        some = np.where((origins >= 0)[..., None], errors[np.maximum(origins, 0), :, steps], np.nan)  # (W, H, N)
-        return conformal_quantiles(np.moveaxis(some, 1, 2), self.levels)
+    def _oldest(self, panel: Panel, row: int) -> int:
+        """Find the row from which on every series has a window of errors at each step, holes or not."""
+        seen, oldest = panel.observed, row
+        for step in range(1, self.horizon_ + 1):
+            both = seen[: max(row + 1 - step, 0)] & seen[step : row + 1]  # at the origin and at the step after it
+            short = np.cumsum(both[::-1], axis=0) < self.window
+            oldest = min(oldest, row - step - int(short.sum(axis=0).max(initial=0)))
+        return max(oldest, 0)
 
-    def _tracked(self, errors: np.ndarray) -> np.ndarray:
+    def _tracked(self, errors: np.ndarray, newest: _Newest) -> np.ndarray:
         """Follow each quantile through the errors in the order in which they become known, (T, N, H, Q)."""
         levels = np.array(self.levels)
         _, n, h = errors.shape
@@ -167,9 +180,29 @@ class Conformal(Forecaster):
             now = np.where(seen[..., None], now + size[..., None] * (levels - below), now)
             begin = seen & (count == LEAST)
             if begin.any():
-                now = np.where(begin[..., None], self._rolling(errors, row), now)
+                now = np.where(begin[..., None], conformal_quantiles(newest.at(origins), self.levels), now)
             spread[row] = now
         return spread
+
+
+class _Newest:
+    """The newest of the errors (T, N, H), those that are missing left out."""
+
+    def __init__(self, errors: np.ndarray, window: int) -> None:
+        known = ~np.isnan(errors)
+        self.count = np.cumsum(known, axis=0)  # (T, N, H) errors of origins so far
+        order = np.argsort(~known, axis=0, kind="stable")
+        self.packed = errors if known.all() else np.take_along_axis(errors, order, axis=0)
+        self.window = window
+
+    def at(self, origins: np.ndarray) -> np.ndarray:
+        """Give the last `window` errors up to an origin for each step, (W, N, H); NaN where there are fewer."""
+        _, n, h = self.count.shape
+        steps = np.arange(h)
+        count = np.where(origins[:, None] >= 0, self.count[np.maximum(origins, 0), :, steps], 0)  # (H, N)
+        places = count.T - 1 - np.arange(self.window)[:, None, None]  # (W, N, H)
+        found = self.packed[np.maximum(places, 0), np.arange(n)[:, None], steps]
+        return np.where(places >= 0, found, np.nan)
 
 
 def conformal_quantiles(errors: np.ndarray, levels: Any) -> np.ndarray:

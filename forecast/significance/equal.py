@@ -13,6 +13,7 @@ from scipy import stats
 from forecast.scores import common_rows
 
 ALPHA = 0.05
+SAME = 1e-9  # of naive's mean loss: smaller differences are rounding, and nothing that could be tested
 LEAST_CALLS = 10  # rises and falls, said and seen, before a direction is tested
 
 

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.scores import NAIVE
-from forecast.significance.equal import ALPHA
+from forecast.significance.equal import ALPHA, SAME
 from forecast.significance.verdict import loss_by_cutoff, p_in_words
 
 REPETITIONS = 2000  # of the bootstrap
-SAME = 1e-12  # of naive's mean loss: differences that move by less are rounding, and cannot be tested
 
 
 def model_confidence_set(
@@ -27,6 +26,8 @@ def model_confidence_set(
     """
     from arch.bootstrap import MCS
 
+    if not 0 < size < 1:
+        raise ValueError(f"size is the share of errors allowed, between 0 and 1; got {size}")
     table = loss_by_cutoff(forecasts, loss).dropna()
     alike = _alike(table) if _enough(table, overlap) else {}
     answers = dict.fromkeys(table.columns, 1.0)

@@ -7,12 +7,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from forecast import metrics
 from forecast.scores import KEYS, NAIVE, common_rows, error_ratios, losses
-from forecast.significance.equal import ALPHA, DieboldMariano, clark_west, diebold_mariano, holm
+from forecast.significance.equal import ALPHA, SAME, DieboldMariano, clark_west, diebold_mariano, holm
 
 POWER = 0.80
 SIGNAL = "a signal, but worse forecasts"
@@ -166,6 +167,9 @@ def _tested(
 ) -> tuple[pd.DataFrame, int]:
     """Test each model against one: a row each, not adjusted yet, and the number of cutoffs."""
     by_cutoff = loss_by_cutoff(forecasts, loss)
+    models = [models] if isinstance(models, str) else models
+    if models is not None and len(models) == 0:
+        raise ValueError("models names none to judge: give some, or None for all")
     for name in (against, *(models or ())):
         if name not in by_cutoff:
             raise ValueError(f"there is no model {name!r} in this run to compare; it has {', '.join(by_cutoff)}")
@@ -179,10 +183,12 @@ def _tested(
     for model in models or by_cutoff:
         if model == against:
             continue
-        test = diebold_mariano(reference, by_cutoff[model].to_numpy(), overlap)
+        losses = by_cutoff[model].to_numpy()
+        losses = np.where(np.abs(losses - reference) <= SAME, reference, losses)
+        test = diebold_mariano(reference, losses, overlap)
         row: dict[str, Any] = {"test": "Diebold-Mariano", "statistic": test.statistic, "p": test.p_better}
         if gaps is not None and model in nested and test.enough:
-            signal = clark_west(reference, by_cutoff[model].to_numpy(), gaps[model].to_numpy(), overlap)
+            signal = clark_west(reference, losses, gaps[model].to_numpy(), overlap)
             row = {"test": "Clark-West", "statistic": signal.statistic, "p": signal.p_small}
         row |= {"model": model, "skill": metrics.skill(ratios[model].to_numpy(), ratios[against].to_numpy())}
         row |= {"p_worse": test.p_worse, "detectable": reach * test.standard_error / size, "dm": test}
