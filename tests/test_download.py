@@ -110,6 +110,18 @@ def test_what_does_not_pass_is_one_error_naming_the_ticker(way, yahoo, folder):
     assert [path.name for path in sorted(folder.rglob("*.parquet"))] == ["MSFT.parquet"]  # what came is kept
 
 
+def test_the_client_says_nothing_by_itself(yahoo, folder):
+    yahoo.behave("AAPL", "hang up for ever")
+    code = (
+        f"import sys; sys.path.insert(0, {str(TESTS)!r})\nfrom yahoo_server import session\nimport forecast as fc\n"
+        f"try: fc.download('AAPL', source=fc.Yahoo(session({yahoo.port}), tries=2, pause=0))\n"
+        "except fc.DownloadError as error: print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "AAPL: Yahoo could not be reached" in said.stdout
+    assert said.stderr == ""
+
+
 def test_skipping_is_visible(yahoo):
     yahoo.behave("AAPL")
     with pytest.warns(DownloadWarning, match="left out: 2 of 3 tickers could not be had: NONE: .*; NIX: "):

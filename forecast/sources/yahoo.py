@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import threading
 import time
@@ -119,6 +120,9 @@ class Yahoo:
         from yfinance.data import YfData
         from yfinance.exceptions import YFException, YFRateLimitError
 
+        quiet = logging.getLogger("yfinance")
+        if not quiet.handlers:  # what it would print by itself is in our errors; whoever asked for its log gets it
+            quiet.addHandler(logging.NullHandler())
         client = YfData(session=self.session) if self.session is not None else YfData()
         try:
             response = client.get(url, params=parameters, timeout=self.timeout)
