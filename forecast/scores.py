@@ -174,3 +174,22 @@ def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
     board = board.join(totals, how="outer")
     board.index.name = "model"
     return board.sort_values("skill", ascending=False, na_position="last", kind="stable")
+
+
+def to_nixtla(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Give the rows that all models share as Nixtla's libraries read them: a column for each model.
+
+    unique_id, cutoff, ds, y, then a column named after each model, and beside it the ends of its intervals
+    (`lstm-lo-80`, `lstm-hi-80`) for each pair of levels that lies even about the median.
+    """
+    columns = [c for c in forecasts.columns if c.startswith("q0.")]
+    levels = {round(float(c[1:]), 9): c for c in columns}
+    values = {"": "y_hat"}
+    for level in sorted(levels):
+        if level < 0.5 and round(1 - level, 9) in levels:
+            width = f"{round(100 * (1 - 2 * level), 6):g}"
+            values |= {f"-lo-{width}": levels[level], f"-hi-{width}": levels[round(1 - level, 9)]}
+    own = common_rows(forecasts).astype({"model": str, "unique_id": str})
+    wide = own.pivot(index=["unique_id", "cutoff", "ds", "y"], columns="model", values=list(values.values()))
+    models = dict.fromkeys(own["model"])
+    return pd.DataFrame({f"{m}{end}": wide[c][m] for m in models for end, c in values.items()}).reset_index()

@@ -237,21 +237,11 @@ def run():
 MODELS = ["naive", "drift", "season"]
 
 
-def flat(result) -> pd.DataFrame:
-    """The run's table as utilsforecast reads it: a column for each model, its interval's ends beside it."""
-    values = {"": "y_hat", "-lo-80": "q0.1", "-hi-80": "q0.9"}
-    wide = common_rows(result.forecasts).pivot(
-        index=["unique_id", "cutoff", "ds", "y"], columns="model", values=list(values.values())
-    )
-    columns = {f"{model}{suffix}": wide[column][model] for suffix, column in values.items() for model in MODELS}
-    return pd.DataFrame(columns).reset_index().astype({"unique_id": str})
-
-
 @pytest.mark.parametrize("name", ["mae", "mse", "rmse", "smape", "coverage"])
 def test_a_backtest_scores_as_utilsforecast_scores_its_table(run, name):
     _, result = run
     level = {"level": 80} if name == "coverage" else {}
-    table = flat(result).drop(columns="cutoff")  # else utilsforecast scores cutoff by cutoff
+    table = result.to_nixtla().drop(columns="cutoff")  # else utilsforecast scores cutoff by cutoff
     told = getattr(losses, name)(table, MODELS, **level).set_index("unique_id")
     ours = result.scores().pivot(index="unique_id", columns="model", values=name)
     factor = 200 if name == "smape" else 1
@@ -260,7 +250,7 @@ def test_a_backtest_scores_as_utilsforecast_scores_its_table(run, name):
 
 def test_a_backtest_has_the_interval_score_and_quantile_loss_of_utilsforecast(run):
     _, result = run
-    table = flat(result).drop(columns="cutoff")
+    table = result.to_nixtla().drop(columns="cutoff")
     ours = result.scores().pivot(index="unique_id", columns="model", values=["interval_score", "wql"])
     told = losses.winkler_score(table, MODELS, level=80).set_index("unique_id")
     np.testing.assert_allclose(ours["interval_score"].loc[told.index, MODELS], told[MODELS], rtol=1e-9)
@@ -288,7 +278,7 @@ def test_quantile_loss_of_the_median_alone_is_the_error_over_the_size():
 def test_a_backtest_has_the_mase_of_utilsforecast(run):
     prices, result = run
     told = []
-    for cutoff, table in flat(result).groupby("cutoff"):  # each has a scale of its own, that of its training rows
+    for cutoff, table in result.to_nixtla().groupby("cutoff"):  # each has a scale of its own, that of its training rows
         train = prices.loc[:cutoff].rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
         table = table.drop(columns="cutoff")
         each = losses.mase(table, MODELS, seasonality=1, train_df=train).set_index("unique_id")[MODELS]
@@ -312,7 +302,7 @@ def test_the_exported_table_is_evaluated_by_utilsforecast_to_the_same(run):
     prices, result = run
     asked = [losses.mae, losses.rmse, losses.smape, losses.mase, losses.coverage]
     told = []
-    for cutoff, table in flat(result).groupby("cutoff"):
+    for cutoff, table in result.to_nixtla().groupby("cutoff"):
         train = prices.loc[:cutoff].rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
         asked_here = [partial(loss, seasonality=1) if loss is losses.mase else loss for loss in asked]
         each = evaluate(table.drop(columns="cutoff"), asked_here, models=MODELS, train_df=train, level=[80])
@@ -325,6 +315,16 @@ def test_the_exported_table_is_evaluated_by_utilsforecast_to_the_same(run):
     assert len(both) == len(told) == 5 * 3 * (3 * 6 - 1)  # metrics, models, series and cutoffs but one in the hole
     factor = both["metric"].map(lambda name: 200 if name == "smape" else 1)
     np.testing.assert_allclose(both["value_ours"], factor * both["value"], rtol=1e-9)
+
+
+def test_the_exported_table_has_a_column_for_each_model(run):
+    _, result = run
+    table = result.to_nixtla()
+    assert list(table)[:4] == ["unique_id", "cutoff", "ds", "y"]
+    assert set(table) == {"unique_id", "cutoff", "ds", "y"} | {
+        f"{m}{e}" for m in MODELS for e in ("", "-lo-80", "-hi-80")
+    }
+    assert table.notna().all(axis=None)
 
 
 def test_crps_of_a_normal_and_of_a_point():

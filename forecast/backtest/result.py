@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast import folders, runs
-from forecast.scores import NAIVE, common_rows, leaderboard, members, scores
+from forecast.scores import NAIVE, common_rows, leaderboard, members, scores, to_nixtla
 from forecast.significance import (
     SuperiorAbility,
     Verdict,
@@ -56,6 +56,10 @@ class BacktestResult:
         """Count the rows that all models forecast, on which they are compared, and those that naive forecast."""
         table = self.forecasts[(self.forecasts["member"] == 0) & (self.forecasts["model"].astype(str) == NAIVE)]
         return len(common_rows(self.forecasts)) // max(self.forecasts["model"].nunique(), 1), int(table["y"].count())
+
+    def to_nixtla(self) -> pd.DataFrame:
+        """Give the forecasts as `utilsforecast` evaluates and draws them: a column for each model, and its intervals."""
+        return to_nixtla(self.forecasts)
 
     def members(self) -> pd.DataFrame:
         """Say how far the members of each model lie apart, and what combining them brings; none is ever chosen."""
