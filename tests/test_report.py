@@ -250,7 +250,7 @@ def test_what_was_run_is_told(result, page):
     assert "12 cutoffs, 3 rows apart, each with a forecast of the next 3 rows" in seen
     assert "every 4th cutoff, on all rows" in seen
     assert "SeasonalNaive(levels=(0.1, 0.5, 0.9), log='auto', m=5)" in seen
-    assert "No fit failed, no model warned, and no series was left out." in seen
+    assert "no series was left out, and nothing is odd about the prices." in seen
     for name, number in result.spec["versions"].items():
         assert f"{name} {number}" in seen
     walk = Page(own_text(render(run(cv=fc.WalkForward(2, 4, step_size=1, train_size=90, embargo=3))))).visible
@@ -272,6 +272,14 @@ def test_failures_warnings_and_absences_are_listed():
     assert "this is <u>slow</u>" in seen
     assert "Series that took no part" in seen
     assert "late" in result.skipped["unique_id"].tolist()
+
+
+def test_what_is_odd_about_the_prices_is_listed():
+    prices = walks(130, series=2)
+    prices.iloc[20:40, 0] = prices.iloc[20, 0]
+    seen = Page(own_text(render(run(prices, {"drift": fc.Drift()}, fc.WalkForward(3, 5))))).visible
+    assert "What is odd about the prices" in seen
+    assert "20 equal values in a row" in seen
 
 
 def test_a_model_that_always_fails_leaves_a_report():

@@ -232,9 +232,19 @@ def _trouble(result: BacktestResult) -> str:
             ["Series", "Reason", "Cutoffs", "From", "To"],
             [[cells.cell(value) for value in row] for row in skipped.itertuples(index=False)],
         ),
+        "What is odd about the prices": (
+            ["Series", "Finding"],
+            [
+                [cells.cell(name or "all"), cells.cell(said)]
+                for name, said in result.spec["data"].get("report", {}).get("findings", [])
+            ],
+        ),
     }
     parts = []
     for title, (heads, rows) in lists.items():
         more = f", the first {MAX_LISTED}" if len(rows) > MAX_LISTED else ""
         parts += [f"<h3>{title}{more}</h3>\n{cells.table(heads, rows[:MAX_LISTED])}"] if rows else []
-    return "\n".join(parts) or '<p class="note">No fit failed, no model warned, and no series was left out.</p>'
+    return (
+        "\n".join(parts)
+        or '<p class="note">No fit failed, no model warned, no series was left out, and nothing is odd about the prices.</p>'
+    )
