@@ -58,7 +58,7 @@ class BacktestResult:
         return len(common_rows(self.forecasts)) // max(self.forecasts["model"].nunique(), 1), int(table["y"].count())
 
     def to_nixtla(self) -> pd.DataFrame:
-        """Give the forecasts as `utilsforecast` evaluates and draws them: a column for each model, and its intervals."""
+        """Give the forecasts as `utilsforecast` evaluates and draws them: columns for each model and its intervals."""
         return to_nixtla(self.forecasts)
 
     def members(self) -> pd.DataFrame:

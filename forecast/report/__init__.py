@@ -244,7 +244,5 @@ def _trouble(result: BacktestResult) -> str:
     for title, (heads, rows) in lists.items():
         more = f", the first {MAX_LISTED}" if len(rows) > MAX_LISTED else ""
         parts += [f"<h3>{title}{more}</h3>\n{cells.table(heads, rows[:MAX_LISTED])}"] if rows else []
-    return (
-        "\n".join(parts)
-        or '<p class="note">No fit failed, no model warned, no series was left out, and nothing is odd about the prices.</p>'
-    )
+    none = "No fit failed, no model warned, no series was left out, and nothing is odd about the prices."
+    return "\n".join(parts) or f'<p class="note">{none}</p>'
