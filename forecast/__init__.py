@@ -66,9 +66,12 @@ _HOMES = {
     "Tuning": "tune",
     "plot_calibration": "plots",
     "plot_error_by_step": "plots",
+    "plot_folds": "plots",
     "plot_forecasts": "plots",
     "plot_gradient_flow": "plots",
     "plot_history": "plots",
+    "plot_skill_through_time": "plots",
+    "plot_training": "plots",
     "gradient_flow": "diagnostics",
     "write_report": "report",
 }

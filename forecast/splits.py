@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
+from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class WalkForward:
             value = getattr(self, name)
             if value is None and name in ("step_size", "train_size"):
                 continue
-            if isinstance(value, bool) or not isinstance(value, int):
+            if isinstance(value, bool) or not isinstance(value, Integral):
                 raise TypeError(f"{name} must be a whole number of rows; got {value!r}")
+            object.__setattr__(self, name, int(value))  # numpy's integers are no JSON
             if value < least:
                 raise ValueError(f"{name} must be at least {least}; got {value}")
 

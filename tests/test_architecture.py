@@ -37,8 +37,8 @@ MAY = {
     "audit": {"backtest", "models", "panel", "splits", "nn"},
     "tune": {"backtest", "models", "panel", "params", "scores", "significance", "splits"},
     "diagnostics": {"nn"},
-    "plots": {"plots", "backtest", "scores", "significance", "metrics", "panel"},
-    "report": {"plots", "backtest", "scores", "significance", "metrics", "panel", "runs"},
+    "plots": {"plots", "backtest", "scores", "significance", "metrics", "panel", "splits"},
+    "report": {"plots", "backtest", "scores", "significance", "metrics", "panel", "runs", "splits"},
     "terminal": {"backtest", "checks", "panel"},
     "cli": {"cli", "terminal", "report", "audit", "backtest", "models", "sources", "checks", "targets", "dates"}
     | {"splits", "runs", "folders", "panel"},
@@ -98,7 +98,7 @@ def test_torch_and_pandas_stay_in_their_rooms(path, parts):
     if parts[0] in ("nn", "scaling", "windows", "metrics"):
         assert "pandas" not in loaded
     if parts[0] in ("scaling", "windows", "splits"):
-        assert loaded <= {"numpy", "__future__", "dataclasses", "collections", "typing", "forecast"}
+        assert loaded <= {"numpy", "__future__", "dataclasses", "collections", "numbers", "typing", "forecast"}
 
 
 def test_files_stay_small():

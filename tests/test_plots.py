@@ -15,14 +15,28 @@ from quick import quick, walks
 
 import forecast as fc
 from forecast import plots
-from forecast.plots import calibration, error_by_step, plot_calibration, plot_error_by_step, plot_forecasts
+from forecast.plots import (
+    calibration,
+    error_by_step,
+    folds,
+    plot_calibration,
+    plot_error_by_step,
+    plot_folds,
+    plot_forecasts,
+    plot_skill_through_time,
+    plot_training,
+    skill_through_time,
+    training_curves,
+)
 
-PLOTS = [plot_error_by_step, plot_calibration, plot_forecasts]
+PLOTS = [plot_error_by_step, plot_calibration, plot_forecasts, plot_skill_through_time]
 
 
-def run(prices=None, **more):
+def run(prices=None, cv=None, **more):
     prices = walks(220) if prices is None else prices
-    return fc.backtest({"drift": fc.Drift(), "weekly": fc.SeasonalNaive(5)}, prices, fc.WalkForward(3, 12), **more)
+    return fc.backtest(
+        {"drift": fc.Drift(), "weekly": fc.SeasonalNaive(5)}, prices, cv or fc.WalkForward(3, 12), **more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,20 +56,78 @@ def named(result, names):
 
 def test_error_by_step_is_the_ratio_of_root_mean_squares(result):
     table = error_by_step(result)
-    assert list(table.columns) == ["naive", "drift", "weekly"]
-    assert (table["naive"] == 1).all()
+    assert list(dict.fromkeys(table["model"])) == ["drift", "weekly"]
     f = result.forecasts
+    for row in table.itertuples():
+        ratios = []
+        for series in f["unique_id"].unique():
+            rows = f[(f["unique_id"] == series) & (f["step"] == row.step)]
+            rms = {
+                m: np.sqrt(np.mean([(r.y - r.y_hat) ** 2 for r in rows.itertuples() if r.model == m]))
+                for m in (row.model, "naive")
+            }
+            ratios.append(rms[row.model] / rms["naive"])
+        assert row.error == pytest.approx(np.exp(np.mean(np.log(ratios))), rel=1e-12)
+        assert row.skill == pytest.approx(1 - row.error**2, rel=1e-9)
+        assert row.low < row.error < row.high
+    by_step = result.verdict_by_step().set_index(["model", "step"])
+    np.testing.assert_array_equal(
+        table["p_holm"], by_step.loc[pd.MultiIndex.from_frame(table[["model", "step"]]), "p_holm"]
+    )
+
+
+def test_the_skill_through_time_ends_at_the_skill_of_the_run():
+    result = run(walks(300, series=1), cv=fc.WalkForward(3, 50))
+    table = skill_through_time(result)
+    assert (table["naive"] == 0).all()
+    board = result.leaderboard()["skill"]
     for model in ("drift", "weekly"):
-        for step in (1, 2, 3):
-            ratios = []
-            for series in f["unique_id"].unique():
-                rows = f[(f["unique_id"] == series) & (f["step"] == step)]
-                rms = {
-                    m: np.sqrt(np.mean([(r.y - r.y_hat) ** 2 for r in rows.itertuples() if r.model == m]))
-                    for m in (model, "naive")
-                }
-                ratios.append(rms[model] / rms["naive"])
-            assert table.loc[step, model] == pytest.approx(np.mean(ratios), rel=1e-12)
+        assert table[model].iloc[-1] == pytest.approx(board[model], rel=1e-9)
+    f = result.forecasts[result.forecasts["cutoff"] <= table.index[19]]
+    squared = (f["y"] - f["y_hat"]) ** 2
+    sums = squared.groupby(f["model"].astype(str)).sum()
+    whole = result.forecasts[result.forecasts["model"] == "naive"]
+    gained = (sums["naive"] - sums["weekly"]) / ((whole["y"] - whole["y_hat"]) ** 2).sum()
+    assert table["weekly"].iloc[19] == pytest.approx(gained, rel=1e-9)
+
+
+def test_training_curves_hold_every_fit():
+    models = {"lstm": quick("lstm", members=2, trainer=fc.Trainer(steps=45)), "drift": fc.Drift()}
+    result = fc.backtest(models, walks(220), fc.WalkForward(3, 4), refit=2)
+    table = training_curves(result)
+    assert set(table["model"]) == {"lstm"}
+    each = table.groupby(["member", "cutoff"])
+    assert len(each) == 4
+    assert (each.size() == 20).all()
+    assert (each["step"].last() == 45).all()
+    cutoff = result.forecasts["cutoff"].min()
+    alone = models["lstm"].set_params(members=1).fit(walks(220).loc[:cutoff], 3)
+    first = table[(table["member"] == 1) & (table["cutoff"] == cutoff)]["loss"]
+    mean = [part.mean() for part in np.array_split(alone.history_["loss"].dropna().to_numpy(), 20)]
+    np.testing.assert_allclose(first, mean, atol=1e-6)
+    ax = plot_training(result)
+    assert len(ax.lines) == 1
+    assert ax.lines[0].get_ydata()[0] == pytest.approx(1)
+    with pytest.raises(ValueError, match="no network was trained"):
+        plot_training(run())
+
+
+@pytest.mark.parametrize(
+    "prices", [walks(220), walks(220).index, walks(220).to_numpy()], ids=["frame", "index", "rows"]
+)
+def test_folds_are_those_of_the_walk(prices):
+    cv = fc.WalkForward(3, 40, train_size=60, embargo=4)
+    table = folds(cv, prices, refit=10)
+    index = walks(220).index if not isinstance(prices, np.ndarray) else pd.RangeIndex(220)
+    for row, fold in zip(table.itertuples(), cv.split(index), strict=True):
+        assert row.cutoff == index[fold.cutoff]
+        assert [row.train_first, row.train_last] == [index[fold.train.start], index[fold.train.stop - 1]]
+        assert [row.test_first, row.test_last] == [index[fold.test.start], index[fold.test.stop - 1]]
+    assert table["fitted"].tolist() == ([True] + [False] * 9) * 4
+    ax = plot_folds(cv, prices, refit=10)
+    assert len(ax.lines) == 2 * plots.MOST_FOLDS
+    assert ax.get_title(loc="left").startswith("24 of 40 cutoffs")
+    ax.figure.savefig("/dev/null", format="svg")
 
 
 def test_calibration_counts_the_outcomes_below(result):
@@ -134,9 +206,12 @@ def test_a_wild_model_does_not_flatten_the_others(result):
     f.loc[wild, "y_hat"] = f.loc[wild, "y_hat"] * 2
     wilder = dataclasses.replace(result, forecasts=f)
     ax = plot_error_by_step(wilder)
-    assert error_by_step(wilder)["weekly"].max() > 20
+    assert error_by_step(wilder)["error"].max() > 20
     assert ax.get_ylim()[1] < 1.5
     assert "weekly (up to" in ax.get_title(loc="left")
+    through = plot_skill_through_time(wilder)
+    assert through.get_ylim()[0] > -50
+    assert "weekly (−" in through.get_title(loc="left")
 
 
 def test_a_model_keeps_its_colour_in_every_picture(result):

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
-from quick import walks
+from quick import quick, walks
 
 import forecast as fc
 from forecast import report
@@ -147,12 +147,32 @@ def test_every_column_is_explained(page):
 
 def test_pictures_have_words_and_numbers_behind_them(result, page):
     pictures = [attributes for tag, attributes in Page(page).elements if tag == "svg"]
-    assert len(pictures) == 4  # two, each for a wide and for a narrow window
+    assert len(pictures) == 8  # four, each for a wide and for a narrow window
     assert all(p["role"] == "img" and len(p["aria-label"]) > 40 for p in pictures)
     seen = Page(page).visible
-    for value in fc.plots.error_by_step(result).to_numpy().ravel():
-        assert f"{value:.4f}" in seen
-    assert page.count("<details>") == 2
+    for row in fc.plots.error_by_step(result).itertuples():
+        assert f"{row.skill:+.2%}".replace("-", "−") in seen
+        assert f"{row.skill_low:+.1%} to {row.skill_high:+.1%}".replace("-", "−") in seen
+    for value in fc.plots.skill_through_time(result).iloc[-1]:
+        assert f"{value:+.2%}".replace("-", "−") in seen
+    assert page.count("<details>") == 5
+
+
+def test_the_models_that_may_be_the_best_are_named(result):
+    f = result.forecasts.copy()
+    wild = f["model"] == "weekly"
+    f.loc[wild, "y_hat"] = f.loc[wild, "y_hat"] * 1.5
+    wilder = dataclasses.replace(result, forecasts=f)
+    assert wilder.confidence_set()["in_set"].sum() == 2
+    assert "2 of 3 models may be the best. Excluded: weekly." in Page(own_text(render(wilder))).visible
+    assert "All 2 models may be the best" in Page(own_text(render(run(models={"drift": fc.Drift()})))).visible
+
+
+def test_training_curves_are_drawn_where_networks_were_trained(page):
+    assert "No network was trained in this run." in Page(page).visible
+    text = own_text(render(run(models={"lstm": quick("lstm")}, refit=6)))
+    assert "No network was trained" not in Page(text).visible
+    assert Page(text).count("svg") == 10
 
 
 def test_nothing_is_loaded_from_anywhere(page, hostile):
@@ -335,48 +355,89 @@ def test_the_file_is_whole_or_not_there(result, tmp_path, monkeypatch):
     assert place.stat().st_mode == (tmp_path / "other").stat().st_mode  # as readable as any new file
 
 
+LOOKS = {
+    "desktop": ["--window-size=1280,900"],
+    "narrow": ["--window-size=500,900"],
+    "dark": ["--window-size=1280,900", "--blink-settings=preferredColorScheme=0"],
+}
+
+#: A reader's clicks, after the page's own script: sort twice, zoom and go back, another cutoff, every model.
+CLICKS = """<script>
+  const seen = document.body.dataset, chart = document.getElementById("chart");
+  const pick = (id, value) => {
+    const input = document.getElementById(id);
+    input.value = value;
+    input.dispatchEvent(new Event("change"));
+  };
+  const button = document.querySelectorAll("#leaderboard th button")[1];
+  const order = () => [...document.querySelectorAll("#leaderboard tbody td:nth-child(2)")]
+    .map(cell => cell.dataset.value).join(" ");
+  const range = () => chart._fullLayout.xaxis.range.map(end => +new Date(end)).join(" ");
+  const mouse = (type, target, x, y) => target.dispatchEvent(new MouseEvent(type,
+    { bubbles: true, cancelable: true, view: window, clientX: x, clientY: y, button: 0, buttons: 1 }));
+  const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+  (async () => {
+    while (!seen.ready) await wait(20);
+    button.click(); seen.first = order();
+    button.click(); seen.second = order();
+    chart.scrollIntoView(); await wait(50);
+    seen.whole = range();
+    const drag = chart.querySelector(".nsewdrag"), box = drag.getBoundingClientRect();
+    const at = share => [box.x + share * box.width, box.y + box.height / 2];
+    mouse("mousedown", drag, ...at(.5));
+    for (const share of [.6, .75]) mouse("mousemove", document, ...at(share));
+    mouse("mouseup", document, ...at(.75)); await wait(100);
+    seen.zoomed = range();
+    document.getElementById("earlier").click(); seen.said = document.getElementById("said").textContent;
+    pick("model", "all"); pick("series", "1"); pick("cutoff", "all"); pick("step", "2"); await wait(100);
+    seen.chosen = document.getElementById("said").textContent;
+    seen.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    seen.paper = getComputedStyle(document.body).backgroundColor;
+    const drawn = [...document.querySelectorAll(".picture svg")].filter(svg => svg.getBoundingClientRect().width);
+    seen.pictures = drawn.length;
+    seen.asked = performance.getEntriesByType("resource").map(entry => entry.name).join(" ");
+    seen.done = true;
+  })();
+</script></body>"""
+
+
 def browse(path, folder, *more):
-    """Open a page in a real browser: its document after the scripts ran, and what the console said."""
+    """Open a page in a real browser without a network: its document after the scripts ran, and the console's lines."""
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
-        f"--user-data-dir={folder}", "--virtual-time-budget=5000", *more, "--dump-dom", path.as_uri(),
+        "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder}", "--virtual-time-budget=8000", *more,
+        "--dump-dom", path.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
-def test_a_browser_draws_it_without_an_error(hostile, tmp_path):
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_browser_draws_sorts_zooms_and_chooses_without_an_error(hostile, tmp_path, look):
     write_report(hostile, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    # A reader's clicks, after the page's own script: sort twice, go back in time, every cutoff, every model.
-    clicks = """<script>
-      const pick = (id, value) => {
-        const input = document.getElementById(id);
-        input.value = value;
-        input.dispatchEvent(new Event("change"));
-      };
-      const seen = document.body.dataset, button = document.querySelectorAll("#leaderboard th button")[1];
-      const order = () => [...document.querySelectorAll("#leaderboard tbody td:nth-child(2)")]
-        .map(cell => cell.dataset.value).join(" ");
-      button.click(); seen.first = order();
-      button.click(); seen.second = order();
-      document.getElementById("earlier").click(); seen.said = document.getElementById("said").textContent;
-      pick("model", "all"); pick("series", "1"); pick("cutoff", "all"); pick("step", "2");
-    </script></body>"""
-    (tmp_path / "clicked.html").write_text(page.replace("</body>", clicks), encoding="utf-8")
-    document, console = browse(tmp_path / "clicked.html", tmp_path / "profile")
+    (tmp_path / "clicked.html").write_text(page.replace("</body>", CLICKS), encoding="utf-8")
+    document, console = browse(tmp_path / "clicked.html", tmp_path / "profile", *LOOKS[look])
     assert not console
     assert "data-error" not in re.search(r"<html[^>]*>", document)[0]
-    body = re.search(r"<body[^>]*>", document)[0]
-    assert 'data-ready="true"' in body
+    seen = dict(Page(document).elements)["body"]
+    assert seen["data-done"] == "true"
+    assert seen["data-asked"] == ""  # nothing was requested, from anywhere
     chart = document[document.index('id="chart"') :]
     assert 'class="main-svg"' in chart
     assert chart.count("js-line") >= 1 + len(hostile.spec["models"])
     assert "<b>x" not in chart[: chart.index("Are the intervals honest?")]
-    skills = [float(value) for value in re.search(r'data-first="([^"]*)"', body)[1].split()]
+    skills = [float(value) for value in seen["data-first"].split()]
     assert skills == sorted(hostile.leaderboard()["skill"], reverse=True)
-    assert re.search(r'data-second="([^"]*)"', body)[1].split() == [repr(skill) for skill in sorted(skills)]
+    assert seen["data-second"].split() == [repr(skill) for skill in sorted(skills)]
+    (low, high), (left, right) = (map(float, seen[f"data-{name}"].split()) for name in ("whole", "zoomed"))
+    assert (right - left) / (high - low) == pytest.approx(0.25, abs=0.05)
     cutoffs = sorted(hostile.forecasts["cutoff"].unique())
-    assert f"said on {cutoffs[-2]:%Y-%m-%d}" in body
+    assert f"said on {cutoffs[-2]:%Y-%m-%d}" in seen["data-said"]
+    assert "2 steps ahead, all cutoffs" in seen["data-chosen"]
+    assert all(name in seen["data-chosen"] for name in hostile.spec["models"])
+    assert int(seen["data-overflow"]) <= 0  # tables scroll by themselves, the page does not
+    assert seen["data-pictures"] == "4"  # those for this width, not the others
+    assert seen["data-paper"] == ("rgb(21, 25, 30)" if look == "dark" else "rgb(255, 255, 255)")

@@ -72,6 +72,21 @@ def test_small_sample_factor(overlap):
     assert diebold_mariano(ETS**2, ARIMA**2, overlap).factor2 == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("overlap", [1, 5])
+def test_the_interval_is_that_of_the_test(overlap):
+    """Its lower end is above zero exactly where the one-sided test, unadjusted, finds a win at one in twenty."""
+    wins = 0
+    for seed in range(60):
+        table = verdict(race(errors(n=60, seed=seed, naive=1, m=0.9)), overlap).table.iloc[0]
+        assert table["low"] < table["skill"] < table["high"] <= 1
+        assert (table["low"] > 0) == (table["p"] < 0.05)
+        wins += table["low"] > 0
+    assert 5 < wins < 55
+    few = verdict(race(errors(n=3, naive=1, m=0.9)), 5).table.iloc[0]
+    assert np.isnan(few["low"])
+    assert np.isnan(few["high"])
+
+
 def test_signs():
     small, large = np.abs(ETS), np.abs(ETS) + np.linspace(0.5, 1.5, 20)
     better, worse = diebold_mariano(large, small), diebold_mariano(small, large)

@@ -33,7 +33,7 @@ from forecast.models.topologies import check_network, check_pairs, dilations, st
 from forecast.nn.build import Architecture, build, train_member
 from forecast.nn.diagnostics import layers
 from forecast.nn.files import net_arrays, set_net
-from forecast.nn.trainer import RECORD, Trainer, example_batch, one_thread
+from forecast.nn.trainer import RECORD, Trainer, example_batch, one_thread, thinned
 from forecast.panel import Panel, as_panel
 from forecast.scaling import MIN_CHANGES, PATH, Inputs, beside, calendar_inputs, causal_inputs
 from forecast.windows import Windows
@@ -205,7 +205,7 @@ class Recurrent(Forecaster):
             "examples": len(examples),
             "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
             "steps": [int(table["loss"].notna().sum()) for table in tables],
-            "loss": [_last_loss(table["loss"]) for table in tables],
+            "loss": [thinned(table["loss"].to_numpy(dtype=float)) for table in tables],
         }
 
     def _is_warm(self) -> bool:
@@ -342,9 +342,3 @@ class Recurrent(Forecaster):
                 point = moved(base[..., None], unit * about, self.log_).mean(axis=-1)
             forecasts.append(Forecast(point, quantiles, levels, panel.series, panel.index[rows]))
         return self.combine(forecasts)
-
-
-def _last_loss(loss: pd.Series) -> float | None:
-    """Give the mean loss of the last steps; None where none was taken."""
-    taken = loss.dropna().tail(20)
-    return round(float(taken.mean()), 6) if len(taken) else None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from forecast.params import check_choice, check_number, check_whole
 
+CURVE = 20  # points that a fit keeps of its training loss
 RECORD = ("step", "loss", "norm", "lr", "seconds")  # what is known of each training step
 DEVICES = ("auto", "cpu", "cuda", "mps")
 CHECK = 10  # steps between looks at the validation rows
@@ -190,3 +191,9 @@ def one_thread() -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def thinned(losses: np.ndarray) -> list[float]:
+    """Give the losses of a training in at most CURVE points, each the mean of as many steps; NaN is left out."""
+    taken = losses[~np.isnan(losses)]
+    return [round(float(part.mean()), 6) for part in np.array_split(taken, CURVE) if len(part)]

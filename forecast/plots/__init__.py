@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from forecast.plots.frame import COLOURS, GREY, INK, LABEL_LENGTH, Style, shortened, spread
-from forecast.plots.results import (
-    as_svg,
+from forecast.plots.errors import (
     calibration,
     error_by_step,
     plot_calibration,
     plot_error_by_step,
-    plot_forecasts,
-    styles,
-    truth,
+    plot_skill_through_time,
+    skill_through_time,
 )
-from forecast.plots.training import plot_gradient_flow, plot_history
+from forecast.plots.forecasts import plot_forecasts, truth
+from forecast.plots.frame import COLOURS, GREY, INK, LABEL_LENGTH, Style, evenly, shortened, spread, styles
+from forecast.plots.svg import as_svg
+from forecast.plots.training import plot_gradient_flow, plot_history, plot_training, training_curves
+from forecast.plots.walk import MOST_FOLDS, folds, plot_folds
 
 __all__ = [
     "COLOURS",
     "GREY",
     "INK",
     "LABEL_LENGTH",
+    "MOST_FOLDS",
     "Style",
     "as_svg",
     "calibration",
     "error_by_step",
+    "evenly",
+    "folds",
     "plot_calibration",
     "plot_error_by_step",
+    "plot_folds",
     "plot_forecasts",
     "plot_gradient_flow",
     "plot_history",
+    "plot_skill_through_time",
+    "plot_training",
     "shortened",
+    "skill_through_time",
     "spread",
     "styles",
+    "training_curves",
     "truth",
 ]

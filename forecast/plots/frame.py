@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from forecast.scores import NAIVE
+
+if TYPE_CHECKING:
+    from forecast.backtest import BacktestResult
 
 INK, GREY, RULE = "#55606c", "#80878f", "#8a929a"
 #: Any two of them, and naive's grey, stay apart under all three kinds of colour blindness, on white and on black.
@@ -84,3 +92,32 @@ def spread(wanted: np.ndarray, gap: float) -> np.ndarray:
     places = np.empty(n)
     places[order] = np.clip(level, 0, max(1 - gap * (n - 1), 0)) + gap * np.arange(n)
     return places
+
+
+def time_axis(ax: Axes, index: pd.Index) -> None:
+    """Label the axis of time: dates as short as they can be, rows as whole numbers."""
+    if isinstance(index, pd.DatetimeIndex):
+        locator = AutoDateLocator(minticks=3, maxticks=8)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def times(index: pd.Index | pd.Series) -> np.ndarray:
+    """Turn labels of rows into what an axis takes: dates by the clock on the wall, numbers as they are."""
+    index = pd.Index(index)
+    return (index.tz_localize(None) if isinstance(index, pd.DatetimeIndex) else index).to_numpy()
+
+
+def styles(result: BacktestResult) -> dict[str, Style]:
+    """Give each model of a run its one colour and marker; naive is grey."""
+    others = [name for name in result.spec["models"] if name != NAIVE]
+    n = len(COLOURS)
+    chosen = {m: Style(COLOURS[i % n], MARKERS[i % n], DASHES[i // n % len(DASHES)]) for i, m in enumerate(others)}
+    return {NAIVE: Style(GREY, "", "-")} | chosen
+
+
+def evenly(n: int, most: int) -> np.ndarray:
+    """Choose at most so many of n places, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))

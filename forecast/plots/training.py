@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from forecast.plots.frame import COLOURS, FONT, INK, Style, label_ends, new_axes
+from forecast.plots.frame import COLOURS, FONT, INK, Style, label_ends, new_axes, styles
+
+if TYPE_CHECKING:
+    from forecast.backtest import BacktestResult
 
 
 def plot_history(model: Any, column: str = "loss", ax: Axes | None = None) -> Axes:
@@ -49,6 +53,45 @@ def plot_history(model: Any, column: str = "loss", ax: Axes | None = None) -> Ax
     return ax
 
 
+def training_curves(result: BacktestResult) -> pd.DataFrame:
+    """Give the training loss of every network that a run fitted: model, member, cutoff, step, loss.
+
+    Of each fit at most twenty points, each the mean loss of the steps since the point before.
+    """
+    rows = []
+    for fit in result.fits.itertuples():
+        told = json.loads(fit.details)
+        for number, (steps, losses) in enumerate(zip(told.get("steps", []), told.get("loss", []), strict=True)):
+            ends = np.linspace(0, steps, len(losses) + 1)[1:]
+            member = max(int(fit.member), number + 1)
+            rows += [(fit.model, member, fit.cutoff, end, loss) for end, loss in zip(ends, losses, strict=True)]
+    return pd.DataFrame(rows, columns=["model", "member", "cutoff", "step", "loss"]).astype({"model": str})
+
+
+def plot_training(result: BacktestResult, ax: Axes | None = None) -> Axes:
+    """Draw how far the loss of the networks fell in training, against what it was at first.
+
+    A line is the mean over all fits of a model, the band holds eight of ten of them.
+    """
+    table = training_curves(result)
+    if table.empty:
+        raise ValueError("no network was trained in this run: there is no curve to draw")
+    ax = new_axes(ax)
+    looks, ends = styles(result), {}
+    for name in (name for name in looks if (table["model"] == name).any()):
+        each = table[table["model"] == name]
+        first = each.groupby(["member", "cutoff"], observed=True)["loss"].first().mean()
+        over, style = (each["loss"] / first).groupby(each["step"]), looks[name]
+        low, mean, high = over.quantile(0.1), over.mean(), over.quantile(0.9)
+        ax.fill_between(mean.index, low, high, color=style.colour, alpha=0.12, linewidth=0)
+        ax.plot(mean.index, mean, color=style.colour, linestyle=style.dash, linewidth=1.6)
+        ends[name] = float(mean.iloc[-1])
+    ax.set_xlabel("training step", color=INK, fontsize=FONT)
+    ax.set_ylabel("training loss ÷ at first", color=INK, fontsize=FONT)
+    label_ends(ax, table["step"].max(), ends, looks)
+    return ax
+
+
 def plot_gradient_flow(flows: Mapping[str, pd.DataFrame], of: str = "input", ax: Axes | None = None) -> Axes:
     """Draw how the gradient of the loss decays with the distance back in time, network by network.
 
@@ -67,11 +110,11 @@ def plot_gradient_flow(flows: Mapping[str, pd.DataFrame], of: str = "input", ax:
             raise ValueError(f"{name} has no gradient of the {of}: see gradient_flow")
         style = Style(COLOURS[i % len(COLOURS)], "", "-")
         ax.plot(flow.index, norm.where(norm > 0), color=style.colour, linewidth=1.6)
-        ends[name], looks[name] = float(np.log10(max(norm.iloc[-1], 1e-30))), style
+        ends[name], looks[name] = float(norm[norm > 0].iloc[-1]), style  # past `bptt` it is 0
     ax.set_yscale("log")
     ax.set_ylim(bottom=max(ax.get_ylim()[0], 1e-12), top=2)
     ax.set_xlabel("rows back in time", color=INK, fontsize=FONT)
     ax.set_ylabel(f"|d loss / d {of}|, largest = 1", color=INK, fontsize=FONT)
     last = max(flow.index.max() for flow in flows.values())
-    label_ends(ax, last, {name: 10**end for name, end in ends.items()}, looks)
+    label_ends(ax, last, ends, looks)
     return ax

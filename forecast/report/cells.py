@@ -77,3 +77,9 @@ def count(number: int, noun: str) -> str:
 def p_value(p: float) -> str:
     """Write the cell of a p-value."""
     return number(p, "< 0.001" if p < 0.001 else fixed(p, 3))
+
+
+def interval(low: float, high: float) -> str:
+    """Write the cell of an interval of skills; sorting goes by its lower end."""
+    ends = [f"{end:+.1%}".replace("-", "−") for end in (low, high)]
+    return number(low, " to ".join(ends) if math.isfinite(low) else "–")

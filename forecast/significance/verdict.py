@@ -18,7 +18,7 @@ from forecast.significance.equal import ALPHA, SAME, DieboldMariano, clark_west,
 POWER = 0.80
 SIGNAL = "a signal, but worse forecasts"
 FINDINGS = ("better", SIGNAL, "worse", "not distinguishable", "identical", "constant difference", "too few cutoffs")
-COLUMNS = ["model", "skill", "test", "statistic", "p", "p_holm", "p_worse_holm", "detectable", "finding"]
+COLUMNS = ["model", "skill", "low", "high", "test", "statistic", "p", "p_holm", "p_worse_holm", "detectable", "finding"]
 
 
 def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = "squared") -> pd.DataFrame:
@@ -58,7 +58,7 @@ def _by_cutoff(table: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
 class Verdict:
     """What the run says of each model against one of them, and in one sentence of all."""
 
-    table: pd.DataFrame  # model, skill, test, statistic, p, p_holm, p_worse_holm, detectable, finding
+    table: pd.DataFrame  # model, skill, low, high, test, statistic, p, p_holm, p_worse_holm, detectable, finding
     against: str
     n_cutoffs: int
 
@@ -124,8 +124,10 @@ def verdict(
     "Better" needs skill > 0 and a p-value below .05, Holm-adjusted over the models: that of Diebold and Mariano, or for
     squared errors of models of which `against` is a special case (`nested`) that of Clark and West. A signal by the
     latter with skill ≤ 0 is "a signal, but worse forecasts". "Worse" needs skill < 0 and Diebold-Mariano the other way.
-    Where the small-sample factor's square is under one half there are too few cutoffs for a test. `detectable` is the
-    skill that this run would have shown with a power of 80 %. `overlap` = ceil(horizon / step_size) is how many
+    Where the small-sample factor's square is under one half there are too few cutoffs for a test. `low` to `high` is
+    the 90 % interval of the skill, by Diebold and Mariano's standard error (so its lower end is above 0 where their
+    one-sided test, unadjusted, finds a win at .05). `detectable` is the skill that this run would have shown with a
+    power of 80 %. `overlap` = ceil(horizon / step_size) is how many
     successive cutoffs share test rows. `loss` is "squared", or "qlike" for variances.
     """
     table, cutoffs = _tested(forecasts, overlap, against, models, loss, nested)
@@ -176,7 +178,8 @@ def _tested(
     ratios = error_ratios(forecasts, loss=loss)
     gaps = gap_by_cutoff(forecasts, against) if nested and loss == "squared" else None
     degrees = max(len(by_cutoff) - 1, 1)
-    reach = stats.t.ppf(1 - ALPHA, df=degrees) + stats.t.ppf(POWER, df=degrees)  # in standard errors
+    wide = stats.t.ppf(1 - ALPHA, df=degrees)  # in standard errors
+    reach = wide + stats.t.ppf(POWER, df=degrees)
     reference = by_cutoff[against].to_numpy()
     size = by_cutoff[against].mean()  # NaN of none
     rows = []
@@ -190,10 +193,11 @@ def _tested(
         if gaps is not None and model in nested and test.enough:
             signal = clark_west(reference, losses, gaps[model].to_numpy(), overlap)
             row = {"test": "Clark-West", "statistic": signal.statistic, "p": signal.p_small}
-        row |= {"model": model, "skill": metrics.skill(ratios[model].to_numpy(), ratios[against].to_numpy())}
-        row |= {"p_worse": test.p_worse, "detectable": reach * test.standard_error / size, "dm": test}
+        skill, error = metrics.skill(ratios[model].to_numpy(), ratios[against].to_numpy()), test.standard_error / size
+        row |= {"model": model, "skill": skill, "p_worse": test.p_worse, "detectable": reach * error, "dm": test}
+        row |= {"low": skill - wide * error, "high": min(skill + wide * error, 1.0)} if test.enough else {}
         rows.append(row)
-    columns = ["model", "skill", "test", "statistic", "p", "p_worse", "detectable", "dm"]
+    columns = ["model", "skill", "low", "high", "test", "statistic", "p", "p_worse", "detectable", "dm"]
     return pd.DataFrame(rows, columns=columns), len(by_cutoff)
 
 
