@@ -5,7 +5,7 @@ BIN := .venv/bin/python
 # Two processes, each on one thread: half the time on two cores.
 TWICE := -n 2 --dist worksteal
 
-.PHONY: backtest test lint types pytest pandas2 notebooks clean
+.PHONY: backtest test lint types pytest pandas2 notebooks docs clean
 
 backtest: .venv/installed
 	$(BIN) -m forecast backtest stocks \
@@ -31,6 +31,11 @@ pandas2: .venv/pandas2/installed
 # Execute the notebooks in place, to be committed.
 notebooks: .venv/installed
 	$(BIN) -c 'from nbclient.cli import main; main()' --inplace notebooks/*.ipynb
+
+# The pages, into build/docs; a warning is an error.
+docs: .venv/installed
+	$(BIN) -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo build/docs/index.html
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("forecast needs Python 3.11 or newer; this is %s. Say which one to take: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

@@ -2,9 +2,10 @@
 
 >>> import forecast as fc
 >>> prices = fc.load_sample("stocks")
->>> models = {"naive": fc.Naive(), "arima": fc.ARIMA((1, 1, 1)), "lstm": fc.Recurrent("lstm")}
->>> result = fc.backtest(models, prices, fc.WalkForward(horizon=5, n_windows=40), refit=10)
->>> result.verdict()
+>>> models = {"arima": fc.ARIMA((1, 1, 1)), "lstm": fc.Recurrent("lstm", trainer=fc.Trainer(steps=20))}
+>>> result = fc.backtest(models, prices, fc.WalkForward(horizon=5, n_windows=40), refit=40)
+>>> print(result.verdict().sentence)
+No model beats naive over 40 cutoffs: ...
 
 Names resolve on first use: importing the package loads none of the heavy libraries.
 """

@@ -59,6 +59,10 @@ def audit(
     bytes, that many cutoffs at once give what each gives alone, that forecasting leaves the model as it was, that
     every step of a network's correction reacts to the newest row, and (told, not judged) what prices × 10 do. `model`
     is anything with `fit(prices, horizon)` and `predict(prices)`, which gets a `Panel`.
+
+    >>> prices = fc.load_sample("stocks").iloc[-200:]
+    >>> fc.audit(fc.Drift(), prices, fc.WalkForward(horizon=2, n_windows=4)).passed
+    True
     """
     frame = pd.DataFrame(prices).sort_index()
     words = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]

@@ -66,6 +66,9 @@ def check_prices(prices: Any) -> PriceReport:
     `prices` as for `as_panel`; with (field, ticker) columns the target is checked, and a field "Stock Splits" tells
     which jumps are splits. What a download knows (currency, time zone, notes) is read off `attrs["facts"]`. Nothing is
     changed. A jump is looked at if it is ten times the series' median change and near a split's ratio.
+
+    >>> fc.check_prices(pd.DataFrame({"A": [1.0] * 30})).findings
+    [('A', '30 equal values in a row, 0 to 29')]
     """
     panel = prices if isinstance(prices, Panel) else as_panel(prices)
     splits = _splits(prices, panel)

@@ -22,6 +22,10 @@ def next_dates(index: pd.Index, steps: int, exchange: str | None = None) -> tupl
     tell: regular hours, weeks, months go on; of daily rows the days of the week on which there are any; holidays are
     not known. Rows that are numbered are counted on. Raises ValueError for an exchange that is not known, or for rows
     that are not daily.
+
+    >>> dates, said = fc.next_dates(fc.load_sample("stocks").index, 3)
+    >>> [f"{date:%a %d %b %Y}" for date in dates]
+    ['Mon 04 Mar 2013', 'Tue 05 Mar 2013', 'Wed 06 Mar 2013']
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1; got {steps}")

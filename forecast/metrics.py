@@ -23,7 +23,11 @@ def rmse(y: np.ndarray, y_hat: np.ndarray) -> float:
 
 
 def mase(y: np.ndarray, y_hat: np.ndarray, scale: np.ndarray) -> float:
-    """Mean absolute error over the training rows' mean absolute (seasonal) change: comparable between series."""
+    """Mean absolute error over the training rows' mean absolute (seasonal) change: comparable between series.
+
+    >>> mase(np.array([3.0, 5.0]), np.array([2.0, 5.0]), np.array([1.0, 1.0]))
+    0.5
+    """
     ratio = np.abs(y - y_hat) / scale
     return float(np.nanmean(ratio)) if not np.isnan(ratio).all() else float("nan")
 
@@ -54,7 +58,11 @@ def qlike_each(y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
 
 
 def pinball(y: np.ndarray, q_hat: np.ndarray, level: float) -> float:
-    """Quantile loss of a forecast quantile; at level 0.5 half the absolute error."""
+    """Quantile loss of a forecast quantile; at level 0.5 half the absolute error.
+
+    >>> round(pinball(np.array([1.0]), np.array([2.0]), 0.9), 3)
+    0.1
+    """
     error = y - q_hat
     return float(np.nanmean(np.maximum(level * error, (level - 1) * error)))
 
@@ -62,7 +70,7 @@ def pinball(y: np.ndarray, q_hat: np.ndarray, level: float) -> float:
 def weighted_quantile_loss(y: np.ndarray, quantiles: np.ndarray, levels: Sequence[float]) -> float:
     """Quantile loss of the whole distribution over the size of the series; 0 is perfect.
 
-    Twice the quantile losses (n, Q), summed over the rows and averaged over the levels, over the sum of |y|.
+    Twice the quantile losses (n, Q), summed over the rows and averaged over the levels, over the sum of `|y|`.
     """
     known = ~(np.isnan(y) | np.isnan(quantiles).any(axis=1))
     size = np.abs(y[known]).sum()
@@ -94,7 +102,11 @@ def interval_score(y: np.ndarray, low: np.ndarray, high: np.ndarray, miss: float
 
 
 def coverage(y: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    """Share of outcomes inside the interval, its ends included."""
+    """Share of outcomes inside the interval, its ends included.
+
+    >>> coverage(np.array([1.0, 5.0]), np.array([0.0, 0.0]), np.array([2.0, 2.0]))
+    0.5
+    """
     known = ~(np.isnan(y) | np.isnan(low) | np.isnan(high))
     return float(((y >= low) & (y <= high))[known].mean()) if known.any() else float("nan")
 
@@ -111,6 +123,9 @@ def skill(score: np.ndarray, reference: np.ndarray) -> float:
 
     With mean squared errors and naive as reference this is the out-of-sample R² of Campbell and Thompson (2008).
     0 / 0 counts as 1: a series on which both are perfect tells nothing.
+
+    >>> round(skill([0.9, 1.8], [1.0, 2.0]), 3)
+    0.1
     """
     score, reference = np.asarray(score, dtype=float), np.asarray(reference, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -33,6 +33,10 @@ class Panel:
     `values` is (T, N, C) float64 and read-only; channel 0 is the target; NaN means that the series did not trade in
     that row. `index` (T,) holds labels only: a step is a row. Slicing by rows gives a view and is the one way to hide
     the future: ``panel[: cutoff + 1]`` has no later row in it. `attrs` are the table's own: where the prices are from.
+
+    >>> panel = fc.as_panel(fc.load_sample("stocks"))
+    >>> panel.values.shape, len(panel[:100])
+    ((3270, 4, 1), 100)
     """
 
     values: np.ndarray
@@ -83,6 +87,9 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
     fields that a model may read. Rows are sorted by date; `how` "common" keeps those where every series has a target,
     "all" keeps all of them, with NaN where a series did not trade. Raises TypeError or ValueError that says what is
     wrong: dates that repeat or cannot be read, text or infinity among the prices, nothing observed at all.
+
+    >>> fc.as_panel(np.array([[1.0, 10.0], [2.0, np.nan], [3.0, 30.0]])).observed.tolist()
+    [[True, True], [True, False], [True, True]]
     """
     if how not in ("all", "common"):
         raise ValueError(f"how must be 'all' or 'common'; got {how!r}")

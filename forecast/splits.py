@@ -28,6 +28,9 @@ class WalkForward:
     `n_windows` cutoffs, the last one `horizon` rows before the end. `step_size` is the distance between cutoffs
     (None: `horizon`, so that test rows do not overlap). `train_size` rows make the training range rolling (None:
     expanding from row 0). The newest `embargo` rows before the cutoff are never fitted on, but always conditioned on.
+
+    >>> [fold.test for fold in fc.WalkForward(horizon=2, n_windows=2).split(range(10))]
+    [slice(6, 8, None), slice(8, 10, None)]
     """
 
     horizon: int

@@ -19,6 +19,10 @@ def make_target(prices: Any, target: str, exog: Sequence[str] = (), how: str = "
     `target` is "price" (Adj Close, else Close), "return" (see `log_returns`), "parkinson" or "garman_klass" (a day's
     variance from its range), "volume", or a field's own name. `exog` names fields of the same table that models may
     read as past-only channels. `how` as for `as_panel`. Raises ValueError that says which fields there are.
+
+    >>> panel = fc.make_target(fc.load_sample("stocks", fields="all"), "return", exog=("Volume",))
+    >>> panel.channels
+    ('return', 'Volume')
     """
     made = {"return": log_returns, "parkinson": parkinson, "garman_klass": garman_klass}.get(target)
     if made is None:
@@ -36,6 +40,9 @@ def log_returns(prices: pd.DataFrame) -> pd.DataFrame:
 
     Takes the adjusted closes (or closes) of a table with fields, else the values. A row without a price stays NaN, and
     the next return covers the whole gap. Raises ValueError for a price that is not above 0.
+
+    >>> fc.log_returns(pd.DataFrame({"A": [100.0, 110.0, 99.0]}))["A"].round(4).tolist()
+    [nan, 0.0953, -0.1054]
     """
     fields = split_fields(_checked(prices, ()))
     table = fields[next((name for name in TARGETS if name in fields), next(iter(fields)))].astype(float)
@@ -71,6 +78,10 @@ def parkinson(prices: pd.DataFrame) -> pd.DataFrame:
 
     `prices` have High and Low, under (field, ticker) columns or of one ticker. Gives a wide table (date × ticker) of
     variances of the log price, ln(H/L)² / (4 ln 2). Raises ValueError for a high below its low.
+
+    >>> ranges = fc.parkinson(fc.load_sample("sp500", fields="all"))
+    >>> bool((ranges > 0).all(axis=None))
+    True
     """
     high, low = _fields(prices, ("High", "Low"))
     return _named(np.log(high / low) ** 2 / (4 * np.log(2)), prices, "parkinson")

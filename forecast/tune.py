@@ -139,6 +139,11 @@ def tune(
 
     `grid`, `n_windows` and `loss` are those of `Tuned`, `options` those of `backtest`. The outer walk `cv` judges the
     whole procedure, so that the best of many tries is not taken for skill.
+
+    >>> prices = fc.load_sample("simulated")[["ar1"]]
+    >>> walk = fc.WalkForward(horizon=1, n_windows=20)
+    >>> fc.tune(fc.WindowMean(), {"window": [1, 3, 100]}, prices, walk, refit=20).choices["chosen"].tolist()
+    ['window=1']
     """
     race = {"untuned": model, "tuned": Tuned(model, grid, n_windows, loss)}
     result = backtest(race, prices, cv, **options)

@@ -56,6 +56,11 @@ def backtest(
     or the machine, is kept beside that folder: the same call with `resume` goes on from there, and warns if models,
     prices or settings have changed since. `on_error="record"` keeps a failed fit as a row of `fits` with its reason
     instead of raising it, and `resume` tries it again. `progress` is called with the fits done and their number.
+
+    >>> prices = fc.load_sample("stocks")
+    >>> result = fc.backtest({"drift": fc.Drift()}, prices, fc.WalkForward(horizon=5, n_windows=40))
+    >>> print(result.verdict().sentence)
+    No model beats naive over 40 cutoffs: drift is not distinguishable from it; this run could have shown a skill of ...
     """
     for name, switch in (("warm", warm), ("resume", resume)):
         check_choice(name, switch, (True, False))

@@ -26,6 +26,10 @@ class Forecast:
     `point` (K, N, H) is the median; `quantiles` (K, N, H, Q) belong to `levels`; `members` (S, K, N, H) are the points
     of each member of an ensemble. A series that cannot be forecast (never observed, or too short in training) is NaN.
     `cutoffs` holds the labels of the last row that each forecast knows.
+
+    >>> prices = np.array([1.0, 2.0, 4.0, 3.0])
+    >>> fc.Naive().fit(prices, horizon=1).predict(prices).to_frame()["y_hat"].tolist()
+    [3.0]
     """
 
     point: np.ndarray

@@ -42,7 +42,7 @@ HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy"
 
 
 class RecurrentClassifier(ClassifierMixin, BaseEstimator):
-    """An Elman, LSTM or GRU network that chooses a class; scikit-learn's fit, predict, predict_proba, score, classes_.
+    """An Elman, LSTM or GRU network that chooses a class, as a classifier of scikit-learn.
 
     It reads one of three things. Prices, as a DataFrame, Series, mapping or Panel: the classes are "down" and "up", the
     direction of the price `horizon` rows ahead, read from windows of `lookback` rows; nothing is passed for y. Arrays

@@ -40,6 +40,11 @@ class Conformal(Forecaster):
     A model that knows its training rows too well (networks, trees) is fitted a second time without the newest of them,
     `window` or a quarter, and errors there are taken of that fit. In logs if `log` ("auto": if all training values are
     positive). The point stays the model's.
+
+    >>> prices = fc.load_sample("stocks").iloc[-300:]
+    >>> model = fc.Conformal(fc.Drift(), window=100).fit(prices, horizon=2)
+    >>> model.predict(prices).levels
+    (0.1, 0.5, 0.9)
     """
 
     def __init__(

@@ -16,6 +16,11 @@ class Ensemble(Forecaster):
     """The median (or mean) of several models' forecasts, and of their quantiles, level by level.
 
     `models` are forecasters of any kind; they are cloned, never changed. Each model's points are kept as members.
+
+    >>> prices = np.array([1.0, 3.0, 5.0, 7.0])
+    >>> both = fc.Ensemble([fc.Naive(), fc.Drift(log=False)], how="mean").fit(prices, horizon=1)
+    >>> both.predict(prices).point.tolist()
+    [[[8.0]]]
     """
 
     def __init__(self, models: Sequence[Forecaster], how: str = "median", levels: tuple[float, ...] = LEVELS) -> None:

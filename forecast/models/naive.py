@@ -14,6 +14,10 @@ class Naive(Baseline):
 
     On prices this is the random walk, the baseline of every comparison. `levels` are the quantiles to give, `log`
     whether errors are measured in logs ("auto": if all training prices are positive).
+
+    >>> prices = np.array([1.0, 2.0, 4.0, 3.0])
+    >>> fc.Naive().fit(prices, horizon=1).predict(prices).point.tolist()
+    [[[3.0]]]
     """
 
     def __init__(self, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
@@ -25,7 +29,12 @@ class Naive(Baseline):
 
 
 class Drift(Baseline):
-    """The last price, moved on by the average change of the training rows (in logs: the average growth)."""
+    """The last price, moved on by the average change of the training rows (in logs: the average growth).
+
+    >>> prices = np.array([1.0, 3.0, 5.0, 7.0])
+    >>> fc.Drift(log=False).fit(prices, horizon=2).predict(prices).point.tolist()
+    [[[9.0, 11.0]]]
+    """
 
     own_parameters = True
     nests_naive = True  # a drift of 0
@@ -45,7 +54,12 @@ class Drift(Baseline):
 
 
 class SeasonalNaive(Baseline):
-    """The price one season ago: the next Monday will be as the last Monday was (`m` rows make a season)."""
+    """The price one season ago: the next Monday will be as the last Monday was (`m` rows make a season).
+
+    >>> week = np.array([1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
+    >>> fc.SeasonalNaive(m=3).fit(week, horizon=2).predict(week).point.round(6).tolist()
+    [[[1.0, 2.0]]]
+    """
 
     moves_on = False
 

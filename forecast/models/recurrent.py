@@ -53,16 +53,21 @@ class Recurrent(Forecaster):
     recurrent step. `layers` is their number, or the dilation of each, such as (1, 7, 28); `residual` adds what a layer
     reads to what it says; `dropout` works between layers. A linear path beside the network reads the last `skip` rows.
 
-    The forecast is base + unit · network, in logs base · exp(unit · network): the unit is the mean |change| of the last
-    60 rows, and `base` a Forecaster (None: `Naive()`). An untrained network is its base. `exog` names fields to read
-    beside the target, `calendar` adds day, week, month and year, `embedding` a learned vector of that width for each
-    series. `loss` is "pinball" (the `levels`), "mse", "mae", "huber" (a point; the spread is that of its errors in
+    The forecast is base + unit · network, in logs base · exp(unit · network): the unit is the mean absolute change of
+    the last 60 rows, and `base` a Forecaster (None: `Naive()`). An untrained network is its base. `exog` names fields
+    to read beside the target, `calendar` adds day, week, month and year, `embedding` a learned vector of that width for
+    each series. `loss` is "pinball" (the `levels`), "mse", "mae", "huber" (a point; the spread is that of its errors in
     training) or "student-t". The point is the `point` = "median" or, over the errors in training, the "mean", which
     losses on variances ask for. `gate_bias` "chrono" makes LSTM and GRU remember over the whole lookback.
 
     `members` networks from as many seeds, trained by `n_jobs` processes, give their median. `warm_start` goes on from
     the weights of the fit before, for all the trainer's steps. `trainer` says how long and how fast to learn (None:
     `Trainer()`, with 256 windows a step where a window holds one lesson only).
+
+    >>> prices = fc.load_sample("stocks").iloc[-500:]
+    >>> model = fc.Recurrent("gru", lookback=20, trainer=fc.Trainer(steps=5)).fit(prices, horizon=5)
+    >>> model.predict(prices).quantiles.shape
+    (1, 4, 5, 3)
     """
 
     def __init__(

@@ -54,12 +54,20 @@ MODELS: dict[str, Entry] = {
 
 
 def model_names() -> list[str]:
-    """List the models that the command line knows by name."""
+    """List the models that the command line knows by name.
+
+    >>> fc.model_names()[:3]
+    ['naive', 'drift', 'seasonal-naive']
+    """
     return list(MODELS)
 
 
 def make_model(name: str, **params: Any) -> Forecaster:
-    """Make a model by its name, such as "lstm" or "arima", with other parameters than its defaults if given."""
+    """Make a model by its name, such as "lstm" or "arima", with other parameters than its defaults if given.
+
+    >>> fc.make_model("lstm", lookback=30).lookback
+    30
+    """
     if name not in MODELS:
         raise ValueError(f"there is no model {name!r}{did_you_mean(name, MODELS)}; `forecast models` lists them")
     entry = MODELS[name]

@@ -40,6 +40,10 @@ class ETS(Baseline):
     ("auto": if all training prices are positive) the series is smoothed in logs, where adding is multiplying, and
     only additive shapes are tried. Fitted by statsmodels' maximum likelihood; quantiles are those of its own errors
     in training.
+
+    >>> prices = fc.load_sample("stocks")["IBM"]
+    >>> fc.ETS("AAdN").fit(prices, horizon=5).predict(prices).point.shape
+    (1, 1, 5)
     """
 
     moves_on = False

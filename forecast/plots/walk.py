@@ -19,6 +19,9 @@ def folds(cv: WalkForward, prices: Sized, refit: int = 1) -> pd.DataFrame:
     `train_first` to `train_last` are fitted on (where `fitted` is False: would be, the model is that of
     the last fold above where it is True), `test_first` to `test_last` are forecast. Dates where prices have them, else
     rows.
+
+    >>> plots.folds(fc.WalkForward(horizon=2, n_windows=2), range(10))[["train_last", "test_last"]].values.tolist()
+    [[5, 7], [7, 9]]
     """
     index = _index(prices)
     rows = [

@@ -58,7 +58,11 @@ SAMPLES = pd.DataFrame(
 
 
 def samples() -> pd.DataFrame:
-    """List the price samples that come with the package: what each one is, how long, from where and on what terms."""
+    """List the price samples that come with the package: what each one is, how long, from where and on what terms.
+
+    >>> fc.samples()["name"].tolist()
+    ['stocks', 'simulated', 'sp500', 'nasdaq']
+    """
     return SAMPLES.copy()
 
 
@@ -68,6 +72,10 @@ def load_sample(name: str, fields: str | None = None) -> pd.DataFrame:
     `name` is one of stocks, simulated, sp500 and nasdaq (see `samples`). `fields` None gives the adjusted closes; a
     field's name such as "Close" gives that field; "all" gives every field under (field, ticker) columns, as yfinance
     does. The simulated series have a Close only: None gives it, "all" gives it under ("Close", name).
+
+    >>> prices = fc.load_sample("stocks")
+    >>> prices.shape, list(prices.columns)
+    ((3270, 4), ['AAPL', 'IBM', 'MSFT', 'GOOG'])
     """
     known = list(SAMPLES["name"])
     if name not in known:

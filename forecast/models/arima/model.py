@@ -48,6 +48,10 @@ class ARIMA(Forecaster):
     several starts, never below that of the model without ARMA terms; missing rows are left to the Kalman filter.
     Quantiles are the state space's Gaussian ones; the point is the `point` = "median", or the "mean" (in logs it lies
     above). With `warm_start` a further fit begins at the last one's order and parameters.
+
+    >>> prices = fc.load_sample("stocks")["IBM"]
+    >>> fc.ARIMA((1, 1, 1)).fit(prices, horizon=5).predict(prices).point.shape
+    (1, 1, 5)
     """
 
     #: Few parameters over many rows: its one frozen fit is as good on training rows as on later ones.

@@ -1,0 +1,15 @@
+"""What examples in docstrings take for granted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forecast as fc
+from forecast import plots
+
+
+@pytest.fixture(autouse=True)
+def _names(doctest_namespace):
+    doctest_namespace.update(np=np, pd=pd, fc=fc, plots=plots)
