@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.report import cells
 from forecast.scores import interval_columns
-from forecast.significance import Verdict
+from forecast.significance import ALPHA, Verdict
 
 if TYPE_CHECKING:
     from forecast.backtest import BacktestResult
 
-SIZE = 0.1  # of the Model Confidence Set: how often the best model may be missing from it
+SIZE = ALPHA  # of the Model Confidence Set, how often the best model may be missing from it: as the verdict has it
 
 
 def verdict(result: BacktestResult) -> str:
