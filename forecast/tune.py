@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
 from forecast.backtest import BacktestResult, backtest
-from forecast.models.base import LEVELS, Forecast, Forecaster
+from forecast.models.base import LEVELS, Forecast, Forecaster, at_levels
 from forecast.models.registry import set_parameter
 from forecast.panel import Panel
 from forecast.params import check_choice, check_whole
@@ -50,7 +49,7 @@ class Tuned(Forecaster):
         """Give the models to try, under names that say what sets them apart."""
         made = {}
         for settings in ParameterGrid(self.grid):
-            model = clone(self.model).set_params(levels=tuple(self.levels))
+            model = at_levels(self.model, self.levels)
             for path, value in settings.items():
                 set_parameter(model, path, value, type(self.model).__name__)
             made[", ".join(f"{path}={value!r}" for path, value in settings.items())] = model

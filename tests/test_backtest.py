@@ -454,3 +454,12 @@ def test_what_a_killed_process_began_to_write_is_swept(tmp_path):
     with folders.new_folder(tmp_path / "run", runs.RUN) as beside:
         (beside / runs.SPEC).write_text("{}")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["run", ours.name, others.name])
+
+
+def test_without_naive_nothing_can_be_compared():
+    class Mute(fc.Naive):
+        def _fit(self, panel, horizon):
+            raise ValueError("says nothing")
+
+    with pytest.raises(ValueError, match=r"naive has made no forecast.*naive: ValueError: says nothing"):
+        fc.backtest({"naive": Mute(), "drift": fc.Drift()}, walks(), fc.WalkForward(2, 3), on_error="record")

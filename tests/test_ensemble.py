@@ -64,3 +64,31 @@ def test_means_are_combined_as_means():
     each = [model.fit(frame, 2).predict(frame).point for model in models]
     np.testing.assert_allclose(forecast.point, np.mean(each, axis=0))
     assert (forecast.point != forecast.quantiles[..., 1]).all()
+
+
+class Plain(fc.Forecaster):
+    """The newest row, moved, and nothing about how sure it is."""
+
+    def __init__(self, by=0.0):
+        self.by = by
+
+    def _fit(self, panel, horizon):
+        pass
+
+    def _predict(self, panel):
+        point = np.repeat(panel.target[-1][None, :, None] + self.by, self.horizon_, axis=2)
+        return fc.Forecast(point, None, (), panel.series, panel.index[-1:])
+
+
+@pytest.mark.parametrize("models", [[Plain(), fc.Drift()], [fc.Drift(), Plain()]], ids=["first", "last"])
+def test_a_model_without_quantiles_takes_part(models):
+    prices = walks()
+    said = fc.Ensemble(models).fit(prices, 2).predict(prices)
+    assert said.quantiles is None
+    np.testing.assert_allclose(said.point, np.median([m.fit(prices, 2).predict(prices).point for m in models], axis=0))
+    walk = fc.WalkForward(2, n_windows=3)
+    result = fc.backtest({"both": fc.Ensemble(models), "sure": fc.Conformal(fc.Ensemble(models))}, walks(), walk)
+    each = result.scores().set_index(["model", "unique_id"])["coverage"]
+    assert each["both"].isna().all()
+    assert each["sure"].notna().all()
+    assert fc.tune(Plain(), {"by": [0.0, 9.0]}, prices, walk, refit=3).choices["chosen"].tolist() == ["by=0.0"]

@@ -105,17 +105,18 @@ def _join(
     facts: list[rows.Facts],
     outcomes: Mapping[tuple[str, int, int], Outcome],
 ) -> pd.DataFrame:
-    """Make one table of all that was said; raises ValueError if nothing was."""
-    tables = [
-        facts[stretch.number].beside(name, forecast)
+    """Make one table of all that was said; raises ValueError if nothing was, or not by naive."""
+    said = [
+        (name, facts[stretch.number].beside(name, forecast))
         for name, model in models.items()
         for stretch in stretches
         if (forecast := _forecast(name, model, stretch, outcomes)) is not None
     ]
-    if not tables:
-        why = dict.fromkeys(f"{key[0]}: {said}" for key, each in outcomes.items() if (said := each.told["error"]))
-        raise ValueError(f"no model has made a forecast, so nothing can be compared: {'; '.join([*why][:3])}")
-    return rows.join(tables, list(models))
+    if NAIVE not in dict(said):
+        why = dict.fromkeys(f"{key[0]}: {told}" for key, each in outcomes.items() if (told := each.told["error"]))
+        who = "naive has made no" if said else "no model has made a"
+        raise ValueError(f"{who} forecast, so nothing can be compared: {'; '.join([*why][:3])}")
+    return rows.join([table for _, table in said], list(models))
 
 
 def _finished(out: Any, spec: dict[str, Any], kept: Kept) -> BacktestResult | None:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from forecast.panel import Panel, as_panel, label
@@ -62,12 +62,19 @@ def combined(forecasts: Sequence[Forecast], how: Callable[..., np.ndarray]) -> F
     """
     points = np.stack([forecast.point for forecast in forecasts])  # (S, K, N, H)
     quantiles = [forecast.quantiles for forecast in forecasts if forecast.quantiles is not None]
+    all_know = len(quantiles) == len(forecasts)  # of some alone they would be about another point
     return replace(
         forecasts[0],
         point=how(points, axis=0),
-        quantiles=how(np.stack(quantiles), axis=0) if quantiles else None,
+        quantiles=how(np.stack(quantiles), axis=0) if all_know else None,
         members=points,
     )
+
+
+def at_levels(model: Forecaster, levels: Sequence[float]) -> Forecaster:
+    """Give a clone that gives its quantiles at these levels, if it gives any."""
+    made = clone(model)
+    return made.set_params(levels=tuple(levels)) if "levels" in made.get_params(deep=False) else made
 
 
 def quantile_column(level: float) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.base import clone
 
-from forecast.models.base import LEVELS, Forecast, Forecaster, combined
+from forecast.models.base import LEVELS, Forecast, Forecaster, at_levels, combined
 from forecast.panel import Panel
 from forecast.params import check_choice
 
@@ -15,7 +14,8 @@ from forecast.params import check_choice
 class Ensemble(Forecaster):
     """The median (or mean) of several models' forecasts, and of their quantiles, level by level.
 
-    `models` are forecasters of any kind; they are cloned, never changed. Each model's points are kept as members.
+    `models` are forecasters of any kind; they are cloned, never changed. Each model's points are kept as members. If
+    one of them gives no quantiles the ensemble gives none either: `Conformal` makes them, of that one or of the whole.
 
     >>> prices = np.array([1.0, 3.0, 5.0, 7.0])
     >>> both = fc.Ensemble([fc.Naive(), fc.Drift(log=False)], how="mean").fit(prices, horizon=1)
@@ -54,7 +54,7 @@ class Ensemble(Forecaster):
 
     def parts(self) -> list[Forecaster]:
         """Give its models, all with this ensemble's levels, so that they can be combined."""
-        return [clone(model).set_params(levels=tuple(self.levels)) for model in self.models]
+        return [at_levels(model, self.levels) for model in self.models]
 
     def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
         """Take the median or the mean of its models' forecasts, quantiles level by level."""
