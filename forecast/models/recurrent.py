@@ -61,7 +61,7 @@ class Recurrent(Forecaster):
     losses on variances ask for. `gate_bias` "chrono" makes LSTM and GRU remember over the whole lookback.
 
     `members` networks from as many seeds, trained by `n_jobs` processes, give their median. `warm_start` goes on from
-    the weights of the fit before, for all the trainer's steps. `trainer` says how long and how fast to learn (None:
+    the weights of the fit before, for the trainer's `warm_steps`. `trainer` says how long and how fast to learn (None:
     `Trainer()`, with 256 windows a step where a window holds one lesson only).
 
     >>> prices = fc.load_sample("stocks").iloc[-500:]
@@ -192,7 +192,7 @@ class Recurrent(Forecaster):
                 f"the {len(panel)} training rows hold no lesson: no row with {MIN_CHANGES} changes before it and a "
                 "forecast of the base has a value after it. Bring more history or take a base that needs less"
             )
-        choice = None if before else self._choice(inputs, base)  # a warm fit takes all its steps
+        choice = None if before else self._choice(inputs, base)  # a warm fit takes a fixed number of steps
         trained = self._train(examples, choice, before)
         self.nets_ = [net for net, _ in trained]
         tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in trained]
@@ -217,8 +217,9 @@ class Recurrent(Forecaster):
         return bool(self.warm_start) and "nets_" in vars(self)
 
     def _train(self, examples: Windows, choice: Any, before: Any) -> list[Any]:
-        starts = [None] * self.members
+        starts, trainer = [None] * self.members, self._trainer()
         if before is not None:
+            trainer = trainer.warm()
             same = replace(before[0], bptt=self.architecture_.bptt) == self.architecture_
             if not same or len(before[1]) != self.members:
                 raise ValueError(
@@ -227,7 +228,7 @@ class Recurrent(Forecaster):
                 )
             starts = [net.state_dict() for net in before[1]]
         return Parallel(n_jobs=self.n_jobs)(
-            delayed(train_member)(self.architecture_, self._trainer(), examples, self.seed + s, choice, starts[s])
+            delayed(train_member)(self.architecture_, trainer, examples, self.seed + s, choice, starts[s])
             for s in range(self.members)
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
 from forecast.params import check_choice, check_number, check_whole
@@ -39,7 +39,8 @@ class Trainer(BaseEstimator):
     and gradient-norm clipping at `clip` keep small networks calm. With `patience` the newest fifth of the training
     rows first chooses the number of steps (where no better one follows within `patience` steps), then the network is
     trained on all rows for that many. `bptt` cuts back-propagation through time after so many rows (None: never), with
-    the state carried over the cut. `device` "auto" is a GPU if there is one; forecasts are made on the CPU.
+    the state carried over the cut. `device` "auto" is a GPU if there is one; forecasts are made on the CPU. A fit that
+    goes on from the one before takes `warm_steps` (None: a quarter of `steps`).
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Trainer(BaseEstimator):
         patience: int | None = None,
         bptt: int | None = None,
         device: str = "auto",
+        warm_steps: int | None = None,
     ) -> None:
         self.steps = steps
         self.batch_size = batch_size
@@ -61,12 +63,13 @@ class Trainer(BaseEstimator):
         self.patience = patience
         self.bptt = bptt
         self.device = device
+        self.warm_steps = warm_steps
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
         check_whole("trainer.steps", self.steps, 0)
         check_whole("trainer.batch_size", self.batch_size, 1)
-        for name in ("patience", "bptt"):
+        for name in ("patience", "bptt", "warm_steps"):
             if getattr(self, name) is not None:
                 check_whole(f"trainer.{name}", getattr(self, name), 1)
         check_number("trainer.lr", self.lr, 0.0)
@@ -74,6 +77,11 @@ class Trainer(BaseEstimator):
         check_number("trainer.clip", self.clip, 1e-12)
         check_choice("trainer.device", self.device, DEVICES)
         find_device(self.device)
+
+    def warm(self) -> Trainer:
+        """Give the trainer of a fit that goes on from the one before."""
+        steps = -(-self.steps // 4) if self.warm_steps is None else self.warm_steps
+        return clone(self).set_params(steps=steps)
 
     def run(self, net: Trainable, examples: Any, seed: int) -> Iterator[dict[str, float]]:
         """Train a network in place; yields step, loss, gradient norm, learning rate and seconds of each step.

@@ -1,0 +1,44 @@
+"""This package's side of the race."""
+
+from __future__ import annotations
+
+import numpy as np
+from worker import HIDDEN, LOOKBACK, Stopwatch, Walk, serve
+
+import forecast as fc
+
+STEPS, RATE, CROPS = 60, 3e-3, 8  # a step is so many sequences of 180 rows, with a lesson at 120 of them
+
+
+def _lstm() -> fc.Recurrent:
+    trainer = fc.Trainer(steps=STEPS, lr=RATE, batch_size=CROPS)
+    return fc.Recurrent("lstm", hidden=HIDDEN, lookback=LOOKBACK, loss="mse", log=False, trainer=trainer)
+
+
+def _walked(model: fc.Forecaster, y: np.ndarray, walk: Walk, watch: Stopwatch, **how: object) -> np.ndarray:
+    cv = fc.WalkForward(walk.horizon, walk.n, walk.step)
+    with watch:
+        result = fc.backtest({"lstm": model}, y, cv, refit=walk.refit, **how)
+    table = result.forecasts[(result.forecasts["model"] == "lstm") & (result.forecasts["member"] == 0)]
+    return table["y_hat"].to_numpy().reshape(walk.n, y.shape[1], walk.horizon)
+
+
+def scratch(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """Every refit begins anew."""
+    return _walked(_lstm(), y, walk, watch)
+
+
+def warm(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """Every refit goes on from the one before, for a quarter of the steps; the first is from scratch."""
+    return _walked(_lstm(), y, walk, watch, warm=True)
+
+
+def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """One fit, not timed; then a forecast from each cutoff."""
+    rows = walk.cutoffs(len(y))
+    model = _lstm().fit(y[: rows[0] + 1], walk.horizon)
+    with watch:
+        return model.predict_at(y, rows).point
+
+
+serve({"scratch": scratch, "warm": warm, "origins": origins, "panel": scratch})

@@ -1,0 +1,62 @@
+"""neuralforecast's side of the race: its LSTM, by its own cross-validation.
+
+As it is documented, with the sizes of the race; `best` has its own defaults instead (two layers of 128, robust scaling
+of each window, absolute errors, 1,000 steps).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+
+import numpy as np
+import pandas as pd
+from worker import HIDDEN, LOOKBACK, STEPS, WINDOWS, Stopwatch, Walk, serve
+
+os.environ["NIXTLA_ID_AS_COL"] = "1"
+warnings.simplefilter("ignore")
+logging.disable(logging.WARNING)
+
+from neuralforecast import NeuralForecast  # noqa: E402
+from neuralforecast.losses.pytorch import MSE  # noqa: E402
+from neuralforecast.models import LSTM  # noqa: E402
+
+QUIET = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False, "enable_checkpointing": False}
+SIZES = {
+    "encoder_n_layers": 1,
+    "encoder_hidden_size": HIDDEN,
+    "decoder_layers": 1,
+    "decoder_hidden_size": HIDDEN,
+    "max_steps": STEPS,
+    "windows_batch_size": WINDOWS,
+    "scaler_type": "standard",
+    "loss": MSE(),
+}
+
+
+def _walked(y: np.ndarray, walk: Walk, watch: Stopwatch, **sizes: object) -> np.ndarray:
+    rows, n = y.shape
+    frame = pd.DataFrame(
+        {"unique_id": np.repeat(np.arange(n), rows), "ds": np.tile(np.arange(rows), n), "y": y.T.ravel()}
+    )
+    with watch:
+        model = LSTM(h=walk.horizon, input_size=LOOKBACK, accelerator="cpu", **sizes, **QUIET)
+        walker = NeuralForecast(models=[model], freq=1)
+        refit = walk.refit if walk.refit < walk.n else False
+        said = walker.cross_validation(frame, n_windows=walk.n, step_size=walk.step, refit=refit)
+    said = said.sort_values(["cutoff", "unique_id", "ds"])
+    return said["LSTM"].to_numpy().reshape(walk.n, n, walk.horizon)
+
+
+def scratch(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """Every refit begins anew: it has no other way."""
+    return _walked(y, walk, watch, **SIZES)
+
+
+def best(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """The same with its own defaults."""
+    return _walked(y, walk, watch)
+
+
+serve({"scratch": scratch, "best": best, "panel": scratch})
