@@ -5,7 +5,7 @@ BIN := .venv/bin/python
 # Two processes, each on one thread: half the time on two cores.
 TWICE := -n 2 --dist worksteal
 
-.PHONY: backtest test lint types pytest pandas2 notebooks docs clean
+.PHONY: backtest test lint types pytest pandas2 notebooks docs benchmark clean
 
 backtest: .venv/installed
 	$(BIN) -m forecast backtest stocks \
@@ -46,6 +46,11 @@ docs: .venv/installed
 .venv/pandas2/installed: .venv/installed
 	$(BIN) -m pip install --disable-pip-version-check -q --no-deps --upgrade --target .venv/pandas2/site-packages 'pandas==2.2.*'
 	touch .venv/pandas2/installed
+
+# Beside neuralforecast and darts, each in an environment of its own under build/peers (gigabytes): about forty minutes;
+# `make benchmark QUICK=--quick` is a minute's worth.
+benchmark: .venv/installed
+	$(BIN) benchmarks/speed/race.py $(QUICK)
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

@@ -436,8 +436,10 @@ def test_a_warm_start_goes_on_from_the_weights_before():
     with pytest.raises(ValueError, match="or are not as many"):
         model.set_params(members=3).fit(prices, 2)
     assert model.predict(prices).quantiles.tobytes() == kept  # a refused fit changes nothing
-    model.set_params(members=2, trainer=fc.Trainer(steps=4, bptt=6, patience=2)).fit(prices, 2)
-    assert model.record_["steps"] == [4, 4]  # a warm fit takes all its steps
+    model.set_params(members=2, trainer=fc.Trainer(steps=9, bptt=6, patience=2)).fit(prices, 2)
+    assert model.record_["steps"] == [3, 3]  # a quarter, and no tail to choose by
+    model.set_params(trainer=fc.Trainer(steps=9, warm_steps=5)).fit(prices, 2)
+    assert model.record_["steps"] == [5, 5]
     named = quick("lstm", warm_start=True, embedding=2).fit(prices, 2)
     with pytest.raises(ValueError, match="fit on the same series"):
         named.fit(prices[["S1", "S0", "S2"]], 2)  # the vectors belong to names

@@ -7,11 +7,11 @@ from worker import HIDDEN, LOOKBACK, Stopwatch, Walk, serve
 
 import forecast as fc
 
-STEPS, RATE, CROPS = 60, 3e-3, 8  # a step is so many sequences of 180 rows, with a lesson at 120 of them
+SEQUENCES = 6  # of a training step: 180 rows each, with a lesson at 120 of them
 
 
-def _lstm() -> fc.Recurrent:
-    trainer = fc.Trainer(steps=STEPS, lr=RATE, batch_size=CROPS)
+def _lstm(steps: int = 40, lr: float = 8e-3) -> fc.Recurrent:
+    trainer = fc.Trainer(steps=steps, lr=lr, batch_size=SEQUENCES, warm_steps=10)
     return fc.Recurrent("lstm", hidden=HIDDEN, lookback=LOOKBACK, loss="mse", log=False, trainer=trainer)
 
 
@@ -29,8 +29,8 @@ def scratch(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
 
 
 def warm(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Every refit goes on from the one before, for a quarter of the steps; the first is from scratch."""
-    return _walked(_lstm(), y, walk, watch, warm=True)
+    """Every refit goes on from the one before, for ten steps; the first takes eighty."""
+    return _walked(_lstm(80, 5e-3), y, walk, watch, warm=True)
 
 
 def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:

@@ -1,0 +1,82 @@
+"""What does a run cost as it grows? Seconds against series, rows, origins and models, measured and drawn.
+
+python benchmarks/speed/curves.py    # about five minutes; writes curves.csv and curves.png beside itself
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import forecast as fc
+
+HERE = Path(__file__).parent
+BASE = {"series": 10, "rows": 2000, "origins": 100, "models": 2}
+GROWING = {
+    "series": (10, 20, 40, 80, 160),
+    "rows": (1000, 2000, 4000, 8000, 16000),
+    "origins": (50, 100, 200, 400, 800),
+    "models": (2, 4, 8, 16),
+}
+KINDS = {
+    "lstm": partial(fc.Recurrent, "lstm", lookback=30, trainer=fc.Trainer(steps=20, batch_size=8)),
+    "arima": partial(fc.ARIMA, (1, 1, 1)),
+}
+ROUNDS = 3
+
+
+def prices(rows: int, series: int) -> np.ndarray:
+    """Give random walks, (T, N)."""
+    return 100 * np.exp(np.random.default_rng(0).normal(0, 0.01, size=(rows, series)).cumsum(axis=0))
+
+
+def seconds(kind: str, series: int, rows: int, origins: int, models: int) -> float:
+    """Walk forward with one fit for every fifty origins; give the median of three."""
+    run = {f"{kind}{i}": KINDS[kind]() for i in range(models // 2)}
+    y, walk = prices(rows, series), fc.WalkForward(1, origins)
+    spent = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        fc.backtest(run, y, walk, refit=50)
+        spent.append(time.perf_counter() - start)
+    return median(spent)
+
+
+def main() -> None:
+    """Measure, print, write and draw."""
+    seconds("lstm", 2, 500, 10, 2)  # what is loaded at first use is not what is measured
+    table = [
+        {"model": kind, "what": what, "size": size, "seconds": round(seconds(kind, **BASE | {what: size}), 3)}
+        for kind in KINDS
+        for what, sizes in GROWING.items()
+        for size in sizes
+    ]
+    with (HERE / "curves.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        writer.writerows(table)
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    for ax, what in zip(figure.subplots(1, len(GROWING)), GROWING, strict=True):
+        for kind in KINDS:
+            rows = [row for row in table if row["model"] == kind and row["what"] == what]
+            size, spent = [row["size"] for row in rows], [row["seconds"] for row in rows]
+            ax.plot(size, spent, marker="o", label=kind)
+            power = np.polyfit(np.log(size), np.log(spent), 1)[0]
+            print(
+                f"{kind:>6} {what:>8}",
+                *(f"{a}: {b:.2f} s " for a, b in zip(size, spent, strict=True)),
+                f"~ size^{power:.2f}",
+            )
+        ax.set(xscale="log", yscale="log", xlabel=what, ylabel="seconds" if what == "series" else "")
+        ax.legend(frameon=False)
+    figure.savefig(HERE / "curves.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
