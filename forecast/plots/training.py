@@ -62,9 +62,10 @@ def training_curves(result: BacktestResult) -> pd.DataFrame:
     for fit in result.fits.itertuples():
         told = json.loads(fit.details)
         for number, (steps, losses) in enumerate(zip(told.get("steps", []), told.get("loss", []), strict=True)):
-            ends = np.linspace(0, steps, len(losses) + 1)[1:]
-            member = max(int(fit.member), number + 1)
-            rows += [(fit.model, member, fit.cutoff, end, loss) for end, loss in zip(ends, losses, strict=True)]
+            if isinstance(losses, list):  # a run of an older version has the last loss only
+                ends = np.linspace(0, steps, len(losses) + 1)[1:]
+                member = max(int(fit.member), number + 1)
+                rows += [(fit.model, member, fit.cutoff, end, loss) for end, loss in zip(ends, losses, strict=True)]
     return pd.DataFrame(rows, columns=["model", "member", "cutoff", "step", "loss"]).astype({"model": str})
 
 

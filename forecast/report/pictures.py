@@ -25,9 +25,7 @@ def error_by_step(result: BacktestResult) -> str:
     """Draw the error by step with its intervals; behind it stands the skill of each model and step."""
     table = plots.error_by_step(result)
     if table.empty:
-        return (
-            '<p class="note">Naive was never wrong or alone, or the models share no forecast: nothing to compare.</p>'
-        )
+        return NOTHING
     means = table.groupby("model", sort=False)["error"].mean()
     said = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
     text = f"Error by step over naive’s, which is 1. Mean over the steps: {said}."
@@ -101,11 +99,9 @@ def walk(result: BacktestResult) -> str:
         for i, fold in zip(kept, table.iloc[kept].itertuples(), strict=True)
     ]
     text = "Rows that models were fitted on, and rows that they were tested on, cutoff by cutoff."
-
     heads = ["Cutoff", "Fitted on rows", "Tested on rows", "Fitted anew"]
-    return _picture(
-        partial(plots.plot_folds, cv, index, refit), text, 0.9 + 0.13 * min(len(table), plots.MOST_FOLDS), heads, rows
-    )
+    height = 0.9 + 0.13 * min(len(table), plots.MOST_FOLDS)
+    return _picture(partial(plots.plot_folds, cv, index, refit), text, height, heads, rows)
 
 
 def _spans(fold: Any) -> tuple[str, str]:
