@@ -10,8 +10,8 @@ import forecast as fc
 SEQUENCES = 6  # of a training step: 180 rows each, with a lesson at 120 of them
 
 
-def _lstm(steps: int = 40, lr: float = 8e-3) -> fc.Recurrent:
-    trainer = fc.Trainer(steps=steps, lr=lr, batch_size=SEQUENCES, warm_steps=10)
+def _lstm(steps: int = 40, lr: float = 4e-3, skip_lr: float = 4e-2) -> fc.Recurrent:
+    trainer = fc.Trainer(steps=steps, lr=lr, skip_lr=skip_lr, batch_size=SEQUENCES, warm_steps=10)
     return fc.Recurrent("lstm", hidden=HIDDEN, lookback=LOOKBACK, loss="mse", log=False, trainer=trainer)
 
 
@@ -30,7 +30,7 @@ def scratch(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
 
 def warm(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
     """Every refit goes on from the one before, for ten steps; the first takes eighty."""
-    return _walked(_lstm(80, 5e-3), y, walk, watch, warm=True)
+    return _walked(_lstm(80, 2e-3, 5e-3), y, walk, watch, warm=True)
 
 
 def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:

@@ -40,7 +40,8 @@ class Trainer(BaseEstimator):
     rows first chooses the number of steps (where no better one follows within `patience` steps), then the network is
     trained on all rows for that many. `bptt` cuts back-propagation through time after so many rows (None: never), with
     the state carried over the cut. `device` "auto" is a GPU if there is one; forecasts are made on the CPU. A fit that
-    goes on from the one before takes `warm_steps` (None: a quarter of `steps`).
+    goes on from the one before takes `warm_steps` (None: a quarter of `steps`). `skip_lr` is the rate of the linear
+    path beside a network (None: `lr`), which has a long way to go where the base is far off, as naive is of returns.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Trainer(BaseEstimator):
         bptt: int | None = None,
         device: str = "auto",
         warm_steps: int | None = None,
+        skip_lr: float | None = None,
     ) -> None:
         self.steps = steps
         self.batch_size = batch_size
@@ -64,6 +66,7 @@ class Trainer(BaseEstimator):
         self.bptt = bptt
         self.device = device
         self.warm_steps = warm_steps
+        self.skip_lr = skip_lr
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
@@ -73,6 +76,8 @@ class Trainer(BaseEstimator):
             if getattr(self, name) is not None:
                 check_whole(f"trainer.{name}", getattr(self, name), 1)
         check_number("trainer.lr", self.lr, 0.0)
+        if self.skip_lr is not None:
+            check_number("trainer.skip_lr", self.skip_lr, 0.0)
         check_number("trainer.weight_decay", self.weight_decay, 0.0)
         check_number("trainer.clip", self.clip, 1e-12)
         check_choice("trainer.device", self.device, DEVICES)
@@ -93,7 +98,7 @@ class Trainer(BaseEstimator):
         draw = np.random.default_rng(seed)
         generator = torch.Generator().manual_seed(seed)
         net.to(device)
-        optimizer = torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        optimizer = torch.optim.AdamW(self._rates(net), weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         start = time.perf_counter()
         for step in range(self.steps):
@@ -116,6 +121,14 @@ class Trainer(BaseEstimator):
             seconds = time.perf_counter() - start
             yield dict(zip(RECORD, (step + 1, loss.item(), norm.item(), rate, seconds), strict=True))
         net.to("cpu").eval()
+
+    def _rates(self, net: nn.Module) -> list[dict[str, Any]]:
+        """Give a network's weights with their learning rates: those of the linear path may have one of their own."""
+        skip = getattr(net, "skip", None)
+        path = [] if skip is None or self.skip_lr is None else list(skip.parameters())
+        rest = [weight for weight in net.parameters() if not any(weight is other for other in path)]
+        groups = [{"params": rest, "lr": self.lr}]
+        return [*groups, {"params": path, "lr": self.skip_lr}] if path else groups
 
     def choose(self, net: Trainable, early: Any, late: Any, seed: int) -> dict[int, float]:
         """Train on early rows until later ones have had enough: the validation loss after each so many steps."""
