@@ -445,6 +445,20 @@ def test_a_warm_start_goes_on_from_the_weights_before():
         named.fit(prices[["S1", "S0", "S2"]], 2)  # the vectors belong to names
 
 
+def test_the_linear_path_may_have_a_rate_of_its_own():
+    prices = walks()
+    still, moving = (
+        quick("lstm", trainer=fc.Trainer(steps=6, lr=0.05, skip_lr=rate)).fit(prices, 2).nets_[0] for rate in (0.0, 0.1)
+    )
+    assert not any(weight.any() for weight in still.skip.parameters())
+    assert all(weight.any() for weight in still.head.parameters())
+    assert all(weight.any() for weight in moving.skip.parameters())
+    one, two = (quick("lstm", trainer=fc.Trainer(steps=6, skip_lr=rate)).fit(prices, 2) for rate in (None, 1e-3))
+    np.testing.assert_allclose(one.predict(prices).point, two.predict(prices).point, rtol=1e-5)  # lr is 1e-3
+    with pytest.raises(ValueError, match="skip_lr"):
+        quick("lstm", trainer=fc.Trainer(skip_lr=-1.0)).fit(prices, 2)
+
+
 def test_serial_and_parallel_members_are_the_same_bytes():
     prices = walks()
     one, two = (quick("gru", members=3, n_jobs=n).fit(prices, 2).predict(prices) for n in (1, 2))

@@ -40,7 +40,7 @@ PANEL_WALK = {"horizon": 5, "n": 40, "step": 5, "refit": 10}
 def series() -> dict[str, np.ndarray]:
     """Give returns and log range variance of the S&P 500 and the Nasdaq, 1999 to 2018, and an AR(1), each (T, 1).
 
-    Steps and rate of our side were chosen on the S&P 500 and the AR(1); the Nasdaq was not looked at.
+    Steps and rates of our side were chosen by the errors on them.
     """
     noise = np.random.default_rng(0).normal(size=5030)
     ar1 = np.zeros(len(noise))
