@@ -10,9 +10,11 @@ import time
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
 
 import forecast as fc
 
@@ -61,20 +63,25 @@ def main() -> None:
         writer = csv.DictWriter(file, list(table[0]))
         writer.writeheader()
         writer.writerows(table)
-    figure = Figure(figsize=(9, 2.8), layout="constrained")
-    for ax, what in zip(figure.subplots(1, len(GROWING)), GROWING, strict=True):
+    draw(table)
+
+
+def draw(table: list[dict[str, Any]]) -> None:
+    """Print how each cost grows, and draw it; both axes are logarithmic: a line at 45 degrees is a linear cost."""
+    figure = Figure(figsize=(10, 2.8), layout="constrained")
+    for ax, (what, sizes) in zip(figure.subplots(1, len(GROWING)), GROWING.items(), strict=True):
         for kind in KINDS:
-            rows = [row for row in table if row["model"] == kind and row["what"] == what]
-            size, spent = [row["size"] for row in rows], [row["seconds"] for row in rows]
-            ax.plot(size, spent, marker="o", label=kind)
-            power = np.polyfit(np.log(size), np.log(spent), 1)[0]
-            print(
-                f"{kind:>6} {what:>8}",
-                *(f"{a}: {b:.2f} s " for a, b in zip(size, spent, strict=True)),
-                f"~ size^{power:.2f}",
-            )
+            spent = [row["seconds"] for row in table if row["model"] == kind and row["what"] == what]
+            ax.plot(sizes, spent, marker="o", label=kind)
+            power = np.polyfit(np.log(sizes), np.log(spent), 1)[0]
+            shown = "  ".join(f"{size}: {each:.2f} s" for size, each in zip(sizes, spent, strict=True))
+            print(f"{kind:>6} {what:>8}  {shown}  ~ {what}^{power:.2f}")
         ax.set(xscale="log", yscale="log", xlabel=what, ylabel="seconds" if what == "series" else "")
-        ax.legend(frameon=False)
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.xaxis.set_minor_locator(NullLocator())
+    ax.legend(frameon=False)
     figure.savefig(HERE / "curves.png", dpi=110)
 
 
