@@ -76,12 +76,12 @@ def test_small_sample_factor(overlap):
 def test_the_interval_is_that_of_the_test(overlap):
     """Its lower end is above zero exactly where the one-sided test, unadjusted, finds a win at one in twenty."""
     wins = 0
-    for seed in range(60):
+    for seed in range(15):
         table = verdict(race(errors(n=60, seed=seed, naive=1, m=0.9)), overlap).table.iloc[0]
         assert table["low"] < table["skill"] < table["high"] <= 1
         assert (table["low"] > 0) == (table["p"] < 0.05)
         wins += table["low"] > 0
-    assert 5 < wins < 55
+    assert 0 < wins < 15
     few = verdict(race(errors(n=3, naive=1, m=0.9)), 5).table.iloc[0]
     assert np.isnan(few["low"])
     assert np.isnan(few["high"])
