@@ -1,16 +1,13 @@
-"""Are the baselines hard to beat, and never the slow part? ARIMA beside statsmodels and statsforecast, HAR and GARCH.
+"""Are the baselines hard to beat, and never the slow part? ARIMA beside statsmodels, HAR and GARCH.
 
 python benchmarks/baselines.py roll windows           # need nothing
-python benchmarks/baselines.py peer --peer PYTHON     # beside statsforecast, by a Python that has it
 python benchmarks/baselines.py volatility --data DIR  # DIR holds realized_variance/
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import time
 import warnings
 from collections.abc import Callable
@@ -110,63 +107,6 @@ def windows(_: argparse.Namespace) -> list[dict[str, object]]:
     return table
 
 
-def peer(options: argparse.Namespace) -> list[dict[str, object]]:
-    """S&P 500 returns × 100, 5,030 rows, beside statsforecast: seconds are medians, the two take turns."""
-    y = returns()
-    cv = fc.WalkForward(horizon=HORIZON, n_windows=10, step_size=HORIZON)
-
-    def fit() -> dict[str, object]:
-        return {"loglike": fc.ARIMA((2, 0, 2), log=False).fit(y, 1).record_["loglike"]["y"]}
-
-    def auto() -> dict[str, object]:
-        record = fc.ARIMA("auto", log=False).fit(y, 1).record_
-        return {"aicc": record["aicc"]["y"], "order": record["order"]["y"]}
-
-    def walk() -> dict[str, object]:
-        table = fc.backtest({"auto": fc.ARIMA("auto", log=False)}, y, cv).forecasts.query("model == 'auto'")
-        return {"rmse": float(np.sqrt(((table["y"] - table["y_hat"]) ** 2).mean()))}
-
-    script = Path(__file__).with_name("statsforecast_arima.py")
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    table = []
-    with subprocess.Popen(
-        [options.peer, str(script)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | one_thread,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-
-        def ask(task: str) -> dict[str, Any]:
-            print(task, file=process.stdin, flush=True)
-            return json.loads(process.stdout.readline())  # type: ignore[union-attr]
-
-        fit()
-        for task, call, rounds in (("fit", fit, 7), ("auto", auto, 5), ("walk", walk, 3)):
-            both = [(timed(call), ask(task)) for _ in range(rounds)]
-            ours, theirs = median(o[0] for o, _ in both), median(t["seconds"] for _, t in both)
-            answers = {"ours": both[0][0][1], "statsforecast": {k: v for k, v in both[0][1].items() if k != "seconds"}}
-            said = {name: ", ".join(_short(v) for v in answer.values()) for name, answer in answers.items()}
-            times = {"ours s": f"{ours:.2f}", "theirs s": f"{theirs:.2f}", "times as fast": f"{theirs / ours:.1f}"}
-            table.append({"task": TASKS[task]} | said | times)
-        process.stdin.close()
-    return table
-
-
-TASKS = {
-    "fit": "fit (2, 0, 2): log-likelihood",
-    "auto": "choose an order: AICc",
-    "walk": "ten refits of it, H = 5: RMSE",
-}
-
-
-def _short(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
 def volatility(options: argparse.Namespace) -> list[dict[str, object]]:
     """SPY's realised variance (RV5), one step, rolling 1,000 rows, refitted at each of the last 490 cutoffs."""
     path = Path(options.data) / "realized_variance" / "SPYRM.csv.gz"
@@ -215,9 +155,8 @@ def _by_hand(y: np.ndarray) -> float:
 def main() -> None:
     """Print the tables asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = {f.__name__: f for f in (roll, windows, peer, volatility)}
+    parts = {f.__name__: f for f in (roll, windows, volatility)}
     parser.add_argument("parts", nargs="+", choices=parts)
-    parser.add_argument("--peer", help="a Python that has statsforecast and arch")
     parser.add_argument("--data", help="the folder that holds realized_variance/")
     options = parser.parse_args()
     for name in options.parts:

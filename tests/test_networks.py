@@ -9,9 +9,10 @@ import pytest
 import torch
 from quick import walks
 from scipy import stats
+from sklearn.base import clone
 
 import forecast as fc
-from forecast.nn import losses, networks
+from forecast.nn import inference, losses, networks, trainer
 from forecast.nn.build import Architecture, build
 from forecast.nn.cells import CELLS, Stack, set_gate_bias
 from forecast.nn.inference import say_at_rows, say_at_windows
@@ -334,6 +335,23 @@ def test_training_is_a_loop_that_yields():
     assert history["lr"].is_monotonic_decreasing
     assert 0 < history["lr"].iloc[-1] < 2e-4
     assert history["validation"].isna().all()
+
+
+def test_the_optimizer_is_torchs(monkeypatch):
+    """Only the wrappers are left out: torch's own gives the same weights, to the byte."""
+    model = fc.Recurrent(hidden=4, lookback=12, trainer=fc.Trainer(steps=10, batch_size=4, skip_lr=0.01))
+    ours = clone(model).fit(walks(), 2).nets_[0].state_dict()
+    monkeypatch.setattr(trainer, "AdamW", torch.optim.AdamW)
+    theirs = clone(model).fit(walks(), 2).nets_[0].state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_wide_panel_is_read_in_shorter_pieces(monkeypatch):
+    net = _alive(_build("aligned"))
+    x, series, rows = _rows(5, 60).transpose(0, 1).numpy(), np.zeros(5, dtype=np.int64), np.array([3, 20, 59])
+    whole = say_at_rows(net, x, series, rows)
+    monkeypatch.setattr(inference, "WIDE", 35)  # seven rows at a time
+    np.testing.assert_allclose(say_at_rows(net, x, series, rows), whole, rtol=1e-5, atol=1e-6)
 
 
 def test_the_level_is_not_read_as_it_is():

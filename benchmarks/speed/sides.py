@@ -9,7 +9,6 @@ import sys
 import venv
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ BUILD = HERE.parents[1] / "build" / "peers"
 PINS = {
     "neuralforecast": ("torch==2.13.0", "neuralforecast==3.3.0"),
     "darts": ("torch==2.13.0", "darts==0.48.1", "pytorch-lightning==2.6.6"),
+    "statsforecast": ("statsforecast==2.1.1",),
 }
 
 
@@ -40,11 +40,13 @@ def python_of(side: str) -> str:
 class Side:
     """A process that does what it is told, one task after the other."""
 
-    def __init__(self, name: str, threads: int) -> None:
-        limit = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    def __init__(self, name: str, warm_up: str, threads: int) -> None:
+        """Start it; the task `warm_up` is done once on a few rows, for what is loaded at first use is not timed."""
+        several = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+        limit = dict.fromkeys(several, str(threads))
         self.folder = TemporaryDirectory()
         self.process = subprocess.Popen(
-            [python_of(name), str(HERE / f"worker_{name}.py")],
+            [python_of(name), str(HERE / f"worker_{name}.py"), warm_up],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -53,10 +55,10 @@ class Side:
             env=os.environ | limit,
         )
         if self._line() != "ready\n":
-            raise RuntimeError(f"{name} did not start: run {python_of(name)} worker_{name}.py to see why")
+            raise RuntimeError(f"{name} did not start: run {python_of(name)} worker_{name}.py {warm_up} to see why")
 
-    def ask(self, task: str, y: np.ndarray, walk: dict[str, int]) -> dict[str, Any]:
-        """Give the seconds, the peak of memory and the forecasts of a task."""
+    def ask(self, task: str, y: np.ndarray, walk: dict[str, int]) -> tuple[dict[str, float], np.ndarray]:
+        """Give the seconds and the peak of memory of a task, and its forecasts."""
         data, out = (str(Path(self.folder.name) / name) for name in ("data.npy", "out.npy"))
         np.save(data, y)
         assert self.process.stdin is not None
@@ -64,7 +66,7 @@ class Side:
         line = self._line()
         if not line:
             raise RuntimeError(f"{self.process.args} ended during {task}")
-        return json.loads(line) | {"said": np.load(out)}
+        return json.loads(line), np.load(out)
 
     def _line(self) -> str:
         assert self.process.stdout is not None

@@ -1,8 +1,8 @@
 """What every side of the race runs in: a process of its own that is told tasks on standard input, one a line.
 
 A task is JSON: its name, the file of the series, and the walk. The answer is the seconds that it took, the most memory
-that the process ever held, and the forecasts, in a file. Needs numpy and nothing else, for it runs in the peers'
-environments.
+that the process ever held, and the forecasts (or one number, of a fit), in a file. Needs numpy and nothing else, for it
+runs in the peers' environments.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ class Stopwatch:
         self.seconds += time.perf_counter() - self._start
 
 
-Task = Callable[[np.ndarray, Walk, Stopwatch], np.ndarray]  # series (T, N) to forecasts (K, N, H)
+Task = Callable[[np.ndarray, Walk, Stopwatch], np.ndarray]  # series (T, N) to forecasts (K, N, H), or a number
 
 
 def serve(tasks: dict[str, Task]) -> None:
-    """Answer until the input ends."""
+    """Do the task that the command line names, untimed, then answer until the input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
     noise = np.random.default_rng(0).normal(size=(400, 1)).cumsum(axis=0)
-    tasks["scratch"](noise, Walk(horizon=5, n=2, step=5, refit=2), Stopwatch())  # what is loaded at first use
+    tasks[sys.argv[1]](noise, Walk(horizon=5, n=2, step=5, refit=2), Stopwatch())  # what is loaded at first use
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         ask = json.loads(line)

@@ -18,8 +18,8 @@ def _lstm(steps: int = 40, lr: float = 4e-3, skip_lr: float = 4e-2) -> fc.Recurr
 def _walked(model: fc.Forecaster, y: np.ndarray, walk: Walk, watch: Stopwatch, **how: object) -> np.ndarray:
     cv = fc.WalkForward(walk.horizon, walk.n, walk.step)
     with watch:
-        result = fc.backtest({"lstm": model}, y, cv, refit=walk.refit, **how)
-    table = result.forecasts[(result.forecasts["model"] == "lstm") & (result.forecasts["member"] == 0)]
+        result = fc.backtest({"it": model}, y, cv, refit=walk.refit, **how)
+    table = result.forecasts[(result.forecasts["model"] == "it") & (result.forecasts["member"] == 0)]
     return table["y_hat"].to_numpy().reshape(walk.n, y.shape[1], walk.horizon)
 
 
@@ -33,6 +33,25 @@ def warm(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
     return _walked(_lstm(80, 2e-3, 5e-3), y, walk, watch, warm=True)
 
 
+def fit(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """Fit ARIMA(2, 0, 2) with a mean; give its log-likelihood."""
+    with watch:
+        model = fc.ARIMA((2, 0, 2), log=False).fit(y[:, 0], 1)
+    return np.array(model.record_["loglike"]["y"])
+
+
+def auto(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """Choose the order of an ARIMA; give its AICc."""
+    with watch:
+        model = fc.ARIMA("auto", log=False).fit(y[:, 0], 1)
+    return np.array(model.record_["aicc"]["y"])
+
+
+def arima(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """Choose an order at every refit."""
+    return _walked(fc.ARIMA("auto", log=False), y, walk, watch)
+
+
 def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
     """One fit, not timed; then a forecast from each cutoff."""
     rows = walk.cutoffs(len(y))
@@ -41,4 +60,14 @@ def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
         return model.predict_at(y, rows).point
 
 
-serve({"scratch": scratch, "warm": warm, "origins": origins, "panel": scratch})
+serve(
+    {
+        "scratch": scratch,
+        "warm": warm,
+        "origins": origins,
+        "panel": scratch,
+        "fit": fit,
+        "auto": auto,
+        "arima": arima,
+    }
+)

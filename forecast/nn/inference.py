@@ -8,6 +8,7 @@ import torch
 from forecast.nn.networks import Aligned, Network
 
 CHUNK = 256  # rows of a sequence, or windows, that are computed at once
+WIDE = 8192  # rows of all series together that are: a wide panel is read in shorter pieces, for memory's sake
 
 
 @torch.no_grad()
@@ -16,11 +17,12 @@ def say_at_rows(net: Aligned, x: np.ndarray, series: np.ndarray, rows: np.ndarra
     carried = None
     codes = torch.from_numpy(series)
     found: dict[int, np.ndarray] = {}
-    for start in range(0, int(rows.max()) + 1, CHUNK):
-        chunk = x[start : start + CHUNK]
-        padded = np.pad(chunk, ((0, CHUNK - len(chunk)), (0, 0), (0, 0)))
-        out, carried = net.step(torch.from_numpy(padded).transpose(0, 1), codes, carried)  # (N, CHUNK, H, n)
-        for row in rows[(rows >= start) & (rows < start + CHUNK)]:
+    length = min(CHUNK, max(WIDE // x.shape[1], 1))
+    for start in range(0, int(rows.max()) + 1, length):
+        chunk = x[start : start + length]
+        padded = np.pad(chunk, ((0, length - len(chunk)), (0, 0), (0, 0)))
+        out, carried = net.step(torch.from_numpy(padded).transpose(0, 1), codes, carried)  # (N, length, H, n)
+        for row in rows[(rows >= start) & (rows < start + length)]:
             found[int(row)] = out[:, row - start].double().numpy()
     return np.stack([found[int(row)] for row in rows])
 
