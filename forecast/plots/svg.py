@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from io import StringIO
 
@@ -16,16 +16,24 @@ from matplotlib.figure import Figure
 from forecast.plots.frame import INK
 
 
-def as_svg(draw: Callable[[Axes], object], size: tuple[float, float], text: str) -> str:
-    """Draw a picture for a web page: an <svg> with `text` for those who cannot see it, in the page's font and ink."""
-    page = StringIO()
+def as_svg(draw: Callable[[Axes], object], height: float, widths: Sequence[float], text: str) -> list[str]:
+    """Draw a picture once, and lay it out for a web page in several widths (inches).
+
+    Gives an <svg> for each, with `text` for those who cannot see it, in the page's font and ink.
+    """
     with sheets.context("default"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # letters stay text: the browser has the glyph
-        rcParams.update({"svg.fonttype": "none", "svg.hashsalt": f"{text} {size}"})
-        figure = Figure(figsize=size, layout="constrained")
+        rcParams["svg.fonttype"] = "none"
+        figure = Figure(figsize=(widths[0], height), layout="constrained")
         draw(figure.add_subplot())
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(page, format="svg", transparent=True, metadata=nothing)
+        return [_laid_out(figure, width, text) for width in widths]
+
+
+def _laid_out(figure: Figure, width: float, text: str) -> str:
+    page = StringIO()
+    figure.set_figwidth(width)
+    rcParams["svg.hashsalt"] = f"{text} {width}"
+    figure.savefig(page, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = re.sub(r"<!--.*?-->|<style.*?</style>", "", page.getvalue(), flags=re.DOTALL).replace(INK, "currentColor")
     used = set(re.findall(r"#([\w-]+)", svg))  # a page may hold many pictures: no id that is not needed
     svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)

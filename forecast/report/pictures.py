@@ -109,10 +109,8 @@ def _spans(fold: Any) -> tuple[str, str]:
 
 
 def _picture(draw: Callable[[Axes], Any], text: str, height: float, heads: Sequence[str], rows: list[list[str]]) -> str:
-    """Draw twice, for a wide and for a narrow window (scaling one down would leave letters that nobody can read)."""
-    drawn = [
-        f'<div class="{name}">{plots.as_svg(draw, (width, height), text)}</div>'
-        for name, width in (("wide", 8.6), ("narrow", 4.4))
-    ]
+    """Lay out for a wide and for a narrow window: scaling one down would leave letters that nobody can read."""
+    wide, narrow = plots.as_svg(draw, height, (8.6, 4.4), text)
     behind = cells.details("The numbers behind the picture", cells.table(heads, rows))
-    return f'<div class="picture">{"".join(drawn)}</div>{behind}'
+    drawn = f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+    return f'<div class="picture">{drawn}</div>{behind}'
