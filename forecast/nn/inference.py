@@ -14,17 +14,17 @@ WIDE = 8192  # rows of all series together that are: a wide panel is read in sho
 @torch.no_grad()
 def say_at_rows(net: Aligned, x: np.ndarray, series: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Read all rows (T, N, C) once, state carried from row 0, and give what is said at some: (K, N, H, n)."""
-    carried = None
-    codes = torch.from_numpy(series)
-    found: dict[int, np.ndarray] = {}
+    carried, codes = None, torch.from_numpy(series)
     length = min(CHUNK, max(WIDE // x.shape[1], 1))
+    parts, places = [], []
     for start in range(0, int(rows.max()) + 1, length):
         chunk = x[start : start + length]
         padded = np.pad(chunk, ((0, length - len(chunk)), (0, 0), (0, 0)))
         out, carried = net.step(torch.from_numpy(padded).transpose(0, 1), codes, carried)  # (N, length, H, n)
-        for row in rows[(rows >= start) & (rows < start + length)]:
-            found[int(row)] = out[:, row - start].double().numpy()
-    return np.stack([found[int(row)] for row in rows])
+        asked = np.flatnonzero((rows >= start) & (rows < start + length))
+        parts.append(out[:, rows[asked] - start].transpose(0, 1).double().numpy())
+        places.append(asked)
+    return np.concatenate(parts)[np.argsort(np.concatenate(places))]
 
 
 @torch.no_grad()
