@@ -37,12 +37,12 @@ class Race:
     series: Callable[[], data.Series] = data.five
     walk: dict[str, int] | None = None
     shown: str = ERROR
-    warm_up: str = "scratch"
+    warm_up: str = "first"
     scaled: bool = True
     alone: bool = False  # a new process for every answer, as the peak of memory is a process's
 
 
-WALK = Race("10 refits", ("forecast scratch", "forecast warm", "neuralforecast scratch", "darts scratch"))
+WALK = Race("10 refits", ("forecast scratch", "forecast warm", "neuralforecast refits", "darts scratch"))
 ARIMA = Race("", ("forecast", "statsforecast"), data.percent, warm_up="fit", scaled=False)
 RACES = {
     "walk": [WALK],

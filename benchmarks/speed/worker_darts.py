@@ -74,4 +74,4 @@ def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
         return _said(model, series, walk, False)
 
 
-serve({"scratch": scratch, "best": best, "origins": origins})
+serve({"first": scratch, "scratch": scratch, "best": best, "origins": origins})

@@ -60,14 +60,16 @@ def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
         return model.predict_at(y, rows).point
 
 
-serve(
-    {
-        "scratch": scratch,
-        "warm": warm,
-        "origins": origins,
-        "panel": scratch,
-        "fit": fit,
-        "auto": auto,
-        "arima": arima,
-    }
-)
+if __name__ == "__main__":
+    serve(
+        {
+            "first": scratch,
+            "scratch": scratch,
+            "warm": warm,
+            "origins": origins,
+            "panel": scratch,
+            "fit": fit,
+            "auto": auto,
+            "arima": arima,
+        }
+    )

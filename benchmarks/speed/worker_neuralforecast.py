@@ -1,7 +1,8 @@
 """neuralforecast's side of the race: its LSTM, by its own cross-validation.
 
-As it is documented, with the sizes of the race; `best` has its own defaults instead (two layers of 128, robust scaling
-of each window, absolute errors, 1,000 steps).
+As it is documented, with the sizes of the race. Its refits go on from the weights of the one before, with all steps
+again: its cross-validation has no other way. `best` has its own defaults instead (two layers of 128, robust scaling of
+each window, absolute errors, 1,000 steps).
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def _walked(y: np.ndarray, walk: Walk, watch: Stopwatch, **sizes: object) -> np.
     return said["LSTM"].to_numpy().reshape(walk.n, n, walk.horizon)
 
 
-def scratch(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Every refit begins anew: it has no other way."""
+def refits(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """Every refit goes on from the one before, with as many steps as the first."""
     return _walked(y, walk, watch, **SIZES)
 
 
@@ -59,4 +60,4 @@ def best(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
     return _walked(y, walk, watch)
 
 
-serve({"scratch": scratch, "best": best, "panel": scratch})
+serve({"first": refits, "refits": refits, "scratch": refits, "best": best, "panel": refits})
