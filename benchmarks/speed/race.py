@@ -72,6 +72,7 @@ RACES = {
             WALK,
             title="2 refits",
             tasks=("forecast scratch", "neuralforecast best", "darts best"),
+            series=data.three,
             walk=NETWORKS | {"refit": 100},
         )
     ],

@@ -60,4 +60,4 @@ def best(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
     return _walked(y, walk, watch)
 
 
-serve({"first": refits, "refits": refits, "scratch": refits, "best": best, "panel": refits})
+serve({"first": refits, "refits": refits, "best": best, "panel": refits})
