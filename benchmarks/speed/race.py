@@ -179,7 +179,9 @@ def main() -> None:
             given = list(race.series().items())
             if options.quick:
                 given = given[:1]
-                race = replace(race, walk=NETWORKS | {"n": 2, "refit": 1}) if asked == "walk" else race
+                race = (
+                    replace(race, title="2 refits", walk=NETWORKS | {"n": 2, "refit": 1}) if asked == "walk" else race
+                )
             for name, y in given:
                 rows = run(race, name, y, rounds, options.threads)
                 if not options.quick:
