@@ -172,16 +172,14 @@ def main() -> None:
         parser.error(f"there is no race {', '.join(unknown)}; there are {', '.join(RACES)}")
     rounds = 1 if options.quick else options.rounds
     _show(HEADS)
-    for asked in options.races or (
-        ["walk", "origins"] if options.quick else [name for name in RACES if name != "best"]
-    ):
+    usual = ["walk", "origins"] if options.quick else [name for name in RACES if name != "best"]
+    for asked in options.races or usual:
         for race in RACES[asked]:
             given = list(race.series().items())
             if options.quick:
                 given = given[:1]
-                race = (
-                    replace(race, title="2 refits", walk=NETWORKS | {"n": 2, "refit": 1}) if asked == "walk" else race
-                )
+                few = asked == "walk"
+                race = replace(race, title="2 refits", walk=NETWORKS | {"n": 2, "refit": 1}) if few else race
             for name, y in given:
                 rows = run(race, name, y, rounds, options.threads)
                 if not options.quick:
