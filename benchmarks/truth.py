@@ -17,7 +17,7 @@ import forecast as fc
 from forecast.significance import diebold_mariano
 
 BOTH = " in both directions"  # behind a model's name
-OTHERS = ("drift", "seasonal-naive", "window-mean", "ses", "holt", "damped", "har", "garch", "ewma")
+OTHERS = ("drift", "seasonal-naive", "window-mean", "mean-reversion", "ses", "holt", "damped", "har", "garch", "ewma")
 MODELS = [name for name in fc.model_names() if name not in OTHERS]
 MODELS += [name + BOTH for name in MODELS if name.endswith(("many-to-one", "recursive", "seq2seq"))]
 HORIZON, DRAWS, ROWS, ORIGINS = 5, 5, 3000, 300

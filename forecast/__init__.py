@@ -37,6 +37,7 @@ _HOMES = {
     "SeasonalNaive": "models",
     "ARIMA": "models",
     "WindowMean": "models",
+    "MeanReversion": "models",
     "ETS": "models",
     "Theta": "models",
     "Tabular": "models",

@@ -265,7 +265,7 @@ def test_error_quantiles_are_those_of_numpy():
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("name", ["naive", "drift", "seasonal-naive", "window-mean"])
+@pytest.mark.parametrize("name", ["naive", "drift", "seasonal-naive", "window-mean", "mean-reversion"])
 def test_a_baseline_forecasts_each_series_on_its_own(name):
     frame = series_for(name, series=70, late=True)
     frame.iloc[50:60, 40] = np.nan

@@ -528,10 +528,11 @@ def test_a_run_knows_which_models_contain_which():
         "drift": fc.Drift(), "mean": fc.WindowMean(), "arima": fc.ARIMA((1, 1, 1)), "flat": fc.ARIMA((1, 0, 1)),
         "net": fc.Recurrent("lstm"), "hybrid": fc.Recurrent("lstm", base=fc.ARIMA((1, 1, 1))),
         "both": fc.Ensemble([fc.Drift(), fc.ARIMA((1, 1, 0))]), "held": fc.Conformal(fc.WindowMean()),
+        "drawn": fc.MeanReversion(),
     }  # fmt: skip
     assert {name: models[name].nests(fc.Naive()) for name in models} == {
         "drift": True, "mean": False, "arima": True, "flat": False, "net": True, "hybrid": True, "both": True,
-        "held": False,
+        "held": False, "drawn": True,
     }  # fmt: skip
     assert models["hybrid"].nests(fc.ARIMA((1, 1, 1), levels=(0.2, 0.5, 0.8)))
     assert not models["hybrid"].nests(fc.ARIMA((2, 1, 1)))

@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from quick import walks
+import statsmodels.api as sm
+from quick import variances, walks
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.forecasting.theta import ThetaModel
 
@@ -113,6 +114,29 @@ def test_window_mean():
     assert geometric == pytest.approx(np.exp(np.log(frame["S0"].to_numpy()[-10:]).mean()))
 
 
+def test_mean_reversion_is_a_regression_on_the_distance_from_the_mean():
+    frame = np.log(variances(rows=300, late=True))
+    model = fc.MeanReversion(40).fit(frame.iloc[:250], 3)
+    gaps = frame.rolling(40, min_periods=1).mean() - frame
+    for n, name in enumerate(frame):
+        for k in (1, 2, 3):
+            pairs = pd.concat([frame[name].diff(k).shift(-k), gaps[name]], axis=1).iloc[: 250 - k].dropna().to_numpy()
+            closed = sm.OLS(pairs[:, 0], pairs[:, 1]).fit().params[0]
+            assert 0 < closed < 1
+            expected = frame[name].iloc[280] + closed * gaps[name].iloc[280]
+            assert model.predict_at(frame, [280]).point[0, n, k - 1] == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("rows", [60, 300, 2000])
+def test_mean_reversion_tells_returns_from_prices(rows):
+    noise = np.random.default_rng(rows).normal(size=(rows, 1000))
+    returns, prices = (fc.MeanReversion(log=False).fit(y, 2).closed_ for y in (noise, noise.cumsum(axis=0)))
+    assert returns.mean() > 0.9
+    assert (prices > 0).any(axis=1).mean() < 0.02
+    still = np.full((rows, 1), 2.0)
+    assert fc.MeanReversion().fit(still, 2).predict(still).point.tolist() == [[[2.0, 2.0]]]
+
+
 @pytest.mark.parametrize("model", [fc.ETS("AAN"), fc.Theta()], ids=["ets", "theta"])
 def test_states_count_from_the_first_training_row(model):
     """A rolling fit, asked with a longer history, forecasts as with its own rows alone."""
@@ -144,6 +168,7 @@ def test_a_fit_that_stops_short_is_counted(monkeypatch):
         (lambda: fc.ETS(m=0), "m must be at least 1"),
         (lambda: fc.Theta(m=1.5), "m must be a whole number"),
         (lambda: fc.WindowMean(0), "window must be at least 1"),
+        (lambda: fc.MeanReversion(0), "window must be at least 1"),
     ],
 )
 def test_parameters_are_checked(make, message):

@@ -24,12 +24,12 @@ def three() -> Series:
     return dict(list(five().items())[:3])
 
 
-def unseen() -> Series:
-    """The same of two stocks, 2000 to 2013, on which nothing was chosen."""
-    stocks = fc.load_sample("stocks", fields="all")
+def stocks(*tickers: str) -> Series:
+    """The same of stocks, up to 2013. After IBM and Microsoft the base was chosen, after Apple and Google nothing."""
+    prices = fc.load_sample("stocks", fields="all")
     given: Series = {}
-    for ticker in ("IBM", "MSFT"):
-        given |= both(ticker, stocks.xs(ticker, axis=1, level="Ticker"))
+    for ticker in tickers:
+        given |= both(ticker, prices.xs(ticker, axis=1, level="Ticker").dropna())
     return given
 
 

@@ -12,7 +12,8 @@ SEQUENCES = 6  # of a training step: 180 rows each, with a lesson at 120 of them
 
 def _lstm(steps: int = 40, lr: float = 4e-3, skip_lr: float = 4e-2) -> fc.Recurrent:
     trainer = fc.Trainer(steps=steps, lr=lr, skip_lr=skip_lr, batch_size=SEQUENCES, warm_steps=10)
-    return fc.Recurrent("lstm", hidden=HIDDEN, lookback=LOOKBACK, loss="mse", log=False, trainer=trainer)
+    base = fc.MeanReversion()
+    return fc.Recurrent("lstm", hidden=HIDDEN, lookback=LOOKBACK, base=base, loss="mse", log=False, trainer=trainer)
 
 
 def _walked(model: fc.Forecaster, y: np.ndarray, walk: Walk, watch: Stopwatch, **how: object) -> np.ndarray:
@@ -21,6 +22,11 @@ def _walked(model: fc.Forecaster, y: np.ndarray, walk: Walk, watch: Stopwatch, *
         result = fc.backtest({"it": model}, y, cv, refit=walk.refit, **how)
     table = result.forecasts[(result.forecasts["model"] == "it") & (result.forecasts["member"] == 0)]
     return table["y_hat"].to_numpy().reshape(walk.n, y.shape[1], walk.horizon)
+
+
+def base(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """Give what the networks correct, as it is."""
+    return _walked(fc.MeanReversion(log=False), y, walk, watch)
 
 
 def scratch(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
@@ -64,6 +70,7 @@ if __name__ == "__main__":
     serve(
         {
             "first": scratch,
+            "base": base,
             "scratch": scratch,
             "warm": warm,
             "origins": origins,

@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from forecast.models.base import Forecast, Forecaster
-from forecast.models.naive import Drift, Naive, SeasonalNaive, WindowMean
+from forecast.models.naive import Drift, MeanReversion, Naive, SeasonalNaive, WindowMean
 from forecast.models.registry import make_model, model_names
 
 _HOMES = {
@@ -35,6 +35,7 @@ __all__ = [
     "Ensemble",
     "Forecast",
     "Forecaster",
+    "MeanReversion",
     "Naive",
     "Recurrent",
     "RecurrentClassifier",

@@ -32,6 +32,7 @@ MODELS: dict[str, Entry] = {
     "drift": Entry("Drift", "naive", {}, "the last price, moved on by the average change"),
     "seasonal-naive": Entry("SeasonalNaive", "naive", {}, "the price one season ago"),
     "window-mean": Entry("WindowMean", "naive", {}, "the mean of the last rows"),
+    "mean-reversion": Entry("MeanReversion", "naive", {}, "the last price, drawn to its long mean"),
     "ses": Entry("ETS", "smoothing", {"shape": "ANN"}, "simple exponential smoothing"),
     "holt": Entry("ETS", "smoothing", {"shape": "AAN"}, "exponential smoothing with a trend"),
     "damped": Entry("ETS", "smoothing", {"shape": "AAdN"}, "exponential smoothing with a trend that fades"),

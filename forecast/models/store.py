@@ -25,6 +25,7 @@ CLASSES = {
     "Drift": "forecast.models.naive",
     "SeasonalNaive": "forecast.models.naive",
     "WindowMean": "forecast.models.naive",
+    "MeanReversion": "forecast.models.naive",
     "ETS": "forecast.models.smoothing",
     "Smoothing": "forecast.models.smoothing",
     "Theta": "forecast.models.smoothing",
