@@ -211,3 +211,25 @@ def test_units_are_known_without_the_spec_beside_them(tmp_path):
     (tmp_path / ".run.units" / runs.SPEC).write_text("{damaged")
     with pytest.warns(ResumeWarning, match=r"spec\.json cannot be read.*: of its 5 fits 5 are used"):
         assert fits_made({"drift": fc.Drift()}, tmp_path / "run") == 3
+
+
+@pytest.mark.parametrize("spec_is_left", [True, False])
+def test_what_a_run_left_that_was_killed_at_its_end_is_swept(spec_is_left, tmp_path):
+    place, units = tmp_path / "run", tmp_path / ".run.units"
+    run(Moves(), place)
+    stop(Moves(), tmp_path / "other", 2)
+    shutil.copytree(tmp_path / ".other.units", units)  # as if it had been killed while it took that folder away
+    if not spec_is_left:
+        (units / runs.SPEC).unlink()
+    assert fits_made(Moves(), place) == 0
+    assert not units.exists()
+
+
+def test_the_units_of_another_run_are_not_swept(tmp_path):
+    place = tmp_path / "run"
+    run(Moves(), place)
+    with pytest.warns(ResumeWarning):
+        stop(Moves(2.0), place, 2, resume=True)
+    assert fits_made(Moves(), place) == 0
+    with pytest.warns(ResumeWarning, match="it is replaced"):
+        assert fits_made(Moves(2.0), place) == 6

@@ -82,6 +82,15 @@ class Kept:
         """Take the folder away: the run is whole."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def sweep(self, spec: dict[str, Any]) -> None:
+        """Take away what a run left that was killed while it took its folder away; another run's units stay."""
+        try:
+            other = differences(runs.read_spec(self.folder), spec)
+        except ValueError:  # the spec is gone already
+            other = []
+        if not other:
+            self.end()
+
     def read(self, unit: Unit) -> Outcome | None:
         """Give what a unit gave when it ran, None if it has not."""
         try:

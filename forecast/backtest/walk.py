@@ -132,6 +132,7 @@ def _finished(out: Any, spec: dict[str, Any], kept: Kept) -> BacktestResult | No
         said = f"{out} holds a finished run, and {', '.join(changed)} changed since: it is replaced"
         if done is not None:
             if not (failed := len(done.failures())):
+                kept.sweep(spec)
                 return done
             lost = len(done.fits) - failed - kept.count()
             others = f", as {lost} do that are not kept" if lost else ""
