@@ -5,7 +5,7 @@ Nothing is fitted, so nothing can have seen the test rows; prices × 10 give the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 WINDOWS = (5, 22, 1000)  # rows of the moving averages: a week, a month, and the level the series returns to
 UNIT_ROWS = 60  # rows of recent movement
 UNIT_FLOOR = 0.1  # of the average movement so far: a quiet stretch is not taken for a standstill
+TOGETHER = 16  # series that are worked on at a time, for memory's sake
 MIN_CHANGES = 20  # observed changes before a row may teach anything
 LEVEL, MOVEMENT, UNIT = 0, 1, 2  # channels that are not read as they are: how far a series has come, in either unit
 PATH = 3  # their number
@@ -46,8 +47,27 @@ def causal_inputs(y: np.ndarray, base: np.ndarray | None = None) -> Inputs:
     answers is that average of |y[t] − base[t − 1]|, where `base` (T, N) is what is corrected, one row ahead (None: the
     last value, whose error is the change).
     """
+    made: dict[str, np.ndarray] = {}
+    for some in together(y.shape[1]):
+        part = vars(_inputs_of(y[:, some], None if base is None else base[:, some]))
+        for name, array in part.items():
+            axis = 0 if name == "start" else 1
+            ours = made.setdefault(
+                name, np.empty((*array.shape[:axis], y.shape[1], *array.shape[axis + 1 :]), array.dtype)
+            )
+            ours[(slice(None),) * axis + (some,)] = array
+    return Inputs(**made)
+
+
+def together(series: int) -> Iterator[slice]:
+    """Part so many series into those that are worked on at a time: arrays of all rows and steps are held for these."""
+    return (slice(at, at + TOGETHER) for at in range(0, series, TOGETHER))
+
+
+def _inputs_of(y: np.ndarray, base: np.ndarray | None) -> Inputs:
+    """Make the inputs of a few series."""
     observed = ~np.isnan(y)
-    count = np.cumsum(observed, axis=0)  # (T, N) observed rows so far
+    count = np.cumsum(observed, axis=0, dtype=np.int32)  # (T, N) observed rows so far
     packed = _pack(y, observed)  # (T, N) observed values first, in order
     features, movement = _features(packed)
     at = np.maximum(count - 1, 0)  # where a row's newest observed value stands in the packed series
@@ -73,7 +93,7 @@ def _unit_of_errors(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Average the errors (T − 1, N) of late at each row, with their number so far, (T, N) each."""
     error = np.concatenate([np.full_like(error[:1], np.nan), error])
     known = ~np.isnan(error)
-    count = np.cumsum(known, axis=0)
+    count = np.cumsum(known, axis=0, dtype=np.int32)
     unit = _of_late(np.cumsum(_pack(error, known), axis=0), np.arange(1, len(error) + 1)[:, None])
     return np.where(count > 0, np.take_along_axis(unit, np.maximum(count - 1, 0), axis=0), 0.0), count
 

@@ -65,7 +65,7 @@ class Windows:
         lessons = np.cumsum(reach, axis=0, dtype=np.int64)  # in the supervised rows up to each
         lessons[self.positions :] -= lessons[: -self.positions].copy()
         origin, column = np.nonzero(lessons)
-        return np.stack([column, origin], axis=1)
+        return np.stack([column, origin], axis=1, dtype=np.int32, casting="same_kind")
 
     def draw(self, rng: np.random.Generator, batch_size: int) -> Batch:
         """Copy examples drawn at random."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from forecast.models.base import Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, moved, transform
 from forecast.panel import Panel, label
-
-TOGETHER = 32  # series whose errors at every row and step are held at a time
+from forecast.scaling import together
 
 
 class Baseline(Forecaster):
@@ -39,8 +39,7 @@ class Baseline(Forecaster):
         self._learn(y)
         every_row, every_column = np.arange(len(panel)), np.arange(len(panel.series))
         parts = []
-        for at in range(0, len(every_column), TOGETHER):
-            some = slice(at, at + TOGETHER)
+        for some in together(len(every_column)):
             changes = self._changes(y[:, some], every_row, every_column[some])
             errors = ahead(observed[:, some], horizon) - observed[:, some, None] - changes  # (T, some, H)
             parts.append(error_quantiles(errors, (*self.levels, 0.5), panel.series[some]))
@@ -49,21 +48,26 @@ class Baseline(Forecaster):
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         columns = self._fitted_columns(panel)
-        last, changes = self._rule(panel, rows, columns)
-        return Forecast(
-            point=moved(last, changes, self.log_),
-            quantiles=moved(last[..., None], changes[..., None] + self.spread_[columns], self.log_),
-            levels=tuple(self.levels),
-            series=panel.series,
-            cutoffs=panel.index[rows],
-        )
+        levels = tuple(self.levels)
+        point = np.empty((len(rows), len(columns), self.horizon_))
+        quantiles = np.empty((*point.shape, len(levels)))
+        for some, last, changes in self._rule(panel, rows, columns):
+            point[:, some] = moved(last, changes, self.log_)
+            spread = self.spread_[columns[some]]  # (some, H, Q)
+            quantiles[:, some] = moved(last[..., None], changes[..., None] + spread, self.log_)
+        return Forecast(point, quantiles, levels, panel.series, panel.index[rows])
 
     def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
         columns = self._fitted_columns(panel) if self.own_parameters else np.arange(len(panel.series))
-        return moved(*self._rule(panel, rows, columns), self.log_)
+        point = np.empty((len(rows), len(columns), self.horizon_))
+        for some, last, changes in self._rule(panel, rows, columns):
+            point[:, some] = moved(last, changes, self.log_)
+        return point
 
-    def _rule(self, panel: Panel, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give the last prices (K, N, 1) and how far the rule moves them (K, N, H)."""
+    def _rule(
+        self, panel: Panel, rows: np.ndarray, columns: np.ndarray
+    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Give some series at a time, their last prices (K, some, 1) and how far the rule moves them (K, some, H)."""
         first = 0
         if self.counts_from_start and self.start_ in panel.index:
             first = panel.index.get_loc(self.start_)
@@ -73,9 +77,11 @@ class Baseline(Forecaster):
                 "these prices have no such row: bring the history from there on"
             )
         y = carried(transform(panel, self.log_)[first:])  # as in training, nothing is carried in from before
-        changes = np.full((len(rows), len(columns), self.horizon_), np.nan)
-        changes[rows >= first] = self._changes(y, rows[rows >= first] - first, columns)
-        return carried(panel.target)[rows][:, :, None], changes
+        last, known = carried(panel.target)[rows][:, :, None], rows >= first
+        for some in together(len(columns)):
+            changes = np.full((len(rows), len(columns[some]), self.horizon_), np.nan)
+            changes[known] = self._changes(y[:, some], rows[known] - first, columns[some])
+            yield some, last[:, some], changes
 
     def _learn(self, y: np.ndarray) -> None:
         """Take what the rule needs from the training rows (T, N)."""

@@ -8,7 +8,7 @@ import torch
 from forecast.nn.networks import Aligned, Network
 
 CHUNK = 256  # rows of a sequence, or windows, that are computed at once
-WIDE = 8192  # rows of all series together that are: a wide panel is read in shorter pieces, for memory's sake
+WIDE = 4096  # rows of all series together that are: a wide panel is read in shorter pieces, for memory's sake
 
 
 @torch.no_grad()
