@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from forecast.backtest import backtest
+from forecast.estimator import clone
 from forecast.models.base import Forecast, Forecaster
 from forecast.panel import Panel, as_panel, label
 from forecast.splits import WalkForward
@@ -87,7 +87,7 @@ class AnyModel(Forecaster):
             raise TypeError(f"model must have fit(prices, horizon) and predict(prices); got {self.model!r}")
 
     def _fit(self, panel: Panel, horizon: int) -> None:
-        self.model_ = clone(self.model, safe=False)
+        self.model_ = clone(self.model)
         self.model_.fit(panel, horizon)
 
     def _predict(self, panel: Panel) -> Forecast:
@@ -189,7 +189,7 @@ def _of_one_fit(trial: _Trial) -> list[tuple[str, bool | None, str]]:
     train, rows = folds[0].train, [fold.cutoff for fold in folds]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = clone(trial.model, safe=False).fit(panel[train], trial.cv.horizon)
+        model = clone(trial.model).fit(panel[train], trial.cv.horizon)
         before = pickle.dumps(model)
         at_once = _numbers(model.predict_at(panel, rows))
         unchanged = pickle.dumps(model) == before
@@ -197,7 +197,7 @@ def _of_one_fit(trial: _Trial) -> list[tuple[str, bool | None, str]]:
         tenfold = panel.values.copy()
         tenfold[:, :, 0] *= 10
         tens = Panel(tenfold, panel.index, panel.series, panel.channels)
-        scaled = _numbers(clone(trial.model, safe=False).fit(tens[train], trial.cv.horizon).predict_at(tens, rows))
+        scaled = _numbers(clone(trial.model).fit(tens[train], trial.cv.horizon).predict_at(tens, rows))
     apart, unit = _apart(at_once, loop), _apart(scaled, 10 * at_once)
     return [
         ("many cutoffs at once", apart <= TOLERANCE, f"apart from each alone by {apart:.0e} at most"),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from forecast.backtest.spec import describe
+from forecast.estimator import clone
 from forecast.models.base import Forecast, ShortSeriesWarning
 from forecast.panel import Panel, label
 from forecast.splits import Fold
@@ -78,7 +78,7 @@ def make_units(models: Mapping[str, Any], stretches: list[Stretch], needed: int,
     for name, model in models.items():
         parts = model.parts() if hasattr(model, "parts") else [model]
         for s, given in enumerate(parts, start=1):
-            part = clone(given, safe=False)
+            part = clone(given)
             params = part.get_params() if hasattr(part, "get_params") else {}
             chained = warm and "warm_start" in params
             # Units share the cores among themselves: inside one, nothing is shared out again.
@@ -104,7 +104,7 @@ def run_unit(unit: Unit, panel: Panel, horizon: int, on_error: str, before: Any 
     `before` is the fit that a chain goes on from. With `on_error` "record" what goes wrong is told instead of raised.
     """
     told: dict[str, Any] = {"seconds_fit": 0.0, "seconds_predict": 0.0, "warnings": 0, "error": "", "details": "{}"}
-    model = clone(unit.model, safe=False) if before is None else before
+    model = clone(unit.model) if before is None else before
     forecast = None
     # One thread per unit, also when serial: small models are fastest so, and the bytes do not depend on n_jobs.
     with ALONE, threadpool_limits(1), warnings.catch_warnings(record=True) as caught:

@@ -10,9 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted
 
+from forecast.estimator import Estimator, check_fitted, clone
 from forecast.panel import Panel, as_panel, label
 from forecast.params import check_choice, check_levels, check_log, check_whole
 
@@ -90,7 +89,7 @@ class UnseenStepWarning(UserWarning):
     """Some series of a panel never shows an error at some step, and has no interval there."""
 
 
-class Forecaster(BaseEstimator):
+class Forecaster(Estimator):
     """A model that learns from the past of many series and forecasts their next `horizon` rows.
 
     The contract is scikit-learn's (`get_params`, `set_params`, `clone`; a constructor only stores). The public methods
@@ -137,13 +136,13 @@ class Forecaster(BaseEstimator):
 
     def predict(self, prices: Any) -> Forecast:
         """Forecast from the last row of the prices; the model stays as it is."""
-        check_is_fitted(self, "horizon_")
+        check_fitted(self, "horizon_")
         panel = as_panel(prices, exog=self.reads())
         return self._predict(panel)
 
     def predict_at(self, prices: Any, cutoffs: Sequence[int]) -> Forecast:
         """Forecast from each of these rows (0 is the first), as if nothing after it had been there."""
-        check_is_fitted(self, "horizon_")
+        check_fitted(self, "horizon_")
         panel = as_panel(prices, exog=self.reads())
         rows = check_rows(cutoffs, len(panel))
         return self._predict_at(panel[: int(rows.max()) + 1], rows)
@@ -152,7 +151,7 @@ class Forecaster(BaseEstimator):
         """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code."""
         from forecast.models.store import save_model
 
-        check_is_fitted(self, "horizon_")
+        check_fitted(self, "horizon_")
         save_model(self, os.fspath(folder))
 
     def _state(self) -> dict[str, Any]:

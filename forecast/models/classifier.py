@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
+from forecast.estimator import check_fitted
 from forecast.models.base import Summary, check_rows, choose_log, summary_of, transform
 from forecast.models.examples import (
     PriceWindows,
@@ -237,13 +237,13 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         return "prices" if isinstance(X, (Panel, pd.DataFrame, pd.Series, Mapping)) else "vectors"
 
     def _check_kind(self, X: Any) -> None:
-        check_is_fitted(self, "net_")
+        check_fitted(self, "net_")
         if self._kind(X) != self.kind_:
             raise ValueError(f"this network was trained on {self.kind_} and cannot read {self._kind(X)}")
 
     def summary(self) -> Summary:
         """List the layers of the network with their output shapes and weights, as Keras prints them."""
-        check_is_fitted(self, "net_")
+        check_fitted(self, "net_")
         rows = self.lookback
         x = torch.zeros(1, rows, self.n_inputs_) if self.vocabulary is None else torch.ones(1, rows, dtype=torch.int64)
         title = f"{self.cell} many-to-one, {len(self.classes_)} classes; shown for {rows} rows"
@@ -251,7 +251,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code."""
-        check_is_fitted(self, "net_")
+        check_fitted(self, "net_")
         save_model(self, os.fspath(folder))
 
     def _state(self) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
+from forecast.estimator import clone
 from forecast.models.base import (
     LEVELS,
     Forecast,

@@ -6,8 +6,8 @@ import warnings
 from itertools import pairwise
 
 import numpy as np
-from sklearn.base import clone
 
+from forecast.estimator import clone
 from forecast.models.base import Forecaster, ShortSeriesWarning, choose_log
 from forecast.panel import Panel
 

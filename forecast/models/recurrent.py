@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
-from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
 
+from forecast.estimator import check_fitted, clone
 from forecast.models import rolling
 from forecast.models.base import (
     LEVELS,
@@ -178,11 +177,12 @@ class Recurrent(Forecaster):
         return self._base().same_as(other) or self._base().nests(other)
 
     def _fit(self, panel: Panel, horizon: int) -> None:
-        before: Any = (vars(self)["architecture_"], vars(self)["nets_"]) if self._is_warm() else None
+        warm = self.warm_start and "nets_" in vars(self)
+        before: Any = (vars(self)["architecture_"], vars(self)["nets_"]) if warm else None
         self.log_ = choose_log(self.log, panel)
         self.base_ = with_log(clone(self._base()), self.log_).fit(panel, horizon)
-        inputs = self._inputs(panel)
         base = base_in_training(self._base(), self.base_, panel, horizon, self.log_)  # (T, N, H)
+        inputs = self._inputs(panel, base)
         self.architecture_ = self._architecture(inputs)
         examples = self._examples(inputs, base)
         if not inputs.unit.any():
@@ -212,9 +212,6 @@ class Recurrent(Forecaster):
             "steps": [int(table["loss"].notna().sum()) for table in tables],
             "loss": [thinned(table["loss"].to_numpy(dtype=float)) for table in tables],
         }
-
-    def _is_warm(self) -> bool:
-        return bool(self.warm_start) and "nets_" in vars(self)
 
     def _train(self, examples: Windows, choice: Any, before: Any) -> list[Any]:
         starts, trainer = [None] * self.members, self._trainer()
@@ -275,7 +272,7 @@ class Recurrent(Forecaster):
             )
         return early, late
 
-    def _inputs(self, panel: Panel) -> Inputs:
+    def _inputs(self, panel: Panel, base: np.ndarray | None = None) -> Inputs:
         """Make what the network reads of every row: the target, the exog fields, the calendar.
 
         Answers are measured in the errors that the base made of late, unless it is the last value, whose error is the
@@ -284,7 +281,7 @@ class Recurrent(Forecaster):
         y = transform(panel, self.log_)
         said = None
         if not isinstance(self.base_, Naive) and getattr(self.base_, "honest_in_sample", False):
-            said = in_scale(self.base_._point_at(panel, np.arange(len(panel)))[..., 0], self.base_, self.log_)
+            said = (self._base_at(panel) if base is None else base)[..., 0].copy()  # of all steps only the first stays
         more = [causal_inputs(panel.values[:, :, panel.channels.index(name)]).x[..., PATH:] for name in self.exog]
         if self.calendar:
             if not isinstance(panel.index, pd.DatetimeIndex):
@@ -302,25 +299,29 @@ class Recurrent(Forecaster):
 
     def probe(self, prices: Any, y: Any = None) -> tuple[list[Any], list[Any]]:
         """Give the networks and a batch of training examples with one lesson each, for `gradient_flow`."""
-        check_is_fitted(self, "nets_")
+        check_fitted(self, "nets_")
         if self.topology.startswith("one-to-"):
             raise ValueError(f"a {self.topology} network reads one row: there is nothing further back in time")
         panel = as_panel(prices, exog=self.reads())
-        base = in_scale(self.base_._point_at(panel, np.arange(len(panel))), self.base_, self.log_)
-        windows = Windows(self._inputs(panel), base, self.lookback, steps=self.architecture_.steps)
+        base = self._base_at(panel)
+        windows = Windows(self._inputs(panel, base), base, self.lookback, steps=self.architecture_.steps)
         if not len(windows):
             raise ValueError(f"these {len(panel)} rows hold no example with an outcome: bring more history")
         return self.nets_, example_batch(windows)
 
     def summary(self) -> Summary:
         """List the layers of the network with their output shapes and weights, as Keras prints them."""
-        check_is_fitted(self, "nets_")
+        check_fitted(self, "nets_")
         a = self.architecture_
         positions = LESSONS * self.lookback if a.strategy == "aligned" else 1
         sizes = [(1, self.lookback + positions - 1, a.n_inputs), (1,), (1, positions, a.steps), (1, positions, a.steps)]
         x, series, target, weight = (torch.zeros(size) for size in sizes)
         title = f"{self.cell} {self.topology}, {a.strategy}: {self.lookback} rows in, {a.steps} steps out"
         return summary_of(layers(self.nets_[0], [x, series.long(), target, weight]), title)
+
+    def _base_at(self, panel: Panel) -> np.ndarray:
+        """Give what the fitted base says at every row, in the network's scale, (T, N, H)."""
+        return in_scale(self.base_._point_at(panel, np.arange(len(panel))), self.base_, self.log_)
 
     def _rows(self, inputs: Inputs, base: np.ndarray, codes: np.ndarray | None = None) -> Rows:
         codes = np.arange(base.shape[1]) if codes is None else codes
@@ -332,9 +333,8 @@ class Recurrent(Forecaster):
         base = self.base_._point_at(panel, rows)  # (K, N, H)
         unit = inputs.unit[rows][:, :, None, None]  # (K, N, 1, 1)
         known = {name: i for i, name in enumerate(self.series_)}
-        asked = self._rows(
-            inputs, in_scale(base, self.base_, self.log_), np.array([known.get(s, -1) for s in panel.series])
-        )
+        codes = np.array([known.get(series, -1) for series in panel.series])
+        asked = self._rows(inputs, in_scale(base, self.base_, self.log_), codes)
         spreads: Any = [None] * len(self.nets_) if self.spread_ is None else self.spread_  # (S, H, Q)
         grids: Any = [None] * len(self.nets_) if self.errors_ is None else self.errors_  # (S, H, E)
         forecasts = []

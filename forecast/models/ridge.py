@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from forecast.estimator import Estimator
 from forecast.models.lessons import Lessons, chunks
 from forecast.scaling import MIN_CHANGES
 
 
-class SummedRidge(BaseEstimator):
+class SummedRidge(Estimator):
     """Least squares with a penalty of `alpha` on the squared slopes, not on the intercept, for all steps at once.
 
     It reads the windows once, chunk by chunk, and keeps their sums alone; on the way each block is forecast from the

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from forecast.folders import Kind, new_folder, write_json
 
@@ -47,7 +46,7 @@ CLASSES = {
 }
 
 
-def save_model(model: BaseEstimator, folder: str | Path) -> None:
+def save_model(model: Any, folder: str | Path) -> None:
     """Write a fitted model into a folder; a model that is there already is replaced once the new one is whole.
 
     Raises TypeError for a model, or a base, of a class of your own: only what this package defines can be loaded
@@ -133,7 +132,7 @@ def _encode_object(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     name = type(value).__name__
     if type(value).__module__ != CLASSES.get(name):
         raise TypeError(f"{value!r} cannot be saved: only models of this package can be loaded without running code")
-    if isinstance(value, BaseEstimator):
+    if hasattr(value, "get_params"):
         state = value._state() if hasattr(value, "_state") else {}
         params = value.get_params(deep=False)
         return {"$model": name, "params": _encode(params, arrays), "state": _encode(state, arrays)}

@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_regressor
 
+from forecast.estimator import clone
 from forecast.models.base import LEVELS, Forecast, Forecaster, carried, choose_log, moved, no_error_at, transform
 from forecast.models.lessons import Lagged, Lessons
 from forecast.models.ridge import SummedRidge
@@ -68,8 +68,11 @@ class Tabular(Forecaster):
         if isinstance(given, SummedRidge):
             check_number("alpha", given.alpha, 0)
             return
-        named = isinstance(given, str) and given in NAMES
-        if not named and (isinstance(given, (type, str)) or not hasattr(given, "fit") or not is_regressor(given)):
+        if isinstance(given, str) and given in NAMES:
+            return
+        from sklearn.base import is_regressor
+
+        if isinstance(given, (type, str)) or not hasattr(given, "fit") or not is_regressor(given):
             known = ", ".join(map(repr, NAMES))
             raise TypeError(f"estimator must be {known} or a scikit-learn regressor; got {given!r}")
 

@@ -8,7 +8,6 @@ from statistics import NormalDist
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor, nn
 
 from forecast.nn import losses
@@ -109,6 +108,8 @@ class StudentT(Output):
 
     def quantiles(self, said: np.ndarray, levels: Sequence[float]) -> np.ndarray | None:
         """Give the quantiles of the distribution."""
+        from scipy import stats
+
         location, scale, freedom = (said[..., i, None] for i in range(3))
         return location + scale * stats.t.ppf(np.asarray(levels), freedom)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
+from forecast.estimator import Estimator, clone
 from forecast.params import check_choice, check_number, check_whole
 
 CURVE = 20  # points that a fit keeps of its training loss
@@ -41,7 +41,7 @@ class AdamW(torch.optim.AdamW):
     step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
 
 
-class Trainer(BaseEstimator):
+class Trainer(Estimator):
     """How a network is trained: `steps` batches of `batch_size` examples, by AdamW.
 
     The learning rate `lr` is warmed up over the first tenth of the steps and decays linearly to zero; `weight_decay`

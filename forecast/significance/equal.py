@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from forecast.scores import common_rows
 
@@ -57,6 +56,8 @@ def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap:
         return DieboldMariano(nothing, 1.0, 1.0, nothing, factor2, n, enough)
     standard_error = _standard_error(difference, overlap) / math.sqrt(factor2)
     statistic = float(difference.mean()) / standard_error
+    from scipy import stats
+
     p_better, p_worse = stats.t.sf(statistic, df=n - 1), stats.t.cdf(statistic, df=n - 1)
     return DieboldMariano(statistic, float(p_better), float(p_worse), standard_error, factor2, n, enough)
 
@@ -77,6 +78,8 @@ def clark_west(loss_reference: np.ndarray, loss_model: np.ndarray, gap: np.ndarr
     difference = reference - (model - np.asarray(gap, dtype=float))
     if len(difference) <= overlap or np.ptp(difference) == 0:
         return ClarkWest(math.nan, 1.0, 1.0)
+    from scipy import stats
+
     statistic = float(difference.mean()) / _standard_error(difference, overlap)
     n = len(difference)
     factor = math.sqrt(max(_factor2(n, overlap), 0.0))

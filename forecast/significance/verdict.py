@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from forecast import metrics
 from forecast.scores import KEYS, NAIVE, common_rows, error_ratios, losses
@@ -168,6 +167,8 @@ def _tested(
     nested: Collection[str],
 ) -> tuple[pd.DataFrame, int]:
     """Test each model against one: a row each, not adjusted yet, and the number of cutoffs."""
+    from scipy import stats
+
     by_cutoff = loss_by_cutoff(forecasts, loss)
     models = [models] if isinstance(models, str) else models
     if models is not None and len(models) == 0:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from forecast.estimator import check_fitted
 from forecast.models.arima.likelihood import Order
 from forecast.models.arima.order import choose
 from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
@@ -198,7 +198,7 @@ class ARIMA(Forecaster):
         `prices` are those of the fit, `series` names one of them (None: the first). Of a model with channels these
         are the results for one step ahead.
         """
-        check_is_fitted(self, "horizon_")
+        check_fitted(self, "horizon_")
         panel = as_panel(prices, exog=self.reads())
         name = panel.series[0] if series is None else series
         if name not in self.fits_ or name not in panel.series:
