@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wrapped", action="store_true", help="let torch load its compiler, as it does by itself")
     wrapped = parser.parse_args().wrapped
-    for name in ("numpy", "pandas", "torch", "sklearn.base", "forecast.backtest.walk", "forecast.models.recurrent"):
+    for name in ("numpy", "pandas", "torch", "forecast.backtest.walk", "forecast.models.recurrent"):
         start = time.perf_counter()
         import_module(name)
         tell(name, start)

@@ -23,12 +23,16 @@ LOOKBACK, HIDDEN, STEPS, WINDOWS = 60, 64, 300, 128  # of every network; windows
 
 @dataclass(frozen=True)
 class Walk:
-    """Cutoffs `step` rows apart, the last `horizon` rows before the end; fitted anew at every `refit`-th."""
+    """Cutoffs `step` rows apart, the last `horizon` rows before the end; fitted anew at every `refit`-th.
+
+    `training` is how many steps each fit takes, if not as many as a side would by itself.
+    """
 
     horizon: int
     n: int
     step: int
     refit: int
+    training: int | None = None
 
     def cutoffs(self, rows: int) -> list[int]:
         """Give the last rows that are known."""

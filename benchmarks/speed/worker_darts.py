@@ -1,6 +1,7 @@
-"""darts' side of the race: its LSTM that forecasts in blocks, by its own historical forecasts.
+"""darts' side of the race: its two LSTMs, by its own historical forecasts.
 
-As it is documented, with the sizes of the race; `best` adds its own number of epochs, 100.
+As they are documented, with the sizes of the race. The one that forecasts in blocks does not read the newest rows for
+its first steps; the `recursive` one does. `best` has its own number of epochs, 100.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ warnings.simplefilter("ignore")
 logging.disable(logging.WARNING)
 
 from darts import TimeSeries  # noqa: E402
-from darts.models import BlockRNNModel  # noqa: E402
+from darts.models import BlockRNNModel, RNNModel  # noqa: E402
+
+Net = BlockRNNModel | RNNModel
 
 
-def _model(walk: Walk, rows: int, steps: int | None = STEPS) -> BlockRNNModel:
+def _model(kind: type[Net], walk: Walk, rows: int, steps: int | None = STEPS) -> Net:
     batches = -(-(rows - LOOKBACK - walk.horizon) // WINDOWS)  # of an epoch
     limit = {} if steps is None else {"max_steps": steps}
     quiet = {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False, "logger": False}
-    return BlockRNNModel(
+    blocks = kind is BlockRNNModel
+    length = {"output_chunk_length": walk.horizon} if blocks else {"training_length": LOOKBACK + walk.horizon}
+    return kind(
         input_chunk_length=LOOKBACK,
-        output_chunk_length=walk.horizon,
+        **length,
         model="LSTM",
         hidden_dim=HIDDEN,
         n_rnn_layers=1,
@@ -35,7 +40,7 @@ def _model(walk: Walk, rows: int, steps: int | None = STEPS) -> BlockRNNModel:
     )
 
 
-def _said(model: BlockRNNModel, series: TimeSeries, walk: Walk, retrain: bool | int) -> np.ndarray:
+def _said(model: Net, series: TimeSeries, walk: Walk, retrain: bool | int) -> np.ndarray:
     first = walk.cutoffs(len(series))[0] + 1
     said = model.historical_forecasts(
         series,
@@ -49,29 +54,52 @@ def _said(model: BlockRNNModel, series: TimeSeries, walk: Walk, retrain: bool | 
     return np.stack([each.values()[:, 0] for each in said])[:, None]
 
 
-def _walked(y: np.ndarray, walk: Walk, watch: Stopwatch, steps: int | None) -> np.ndarray:
+def _walked(kind: type[Net], y: np.ndarray, walk: Walk, watch: Stopwatch, steps: int | None) -> np.ndarray:
     series = TimeSeries.from_values(y.astype(np.float32))
     with watch:
-        return _said(_model(walk, len(y), steps), series, walk, walk.refit)
+        return _said(_model(kind, walk, len(y), steps), series, walk, walk.refit)
 
 
-def scratch(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+def blocks(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
     """Every refit begins anew: it has no other way here."""
-    return _walked(y, walk, watch, STEPS)
+    return _walked(BlockRNNModel, y, walk, watch, walk.training or STEPS)
+
+
+def recursive(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """The same by the network that forecasts one step and reads it."""
+    return _walked(RNNModel, y, walk, watch, walk.training or STEPS)
 
 
 def best(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """The same for as many epochs as it has by default."""
-    return _walked(y, walk, watch, None)
+    """The recursive one for as many epochs as it has by default."""
+    return _walked(RNNModel, y, walk, watch, None)
 
 
-def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """One fit, not timed; then a forecast from each cutoff."""
+def _origins(kind: type[Net], y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
     series = TimeSeries.from_values(y.astype(np.float32))
-    model = _model(walk, len(y))
+    model = _model(kind, walk, len(y))
     model.fit(series[: walk.cutoffs(len(y))[0] + 1])
     with watch:
         return _said(model, series, walk, False)
 
 
-serve({"first": scratch, "scratch": scratch, "best": best, "origins": origins})
+def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """One fit, not timed; then a forecast from each cutoff."""
+    return _origins(BlockRNNModel, y, walk, watch)
+
+
+def recursive_origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """The same by the network that forecasts one step and reads it."""
+    return _origins(RNNModel, y, walk, watch)
+
+
+serve(
+    {
+        "first": blocks,
+        "blocks": blocks,
+        "recursive": recursive,
+        "best": best,
+        "origins": origins,
+        "recursive-origins": recursive_origins,
+    }
+)

@@ -1,8 +1,9 @@
 """neuralforecast's side of the race: its LSTM, by its own cross-validation.
 
-As it is documented, with the sizes of the race. Its refits go on from the weights of the one before, with all steps
-again: its cross-validation has no other way. `best` has its own defaults instead (two layers of 128, robust scaling of
-each window, absolute errors, 1,000 steps).
+As it is documented, with the sizes of the race. Asked for all steps at once (`direct`, its default) it does not read
+the newest rows for the first of them; with `recurrent=True` it does. Its refits go on from the weights of the one
+before, with all steps again: its cross-validation has no other way. `best` has its own defaults instead (two layers of
+128, robust scaling of each window, absolute errors, 1,000 steps).
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ SIZES = {
     "encoder_hidden_size": HIDDEN,
     "decoder_layers": 1,
     "decoder_hidden_size": HIDDEN,
-    "max_steps": STEPS,
     "windows_batch_size": WINDOWS,
     "scaler_type": "standard",
     "loss": MSE(),
@@ -50,14 +50,19 @@ def _walked(y: np.ndarray, walk: Walk, watch: Stopwatch, **sizes: object) -> np.
     return said["LSTM"].to_numpy().reshape(walk.n, n, walk.horizon)
 
 
-def refits(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+def direct(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
     """Every refit goes on from the one before, with as many steps as the first."""
-    return _walked(y, walk, watch, **SIZES)
+    return _walked(y, walk, watch, max_steps=walk.training or STEPS, **SIZES)
+
+
+def recursive(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
+    """The same by the network that forecasts one step and reads it."""
+    return _walked(y, walk, watch, max_steps=walk.training or STEPS, recurrent=True, **SIZES)
 
 
 def best(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """The same with its own defaults."""
-    return _walked(y, walk, watch)
+    """The recursive one with its own defaults."""
+    return _walked(y, walk, watch, recurrent=True)
 
 
-serve({"first": refits, "refits": refits, "best": best, "panel": refits})
+serve({"first": direct, "direct": direct, "recursive": recursive, "best": best})
