@@ -51,11 +51,12 @@ def causal_inputs(y: np.ndarray, base: np.ndarray | None = None) -> Inputs:
     for some in together(y.shape[1]):
         part = vars(_inputs_of(y[:, some], None if base is None else base[:, some]))
         for name, array in part.items():
-            axis = 0 if name == "start" else 1
-            ours = made.setdefault(
-                name, np.empty((*array.shape[:axis], y.shape[1], *array.shape[axis + 1 :]), array.dtype)
-            )
-            ours[(slice(None),) * axis + (some,)] = array
+            lead = () if name == "start" else (slice(None),)
+            if name not in made:
+                made[name] = np.empty(
+                    (*array.shape[: len(lead)], y.shape[1], *array.shape[len(lead) + 1 :]), array.dtype
+                )
+            made[name][*lead, some] = array
     return Inputs(**made)
 
 

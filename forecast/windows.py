@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecast.scaling import MIN_CHANGES, Inputs
+from forecast.scaling import MIN_CHANGES, Inputs, together
 
 
 class Batch(NamedTuple):
@@ -41,27 +41,15 @@ class Windows:
         self.inputs = inputs
         self.length = length
         self.positions = positions
-        reach, base = base.shape[2], base[..., :steps]
-        self._base = base
-        beyond = np.full((base.shape[2], base.shape[1]), np.nan)
-        self._later = np.concatenate([np.where(inputs.observed, inputs.y, np.nan)[1:], beyond])  # (T − 1 + H, N)
-        teaches = _origins(inputs.observed, reach) & (inputs.changes >= MIN_CHANGES)
-        teaches[:first] = False
-        teaches &= (inputs.unit > 0) & np.isfinite(base).all(axis=2) & ~np.isnan(self._future).all(axis=2)
-        self._teaches = teaches  # (T, N)
+        self._target = _lessons(inputs, base, first, steps)  # (T, N, H) float32, NaN where nothing is taught
         self.pairs = self._pairs()  # (M, 2): series, origin
 
     def __len__(self) -> int:
         return len(self.pairs)
 
-    @property
-    def _future(self) -> np.ndarray:
-        """The values 1 … H rows after each row, (T, N, H), NaN past the end; a view."""
-        return np.lib.stride_tricks.sliding_window_view(self._later, self._base.shape[2], axis=0)
-
     def _pairs(self) -> np.ndarray:
         """Find the pairs whose supervised rows hold a lesson."""
-        reach = np.pad(self._teaches, ((0, self.positions - 1), (0, 0)))
+        reach = np.pad(~np.isnan(self._target).all(axis=2), ((0, self.positions - 1), (0, 0)))
         lessons = np.cumsum(reach, axis=0, dtype=np.int64)  # in the supervised rows up to each
         lessons[self.positions :] -= lessons[: -self.positions].copy()
         origin, column = np.nonzero(lessons)
@@ -76,14 +64,26 @@ class Windows:
         series, origin = self.pairs[which].T
         x = rows_before(self.inputs.x, origin, series, self.length)
         asked = origin[:, None] + np.arange(1 - self.positions, 1)  # (B, P)
-        known = (asked >= 0) & (asked < len(self._teaches))
-        asked, column = np.where(known, asked, 0), series[:, None]
-        unit = self.inputs.unit[asked, column][..., None]  # (B, P, 1)
-        future = self._future[asked, column]  # (B, P, H)
-        weight = (known & self._teaches[asked, column])[..., None] & ~np.isnan(future)
-        gap = np.where(weight, future - self._base[asked, column], 0.0)
-        target = np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
-        return Batch(x, series, target.astype(np.float32), weight.astype(np.float32))
+        known = (asked >= 0) & (asked < len(self._target))
+        target = self._target[np.where(known, asked, 0), series[:, None]]  # (B, P, H)
+        weight = known[..., None] & ~np.isnan(target)
+        return Batch(x, series, np.where(weight, target, np.float32(0)), weight.astype(np.float32))
+
+
+def _lessons(inputs: Inputs, base: np.ndarray, first: int, steps: int | None) -> np.ndarray:
+    """Give what is to be learnt at every row, in units, (T, N, H) float32; NaN where that is nothing."""
+    reach, base = base.shape[2], base[..., :steps]
+    beyond = np.full((base.shape[2], base.shape[1]), np.nan)
+    later = np.concatenate([np.where(inputs.observed, inputs.y, np.nan)[1:], beyond])  # (T − 1 + H, N)
+    future = np.lib.stride_tricks.sliding_window_view(later, base.shape[2], axis=0)  # (T, N, H), NaN past the end
+    teaches = _origins(inputs.observed, reach) & (inputs.changes >= MIN_CHANGES) & (inputs.unit > 0)
+    teaches[:first] = False
+    target = np.full(base.shape, np.nan, dtype=np.float32)
+    for some in together(base.shape[1]):
+        teaches[:, some] &= np.isfinite(base[:, some]).all(axis=2)
+        gap, taught = future[:, some] - base[:, some], teaches[:, some, None]
+        target[:, some] = np.divide(gap, inputs.unit[:, some, None], out=np.full_like(gap, np.nan), where=taught)
+    return target
 
 
 def _origins(observed: np.ndarray, horizon: int) -> np.ndarray:

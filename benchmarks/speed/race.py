@@ -80,10 +80,10 @@ RACES = {
     "best": [
         replace(
             WALK,
-            title="2 refits",
+            title="1 fit",
             tasks=("forecast scratch", "neuralforecast best", "darts best"),
             series=data.variance,
-            walk=NETWORKS | {"refit": 100},
+            walk=NETWORKS | {"refit": 200},
         )
     ],
     "budget": [

@@ -193,21 +193,21 @@ class Recurrent(Forecaster):
                 "forecast of the base has a value after it. Bring more history or take a base that needs less"
             )
         choice = None if before else self._choice(inputs, base)  # a warm fit takes a fixed number of steps
+        chosen = rolling.sample(self._rows(inputs, base))
+        del base  # of a wide panel it is much
         trained = self._train(examples, choice, before)
         self.nets_ = [net for net, _ in trained]
         tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in trained]
-        history = pd.concat(tables, keys=range(1, self.members + 1))
-        self.history_ = history.rename_axis(["member", None]).reset_index("member")
+        self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
         self.spread_, self.errors_ = None, None
         spread, mean = rolling.needs_spread(self.architecture_), self.point == "mean"
         if spread or mean:
             with one_thread():
-                errors = [rolling.training_errors(net, self._rows(inputs, base)) for net in self.nets_]  # (M, H) each
+                errors = [rolling.training_errors(net, chosen) for net in self.nets_]  # (M, H) each
             self.spread_ = np.stack([rolling.residual_quantiles(e, self.levels) for e in errors]) if spread else None
             self.errors_ = np.stack([rolling.error_grid(e) for e in errors]) if mean else None  # (S, H, E)
-        self.record_ = {
-            "log": self.log_,
-            "examples": len(examples),
+        self.record_ = {"log": self.log_, "examples": len(examples)}
+        self.record_ |= {
             "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
             "steps": [int(table["loss"].notna().sum()) for table in tables],
             "loss": [thinned(table["loss"].to_numpy(dtype=float)) for table in tables],

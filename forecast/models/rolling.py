@@ -29,6 +29,15 @@ class Rows:
     architecture: Architecture
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Training rows on which a network's errors are measured."""
+
+    asked: Rows
+    rows: np.ndarray  # (K,)
+    truth: np.ndarray  # (K, N, H) what came after them, NaN where it is not known
+
+
 def needs_spread(architecture: Architecture) -> bool:
     """Say whether the spread of H steps has to come from the errors of forecasts.
 
@@ -62,21 +71,23 @@ def points(net: Network, asked: Rows, rows: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).reshape(asked.base.shape)
 
 
-def training_errors(net: Network, asked: Rows) -> np.ndarray:
-    """Measure the errors of a network's path on training rows, in units, (M, H) with NaN.
-
-    `asked.base` is that of all training rows (T, N, H).
-    """
+def sample(asked: Rows) -> Sample:
+    """Choose some of all training rows, evenly spaced; `asked.base` is that of all, (T, N, H)."""
     inputs, horizon = asked.inputs, asked.base.shape[2]
     truth = ahead(np.where(inputs.observed, inputs.y, np.nan), horizon)  # (T, N, H)
     known = np.flatnonzero((np.isfinite(asked.base).all(axis=2) & (inputs.unit > 0)).any(axis=1))
     known = known[known < len(truth) - 1]
     count = max(RESIDUALS // asked.base.shape[1], 20)
     rows = known[:: max(len(known) // count, 1)]
-    some = Rows(inputs, asked.base[rows], asked.series, asked.architecture)
-    path = points(net, some, rows)  # (K, N, H)
+    return Sample(Rows(inputs, asked.base[rows], asked.series, asked.architecture), rows, truth[rows])
+
+
+def training_errors(net: Network, chosen: Sample) -> np.ndarray:
+    """Measure the errors of a network's path on training rows, in units, (M, H) with NaN."""
+    inputs, rows, horizon = chosen.asked.inputs, chosen.rows, chosen.truth.shape[2]
+    path = points(net, chosen.asked, rows)  # (K, N, H)
     unit = np.where(inputs.unit[rows] > 0, inputs.unit[rows], np.nan)[..., None]
-    error = (truth[rows] - some.base) / unit - path
+    error = (chosen.truth - chosen.asked.base) / unit - path
     error = np.where(inputs.observed[rows][..., None], error, np.nan).reshape(-1, horizon)
     unseen = np.isnan(error).all(axis=0)
     if unseen.any():
