@@ -47,7 +47,7 @@ docs: .venv/installed
 	$(BIN) -m pip install --disable-pip-version-check -q --no-deps --upgrade --target .venv/pandas2/site-packages 'pandas==2.2.*'
 	touch .venv/pandas2/installed
 
-# Beside neuralforecast and darts, each in an environment of its own under build/peers (gigabytes): an hour and a half;
+# Beside neuralforecast and darts, each in an environment of its own under build/peers (gigabytes): an hour;
 # `make benchmark QUICK=--quick` is a minute's worth.
 benchmark: .venv/installed
 	$(BIN) benchmarks/speed/race.py $(QUICK)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, NullLocator
 
 import forecast as fc
 
@@ -77,10 +76,11 @@ def draw(table: list[dict[str, Any]]) -> None:
             shown = "  ".join(f"{size}: {each:.2f} s" for size, each in zip(sizes, spent, strict=True))
             print(f"{kind:>6} {what:>8}  {shown}  ~ {what}^{power:.2f}")
         ax.set(xscale="log", yscale="log", xlabel=what, ylabel="seconds" if what == "series" else "")
-        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ax.set_xticks(sizes, [f"{size // 1000}k" if size >= 1000 else str(size) for size in sizes])
+        ax.set_yticks([0.1, 0.2, 0.5, 1, 2, 5, 10])
         ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(NullFormatter())
-        ax.xaxis.set_minor_locator(NullLocator())
+        ax.minorticks_off()
+        ax.set_ylim(0.08, 10)
     ax.legend(frameon=False)
     figure.savefig(HERE / "curves.png", dpi=110)
 
