@@ -69,7 +69,9 @@ def clone(model: Any) -> Any:
 
     As `sklearn.base.clone`; what has no parameters is copied whole.
     """
-    if isinstance(model, (list, tuple, set)) and type(model) in (list, tuple, set):
+    if type(model) is dict:
+        return {name: clone(each) for name, each in model.items()}
+    if type(model) in (list, tuple, set, frozenset):
         return type(model)(clone(each) for each in model)
     if isinstance(model, type) or not hasattr(model, "get_params"):
         return copy.deepcopy(model)

@@ -52,6 +52,9 @@ def test_a_clone_shares_nothing_that_can_be_changed():
     assert made.trainer.lr == 1.0
     several = fc.Ensemble([fc.Naive(), fc.Drift()])
     assert clone(several).models[1] is not several.models[1]
+    fitted = fc.Naive().fit(np.arange(9.0), 1)
+    for made in (clone([fitted])[0], clone((fitted,))[0], clone({"it": fitted})["it"]):
+        assert not hasattr(made, "horizon_")
 
 
 def test_estimators_of_scikit_learn_are_cloned_by_their_own_rule():

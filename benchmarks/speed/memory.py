@@ -23,7 +23,10 @@ def held(what: str) -> int:
 
 def tell(stage: str, start: float) -> None:
     """Print what the process holds now, and the most that it ever held."""
-    print(f"{stage:>24}  {held('VmRSS'):>5} MiB, at most {held('VmHWM'):>5}  {time.perf_counter() - start:5.2f} s")
+    print(
+        f"{stage:>25}  {held('VmRSS'):>4} MiB, {held('RssFile'):>3} of them pages of files; at most {held('VmHWM'):>4}"
+        f"  {time.perf_counter() - start:5.2f} s"
+    )
 
 
 def main() -> None:
