@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.models.base import ahead, carried
-from forecast.scaling import MIN_CHANGES, N_INPUTS, PATH, UNIT_FLOOR, UNIT_ROWS, WINDOWS, calendar_inputs, causal_inputs
+from forecast.scaling import (
+    MIN_CHANGES,
+    N_INPUTS,
+    PATH,
+    TOGETHER,
+    UNIT_FLOOR,
+    UNIT_ROWS,
+    WINDOWS,
+    calendar_inputs,
+    causal_inputs,
+)
 from forecast.windows import Windows, rows_before
 
 
@@ -165,3 +175,31 @@ def test_carried_and_ahead():
     y = np.array([[np.nan, 1.0], [2.0, np.nan], [np.nan, 3.0]])
     np.testing.assert_array_equal(carried(y), [[np.nan, 1], [2, 1], [2, 3]])
     np.testing.assert_array_equal(ahead(y, 2)[:, 1], [[np.nan, 3], [3, np.nan], [np.nan, np.nan]])
+
+
+def _many(rows=90, series=2 * TOGETHER + 3):
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=(rows, series)).cumsum(axis=0) * np.arange(1, series + 1)
+    y[rng.random(y.shape) < 0.1] = np.nan
+    y[:30, -1] = np.nan  # listed late
+    return y
+
+
+@pytest.mark.parametrize("with_base", [False, True])
+def test_many_series_are_read_and_taught_as_each_alone(with_base):
+    """They are worked on some at a time: more of them than fit into one part, and the last part is not full."""
+    y = _many()
+    base = np.stack([0.9 * carried(y), 0.8 * carried(y)], axis=2)  # (T, N, H)
+    together = causal_inputs(y, base[..., 0] if with_base else None)
+    batch = Windows(together, base, 12, 4)
+    for n in range(y.shape[1]):
+        one = slice(n, n + 1)
+        alone = causal_inputs(y[:, one], base[:, one, 0] if with_base else None)
+        for name in ("x", "y", "movement", "unit", "observed", "changes"):
+            np.testing.assert_array_equal(getattr(together, name)[:, one], getattr(alone, name), err_msg=name)
+        assert together.start[n] == alone.start[0]
+        own = Windows(alone, base[:, one], 12, 4)
+        here = np.flatnonzero(batch.pairs[:, 0] == n)
+        assert batch.pairs[here, 1].tolist() == own.pairs[:, 1].tolist()
+        for ours, theirs in zip(batch.gather(here)[2:], own.gather(np.arange(len(own)))[2:], strict=True):
+            np.testing.assert_array_equal(ours, theirs)

@@ -14,6 +14,7 @@ from statsmodels.tsa.forecasting.theta import ThetaModel
 
 import forecast as fc
 from forecast.models.smoothing import SHAPES, UNSTABLE
+from forecast.scaling import TOGETHER
 
 
 def _seasonal(rows=240, m=6, seed=0):
@@ -212,3 +213,17 @@ def test_a_history_without_the_first_training_row_is_refused_where_rows_are_coun
     model.fit(frame, 3)
     with pytest.raises(ValueError, match=r"counts .*from 2018-01-01.* bring the history from there on"):
         model.predict(frame.iloc[-100:])
+
+
+@pytest.mark.parametrize(
+    "make", [fc.Naive, fc.Drift, lambda: fc.SeasonalNaive(m=3), lambda: fc.WindowMean(7), fc.MeanReversion]
+)
+def test_many_series_are_forecast_as_each_alone(make):
+    """More of them than are worked on at a time, and the last part is not full."""
+    prices = walks(rows=120, series=2 * TOGETHER + 3)
+    rows = [80, 100, 119]
+    together = make().fit(prices.iloc[:100], 3).predict_at(prices, rows)
+    for n, name in enumerate(prices):
+        alone = make().fit(prices[[name]].iloc[:100], 3).predict_at(prices[[name]], rows)
+        np.testing.assert_array_equal(together.point[:, [n]], alone.point)
+        np.testing.assert_allclose(together.quantiles[:, [n]], alone.quantiles, rtol=1e-12)

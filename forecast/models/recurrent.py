@@ -193,7 +193,7 @@ class Recurrent(Forecaster):
                 "forecast of the base has a value after it. Bring more history or take a base that needs less"
             )
         choice = None if before else self._choice(inputs, base)  # a warm fit takes a fixed number of steps
-        chosen = rolling.sample(self._rows(inputs, base))
+        chosen = rolling.sample(Rows(inputs, base, np.arange(base.shape[1]), self.architecture_))
         del base  # of a wide panel it is much
         trained = self._train(examples, choice, before)
         self.nets_ = [net for net, _ in trained]
@@ -206,8 +206,9 @@ class Recurrent(Forecaster):
                 errors = [rolling.training_errors(net, chosen) for net in self.nets_]  # (M, H) each
             self.spread_ = np.stack([rolling.residual_quantiles(e, self.levels) for e in errors]) if spread else None
             self.errors_ = np.stack([rolling.error_grid(e) for e in errors]) if mean else None  # (S, H, E)
-        self.record_ = {"log": self.log_, "examples": len(examples)}
-        self.record_ |= {
+        self.record_ = {
+            "log": self.log_,
+            "examples": len(examples),
             "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
             "steps": [int(table["loss"].notna().sum()) for table in tables],
             "loss": [thinned(table["loss"].to_numpy(dtype=float)) for table in tables],
@@ -323,10 +324,6 @@ class Recurrent(Forecaster):
         """Give what the fitted base says at every row, in the network's scale, (T, N, H)."""
         return in_scale(self.base_._point_at(panel, np.arange(len(panel))), self.base_, self.log_)
 
-    def _rows(self, inputs: Inputs, base: np.ndarray, codes: np.ndarray | None = None) -> Rows:
-        codes = np.arange(base.shape[1]) if codes is None else codes
-        return Rows(inputs, base, codes, self.architecture_)
-
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         levels = self.architecture_.levels  # as they were when it was fitted
         inputs = self._inputs(panel)
@@ -334,7 +331,7 @@ class Recurrent(Forecaster):
         unit = inputs.unit[rows][:, :, None, None]  # (K, N, 1, 1)
         known = {name: i for i, name in enumerate(self.series_)}
         codes = np.array([known.get(series, -1) for series in panel.series])
-        asked = self._rows(inputs, in_scale(base, self.base_, self.log_), codes)
+        asked = Rows(inputs, in_scale(base, self.base_, self.log_), codes, self.architecture_)
         spreads: Any = [None] * len(self.nets_) if self.spread_ is None else self.spread_  # (S, H, Q)
         grids: Any = [None] * len(self.nets_) if self.errors_ is None else self.errors_  # (S, H, E)
         forecasts = []
