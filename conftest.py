@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import forecast as fc
-from forecast import plots
+from forecast.report import plots
 
 
 @pytest.fixture(autouse=True)

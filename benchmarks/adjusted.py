@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.sources.adjust import adjusted
-from forecast.sources.chart import read_chart
+from forecast.data.yahoo.adjust import adjusted
+from forecast.data.yahoo.chart import read_chart
 
 
 def main() -> None:

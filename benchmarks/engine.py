@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 import forecast as fc
-from forecast import runs
+from forecast import _io
 
 NETS = {cell: fc.Recurrent(cell, trainer=fc.Trainer(steps=120)) for cell in ("lstm", "gru", "rnn")}
 CV = fc.WalkForward(horizon=5, n_windows=40)
@@ -30,7 +30,7 @@ RUN = "import sys; sys.path.insert(0, sys.argv[3]); import engine; engine.walk(s
 def walk(out: str, jobs: int, resume: bool = False) -> bytes:
     """Forty refits of three networks on the stocks, kept in a folder: the bytes of its forecasts."""
     fc.backtest(NETS, fc.load_sample("stocks"), CV, n_jobs=jobs, out=out, resume=resume)
-    return (Path(out) / runs.FORECASTS).read_bytes()
+    return (Path(out) / _io.FORECASTS).read_bytes()
 
 
 def parallel(turns: int = 2) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def parallel(turns: int = 2) -> pd.DataFrame:
                 start = time.perf_counter()
                 subprocess.run([sys.executable, "-c", RUN, str(out), str(jobs), str(Path(__file__).parent)], check=True)
                 seconds[jobs] = time.perf_counter() - start
-                said.append((out / runs.FORECASTS).read_bytes())
+                said.append((out / _io.FORECASTS).read_bytes())
             ratio = seconds[1] / seconds[2]
             rows.append({"turn": turn + 1, "one (s)": seconds[1], "two (s)": seconds[2], "times faster": ratio})
         same = len(set(said)) == 1
@@ -72,7 +72,7 @@ def killed(trials: int = 20) -> pd.DataFrame:
         start = time.perf_counter()
         subprocess.run([*command, f"{folder}/whole"], check=True, stdout=subprocess.DEVNULL)
         length = time.perf_counter() - start
-        whole = Path(folder, "whole", runs.FORECASTS).read_bytes()
+        whole = Path(folder, "whole", _io.FORECASTS).read_bytes()
         for trial in range(trials):
             out, options = f"{folder}/{trial}", [["--warm"], []][trial % 2]
             jobs = ["--jobs", str(1 + trial // 2 % 2)]
@@ -84,7 +84,7 @@ def killed(trials: int = 20) -> pd.DataFrame:
             child.wait()
             kept = len(list(Path(folder).glob(f".{trial}.units/*.npz")))
             told = subprocess.run([*line, "--resume"], stdout=subprocess.DEVNULL)
-            same = Path(out, runs.FORECASTS).read_bytes() == (warm_of(command, folder) if options else whole)
+            same = Path(out, _io.FORECASTS).read_bytes() == (warm_of(command, folder) if options else whole)
             rows.append({"killed after (s)": round(moment, 1), "fits kept": kept, "rc": told.returncode, "same": same})
         litter = [path.name for path in Path(folder).iterdir() if path.name.startswith(".")]
     print(f"left behind beside the runs: {litter or 'nothing'}")
@@ -96,7 +96,7 @@ def warm_of(command: list[str], folder: str) -> bytes:
     place = Path(folder, "warm")
     if not place.exists():
         subprocess.run([*command, str(place), "--warm"], check=True, stdout=subprocess.DEVNULL)
-    return (place / runs.FORECASTS).read_bytes()
+    return (place / _io.FORECASTS).read_bytes()
 
 
 def series(kind: str, n: int = 40, rows: int = 1505) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 import forecast as fc
-from forecast.significance import diebold_mariano
+from forecast.evaluation import diebold_mariano
 
 BOTH = " in both directions"  # behind a model's name
 OTHERS = ("drift", "seasonal-naive", "window-mean", "mean-reversion", "ses", "holt", "damped", "har", "garch", "ewma")

@@ -160,5 +160,5 @@ def test_every_public_name_resolves_and_is_documented():
 
 
 def test_functions_keep_their_names_when_modules_are_imported():
-    code = "import forecast.backtest.walk, forecast as fc; assert callable(fc.backtest); assert fc.backtest.__doc__"
+    code = "import forecast.backtesting.run, forecast as fc; assert callable(fc.backtest); assert fc.backtest.__doc__"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from quick import VOLATILITY, quick, series_for
+from helpers.quick import VOLATILITY, quick, series_for
 from sklearn.base import clone
 
 import forecast as fc

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 import forecast as fc
-from forecast.estimator import Estimator, clone
+from forecast._estimator import Estimator, clone
 
 NESTED = {"lookback": 30, "base": fc.ARIMA((1, 0, 0)), "trainer": fc.Trainer(steps=7, lr=3e-4)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from quick import quick, walks
+from helpers.quick import quick, walks
 
 import forecast as fc
 

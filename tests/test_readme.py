@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from quick import walks
+from helpers.quick import walks
 
 from forecast.cli import main
 from forecast.models.registry import MODELS

@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wrapped", action="store_true", help="let torch load its compiler, as it does by itself")
     wrapped = parser.parse_args().wrapped
-    for name in ("numpy", "pandas", "torch", "forecast.backtest.walk", "forecast.models.recurrent"):
+    for name in ("numpy", "pandas", "torch", "forecast.backtesting.run", "forecast.models.recurrent.forecaster"):
         start = time.perf_counter()
         import_module(name)
         tell(name, start)
@@ -46,7 +46,7 @@ def main() -> None:
     import data
 
     if wrapped:
-        import_module("forecast.nn.trainer").AdamW = torch.optim.AdamW
+        import_module("forecast.models.recurrent.trainer").AdamW = torch.optim.AdamW
     (panel,) = race.RACES["panel"]
     (y,) = data.hundred().values()
     start = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from forecast.cli import models, prices, run  # noqa: F401  (they add their commands to the program)
+from forecast.cli import backtest_commands, model_commands, price_commands  # noqa: F401  (they add their commands to the program)
 from forecast.cli.app import Stopped, app, fail
 
 

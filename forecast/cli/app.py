@@ -108,7 +108,7 @@ def fail(message: str, code: int = 2) -> int:
 
 def progress_bar(what: str, unit: str) -> Any:
     """Make a bar that shows itself in a terminal, unless all is to be quiet."""
-    from forecast.terminal import progress_bar
+    from forecast.cli.terminal import progress_bar
 
     bar = progress_bar(what, unit)
     bar.disable |= _quiet.get()

@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from forecast.estimator import Estimator, check_fitted, clone
-from forecast.panel import Panel, as_panel, label
-from forecast.params import check_choice, check_levels, check_log, check_whole
+from forecast._estimator import Estimator, check_fitted, clone
+from forecast._validation import check_choice, check_int, check_levels, check_log
+from forecast.data.panel import Panel, as_panel, format_date
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -53,7 +53,7 @@ class Forecast:
         return pd.DataFrame(columns)
 
 
-def combined(forecasts: Sequence[Forecast], how: Callable[..., np.ndarray]) -> Forecast:
+def combine_forecasts(forecasts: Sequence[Forecast], how: Callable[..., np.ndarray]) -> Forecast:
     """Combine points, and quantiles level by level, by the mean or the median; each part's points are its members.
 
     Averaging quantiles rather than probabilities keeps the shape of a spread that the parts agree on (Lichtendahl,
@@ -70,7 +70,7 @@ def combined(forecasts: Sequence[Forecast], how: Callable[..., np.ndarray]) -> F
     )
 
 
-def at_levels(model: Forecaster, levels: Sequence[float]) -> Forecaster:
+def with_levels(model: Forecaster, levels: Sequence[float]) -> Forecaster:
     """Give a clone that gives its quantiles at these levels, if it gives any."""
     made = clone(model)
     return made.set_params(levels=tuple(levels)) if "levels" in made.get_params(deep=False) else made
@@ -97,6 +97,9 @@ class Forecaster(Estimator):
     last row) and `_predict_at(panel, rows)` (many cutoffs in one pass); each is by default made of the other.
     """
 
+    #: Whether the forecast is the last value at every step.
+    is_naive = False
+
     @property
     def nests_naive(self) -> bool:
         """Whether the last value follows from some values of what it learns."""
@@ -108,9 +111,9 @@ class Forecaster(Estimator):
         Raises ValueError if no series has `min_rows(horizon)` observed rows; series that are too short are named in a
         warning, and forecast as NaN by models that need parameters of their own for each series.
         """
-        check_whole("horizon", horizon, 1)
+        check_int("horizon", horizon, 1)
         self.check_params()
-        panel = as_panel(prices, exog=self.reads())
+        panel = as_panel(prices, exog=self.required_fields())
         needed = self.min_rows(horizon)
         seen = panel.observed.sum(axis=0)  # (N,)
         if (seen < needed).all():
@@ -137,13 +140,13 @@ class Forecaster(Estimator):
     def predict(self, prices: Any) -> Forecast:
         """Forecast from the last row of the prices; the model stays as it is."""
         check_fitted(self, "horizon_")
-        panel = as_panel(prices, exog=self.reads())
+        panel = as_panel(prices, exog=self.required_fields())
         return self._predict(panel)
 
     def predict_at(self, prices: Any, cutoffs: Sequence[int]) -> Forecast:
         """Forecast from each of these rows (0 is the first), as if nothing after it had been there."""
         check_fitted(self, "horizon_")
-        panel = as_panel(prices, exog=self.reads())
+        panel = as_panel(prices, exog=self.required_fields())
         rows = check_rows(cutoffs, len(panel))
         return self._predict_at(panel[: int(rows.max()) + 1], rows)
 
@@ -172,7 +175,7 @@ class Forecaster(Estimator):
         """Say how many observed training rows a series needs."""
         return horizon + 2
 
-    def reads(self) -> tuple[str, ...]:
+    def required_fields(self) -> tuple[str, ...]:
         """Name the fields that are read beside the target."""
         return ()
 
@@ -194,9 +197,7 @@ class Forecaster(Estimator):
 
     def nests(self, other: Forecaster) -> bool:
         """Whether with some values of what it learns it would say what `other` says: what Clark-West asks for."""
-        from forecast.models.naive import Naive
-
-        return self.nests_naive and isinstance(other, Naive)
+        return self.nests_naive and other.is_naive
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define _fit(panel, horizon)")
@@ -275,18 +276,18 @@ def transform(panel: Panel, log: bool) -> np.ndarray:
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise ValueError(
-            f"{panel.series[column]} is {panel.target[row, column]:g} at {label(panel.index[row])}: a model in logs "
+            f"{panel.series[column]} is {panel.target[row, column]:g} at {format_date(panel.index[row])}: a model in logs "
             "needs values above 0. Use log=False, or fit it on rows that hold such values."
         )
     return np.log(panel.target)
 
 
-def moved(price: np.ndarray, change: np.ndarray, log: bool) -> np.ndarray:
+def apply_change(price: np.ndarray, change: np.ndarray, log: bool) -> np.ndarray:
     """Move prices by changes (in logs: by growth); a change of 0 gives the price itself, to the last bit."""
     return price * np.exp(change) if log else price + change
 
 
-def carried(y: np.ndarray) -> np.ndarray:
+def forward_fill(y: np.ndarray) -> np.ndarray:
     """Carry the last observed value over missing rows, (T, N); NaN before the first."""
     missing = np.isnan(y)
     if not missing.any():
@@ -304,7 +305,7 @@ def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequenc
     known = np.asarray(~np.isnan(errors).all(axis=0))  # (N, H)
     for n in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
         step = int(np.argmin(known[n])) + 1
-        warnings.warn(no_error_at(step, f"no row of {series[int(n)]}"), UnseenStepWarning, stacklevel=2)
+        warnings.warn(unknown_error_message(step, f"no row of {series[int(n)]}"), UnseenStepWarning, stacklevel=2)
     found = np.full((*known.shape, len(levels)), np.nan)  # (N, H, Q)
     for step in range(known.shape[1]):
         each = np.ascontiguousarray(errors[:, :, step].T)  # (N, T)
@@ -317,7 +318,7 @@ def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequenc
     return found
 
 
-def no_error_at(step: int, whose: str) -> str:
+def unknown_error_message(step: int, whose: str) -> str:
     """Say why there is no interval for a step."""
     return (
         f"{whose} is ever observed {step} rows after an observed row, so the errors of step {step} are not known: "
@@ -325,7 +326,7 @@ def no_error_at(step: int, whose: str) -> str:
     )
 
 
-def ahead(y: np.ndarray, horizon: int) -> np.ndarray:
+def future_windows(y: np.ndarray, horizon: int) -> np.ndarray:
     """Give the values 1 … H rows after each row, (T, N, H); NaN past the end, so that no target reaches beyond it."""
     padded = np.concatenate([y[1:], np.full((horizon, y.shape[1]), np.nan)])
     return np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=0)

@@ -7,9 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from forecast.models.base import Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, moved, transform
-from forecast.panel import Panel, label
-from forecast.scaling import together
+from forecast.data.panel import Panel, format_date
+from forecast.features.inputs import iter_series_chunks
+from forecast.models.base import (
+    Forecast,
+    Forecaster,
+    apply_change,
+    choose_log,
+    error_quantiles,
+    forward_fill,
+    future_windows,
+    transform,
+)
 
 
 class Baseline(Forecaster):
@@ -19,13 +28,13 @@ class Baseline(Forecaster):
     """
 
     #: With so few parameters its forecasts of training rows are as good as of later ones, so nets may correct them.
-    honest_in_sample = True
+    in_sample_is_valid = True
     #: Does the rule count from the first training row on, whatever lies before it?
-    counts_from_start = False
+    depends_on_start = False
     #: Does the rule itself, not only its spread, need something learnt of each series?
-    own_parameters = False
+    has_series_parameters = False
     #: Does each step move on from the one before, whatever that was?
-    moves_on = True
+    supports_recursive = True
 
     levels: Any
     log: Any
@@ -35,13 +44,13 @@ class Baseline(Forecaster):
         self.record_ = {"log": self.log_}
         self.start_ = panel.index[0]
         observed = transform(panel, self.log_)
-        y = carried(observed)
+        y = forward_fill(observed)
         self._learn(y)
         every_row, every_column = np.arange(len(panel)), np.arange(len(panel.series))
         parts = []
-        for some in together(len(every_column)):
+        for some in iter_series_chunks(len(every_column)):
             changes = self._changes(y[:, some], every_row, every_column[some])
-            errors = ahead(observed[:, some], horizon) - observed[:, some, None] - changes  # (T, some, H)
+            errors = future_windows(observed[:, some], horizon) - observed[:, some, None] - changes  # (T, some, H)
             parts.append(error_quantiles(errors, (*self.levels, 0.5), panel.series[some]))
         quantiles = np.concatenate(parts)
         self.spread_ = quantiles[..., :-1] - quantiles[..., -1:]  # (N, H, Q)
@@ -52,16 +61,16 @@ class Baseline(Forecaster):
         point = np.empty((len(rows), len(columns), self.horizon_))
         quantiles = np.empty((*point.shape, len(levels)))
         for some, last, changes in self._rule(panel, rows, columns):
-            point[:, some] = moved(last, changes, self.log_)
+            point[:, some] = apply_change(last, changes, self.log_)
             spread = self.spread_[columns[some]]  # (some, H, Q)
-            quantiles[:, some] = moved(last[..., None], changes[..., None] + spread, self.log_)
+            quantiles[:, some] = apply_change(last[..., None], changes[..., None] + spread, self.log_)
         return Forecast(point, quantiles, levels, panel.series, panel.index[rows])
 
     def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
-        columns = self._fitted_columns(panel) if self.own_parameters else np.arange(len(panel.series))
+        columns = self._fitted_columns(panel) if self.has_series_parameters else np.arange(len(panel.series))
         point = np.empty((len(rows), len(columns), self.horizon_))
         for some, last, changes in self._rule(panel, rows, columns):
-            point[:, some] = moved(last, changes, self.log_)
+            point[:, some] = apply_change(last, changes, self.log_)
         return point
 
     def _rule(
@@ -69,16 +78,16 @@ class Baseline(Forecaster):
     ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Give some series at a time, their last prices (K, some, 1) and how far the rule moves them (K, some, H)."""
         first = 0
-        if self.counts_from_start and self.start_ in panel.index:
+        if self.depends_on_start and self.start_ in panel.index:
             first = panel.index.get_loc(self.start_)
-        elif self.counts_from_start and getattr(self, "m", 1) > 1:
+        elif self.depends_on_start and getattr(self, "m", 1) > 1:
             raise ValueError(
-                f"{type(self).__name__} counts its season from {label(self.start_)}, where it was fitted from, and "
+                f"{type(self).__name__} counts its season from {format_date(self.start_)}, where it was fitted from, and "
                 "these prices have no such row: bring the history from there on"
             )
-        y = carried(transform(panel, self.log_)[first:])  # as in training, nothing is carried in from before
-        last, known = carried(panel.target)[rows][:, :, None], rows >= first
-        for some in together(len(columns)):
+        y = forward_fill(transform(panel, self.log_)[first:])  # as in training, nothing is carried in from before
+        last, known = forward_fill(panel.target)[rows][:, :, None], rows >= first
+        for some in iter_series_chunks(len(columns)):
             changes = np.full((len(rows), len(columns[some]), self.horizon_), np.nan)
             changes[known] = self._changes(y[:, some], rows[known] - first, columns[some])
             yield some, last[:, some], changes

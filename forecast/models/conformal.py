@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from forecast.estimator import clone
+from forecast._estimator import clone
+from forecast._validation import check_choice, check_int, check_number
+from forecast.data.panel import Panel
+from forecast.features.inputs import causal_inputs
 from forecast.models.base import (
     LEVELS,
     Forecast,
     Forecaster,
     ShortSeriesWarning,
     UnseenStepWarning,
-    ahead,
+    apply_change,
     choose_log,
-    moved,
+    future_windows,
     transform,
 )
-from forecast.panel import Panel
-from forecast.params import check_choice, check_number, check_whole
-from forecast.scaling import causal_inputs
 
 LEAST = 20  # errors that an interval is made of
 HELD_BACK = 4  # of the training rows at most one in so many is kept from the fit that errors are taken of
@@ -64,9 +64,9 @@ class Conformal(Forecaster):
         self.log = log
 
     @property
-    def honest_in_sample(self) -> bool:
+    def in_sample_is_valid(self) -> bool:
         """Whether the model forecasts training rows no better than later ones."""
-        return bool(getattr(self.model, "honest_in_sample", False))
+        return bool(getattr(self.model, "in_sample_is_valid", False))
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
@@ -75,18 +75,20 @@ class Conformal(Forecaster):
             raise TypeError(f"model must be a Forecaster; got {self.model!r}")
         self.model.check_params()
         check_choice("method", self.method, ("rolling", "adaptive"))
-        check_whole("window", self.window, LEAST)
+        check_int("window", self.window, LEAST)
         check_number("rate", self.rate, 1e-6, below=1.0)
 
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: the model's, and those of twenty errors of each step."""
         own = self.model.min_rows(horizon)
         known = LEAST + horizon + 1
-        return own + known if self.honest_in_sample else max(-(-own * HELD_BACK // (HELD_BACK - 1)), HELD_BACK * known)
+        return (
+            own + known if self.in_sample_is_valid else max(-(-own * HELD_BACK // (HELD_BACK - 1)), HELD_BACK * known)
+        )
 
-    def reads(self) -> tuple[str, ...]:
+    def required_fields(self) -> tuple[str, ...]:
         """Name the fields that are read beside the target."""
-        return self.model.reads()
+        return self.model.required_fields()
 
     def nests(self, other: Forecaster) -> bool:
         """Whether the model does: its points are the same."""
@@ -97,7 +99,7 @@ class Conformal(Forecaster):
         self.model_ = clone(self.model).fit(panel, horizon)
         self.record_ = dict(self.model_.record_)
         self.earlier_, self.from_, self.to_ = None, None, panel.index[-1]
-        if not self.honest_in_sample:
+        if not self.in_sample_is_valid:
             # Of every series that is long enough a part is held back, and enough to be fitted comes before it.
             seen = panel.observed.sum(axis=0)  # (N,)
             long = seen[seen >= self.min_rows(horizon)]
@@ -111,7 +113,7 @@ class Conformal(Forecaster):
         said = self.model_._predict_at(panel, rows)
         first = 0 if self.method == "adaptive" else self._oldest(panel, int(rows.min()))
         y = transform(panel, self.log_)
-        unit = causal_inputs(y).movement  # (T, N)
+        unit = causal_inputs(y).recent_change  # (T, N)
         errors = self._errors(panel, y, unit, first)  # (T, N, H), NaN before `first`
         newest = _Newest(errors, self.window)
         if self.method == "rolling":
@@ -122,7 +124,7 @@ class Conformal(Forecaster):
             spread = self._tracked(errors, newest)[rows]
         now = unit[rows][:, :, None, None]  # (K, N, 1, 1)
         change = np.where(now > 0, now * np.sort(spread, axis=-1), 0.0)  # what never moved has no errors
-        quantiles = moved(said.point[..., None], change, self.log_)
+        quantiles = apply_change(said.point[..., None], change, self.log_)
         few = (np.isfinite(said.point)[..., None] & np.isnan(quantiles)).any(axis=(0, 2, 3))
         if few.any():
             names = ", ".join(np.array(said.series)[few])
@@ -149,7 +151,7 @@ class Conformal(Forecaster):
                 points = np.log(points)
         known = panel.observed & (unit > 0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            errors = (ahead(y, self.horizon_) - points) / unit[:, :, None]
+            errors = (future_windows(y, self.horizon_) - points) / unit[:, :, None]
         return np.where(known[:, :, None], errors, np.nan)
 
     def _realised(self, row: int) -> np.ndarray:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from forecast.models.base import LEVELS, Forecast, Forecaster, at_levels, combined
-from forecast.panel import Panel
-from forecast.params import check_choice
+from forecast._validation import check_choice
+from forecast.data.panel import Panel
+from forecast.models.base import LEVELS, Forecast, Forecaster, combine_forecasts, with_levels
 
 
 class Ensemble(Forecaster):
@@ -29,9 +29,9 @@ class Ensemble(Forecaster):
         self.levels = levels
 
     @property
-    def honest_in_sample(self) -> bool:
+    def in_sample_is_valid(self) -> bool:
         """Whether all its models forecast training rows no better than later ones."""
-        return all(getattr(model, "honest_in_sample", False) for model in self.models)
+        return all(getattr(model, "in_sample_is_valid", False) for model in self.models)
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
@@ -48,17 +48,17 @@ class Ensemble(Forecaster):
         """Say how many observed training rows a series needs: as many as the most demanding model."""
         return max(model.min_rows(horizon) for model in self.models)
 
-    def reads(self) -> tuple[str, ...]:
+    def required_fields(self) -> tuple[str, ...]:
         """Name the fields that are read beside the target."""
-        return tuple(dict.fromkeys(name for model in self.models for name in model.reads()))
+        return tuple(dict.fromkeys(name for model in self.models for name in model.required_fields()))
 
     def parts(self) -> list[Forecaster]:
         """Give its models, all with this ensemble's levels, so that they can be combined."""
-        return [at_levels(model, self.levels) for model in self.models]
+        return [with_levels(model, self.levels) for model in self.models]
 
     def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
         """Take the median or the mean of its models' forecasts, quantiles level by level."""
-        return combined(forecasts, np.median if self.how == "median" else np.mean)
+        return combine_forecasts(forecasts, np.median if self.how == "median" else np.mean)
 
     def nests(self, other: Forecaster) -> bool:
         """Whether every one of its models would say what `other` says with some values of its parameters."""

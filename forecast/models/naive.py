@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from forecast._validation import check_int
 from forecast.models.base import LEVELS
 from forecast.models.baseline import Baseline
-from forecast.params import check_whole
 
 #: Dickey and Fuller's 5 % value of t about a constant. About a moving mean a random walk goes beyond it about one
 #: time in a hundred or less, whatever the number of rows (tests/test_smoothing.py).
@@ -24,6 +24,8 @@ class Naive(Baseline):
     [[[3.0]]]
     """
 
+    is_naive = True
+
     def __init__(self, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.levels = levels
         self.log = log
@@ -40,7 +42,7 @@ class Drift(Baseline):
     [[[9.0, 11.0]]]
     """
 
-    own_parameters = True
+    has_series_parameters = True
     nests_naive = True  # a drift of 0
 
     def __init__(self, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
@@ -65,7 +67,7 @@ class SeasonalNaive(Baseline):
     [[[1.0, 2.0]]]
     """
 
-    moves_on = False
+    supports_recursive = False
 
     def __init__(self, m: int = 5, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.m = m
@@ -75,7 +77,7 @@ class SeasonalNaive(Baseline):
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
         super().check_params()
-        check_whole("m", self.m, 1)
+        check_int("m", self.m, 1)
 
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: a season and what lies ahead of it."""
@@ -91,7 +93,7 @@ class SeasonalNaive(Baseline):
 class WindowMean(Baseline):
     """The mean of the last `window` rows, at every step; in logs the geometric mean."""
 
-    moves_on = False
+    supports_recursive = False
 
     def __init__(self, window: int = 20, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.window = window
@@ -101,7 +103,7 @@ class WindowMean(Baseline):
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
         super().check_params()
-        check_whole("window", self.window, 1)
+        check_int("window", self.window, 1)
 
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: a window and what lies ahead of it."""
@@ -137,7 +139,7 @@ class MeanReversion(WindowMean):
     [[[2.0]]]
     """
 
-    own_parameters = True
+    has_series_parameters = True
     nests_naive = True  # nothing of the distance
 
     def __init__(self, window: int = 1000, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:

@@ -1,61 +1,102 @@
-"""The names under which the command line knows the models, and their parameters from text."""
+"""The one table of models: their classes and modules, the names that the command line uses, and what each one is."""
 
 from __future__ import annotations
 
-import ast
-import difflib
 import importlib
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from forecast.models.base import Forecaster
+from forecast._validation import did_you_mean
+
+if TYPE_CHECKING:
+    from forecast.models.base import Forecaster
+
+#: Public classes and their modules.
+CLASSES = {
+    "Forecast": "forecast.models.base",
+    "Forecaster": "forecast.models.base",
+    "Naive": "forecast.models.naive",
+    "Drift": "forecast.models.naive",
+    "SeasonalNaive": "forecast.models.naive",
+    "WindowMean": "forecast.models.naive",
+    "MeanReversion": "forecast.models.naive",
+    "ARIMA": "forecast.models.arima.model",
+    "ETS": "forecast.models.smoothing",
+    "Theta": "forecast.models.smoothing",
+    "HAR": "forecast.models.volatility",
+    "GARCH": "forecast.models.volatility",
+    "EWMA": "forecast.models.volatility",
+    "Tabular": "forecast.models.tabular",
+    "Recurrent": "forecast.models.recurrent.forecaster",
+    "RecurrentClassifier": "forecast.models.recurrent.classifier",
+    "Trainer": "forecast.models.recurrent.trainer",
+    "Ensemble": "forecast.models.ensemble",
+    "Conformal": "forecast.models.conformal",
+    "Tuned": "forecast.models.tuned",
+}
+#: Public functions and their modules.
+FUNCTIONS = {
+    "load_model": "forecast.models.store",
+    "make_model": "forecast.models.registry",
+    "model_names": "forecast.models.registry",
+}
+#: Classes that occur only inside a fitted model.
+PARTS = {
+    "Smoothing": "forecast.models.smoothing",
+    "SeriesFit": "forecast.models.arima.model",
+    "Order": "forecast.models.arima.likelihood",
+    "SummedRidge": "forecast.models.ridge",
+    "Architecture": "forecast.models.recurrent.build",
+}
 
 CELLS = ("rnn", "lstm", "gru")
 
 
 class Entry(NamedTuple):
-    """A model of the registry: its class, the module that holds it, what differs from its defaults, what it is."""
+    """A model of the registry: its class, the parameters that differ from the defaults, and a description."""
 
     class_name: str
-    module: str
     params: dict[str, Any]
-    what: str
+    description: str
 
 
-def _recurrent(what: str, **params: Any) -> dict[str, Entry]:
-    suffix = params.pop("suffix", "")
-    return {f"{cell}{suffix}": Entry("Recurrent", "recurrent", {"cell": cell, **params}, what) for cell in CELLS}
+def _recurrent(description: str, suffix: str = "", **params: Any) -> dict[str, Entry]:
+    return {f"{cell}{suffix}": Entry("Recurrent", {"cell": cell, **params}, description) for cell in CELLS}
 
 
 MODELS: dict[str, Entry] = {
-    "naive": Entry("Naive", "naive", {}, "the last price"),
-    "drift": Entry("Drift", "naive", {}, "the last price, moved on by the average change"),
-    "seasonal-naive": Entry("SeasonalNaive", "naive", {}, "the price one season ago"),
-    "window-mean": Entry("WindowMean", "naive", {}, "the mean of the last rows"),
-    "mean-reversion": Entry("MeanReversion", "naive", {}, "the last price, drawn to its long mean"),
-    "ses": Entry("ETS", "smoothing", {"shape": "ANN"}, "simple exponential smoothing"),
-    "holt": Entry("ETS", "smoothing", {"shape": "AAN"}, "exponential smoothing with a trend"),
-    "damped": Entry("ETS", "smoothing", {"shape": "AAdN"}, "exponential smoothing with a trend that fades"),
-    "ets": Entry("ETS", "smoothing", {}, "exponential smoothing whose shape is chosen by AICc"),
-    "theta": Entry("Theta", "smoothing", {}, "the Theta method"),
-    "arima": Entry("ARIMA", "arima", {}, "ARIMA by exact likelihood, fitted to each series"),
-    "auto-arima": Entry("ARIMA", "arima", {"order": "auto"}, "ARIMA whose order is chosen by AICc"),
-    "ridge": Entry("Tabular", "tabular", {}, "ridge regression on lagged windows"),
-    "boosting": Entry("Tabular", "tabular", {"estimator": "boosting"}, "boosted trees on lagged windows"),
-    "har": Entry("HAR", "volatility", {}, "of variances: regression on daily, weekly and monthly means"),
-    "garch": Entry("GARCH", "volatility", {}, "of variances: GARCH(1,1)"),
-    "ewma": Entry("EWMA", "volatility", {}, "of variances: exponentially weighted mean"),
+    "naive": Entry("Naive", {}, "the last price"),
+    "drift": Entry("Drift", {}, "the last price plus the average change of the training rows"),
+    "seasonal-naive": Entry("SeasonalNaive", {}, "the price one season ago"),
+    "window-mean": Entry("WindowMean", {}, "the mean of the last rows"),
+    "mean-reversion": Entry("MeanReversion", {}, "the last price, reverting to its long-run mean"),
+    "ses": Entry("ETS", {"shape": "ANN"}, "simple exponential smoothing"),
+    "holt": Entry("ETS", {"shape": "AAN"}, "exponential smoothing with a trend"),
+    "damped": Entry("ETS", {"shape": "AAdN"}, "exponential smoothing with a damped trend"),
+    "ets": Entry("ETS", {}, "exponential smoothing, its form chosen by AICc"),
+    "theta": Entry("Theta", {}, "the Theta method"),
+    "arima": Entry("ARIMA", {}, "ARIMA by exact likelihood, fitted to each series"),
+    "auto-arima": Entry("ARIMA", {"order": "auto"}, "ARIMA, its order chosen by AICc"),
+    "ridge": Entry("Tabular", {}, "ridge regression on lagged windows"),
+    "boosting": Entry("Tabular", {"estimator": "boosting"}, "boosted trees on lagged windows"),
+    "har": Entry("HAR", {}, "of variances: regression on daily, weekly and monthly means"),
+    "garch": Entry("GARCH", {}, "of variances: GARCH(1,1)"),
+    "ewma": Entry("EWMA", {}, "of variances: exponentially weighted mean"),
     **_recurrent("many-to-many, aligned: a forecast at every row"),
-    **_recurrent("many-to-many: encoder and decoder", suffix="-seq2seq", strategy="seq2seq"),
-    **_recurrent("many-to-one: all steps at a window's end", suffix="-many-to-one", topology="many-to-one"),
-    **_recurrent("one-to-one: the newest row, no recurrence", suffix="-one-to-one", topology="one-to-one"),
-    **_recurrent("one-to-many: the newest row, a recurrent decoder", suffix="-one-to-many", topology="one-to-many"),
-    **_recurrent("many-to-one: one step, fed back", suffix="-recursive", topology="many-to-one", strategy="recursive"),
+    **_recurrent("many-to-many: encoder and decoder", "-seq2seq", strategy="seq2seq"),
+    **_recurrent("many-to-one: all steps from the end of a window", "-many-to-one", topology="many-to-one"),
+    **_recurrent("one-to-one: the newest row, no recurrence", "-one-to-one", topology="one-to-one"),
+    **_recurrent("one-to-many: the newest row, a recurrent decoder", "-one-to-many", topology="one-to-many"),
+    **_recurrent("many-to-one: one step, fed back", "-recursive", topology="many-to-one", strategy="recursive"),
 }
 
 
+def find_class(name: str) -> Any:
+    """Return a class of this package by its name; raises KeyError if the registry has none of this name."""
+    return getattr(importlib.import_module({**CLASSES, **PARTS}[name]), name)
+
+
 def model_names() -> list[str]:
-    """List the models that the command line knows by name.
+    """Return the names of the models that the command line knows.
 
     >>> fc.model_names()[:3]
     ['naive', 'drift', 'seasonal-naive']
@@ -64,7 +105,7 @@ def model_names() -> list[str]:
 
 
 def make_model(name: str, **params: Any) -> Forecaster:
-    """Make a model by its name, such as "lstm" or "arima", with other parameters than its defaults if given.
+    """Return a model by its name, such as "lstm" or "arima", with the given parameters instead of its defaults.
 
     >>> fc.make_model("lstm", lookback=30).lookback
     30
@@ -72,14 +113,17 @@ def make_model(name: str, **params: Any) -> Forecaster:
     if name not in MODELS:
         raise ValueError(f"there is no model {name!r}{did_you_mean(name, MODELS)}; `forecast models` lists them")
     entry = MODELS[name]
-    model = getattr(importlib.import_module(f"forecast.models.{entry.module}"), entry.class_name)(**entry.params)
+    model = find_class(entry.class_name)(**entry.params)
     for parameter, value in params.items():
         set_parameter(model, parameter, value, name)
     return model
 
 
 def set_parameter(model: Any, path: str, value: Any, name: str) -> None:
-    """Set a parameter by its path ("lookback", "trainer.lr"); one that does not exist is named, with those that do."""
+    """Set a parameter by its path ("lookback", "trainer.lr"); raises ValueError with the known names if it is not one.
+
+    `name` is what the model is called in the error.
+    """
     first, _, rest = path.partition(".")
     known = model.get_params(deep=False)
     if first not in known:
@@ -99,7 +143,9 @@ def set_parameter(model: Any, path: str, value: Any, name: str) -> None:
 
 
 def parse_value(text: str) -> Any:
-    """Read a parameter's value as Python writes it (3, 3e-4, (1, 1, 1), true); anything else is a word."""
+    """Return a parameter's value as Python writes it (3, 3e-4, (1, 1, 1), true); any other text as it is."""
+    import ast
+
     words = {"true": True, "false": False, "none": None}
     if text.strip().lower() in words:
         return words[text.strip().lower()]
@@ -107,9 +153,3 @@ def parse_value(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Point to the nearest known word, if there is one."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {near[0]!r}?)" if near else ""

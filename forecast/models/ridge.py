@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from forecast.estimator import Estimator
-from forecast.models.lessons import Lessons, chunks
-from forecast.scaling import MIN_CHANGES
+from forecast._estimator import Estimator
+from forecast.features.inputs import MIN_CHANGES
+from forecast.features.lagged import LaggedDataset, chunks
 
 
 class SummedRidge(Estimator):
@@ -29,7 +29,7 @@ class SummedRidge(Estimator):
         """Take what another of these parameters has found."""
         self.__dict__.update(state)
 
-    def learn(self, lessons: Lessons) -> np.ndarray:
+    def learn(self, lessons: LaggedDataset) -> np.ndarray:
         """Fit to all lessons; gives errors on those that were not fitted yet, (H, M), NaN where there are none."""
         errors = np.full((lessons.horizon, len(lessons)), np.nan)
         sums = Sums(lessons.horizon, lessons.reads.width)

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.signal import lfilter
 from sklearn.exceptions import ConvergenceWarning
 
+from forecast._validation import check_choice, check_int
 from forecast.models.base import LEVELS
 from forecast.models.baseline import Baseline
-from forecast.params import check_choice, check_whole
 
 AUTO = "auto"
 #: R's names: error, trend (d: damped), season; N none, A additive, M multiplicative.
@@ -46,9 +46,9 @@ class ETS(Baseline):
     (1, 1, 5)
     """
 
-    moves_on = False
-    own_parameters = True
-    counts_from_start = True
+    supports_recursive = False
+    has_series_parameters = True
+    depends_on_start = True
 
     def __init__(
         self, shape: str = AUTO, m: int = 1, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto"
@@ -62,7 +62,7 @@ class ETS(Baseline):
         """Raise TypeError or ValueError if a parameter cannot be used."""
         super().check_params()
         check_choice("shape", self.shape, (AUTO, *SHAPES))
-        check_whole("m", self.m, 1)
+        check_int("m", self.m, 1)
         if self.shape != AUTO and self.shape[-1] != "N" and self.m < 2:
             raise ValueError(f"shape={self.shape!r} has a season: say with m how many rows it has (at least 2)")
 
@@ -150,10 +150,10 @@ class Theta(Baseline):
     in training.
     """
 
-    moves_on = False
-    own_parameters = True
+    supports_recursive = False
+    has_series_parameters = True
     nests_naive = True  # a level that follows the newest value wholly, and no trend
-    counts_from_start = True
+    depends_on_start = True
 
     def __init__(self, m: int = 1, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.m = m
@@ -163,7 +163,7 @@ class Theta(Baseline):
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
         super().check_params()
-        check_whole("m", self.m, 1)
+        check_int("m", self.m, 1)
 
     def min_rows(self, horizon: int) -> int:
         """Say how many observed training rows a series needs: ten, two seasons, and what lies ahead of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
+import io
 import json
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
@@ -13,37 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.folders import Kind, new_folder, write_json
+from forecast._io import ARRAYS, DESCRIPTION, MODEL, atomic_folder, write_json
+from forecast.models.registry import CLASSES, PARTS, find_class
 
-DESCRIPTION, ARRAYS = "model.json", "weights.pt"
-MODEL = Kind("model", (DESCRIPTION, ARRAYS))
-FORMAT = 2  # of the folder; a change of what is stored, or of what it means, makes another
-#: The classes that may be named in a stored model, and where they live.
-CLASSES = {
-    "Naive": "forecast.models.naive",
-    "Drift": "forecast.models.naive",
-    "SeasonalNaive": "forecast.models.naive",
-    "WindowMean": "forecast.models.naive",
-    "MeanReversion": "forecast.models.naive",
-    "ETS": "forecast.models.smoothing",
-    "Smoothing": "forecast.models.smoothing",
-    "Theta": "forecast.models.smoothing",
-    "HAR": "forecast.models.volatility",
-    "EWMA": "forecast.models.volatility",
-    "GARCH": "forecast.models.volatility",
-    "ARIMA": "forecast.models.arima.model",
-    "SeriesFit": "forecast.models.arima.model",
-    "Order": "forecast.models.arima.likelihood",
-    "Ensemble": "forecast.models.ensemble",
-    "Tabular": "forecast.models.tabular",
-    "SummedRidge": "forecast.models.ridge",
-    "Conformal": "forecast.models.conformal",
-    "Tuned": "forecast.tune",
-    "Recurrent": "forecast.models.recurrent",
-    "RecurrentClassifier": "forecast.models.classifier",
-    "Trainer": "forecast.nn.trainer",
-    "Architecture": "forecast.nn.build",
-}
+FORMAT = 3  # of the folder; any change of what is stored, or of its meaning, increases it
 
 
 def save_model(model: Any, folder: str | Path) -> None:
@@ -52,12 +25,10 @@ def save_model(model: Any, folder: str | Path) -> None:
     Raises TypeError for a model, or a base, of a class of your own: only what this package defines can be loaded
     again without running foreign code.
     """
-    from forecast.nn.files import write_arrays
-
     arrays: dict[str, np.ndarray] = {}
     described = _encode(model, arrays)
-    with new_folder(folder, MODEL) as beside:
-        digest = _digest(described, write_arrays(beside / ARRAYS, arrays))
+    with atomic_folder(folder, MODEL) as beside:
+        digest = _digest(described, _write_arrays(beside / ARRAYS, arrays))
         head = {"format": FORMAT, "forecast": version("forecast"), "sha256": digest}
         write_json(beside / DESCRIPTION, head | {"model": described})
 
@@ -72,8 +43,6 @@ def load_model(folder: str | Path) -> Any:
 
     Nothing is unpickled. Raises ValueError if the folder is damaged, or was written by another format of this package.
     """
-    from forecast.nn.files import read_arrays
-
     path = Path(folder)
     try:
         head = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
@@ -91,7 +60,7 @@ def load_model(folder: str | Path) -> Any:
         )
     if _digest(head.get("model"), content) != head.get("sha256"):
         raise ValueError(f"{path} is damaged: {DESCRIPTION} or {ARRAYS} is not as it was saved. Train the model again")
-    return _decode(head["model"], read_arrays(content))
+    return _decode(head["model"], _read_arrays(content))
 
 
 def _encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -130,7 +99,7 @@ def _encode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
 
 def _encode_object(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     name = type(value).__name__
-    if type(value).__module__ != CLASSES.get(name):
+    if type(value).__module__ != {**CLASSES, **PARTS}.get(name):
         raise TypeError(f"{value!r} cannot be saved: only models of this package can be loaded without running code")
     if hasattr(value, "get_params"):
         state = value._state() if hasattr(value, "_state") else {}
@@ -149,12 +118,12 @@ def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if not isinstance(value, dict):
         return value
     if "$model" in value:
-        model = _class(value["$model"])(**inner(value["params"]))
+        model = find_class(value["$model"])(**inner(value["params"]))
         if state := inner(value["state"]):
             model._restore(state)
         return model
     if "$data" in value:
-        return _class(value["$data"])(**inner(value["fields"]))
+        return find_class(value["$data"])(**inner(value["fields"]))
     if "$table" in value:
         return pd.DataFrame({c: inner(v) for c, v in value["$table"].items()}, index=inner(value["index"]))
     if not any(k.startswith("$") for k in value):
@@ -171,5 +140,14 @@ def _decode(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     }[tag]()
 
 
-def _class(name: str) -> Any:
-    return getattr(importlib.import_module(CLASSES[name]), name)
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> bytes:
+    """Write named arrays in NumPy's format; return the bytes written."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    path.write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def _read_arrays(content: bytes) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return dict(stored)

@@ -7,13 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from forecast.estimator import clone
-from forecast.models.base import LEVELS, Forecast, Forecaster, carried, choose_log, moved, no_error_at, transform
-from forecast.models.lessons import Lagged, Lessons
+from forecast._estimator import clone
+from forecast._validation import check_fields, check_int, check_number
+from forecast.data.panel import Panel
+from forecast.features.inputs import MIN_CHANGES, Inputs, causal_inputs
+from forecast.features.lagged import LaggedDataset, LaggedFeatures
+from forecast.models.base import (
+    LEVELS,
+    Forecast,
+    Forecaster,
+    apply_change,
+    choose_log,
+    forward_fill,
+    transform,
+    unknown_error_message,
+)
 from forecast.models.ridge import SummedRidge
-from forecast.panel import Panel
-from forecast.params import check_fields, check_number, check_whole
-from forecast.scaling import MIN_CHANGES, Inputs, causal_inputs
 
 NAMES = ("ridge", "boosting")
 
@@ -62,7 +71,7 @@ class Tabular(Forecaster):
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""
         super().check_params()
-        check_whole("lookback", self.lookback, 1)
+        check_int("lookback", self.lookback, 1)
         check_fields(self.exog)
         given = self.estimator
         if isinstance(given, SummedRidge):
@@ -93,7 +102,7 @@ class Tabular(Forecaster):
         """Say how many observed training rows a series needs: a window, and twenty lessons before the second block."""
         return max(self.lookback, MIN_CHANGES) + 2 * horizon + 40
 
-    def reads(self) -> tuple[str, ...]:
+    def required_fields(self) -> tuple[str, ...]:
         """Name the fields that are read beside the target."""
         return tuple(self.exog)
 
@@ -101,20 +110,20 @@ class Tabular(Forecaster):
         self.log_ = choose_log(self.log, panel)
         y = transform(panel, self.log_)
         inputs = causal_inputs(y)
-        lessons = Lessons(y, inputs, self._lagged(panel, inputs), horizon)
+        lessons = LaggedDataset(y, inputs, self._lagged(panel, inputs), horizon)
         if len(lessons) == 0:
             raise ValueError(f"{type(self).__name__} has nothing to learn: no series changes {MIN_CHANGES} times")
         if (step := lessons.unanswered()) is not None:
-            raise ValueError(no_error_at(step, "no series"))
+            raise ValueError(unknown_error_message(step, "no series"))
         self.record_ = {"log": self.log_, "lessons": len(lessons)}
         made = self.default_estimator() if isinstance(self.estimator, str) else self.estimator
         self.learner_ = clone(made) if isinstance(made, SummedRidge) else _Matrix(made)
         self.spread_ = self._spread(self.learner_.learn(lessons))  # (H, Q), in units
 
-    def _lagged(self, panel: Panel, inputs: Inputs) -> Lagged:
+    def _lagged(self, panel: Panel, inputs: Inputs) -> LaggedFeatures:
         """Put together what is read: of the target, and of each field beside it."""
         fields = [panel.values[:, :, panel.channels.index(name)] for name in self.exog]
-        return Lagged([inputs.x, *(causal_inputs(field).x for field in fields)], self.lookback)
+        return LaggedFeatures([inputs.x, *(causal_inputs(field).x for field in fields)], self.lookback)
 
     def _spread(self, errors: np.ndarray) -> np.ndarray:
         """Take quantiles of errors (H, M) on lessons that were not fitted, and centre them on the point."""
@@ -131,12 +140,12 @@ class Tabular(Forecaster):
         lagged, every = self._lagged(panel, inputs), np.arange(len(panel.series))
         # Cutoff by cutoff: a matrix product's last bits depend on how many rows it has.
         said = np.stack([self.learner_.say(lagged.windows(row * len(every) + every)) for row in rows])  # (K, N, H)
-        unit = np.where(inputs.changes[rows] > 0, inputs.unit[rows], np.nan)[:, :, None]  # (K, N, 1)
-        last = carried(panel.target)[rows][:, :, None]
+        unit = np.where(inputs.n_changes[rows] > 0, inputs.scale[rows], np.nan)[:, :, None]  # (K, N, 1)
+        last = forward_fill(panel.target)[rows][:, :, None]
         spread = unit[..., None] * self.spread_  # (K, N, H, Q)
         return Forecast(
-            point=moved(last, unit * said, self.log_),
-            quantiles=moved(last[..., None], (unit * said)[..., None] + spread, self.log_),
+            point=apply_change(last, unit * said, self.log_),
+            quantiles=apply_change(last[..., None], (unit * said)[..., None] + spread, self.log_),
             levels=tuple(self.levels),
             series=panel.series,
             cutoffs=panel.index[rows],
@@ -149,7 +158,7 @@ class _Matrix:
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def learn(self, lessons: Lessons) -> np.ndarray:
+    def learn(self, lessons: LaggedDataset) -> np.ndarray:
         """Fit to all lessons; gives errors on those that were not fitted yet, (H, M), NaN where there are none."""
         every = slice(0, len(lessons))
         x, answers = lessons.matrix(), lessons.answers(every)

@@ -11,15 +11,24 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
-from forecast.models.base import LEVELS, Forecast, Forecaster, ahead, carried, choose_log, error_quantiles, transform
-from forecast.panel import Panel, label
-from forecast.params import check_number, check_whole
+from forecast._validation import check_int, check_number
+from forecast.data.panel import Panel, format_date
+from forecast.models.base import (
+    LEVELS,
+    Forecast,
+    Forecaster,
+    choose_log,
+    error_quantiles,
+    forward_fill,
+    future_windows,
+    transform,
+)
 
 
 class _Volatility(Forecaster):
     """Expects a mean; what happened in training, beside what was expected, gives the quantiles, step by step."""
 
-    honest_in_sample = True
+    in_sample_is_valid = True
     point: Any
     levels: Any
 
@@ -30,10 +39,10 @@ class _Volatility(Forecaster):
         self._check(panel)
         self._check_moves(panel)
         observed = transform(panel, self.log_)
-        y = carried(observed)
+        y = forward_fill(observed)
         self._learn(y)
         expected = self._expected(y, np.arange(len(panel)), np.arange(len(panel.series)))  # (T, N, H)
-        errors = self._apart(ahead(observed, horizon), expected)
+        errors = self._apart(future_windows(observed, horizon), expected)
         errors = np.where(panel.observed[:, :, None] & np.isfinite(errors), errors, np.nan)
         quantiles = error_quantiles(errors, (*self.levels, 0.5), panel.series)
         self.spread_ = quantiles[..., :-1]  # (N, H, Q)
@@ -42,7 +51,7 @@ class _Volatility(Forecaster):
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         columns = self._fitted_columns(panel)
         self._check(panel)
-        expected = self._expected(carried(transform(panel, self.log_)), rows, columns)
+        expected = self._expected(forward_fill(transform(panel, self.log_)), rows, columns)
         point = self._together(expected, self.middle_[columns])
         quantiles = self._together(expected[..., None], self.spread_[columns])
         return Forecast(
@@ -78,7 +87,7 @@ class _Volatility(Forecaster):
         if self.ratio_ and below.any():
             row, n = np.argwhere(below)[0]
             raise ValueError(
-                f"{panel.series[n]} is {panel.target[row, n]:g} at {label(panel.index[row])}: {type(self).__name__} "
+                f"{panel.series[n]} is {panel.target[row, n]:g} at {format_date(panel.index[row])}: {type(self).__name__} "
                 "models variances, which are not below 0; give it squared returns or a range (see parkinson)"
             )
 
@@ -123,7 +132,7 @@ class HAR(_Volatility):
         if not isinstance(self.lags, (tuple, list)) or not self.lags:
             raise TypeError(f"lags must be numbers of rows, such as (1, 5, 22); got {self.lags!r}")
         for lag in self.lags:
-            check_whole("each of lags", lag, 1)
+            check_int("each of lags", lag, 1)
 
     @property
     def nests_naive(self) -> bool:
@@ -135,7 +144,7 @@ class HAR(_Volatility):
         return max(self.lags) + horizon + 10 * (len(self.lags) + 1)
 
     def _learn(self, y: np.ndarray) -> None:
-        x, target = self._means(y), ahead(y, self.horizon_)
+        x, target = self._means(y), future_windows(y, self.horizon_)
         self.least_ = np.nanmin(np.where(y > 0, y, np.inf), axis=0)  # (N,)
         n, h = y.shape[1], self.horizon_
         self.coefs_ = np.full((n, h, 1 + len(self.lags)), np.nan)

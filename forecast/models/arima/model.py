@@ -11,15 +11,15 @@ from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from forecast.estimator import check_fitted
+from forecast._estimator import check_fitted
+from forecast._validation import check_choice, check_fields, check_int
+from forecast.data.panel import Panel, as_panel, format_date
 from forecast.models.arima.likelihood import Order
 from forecast.models.arima.order import choose
 from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
 from forecast.models.arima.search import Found, make_sample, search
 from forecast.models.arima.state_space import roll, search_with_gaps, state_space
 from forecast.models.base import LEVELS, Forecast, Forecaster, ShortSeriesWarning, choose_log, transform
-from forecast.panel import Panel, as_panel, label
-from forecast.params import check_choice, check_fields, check_whole
 
 STILL = 1e-30  # variance of a series that never changes
 
@@ -55,7 +55,7 @@ class ARIMA(Forecaster):
     """
 
     #: Few parameters over many rows: its one frozen fit is as good on training rows as on later ones.
-    honest_in_sample = True
+    in_sample_is_valid = True
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class ARIMA(Forecaster):
         if isinstance(self.order, str):
             check_choice("order", self.order, ("auto",))
             if self.seasonal_order is not None:
-                check_whole('seasonal_order, with order="auto" the number of rows in a season,', self.seasonal_order, 1)
+                check_int('seasonal_order, with order="auto" the number of rows in a season,', self.seasonal_order, 1)
             return
         _check_orders("order", self.order, ("p", "d", "q"))
         if self.seasonal_order is not None:
@@ -102,7 +102,7 @@ class ARIMA(Forecaster):
         if self.trend == "t" and order.d + order.D > 1:
             raise ValueError(f"trend='t' is lost in differencing twice ({order}); leave it out")
 
-    def reads(self) -> tuple[str, ...]:
+    def required_fields(self) -> tuple[str, ...]:
         """Name the fields that are read beside the target."""
         return tuple(self.exog)
 
@@ -199,7 +199,7 @@ class ARIMA(Forecaster):
         are the results for one step ahead.
         """
         check_fitted(self, "horizon_")
-        panel = as_panel(prices, exog=self.reads())
+        panel = as_panel(prices, exog=self.required_fields())
         name = panel.series[0] if series is None else series
         if name not in self.fits_ or name not in panel.series:
             raise ValueError(f"there is no fit of {name!r}; there are those of {', '.join(self.fits_)}")
@@ -253,7 +253,7 @@ class ARIMA(Forecaster):
         """Give the regressors of a history, counted from where the fit counts them."""
         if fit.start not in panel.index and "t" in fit.order.trend and not fit.order.lost:
             raise ValueError(
-                f"the trend of {panel.series[n]} counts from {label(fit.start)}, where it was fitted from, and these "
+                f"the trend of {panel.series[n]} counts from {format_date(fit.start)}, where it was fitted from, and these "
                 "prices have no such row: bring the history from there on"
             )
         start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
@@ -266,4 +266,4 @@ def _check_orders(name: str, orders: Any, letters: tuple[str, ...]) -> None:
         count = {3: "three", 4: "four"}[len(letters)]
         raise TypeError(f"{name} must be {count} whole numbers ({', '.join(letters)}); got {orders!r}")
     for letter, value in zip(letters, orders, strict=True):
-        check_whole(f"{letter} of {name}", value, 0)
+        check_int(f"{letter} of {name}", value, 0)

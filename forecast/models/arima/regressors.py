@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.models.base import carried
-from forecast.panel import Panel
+from forecast.data.panel import Panel
+from forecast.models.base import forward_fill
 
 TRENDS = {"n": (), "c": ("const",), "t": ("trend",), "ct": ("const", "trend")}
 
@@ -36,7 +36,7 @@ def make_regressors(
     `known` are the rows on which the series is observed: the first on which the channels are known too is where it
     begins. Rows run `horizon` past the panel's end.
     """
-    channels = carried(panel.values[:, column, [panel.channels.index(name) for name in exog]])  # (T, E)
+    channels = forward_fill(panel.values[:, column, [panel.channels.index(name) for name in exog]])  # (T, E)
     begun = np.flatnonzero(~np.isnan(channels).any(axis=1))  # every row, if there are no channels
     usable = known[known >= begun[0] + (lag if channels.shape[1] else 0)] if len(begun) else known[:0]
     first = int(usable[0]) if len(usable) else len(panel)

@@ -1,0 +1,8 @@
+"""Walk-forward evaluation: `backtest` runs it, `BacktestResult` is what it leaves behind."""
+
+from __future__ import annotations
+
+from forecast.backtesting.result import BacktestResult
+from forecast.backtesting.run import ResumeWarning, backtest
+
+__all__ = ["BacktestResult", "ResumeWarning", "backtest"]

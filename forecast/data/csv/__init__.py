@@ -1,0 +1,1 @@
+"""Read price tables from text: separator, header, dates and numbers, without guessing."""

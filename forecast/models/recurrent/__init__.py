@@ -1,0 +1,1 @@
+"""Recurrent networks: configuration, layers, training, inference. Torch is imported in this package only."""

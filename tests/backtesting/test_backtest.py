@@ -1,0 +1,465 @@
+"""The long table of a backtest: what stands in it, who was fitted when and on what, and that a run is kept whole."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.quick import quick, walks
+from pandas.testing import assert_frame_equal
+
+import forecast as fc
+from forecast import _io
+from forecast.models.base import Forecast, forward_fill
+
+COLUMNS = ["unique_id", "cutoff", "step", "ds", "model", "member", "y0", "y", "y_hat"]
+ENDS = ["scale", "age"]
+SEEN: list[tuple] = []  # what the models below were shown, in order
+
+
+class Recorder(fc.Forecaster):
+    """Only _fit and _predict, as a user would write it: the last price, whatever happens."""
+
+    def _fit(self, panel, horizon):
+        SEEN.append(("fit", panel.index[0], panel.index[-1], len(panel)))
+        self.fitted_at_ = panel.index[-1]
+
+    def _predict(self, panel):
+        SEEN.append(("predict", panel.index[0], panel.index[-1], len(panel), self.fitted_at_))
+        last = forward_fill(panel.target)[-1]
+        point = np.repeat(last[None, :, None], self.horizon_, axis=2)
+        return Forecast(point, None, (), panel.series, panel.index[-1:])
+
+
+class Odd(Recorder):
+    """Goes wrong in the way it is told to."""
+
+    def __init__(self, way="", after=0):
+        self.way = way
+        self.after = after  # only where that many rows have gone by
+
+    def _fit(self, panel, horizon):
+        super()._fit(panel, horizon)
+        if self.way == "fit" and len(panel) > self.after:
+            raise RuntimeError("cannot learn this")
+
+    def _predict(self, panel):
+        good = super()._predict(panel)
+        if len(panel) <= self.after:
+            return good
+        point = {
+            "nan": np.where(np.arange(self.horizon_) == 1, np.nan, good.point),
+            "inf": good.point + np.inf,
+            "longer": np.concatenate([good.point, good.point[:, :, -1:]], axis=2),
+            "shorter": good.point[:, :, :-1],
+            "fewer series": good.point[:, :-1],
+            "more cutoffs": np.concatenate([good.point, good.point]),
+        }.get(self.way, good.point)
+        quantiles = {
+            "no number among quantiles": np.stack([point - 1, np.full_like(point, np.nan), point + 1], axis=-1),
+            "two quantiles for three levels": np.stack([point - 1, point + 1], axis=-1),
+        }.get(self.way)
+        return Forecast(point, quantiles, () if quantiles is None else (0.1, 0.5, 0.9), good.series, good.cutoffs)
+
+
+class Later(Recorder):
+    """Fails where Odd("fit", after=48) does not."""
+
+    def _fit(self, panel, horizon):
+        super()._fit(panel, horizon)
+        if len(panel) <= 48:
+            raise RuntimeError("too early")
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    SEEN.clear()
+
+
+@pytest.fixture(scope="module")
+def prices():
+    return walks(rows=60, series=2)
+
+
+CV = fc.WalkForward(horizon=3, n_windows=4)
+
+
+def test_the_table_and_its_columns(prices):
+    table = fc.backtest({"naive": fc.Naive(), "drift": fc.Drift()}, prices, CV).forecasts
+    assert list(table.columns) == [*COLUMNS, "q0.1", "q0.5", "q0.9", *ENDS]
+    assert len(table) == 2 * 4 * 2 * 3  # models, cutoffs, series, steps
+    assert not table.duplicated(["unique_id", "cutoff", "step", "model", "member"]).any()
+    assert list(table["model"].cat.categories) == ["naive", "drift"]
+    assert list(table["unique_id"].cat.categories) == ["S0", "S1"]
+    at = prices.index.get_indexer(table["cutoff"])
+    assert sorted(set(at)) == [47, 50, 53, 56]
+    column = prices.columns.get_indexer(table["unique_id"].astype(str))
+    values = prices.to_numpy()
+    np.testing.assert_array_equal(prices.index.get_indexer(table["ds"]), at + table["step"])
+    np.testing.assert_array_equal(table["y0"], values[at, column])
+    np.testing.assert_array_equal(table["y"], values[at + table["step"].to_numpy(), column])
+    naive = table["model"] == "naive"
+    np.testing.assert_array_equal(table.loc[naive, "y_hat"], table.loc[naive, "y0"])
+    assert (table["member"] == 0).all()
+    assert (table["age"] == 0).all()
+
+
+def test_members_have_rows_of_their_own(prices):
+    result = fc.backtest({"net": quick("lstm", members=3)}, prices, fc.WalkForward(2, 2), refit=2)
+    net = result.forecasts[result.forecasts["model"] == "net"].set_index(["unique_id", "cutoff", "step"])
+    assert net["member"].value_counts().to_dict() == {0: 8, 1: 8, 2: 8, 3: 8}
+    each = net[net["member"] > 0].groupby(level=[0, 1, 2], observed=True)["y_hat"].median()
+    own = net[net["member"] == 0]["y_hat"]
+    np.testing.assert_allclose(own, each.loc[own.index], rtol=1e-12)
+    assert (net[net["member"] > 0].groupby(level=[0, 1, 2], observed=True)["y_hat"].nunique() == 3).all()
+    assert net.loc[net["member"] > 0, "q0.1"].isna().all()
+    assert len(result.leaderboard()) == 2
+
+
+@pytest.mark.parametrize("season", [1, 4])
+def test_the_scale_is_that_of_the_training_rows(prices, season):
+    table = fc.backtest(fc.Naive(), prices, CV, season=season, refit=4).forecasts
+    for (name, cutoff), rows in table.groupby(["unique_id", "cutoff"], observed=True):
+        expected = prices.loc[:cutoff, name].diff(season).abs().mean()
+        np.testing.assert_allclose(rows["scale"], expected, rtol=1e-12)
+
+
+def test_refit_freezes_the_parameters_and_not_the_history(prices):
+    result = fc.backtest({"recorder": Recorder(), "drift": fc.Drift(log=False)}, prices, CV, refit=3)
+    ix = prices.index
+    shown = [
+        ("fit", ix[0], ix[47], 48),
+        *[("predict", ix[0], ix[c], c + 1, ix[47]) for c in (47, 50, 53)],
+        ("fit", ix[0], ix[56], 57),
+        ("predict", ix[0], ix[56], 57, ix[56]),
+    ]
+    assert shown == SEEN
+    table = result.forecasts
+    ages = table.groupby("cutoff")["age"].unique()
+    assert [list(age) for age in ages] == [[0], [3], [6], [0]]
+    row = table[(table["model"] == "drift") & (table["cutoff"] == ix[53]) & (table["step"] == 2)].iloc[1]
+    slope = (prices.iloc[47, 1] - prices.iloc[0, 1]) / 47  # of the rows up to the refit
+    assert row["y_hat"] == pytest.approx(prices.iloc[53, 1] + 2 * slope, rel=1e-12)
+    fits = result.fits[result.fits["model"] == "drift"]
+    assert list(fits["cutoff"]) == [ix[47], ix[56]]
+    assert list(fits["train_end"]) == [ix[47], ix[56]]
+    assert fits["rows"].tolist() == [48, 57]
+    assert fits["cutoffs"].tolist() == [3, 1]
+    assert (fits["series"] == 2).all()
+    assert (fits["error"] == "").all()
+
+
+def test_rolling_training_rows_and_embargo(prices):
+    cv = fc.WalkForward(3, 3, step_size=2, train_size=20, embargo=4)
+    result = fc.backtest({"recorder": Recorder()}, prices, cv)
+    ix, cutoffs = prices.index, (52, 54, 56)
+    fits = [row for row in SEEN if row[0] == "fit"]
+    assert fits == [("fit", ix[c - 23], ix[c - 4], 20) for c in cutoffs]
+    assert [row[:4] for row in SEEN if row[0] == "predict"] == [("predict", ix[0], ix[c], c + 1) for c in cutoffs]
+    assert result.fits["train_start"].tolist() == [ix[c - 23] for c in cutoffs] * 2  # naive and recorder
+    assert (result.forecasts["age"] == 4).all()  # rows since the last one it was fitted on
+    for cutoff, rows in result.forecasts.groupby("cutoff"):
+        at = ix.get_loc(cutoff)
+        expected = prices.iloc[at - 23 : at - 3].diff().abs().mean()
+        np.testing.assert_allclose(rows["scale"], expected.loc[rows["unique_id"].astype(str)], rtol=1e-12)
+
+
+class Whole:
+    """No Forecaster, but fits and forecasts: it sees what it is handed, before any door of ours cuts it."""
+
+    def fit(self, prices, horizon):
+        self.horizon = horizon
+        return self
+
+    def predict_at(self, prices, cutoffs):
+        SEEN.append((len(prices), list(cutoffs)))
+        point = np.repeat(forward_fill(prices.target)[cutoffs][:, :, None], self.horizon, axis=2)
+        return Forecast(point, None, (), prices.series, prices.index[cutoffs])
+
+
+def test_no_row_past_the_last_cutoff_of_its_stretch_is_handed_out(prices):
+    result = fc.backtest({"whole": Whole()}, prices, CV, refit=3)
+    assert SEEN == [(54, [47, 50, 53]), (57, [56])]
+    assert result.verdict().table["finding"].tolist() == ["identical"]
+
+
+def test_naive_joins_by_itself(prices):
+    result = fc.backtest(fc.Drift(), prices, CV)
+    assert list(result.forecasts["model"].cat.categories) == ["naive", "drift"]
+    assert list(result.spec["models"]) == ["naive", "drift"]
+    own = fc.backtest({"drift": fc.Drift(), "naive": fc.Naive(levels=(0.25, 0.5, 0.75))}, prices, CV)
+    assert list(own.forecasts["model"].cat.categories) == ["drift", "naive"]
+    assert own.spec["models"]["naive"]["params"]["levels"] == [0.25, 0.5, 0.75]
+    with pytest.raises(ValueError, match="'naive' is kept for doing nothing"):
+        fc.backtest({"naive": fc.Drift()}, prices, CV)
+
+
+@pytest.mark.parametrize("models", [{}, {"a": 3}, None, [fc.Naive()]])
+def test_what_are_no_models_is_refused(models, prices):
+    with pytest.raises(TypeError, match=r"[Ff]orecaster"):
+        fc.backtest(models, prices, CV)
+
+
+@pytest.fixture(scope="module")
+def uneven():
+    frame = walks(rows=60, series=5).set_axis(["whole", "late", "ended", "hole", "target"], axis=1)
+    frame.iloc[:46, 1] = np.nan  # 2 observed rows at the first cutoff, 5, 8 and 11 at the others
+    frame.iloc[52:, 2] = np.nan
+    frame.iloc[50, 3] = np.nan  # a cutoff
+    frame.iloc[54, 4] = np.nan  # a target between cutoffs
+    return frame
+
+
+def test_series_that_take_no_part_are_named_with_their_reason(uneven):
+    result = fc.backtest({"season": fc.SeasonalNaive(2)}, uneven, CV)  # needs 2 + 3 + 1 rows
+    date = [str(d.date()) for d in uneven.index]
+    said = {(row.unique_id, row.reason): (row.cutoffs, row.first, row.last) for row in result.skipped.itertuples()}
+    short = "fewer than 6 observed training rows"
+    assert said == {
+        ("late", short): (2, date[47], date[50]),
+        ("ended", "not observed at the cutoff"): (2, date[53], date[56]),
+        ("hole", "not observed at the cutoff"): (1, date[50], date[50]),
+    }
+    taking = result.forecasts.groupby(["cutoff", "model"], observed=True)["unique_id"].agg(lambda ids: set(ids))
+    whole = {"whole", "late", "ended", "hole", "target"}
+    left = [whole - {"late"}, whole - {"late", "hole"}, whole - {"ended"}, whole - {"ended"}]
+    for model in ("naive", "season"):  # the same series for all
+        assert taking.xs(model, level="model").tolist() == left
+    assert result.fits["series"].tolist() == [4, 4, 5, 5] * 2
+    assert fc.backtest(fc.Naive(), walks(rows=60), CV).skipped.empty
+
+
+def test_a_target_that_never_traded_is_kept_and_not_scored(uneven):
+    result = fc.backtest({"season": fc.SeasonalNaive(2)}, uneven, CV)
+    holes = result.forecasts[result.forecasts["y"].isna()]
+    assert set(holes.loc[holes["unique_id"] == "target", "ds"]) == {uneven.index[54]}
+    assert set(holes.loc[holes["unique_id"] == "ended", "ds"]) == {uneven.index[52], uneven.index[53]}
+    assert holes["y_hat"].notna().all()
+    assert result.scores().set_index(["model", "unique_id"])["n"].loc[("naive", "target")] == 11
+    assert np.isfinite(result.scores()[["mae", "mase"]]).all(axis=None)
+
+
+def test_no_series_left_is_an_error(uneven):
+    with pytest.raises(ValueError, match=r"the 103 observed training rows .* longest has 57.*bring more history"):
+        fc.backtest({"long": fc.SeasonalNaive(99)}, uneven, CV)
+
+
+def test_a_failed_fit_is_raised_or_recorded(prices):
+    models = {"odd": Odd("fit", after=48), "drift": fc.Drift()}
+    with pytest.raises(RuntimeError, match="cannot learn this"):
+        fc.backtest(models, prices, CV)
+    result = fc.backtest(models, prices, CV, on_error="record")
+    odd = result.fits[result.fits["model"] == "odd"]
+    assert odd["error"].tolist() == ["", *["RuntimeError: cannot learn this"] * 3]
+    assert set(result.forecasts.loc[result.forecasts["model"] == "odd", "cutoff"]) == {prices.index[47]}
+    assert result.failures()["cutoff"].tolist() == list(prices.index[[50, 53, 56]])
+    assert set(result.failures()["error"]) == {"RuntimeError: cannot learn this"}
+    assert result.compared() == (6, 24)  # of four cutoffs one is left
+    board = result.leaderboard()
+    assert board["failures"].to_dict() == {"naive": 0, "odd": 3, "drift": 0}
+    with pytest.raises(ValueError, match="on_error must be one of 'raise', 'record'"):
+        fc.backtest(models, prices, CV, on_error="ignore")
+
+
+def test_a_model_that_always_fails_leaves_the_race_to_the_others(prices, tmp_path):
+    result = fc.backtest({"odd": Odd("fit"), "drift": fc.Drift()}, prices, CV, on_error="record")
+    whole = fc.backtest({"drift": fc.Drift()}, prices, CV)
+    board = result.leaderboard()
+    assert board.index[-1] == "odd"
+    assert board.loc["drift", "skill"] == whole.leaderboard().loc["drift", "skill"]
+    assert list(result.verdict().table["model"]) == ["drift"]
+    assert repr(result)
+    result.save(tmp_path / "run")
+    assert fc.BacktestResult.load(tmp_path / "run").leaderboard().equals(board)
+
+
+def test_models_that_share_no_row_are_a_finding_and_no_crash(prices):
+    models = {"odd": Odd("fit", after=0), "first": Odd("fit", after=48), "later": Later()}
+    result = fc.backtest(models, prices, CV, on_error="record")
+    assert result.leaderboard()["failures"].to_dict() == {"naive": 0, "odd": 4, "first": 3, "later": 1}
+    assert str(result.verdict())
+
+
+@pytest.mark.parametrize("way", ["nan", "inf"])
+def test_a_forecast_that_is_no_number_is_an_error(way, prices):
+    with pytest.raises(ValueError, match=rf"odd has no finite forecast for S0 .* {prices.index[50].date()}"):
+        fc.backtest({"odd": Odd(way, after=48)}, prices, CV)
+    result = fc.backtest({"odd": Odd(way, after=48)}, prices, CV, on_error="record")
+    assert result.leaderboard().loc["odd", "failures"] == 3
+
+
+WRONG = [
+    "longer",
+    "shorter",
+    "fewer series",
+    "more cutoffs",
+    "no number among quantiles",
+    "two quantiles for three levels",
+]
+
+
+@pytest.mark.parametrize("way", WRONG)
+def test_forecasts_of_a_wrong_shape_are_refused(way, prices):
+    with pytest.raises(ValueError, match="odd"):
+        fc.backtest({"odd": Odd(way)}, prices, CV)
+
+
+def test_a_model_of_ones_own_and_what_goes_in_stays_as_it_was(prices):
+    net = quick("gru", base=fc.Drift())
+    models = {"own": Recorder(), "net": net}
+    before, frame = copy.deepcopy({name: vars(model) for name, model in models.items()}), prices.copy()
+    result = fc.backtest(models, prices, fc.WalkForward(2, 2), refit=2)
+    assert list(models) == ["own", "net"]
+    assert {name: sorted(vars(model)) for name, model in models.items()} == {n: sorted(v) for n, v in before.items()}
+    assert repr(net) == repr(quick("gru", base=fc.Drift()))
+    assert not [key for model in (net.base, net.trainer) for key in vars(model) if key.endswith("_")]
+    assert_frame_equal(prices, frame)
+    own = result.forecasts[result.forecasts["model"] == "own"]
+    np.testing.assert_array_equal(own["y_hat"], own["y0"])
+    assert own["q0.5"].isna().all()  # it gives no quantiles
+    assert own["q0.1"].isna().all()
+    assert np.isnan(result.leaderboard().loc["own", "coverage"])
+    assert result.verdict().table.set_index("model").loc["own", "finding"] == "identical"
+
+
+@pytest.fixture(scope="module")
+def small(prices):
+    models = {"drift": fc.Drift(), "net": quick("lstm", members=2)}
+    return fc.backtest(models, prices, fc.WalkForward(2, 4), refit=2)
+
+
+def test_processes_do_not_change_a_byte(small, prices, tmp_path):
+    models = {"drift": fc.Drift(), "net": quick("lstm", members=2)}
+    told = []
+    parallel = fc.backtest(models, prices, fc.WalkForward(2, 4), refit=2, n_jobs=2, progress=lambda *n: told.append(n))
+    assert told == [(done, 8) for done in range(1, 9)]  # naive, drift and two members, at two cutoffs
+    for name, result in (("one", small), ("two", parallel)):
+        result.save(tmp_path / name)
+    one, two = (tmp_path / name for name in ("one", "two"))
+    assert (one / _io.FORECASTS).read_bytes() == (two / _io.FORECASTS).read_bytes()
+    assert (one / _io.SPEC).read_text() == (two / _io.SPEC).read_text()
+    seconds = ["seconds_fit", "seconds_predict"]
+    assert_frame_equal(small.fits.drop(columns=seconds), parallel.fits.drop(columns=seconds))
+
+
+@pytest.mark.parametrize("kind", ["dated", "numbered", "uneven"])
+def test_saved_and_loaded_without_loss(kind, small, uneven, tmp_path):
+    result = small
+    if kind == "numbered":
+        result = fc.backtest({"drift": fc.Drift()}, walks(rows=60).to_numpy(), CV)
+        assert result.forecasts["cutoff"].dtype == np.int64
+    if kind == "uneven":
+        result = fc.backtest({"season": fc.SeasonalNaive(2), "odd": Odd("fit", 50)}, uneven, CV, on_error="record")
+    result.save(tmp_path / "deep" / "run")
+    again = fc.BacktestResult.load(tmp_path / "deep" / "run")
+    assert_frame_equal(again.forecasts, result.forecasts, check_exact=True, check_categorical=True)
+    assert_frame_equal(again.fits, result.fits, check_exact=True)
+    assert_frame_equal(again.skipped, result.skipped, check_exact=True)
+    assert again.spec == result.spec
+    assert list(again.forecasts["model"].cat.categories) == list(result.forecasts["model"].cat.categories)
+    assert_frame_equal(again.leaderboard(), result.leaderboard())
+    assert str(again.verdict()) == str(result.verdict())
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_an_old_run_is_replaced_whole_and_anything_else_refused(small, tmp_path):
+    run = tmp_path / "run"
+    small.save(run)
+    (run / _io.REPORT).write_text("of the old run")
+    small.save(run)
+    assert listing(tmp_path) == ["run", *[f"run/{name}" for name in sorted((_io.FITS, _io.FORECASTS, _io.SPEC))]]
+    (tmp_path / "empty").mkdir()
+    small.save(tmp_path / "empty")
+    for place in ("mine", "note.txt"):
+        path = tmp_path / place
+        path.mkdir() if place == "mine" else path.write_text("keep me")
+        if place == "mine":
+            (path / "thesis.tex").write_text("keep me")
+        before = listing(tmp_path)
+        with pytest.raises(ValueError, match=r"thesis.tex|is a file"):
+            small.save(path)
+        assert listing(tmp_path) == before
+
+
+def cut_short(run: Path, stop: type[BaseException]) -> None:
+    with _io.atomic_folder(run, _io.RUN) as folder:
+        (folder / _io.FORECASTS).write_text("half")
+        raise stop
+
+
+def test_a_write_that_is_cut_short_leaves_the_old_run_whole(small, tmp_path):
+    run = tmp_path / "run"
+    small.save(run)
+    before = {name: (run / name).read_bytes() for name in (_io.FORECASTS, _io.FITS, _io.SPEC)}
+    for stop in (RuntimeError, KeyboardInterrupt):
+        with pytest.raises(stop):
+            cut_short(run, stop)
+        assert listing(tmp_path) == ["run", *[f"run/{name}" for name in sorted(before)]]
+        assert {name: (run / name).read_bytes() for name in before} == before
+
+
+def test_a_swap_that_fails_puts_the_old_run_back(small, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    small.save(run)
+    rename = Path.rename
+
+    def fails_into_place(self, target):
+        if Path(target) == run and ".old." not in str(self):
+            raise OSError("no space left")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails_into_place)
+    with pytest.raises(OSError, match="no space left"):
+        small.save(run)
+    assert fc.BacktestResult.load(run).spec == small.spec
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_folder_that_is_no_run_cannot_be_loaded(small, tmp_path):
+    with pytest.raises(ValueError, match=r"is not a run: it has no spec.json"):
+        fc.BacktestResult.load(tmp_path)
+    small.save(tmp_path / "run")
+    (tmp_path / "run" / _io.FITS).write_bytes(b"PAR1 not")
+    with pytest.raises(ValueError, match=r"fits.parquet cannot be read"):
+        fc.BacktestResult.load(tmp_path / "run")
+    (tmp_path / "run" / _io.SPEC).write_text("{")
+    with pytest.raises(ValueError, match=r"spec.json is damaged"):
+        fc.BacktestResult.load(tmp_path / "run")
+
+
+def test_a_missing_interval_is_told_with_its_reason():
+    frame = walks(series=2)
+    frame.iloc[::2, 1] = np.nan  # never two rows running
+    with pytest.raises(ValueError, match=r"naive has no finite forecast for S1 at the cutoff .*: no row of S1 is ever"):
+        fc.backtest(fc.Drift(), frame, fc.WalkForward(horizon=3, n_windows=4))
+
+
+def test_what_a_killed_process_began_to_write_is_swept(tmp_path):
+    from forecast import _io
+
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    begun, ours = tmp_path / f".run.{dead.pid}-abc_1", tmp_path / f".run.{os.getpid()}-abc_2"
+    others = tmp_path / f".runs.{dead.pid}-abc_3"
+    for folder in (begun, ours, others):
+        folder.mkdir()
+    with _io.atomic_folder(tmp_path / "run", _io.RUN) as beside:
+        (beside / _io.SPEC).write_text("{}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["run", ours.name, others.name])
+
+
+def test_without_naive_nothing_can_be_compared():
+    class Mute(fc.Naive):
+        def _fit(self, panel, horizon):
+            raise ValueError("says nothing")
+
+    with pytest.raises(ValueError, match=r"naive has made no forecast.*naive: ValueError: says nothing"):
+        fc.backtest({"naive": Mute(), "drift": fc.Drift()}, walks(), fc.WalkForward(2, 3), on_error="record")

@@ -1,0 +1,174 @@
+"""A file of the cache is whole or not there, whoever writes it and whenever he is stopped."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.yahoo.cache import Cache, DamagedError
+from forecast.data.yahoo.chart import COLUMNS, History, read_chart
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORECAST_CACHE", str(tmp_path))
+    return Cache("yahoo")
+
+
+def history(version, rows=2_000):
+    """A table whose every cell says its version."""
+    index = pd.date_range("2015-01-01", periods=rows, name="Date")
+    table = pd.DataFrame(np.full((rows, len(COLUMNS)), float(version)), index=index, columns=list(COLUMNS))
+    return History(table, {"notes": [], "version": version})
+
+
+def test_what_is_written_comes_back(cache):
+    assert cache.read("A", "1d") is None
+    with cache.hold("A", "1d"):
+        cache.write("A", "1d", history(3))
+    back = cache.read("A", "1d")
+    pd.testing.assert_frame_equal(back.table, history(3).table, check_freq=False)
+    assert back.facts == history(3).facts
+
+
+def test_every_flipped_byte_is_noticed_or_does_no_harm(cache):
+    with cache.hold("A", "1d"):
+        cache.write("A", "1d", history(3, rows=50))
+    path = cache.path("A", "1d")
+    raw = path.read_bytes()
+    noticed = 0
+    for at in np.random.default_rng(0).choice(len(raw), 300, replace=False):
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 0x55]) + raw[at + 1 :])
+        try:
+            back = cache.read("A", "1d")
+        except DamagedError:
+            noticed += 1
+            continue
+        assert (back.table.to_numpy() == 3).all()
+        assert back.table.index.equals(history(3, 50).table.index)
+    assert noticed > 150
+
+
+def _write_for_ever(cache, first):
+    version = first
+    while True:
+        with cache.hold("A", "1d"):
+            cache.write("A", "1d", history(version))
+        version += 2
+
+
+def test_a_hundred_interruptions_of_two_writers_leave_whole_files(cache):
+    with cache.hold("A", "1d"):
+        cache.write("A", "1d", history(0))
+    random = np.random.default_rng(5)
+    versions = set()
+    for _ in range(100):
+        writers = [FORK.Process(target=_write_for_ever, args=(cache, first)) for first in (1, 2)]
+        for writer in writers:
+            writer.start()
+        time.sleep(random.uniform(0.005, 0.06))
+        for writer in writers:
+            os.kill(writer.pid, signal.SIGKILL)
+        for writer in writers:
+            writer.join()
+        back = cache.read("A", "1d")  # raises DamagedError if it is damaged
+        assert (back.table.to_numpy() == back.facts["version"]).all()  # of one writer, and all of it
+        versions.add(back.facts["version"])
+    assert len(versions) > 2  # they did write
+    with cache.hold("A", "1d"):  # and no lock of the dead remains
+        cache.write("A", "1d", history(7))
+    assert cache.read("A", "1d").facts["version"] == 7
+    left = {path.name for path in cache.path("A", "1d").parent.iterdir()}
+    assert left <= {"A.parquet", "A.lock"}
+
+
+def _read_for_a_while(cache, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        back = cache.read("A", "1d")
+        assert (back.table.to_numpy() == back.facts["version"]).all()
+
+
+def test_a_reader_beside_two_writers_sees_whole_files(cache):
+    with cache.hold("A", "1d"):
+        cache.write("A", "1d", history(0))
+    writers = [FORK.Process(target=_write_for_ever, args=(cache, first)) for first in (1, 2)]
+    for writer in writers:
+        writer.start()
+    try:
+        _read_for_a_while(cache, 1.0)
+    finally:
+        for writer in writers:
+            os.kill(writer.pid, signal.SIGKILL)
+            writer.join()
+
+
+# --- when a bar is over, and until when nothing newer can be there ----------------------------------------------------
+
+
+def chart(days, zone="America/New_York", opens="09:30", session=None):
+    stamps = [int(pd.Timestamp(f"{day} {opens}", tz=zone).timestamp()) for day in days]
+    values = [100.0 + i for i in range(len(days))]
+    quote = dict.fromkeys(("open", "high", "low", "close", "volume"), values)
+    meta = {"exchangeTimezoneName": zone, "currency": "USD"}
+    if session:
+        ends = int(pd.Timestamp(session, tz=zone).timestamp())
+        meta["currentTradingPeriod"] = {"regular": {"start": ends - 23_400, "end": ends}}
+    return {"meta": meta, "timestamp": stamps, "indicators": {"quote": [quote]}}
+
+
+DAYS = ["2024-03-06", "2024-03-07", "2024-03-08"]
+
+
+@pytest.mark.parametrize(
+    ("now", "rows", "through", "fresh_until"),
+    [
+        ("2024-03-08 12:00", 2, "2024-03-07", "2024-03-08 16:30"),
+        ("2024-03-08 16:10", 2, "2024-03-07", "2024-03-08 16:30"),  # prices come with a delay
+        ("2024-03-08 16:31", 3, "2024-03-08", "2024-03-09 00:00"),
+        ("2024-03-09 11:00", 3, "2024-03-08", "2024-03-10 00:00"),
+    ],
+)
+def test_the_day_of_a_session(now, rows, through, fresh_until):
+    now = pd.Timestamp(now, tz="America/New_York")
+    found = read_chart(chart(DAYS, session="2024-03-08 16:00"), "1d", now)
+    assert len(found.table) == rows
+    assert found.facts["through"] == through
+    assert pd.Timestamp(found.facts["fresh_until"]) == pd.Timestamp(fresh_until, tz="America/New_York")
+
+
+def test_a_session_whose_bar_has_not_come_leaves_nothing_fresh():
+    now = pd.Timestamp("2024-03-08 17:00", tz="America/New_York")
+    found = read_chart(chart(DAYS[:2], session="2024-03-08 16:00"), "1d", now)
+    assert found.facts["through"] == "2024-03-07"
+    assert pd.Timestamp(found.facts["fresh_until"]) == now
+
+
+def test_weeks_and_months_that_are_not_over_are_left_out():
+    now = pd.Timestamp("2024-03-13 12:00", tz="America/New_York")
+    weeks = chart(["2024-02-26", "2024-03-04", "2024-03-11"], opens="00:00", session="2024-03-13 16:00")
+    assert len(read_chart(weeks, "1wk", now).table) == 2
+    assert read_chart(weeks, "1wk", now).facts["through"] == "2024-03-10"
+    months = chart(["2024-01-01", "2024-02-01", "2024-03-01"], opens="00:00", session="2024-03-13 16:00")
+    assert len(read_chart(months, "1mo", now).table) == 2
+    assert read_chart(months, "1mo", now).facts["through"] == "2024-02-29"
+
+
+def test_a_day_that_begins_an_hour_early_is_the_next_day():
+    # as Yahoo has it for São Paulo around its last changes of the clock
+    found = read_chart(
+        chart(["2022-01-03", "2022-01-04"], "America/Sao_Paulo", "23:00"), "1d", pd.Timestamp("2024-01-01", tz="UTC")
+    )
+    assert [f"{day:%Y-%m-%d}" for day in found.table.index] == ["2022-01-04", "2022-01-05"]
+
+
+def test_only_an_unfinished_bar_is_no_history():
+    now = pd.Timestamp("2024-03-08 12:00", tz="America/New_York")
+    with pytest.raises(LookupError, match="no finished bar"):
+        read_chart(chart(DAYS[2:], session="2024-03-08 16:00"), "1d", now)

@@ -1,0 +1,303 @@
+import pickle
+from dataclasses import FrozenInstanceError
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from forecast.data.panel import Panel, as_panel, format_date, split_fields
+
+T, NAMES = 12, ["A", "B", "C"]
+DATES = pd.bdate_range("2024-01-01", periods=T)
+
+
+def closes(seed=0):
+    values = np.random.default_rng(seed).uniform(1, 9, (T, 3)).round(2)
+    values[:4, 2] = np.nan
+    return pd.DataFrame(values, index=DATES, columns=NAMES)
+
+
+def with_fields():
+    parts = {"Open": closes(1), "Close": closes(2), "Adj Close": closes(), "Volume": closes(3).round()}
+    return pd.concat(parts, axis=1, names=["Price", "Ticker"])
+
+
+def to_long(frame):
+    return frame.melt(ignore_index=False, var_name="unique_id", value_name="y").reset_index(names="ds")
+
+
+# --- one panel, however the prices come ------------------------------------------------------------------------------
+
+SHAPES = {
+    "wide": closes,
+    "text dates": lambda: closes().set_axis([f"{date:%Y-%m-%d}" for date in DATES], axis=0),
+    "python dates": lambda: closes().set_axis(list(DATES.date), axis=0),
+    "field, ticker": with_fields,
+    "ticker, field": lambda: with_fields().swaplevel(axis=1),
+    "lower case": lambda: with_fields().rename(columns=str.lower, level=0),
+    "long": lambda: to_long(closes()),
+    "long, gaps left out": lambda: to_long(closes()).dropna(),
+    "long, text dates": lambda: to_long(closes()).assign(ds=lambda f: f["ds"].astype(str)),
+    "mapping of dated series": lambda: {name: column.dropna() for name, column in closes().items()},
+    "object": lambda: closes().astype(object),
+    "text numbers": lambda: closes().map(lambda value: None if np.isnan(value) else repr(float(value))),
+    "Float64": lambda: closes().astype("Float64"),
+    "object with NA": lambda: closes().astype("Float64").astype(object),
+    "arrow": lambda: closes().astype("double[pyarrow]"),
+    "Decimal": lambda: closes().map(lambda value: None if np.isnan(value) else Decimal(repr(float(value)))),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_gives_the_same_panel(shape):
+    panel = as_panel(SHAPES[shape]())
+    np.testing.assert_array_equal(panel.target, closes().to_numpy())
+    assert panel.values.dtype == np.float64
+    assert panel.values.shape == (T, 3, 1)
+    assert panel.series == ("A", "B", "C")
+    assert list(panel.index) == list(DATES)
+
+
+@pytest.mark.parametrize("make", [lambda a: a, lambda a: {f"y{i}": a[:, i] for i in range(3)}, pd.DataFrame])
+def test_undated_prices_are_numbered(make):
+    panel = as_panel(make(closes().to_numpy()))
+    np.testing.assert_array_equal(panel.target, closes().to_numpy())
+    assert list(panel.index) == list(range(T))
+
+
+def test_undated_series_end_together():
+    panel = as_panel({"short": [8.0, 9.0], "long": [1, 2, 3, 4]})
+    np.testing.assert_array_equal(panel.target, [[np.nan, 1], [np.nan, 2], [8, 3], [9, 4]])
+
+
+@pytest.mark.parametrize("prices", [closes()["A"], closes()[["A"]], closes()["A"].to_numpy()])
+def test_one_series_is_a_panel_too(prices):
+    np.testing.assert_array_equal(as_panel(prices).target, closes()[["A"]].to_numpy())
+
+
+def test_one_tickers_table_takes_the_adjusted_close():
+    one = with_fields().xs("B", axis=1, level=1)
+    np.testing.assert_array_equal(as_panel(one).target[:, 0], closes()["B"])
+    one.attrs["ticker"] = "B"
+    assert as_panel(one).series == ("B",)
+    np.testing.assert_array_equal(as_panel(one.drop(columns="Adj Close")).target[:, 0], closes(2)["B"])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "Int64", "uint8", "float32"])
+def test_whole_and_short_numbers_become_float64(dtype):
+    frame = closes().round().fillna(3).astype(dtype)
+    panel = as_panel(frame)
+    assert panel.values.dtype == np.float64
+    np.testing.assert_array_equal(panel.target, frame.to_numpy(dtype=float))
+
+
+def test_missing_whole_numbers_become_nan():
+    frame = pd.DataFrame({"A": pd.array([1, pd.NA, 3], dtype="Int64")}, index=DATES[:3])
+    np.testing.assert_array_equal(as_panel(frame).target[:, 0], [1, np.nan, 3])
+
+
+def test_a_panel_passes_through():
+    panel = as_panel(closes())
+    assert as_panel(panel) is panel
+
+
+@pytest.mark.parametrize("prices", [closes(), with_fields()], ids=["wide", "fields"])
+@settings(deadline=None, max_examples=25)
+@given(order=st.permutations(range(T)))
+def test_unsorted_rows_give_the_sorted_panel(prices, order):
+    panel, expected = as_panel(prices.iloc[order]), as_panel(prices)
+    np.testing.assert_array_equal(panel.values, expected.values)
+    assert panel.index.equals(expected.index)
+
+
+def test_channels_stand_in_the_order_asked_for():
+    panel = as_panel(with_fields(), target="Open", exog=["Volume", "Close"])
+    assert panel.channels == ("Open", "Volume", "Close")
+    for channel, seed in enumerate((1, 3, 2)):
+        expected = closes(seed).round() if seed == 3 else closes(seed)
+        np.testing.assert_array_equal(panel.values[:, :, channel], expected.to_numpy())
+
+
+def test_exog_belongs_to_its_ticker_however_the_columns_stand():
+    prices = with_fields()
+    panel = as_panel(prices[[*prices.columns[:-3], *prices.columns[:-4:-1]]], exog=["Volume"])  # volume of C, B, A
+    assert panel.series == ("A", "B", "C")
+    np.testing.assert_array_equal(panel.values[:, :, 1], closes(3).round())
+
+
+# --- frozen ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_panel_cannot_be_changed():
+    panel = as_panel(closes())
+    with pytest.raises(FrozenInstanceError):
+        panel.values = None
+    for view in (panel, panel[2:5]):
+        with pytest.raises(ValueError, match="read-only"):
+            view.values[0, 0, 0] = 1.0
+        with pytest.raises(ValueError, match="read-only"):
+            view.target[0, 0] = 1.0
+
+
+@given(start=st.none() | st.integers(-20, 20), stop=st.none() | st.integers(-20, 20))
+def test_slicing_hides_rows_without_copying(start, stop):
+    panel = as_panel(with_fields(), exog=["Volume"])
+    part = panel[start:stop]
+    np.testing.assert_array_equal(part.values, panel.values[start:stop])
+    assert part.index.equals(panel.index[start:stop])
+    assert len(part) == len(part.index)
+    assert (part.series, part.channels) == (panel.series, panel.channels)
+    if len(part):
+        assert np.shares_memory(part.values, panel.values)
+
+
+@pytest.mark.parametrize("rows", [3, [1, 2], slice(None, None, 2), slice(None, None, -1), (slice(3), 0)])
+def test_only_a_slice_of_rows_cuts_a_panel(rows):
+    with pytest.raises(TypeError, match=r"cut by a slice of rows, such as panel\[:100\]; got"):
+        as_panel(closes())[rows]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_handed_in_stays_as_it_was(shape):
+    prices = SHAPES[shape]()
+    if isinstance(prices, dict):
+        prices = pd.DataFrame(prices)
+    prices = prices.iloc[::-1]
+    before = pickle.dumps(prices)
+    panel = as_panel(prices)
+    assert_frame_equal(prices, pickle.loads(before))
+    assert not any(np.shares_memory(panel.values, column.to_numpy()) for _, column in prices.items())
+
+
+def test_a_later_change_of_the_array_does_not_reach_the_panel():
+    array = closes().to_numpy().copy()
+    panel = as_panel(array)
+    array[:] = 0.0
+    np.testing.assert_array_equal(panel.target, closes().to_numpy())
+
+
+# --- what a panel tells ----------------------------------------------------------------------------------------------
+
+
+def test_missing_counts_only_rows_between_trades():
+    frame = closes()
+    frame.loc[DATES[6:8], "C"] = np.nan  # C starts at row 4
+    frame.loc[DATES[9:], "B"] = np.nan  # an end is no gap
+    frame["never"] = np.nan
+    panel = as_panel(frame)
+    assert panel.missing().to_dict() == {"A": 0, "B": 0, "C": 2, "never": 0}
+    np.testing.assert_array_equal(panel.observed, frame.notna().to_numpy())
+
+
+def test_repr_says_how_much_of_what():
+    assert repr(as_panel(closes())) == "Panel(12 rows, 2024-01-01 to 2024-01-16; 3 series; channels y)"
+    assert "empty" in repr(as_panel(closes())[:0])
+
+
+def test_label_leaves_out_midnight_only():
+    assert format_date(pd.Timestamp("2024-01-02")) == "2024-01-02"
+    assert format_date(pd.Timestamp("2024-01-02 09:30")) == "2024-01-02 09:30:00"
+    assert format_date(7) == "7"
+
+
+def test_fields_come_apart_by_their_usual_names():
+    assert list(split_fields(with_fields())) == ["Open", "Close", "Adj Close", "Volume"]
+    assert list(split_fields(closes())) == ["y"]
+    lower = with_fields().rename(columns={"Adj Close": "adj_close"}, level=0)
+    assert_frame_equal(split_fields(lower)["Adj Close"], closes(), check_freq=False)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def cell(value, dtype=object):
+    frame = closes().astype(dtype)
+    frame.iloc[5, 1] = value
+    return frame
+
+
+REFUSED = {
+    "list": ([1.0, 2.0], TypeError, "must be a DataFrame, Series, array .* or a mapping; got <class 'list'>"),
+    "cube": (np.zeros((2, 2, 2)), TypeError, "array .T,. or .T, N."),
+    "no rows": (closes()[:0], ValueError, "the prices are empty: 0 rows and 3 columns"),
+    "no columns": (closes()[[]], ValueError, "the prices are empty: 12 rows and 0 columns"),
+    "no series": ({}, ValueError, "the prices are empty"),
+    "unobserved": (closes() * np.nan, ValueError, "no observed value at all"),
+    "text": (cell("1,234.5"), ValueError, "column 'B' holds '1,234.5' at 2024-01-08; prices must be numbers"),
+    "infinite": (cell(-np.inf, float), ValueError, "column 'B' holds an infinite value at 2024-01-08; leave it empty"),
+    "bool": (closes() > 3, ValueError, "column 'A' holds boolean values; prices must be numbers"),
+    "dates": (closes().assign(B=DATES), ValueError, "column 'B' holds datetime64.* values; prices must be numbers"),
+    "same name": (closes().set_axis(["A", "B", "A"], axis=1), ValueError, "'A' appears more than once: give each"),
+    "same date": (closes().set_axis([*DATES[:-1], DATES[3]]), ValueError, "2024-01-04 appears more than once among"),
+    "no date": (
+        closes().set_axis([*DATES[:-1], pd.NaT]),
+        ValueError,
+        "1 rows have no date: give each row one, or drop",
+    ),
+    "words": (
+        closes().set_axis([*"abcdefghijkl"]),
+        ValueError,
+        "row label 'a' is not a date: rows need dates, or whole numbers",
+    ),
+    "long twice": (pd.concat([to_long(closes())] * 2), ValueError, "A has two values at 2024-01-01: keep one row"),
+    "odd levels": (
+        with_fields()[["Open"]].rename_axis(columns=[None, None]),
+        ValueError,
+        "two-level columns need Close or Adj Close in one level",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Could not infer format")
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_wrong_is_said(case):
+    prices, kind, message = REFUSED[case]
+    with pytest.raises(kind, match=message):
+        as_panel(prices)
+
+
+def test_a_field_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="no field 'High' to forecast; the prices have Open, Close, Adj Close, Volume"):
+        as_panel(with_fields(), target="High")
+    with pytest.raises(ValueError, match="no field 'High' to read as exog; the prices have Open"):
+        as_panel(with_fields(), exog=["High"])
+    spoilt = with_fields().astype(object)
+    spoilt.loc[DATES[2], ("Volume", "B")] = "1.2M"
+    assert isinstance(as_panel(spoilt), Panel)  # nobody reads the volume
+    with pytest.raises(ValueError, match=r"the column 'B' of Volume holds '1\.2M' at 2024-01-03"):
+        as_panel(spoilt, exog=["Volume"])
+
+
+# --- of several calendars ---------------------------------------------------------------------------------------------
+
+
+def test_common_rows_are_those_where_all_traded():
+    days = pd.date_range("2024-01-01", periods=14)
+    coin = pd.Series(np.arange(14.0) + 1, index=days)
+    stock = coin[coin.index.day_of_week < 5].drop(pd.Timestamp("2024-01-03"))
+    prices = pd.DataFrame({"coin": coin, "stock": stock})
+    union, common = as_panel(prices), as_panel(prices, how="common")
+    assert len(union) == 14
+    assert list(common.index) == list(stock.index)
+    assert common.observed.all()
+    assert not common.values.flags.writeable
+    assert as_panel(union, how="common").index.equals(common.index)
+    assert as_panel(common, how="common") is common
+
+
+def test_nothing_common_is_said():
+    prices = pd.DataFrame({"a": [1.0, np.nan], "b": [np.nan, 1.0]})
+    with pytest.raises(ValueError, match="no row where every series has a value"):
+        as_panel(prices, how="common")
+    with pytest.raises(ValueError, match="how must be 'all' or 'common'; got 'inner'"):
+        as_panel(prices, how="inner")
+
+
+def test_a_panel_remembers_where_its_prices_are_from():
+    prices = pd.DataFrame({"a": [1.0, 2.0]})
+    prices.attrs["source"] = "here"
+    assert as_panel(prices)[:1].attrs == {"source": "here"}

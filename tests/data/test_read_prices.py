@@ -1,0 +1,542 @@
+import importlib.util
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from forecast.data.files import read_prices
+from forecast.data.panel import as_panel
+from forecast.data.samples import load_sample, samples
+from forecast.data.samples import samples as listing
+
+ROOT = Path(__file__).parents[2]
+NAMES = ["stocks", "simulated", "sp500", "nasdaq"]
+FIELDS = ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
+
+
+def prepare():
+    spec = importlib.util.spec_from_file_location("prepare", ROOT / "data" / "prepare.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- samples ---------------------------------------------------------------------------------------------------------
+
+ORACLES = [
+    ("stocks", "AAPL", 1.082378, 0.737455),
+    ("stocks", "MSFT", 0.311200, 0.234093),
+    ("stocks", "IBM", 1.762746, 1.236661),
+    ("stocks", "GOOG", 5.204199, 3.629046),
+    ("sp500", "SP500", 19.973488, 13.488164),
+    ("nasdaq", "NASDAQ", 61.997674, 42.247486),
+]
+
+
+@pytest.mark.parametrize(("name", "ticker", "rmse", "mae"), ORACLES)
+def test_random_walk_has_the_published_error(name, ticker, rmse, mae):
+    y = load_sample(name)[ticker].dropna().to_numpy()
+    errors = np.diff(y)[-round(0.2 * len(y)) :]  # one fifth of the rows of the series itself, rounded
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(rmse, abs=1e-6)
+    assert np.mean(np.abs(errors)) == pytest.approx(mae, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["stocks", "simulated"])
+def test_rebuilding_gives_the_committed_sample(name):
+    if name == "stocks":
+        pytest.importorskip("bokeh_sampledata")
+    committed = pd.read_parquet(ROOT / "data" / "samples" / f"{name}.parquet")
+    assert_frame_equal(getattr(prepare(), name)(), committed, check_index_type=False, rtol=1e-12)
+    assert (ROOT / "data" / "samples" / f"{name}.parquet").stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_listing_tells_what_is_loaded(name):
+    row = samples().set_index("name").loc[name]
+    prices = load_sample(name)
+    assert row["rows"] == len(prices)
+    assert [row["first"], row["last"]] == [f"{date:%Y-%m-%d}" for date in prices.index[[0, -1]]]
+
+
+def test_the_names_listed_are_the_names_loaded():
+    assert list(samples()["name"]) == NAMES
+    assert listing is samples  # the function, although a module has the same name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sample_has_one_shape(name):
+    prices, every = load_sample(name), load_sample(name, fields="all")
+    assert isinstance(prices.index, pd.DatetimeIndex)
+    assert prices.index.is_monotonic_increasing
+    assert prices.index.is_unique
+    assert (prices.min() > 0).all()
+    assert prices.index.name == "Date"
+    assert prices.columns.name == "Ticker"
+    assert every.columns.names == ["Price", "Ticker"]
+    assert_frame_equal(every["Close" if name == "simulated" else "Adj Close"], prices)
+    assert_frame_equal(load_sample(name, fields="close"), every["Close"])
+    np.testing.assert_array_equal(as_panel(every).target, as_panel(prices).target)
+
+
+def test_stocks_are_as_yfinance_gives_them():
+    every = load_sample("stocks", "all")
+    assert list(every["Open"]) == ["AAPL", "IBM", "MSFT", "GOOG"]
+    assert list(every.columns.unique(0)) == FIELDS
+    assert every.xs("GOOG", axis=1, level=1).dropna().index[0] == pd.Timestamp("2004-08-19")
+    assert every.loc["2000-03-01", ("Adj Close", "AAPL")] == 4.186662803811  # to the last bit
+    assert load_sample("sp500").columns.tolist() == ["SP500"]
+
+
+def test_simulated_truth_can_be_found_again():
+    x = np.log(load_sample("simulated") / 100)
+    change = x.diff()
+    assert np.corrcoef(x["ar1"][1:], x["ar1"].shift()[1:])[0, 1] == pytest.approx(0.9, abs=0.03)
+    assert change["random_walk"].std() == pytest.approx(0.01, rel=0.05)
+    assert abs(change["random_walk"].autocorr()) < 0.05
+    season = 0.02 * np.sin(2 * np.pi * np.arange(len(x)) / 5)
+    assert (x["seasonal"] - season).std() == pytest.approx(0.005, rel=0.05)
+    squares = change["volatility_clustering"] ** 2
+    assert squares.autocorr() > 0.1 > abs(change["volatility_clustering"].autocorr())
+    missing = as_panel(load_sample("simulated")).missing()
+    assert missing.drop("holiday_gap").sum() == 0
+    assert missing["holiday_gap"] == 25
+    assert np.isnan(x["late_listing"].iloc[:1200]).all()
+    assert np.isnan(x["delisted"].iloc[1400:]).all()
+    assert x["late_listing"].count() == 800
+    assert x["delisted"].count() == 1400
+
+
+def test_unknown_sample_names_the_near_one_and_all():
+    with pytest.raises(ValueError, match=r"no sample 'stoks'. Did you mean 'stocks'\?.*stocks, simulated, sp500, nasd"):
+        load_sample("stoks")
+    with pytest.raises(ValueError, match=r"no sample 'zzz'\. The samples are"):
+        load_sample("zzz")
+
+
+def test_unknown_field_names_those_there_are():
+    with pytest.raises(ValueError, match="sample simulated: there is no field 'Open', only Close"):
+        load_sample("simulated", fields="Open")
+
+
+def test_missing_sample_says_where_it_was_looked_for(monkeypatch, tmp_path):
+    module = sys.modules["forecast.data.samples"]
+    monkeypatch.setattr(module, "PLACES", (tmp_path / "a", tmp_path / "b"))
+    with pytest.raises(FileNotFoundError, match=r"stocks.parquet is neither in .*prepare.py"):
+        load_sample("stocks")
+    (tmp_path / "a").mkdir()  # where a wheel has it
+    (tmp_path / "a" / "stocks.parquet").write_bytes((ROOT / "data" / "samples" / "stocks.parquet").read_bytes())
+    assert len(load_sample("stocks")) == 3270
+
+
+def test_listing_loads_no_heavy_library():
+    heavy = ("arch", "torch", "yfinance", "statsmodels", "sklearn")
+    code = f"import sys, forecast; forecast.samples(); print([m for m in {heavy} if m in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+# --- files: every shape comes back -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wide():
+    rng = np.random.default_rng(0)
+    index = pd.bdate_range("2024-01-01", periods=40, name="Date", freq="B")
+    values = 100 * np.exp(0.01 * rng.standard_normal((40, 3)).cumsum(axis=0))
+    values[:5, 2] = np.nan
+    frame = pd.DataFrame(values, index=index, columns=pd.Index(["AAPL", "MSFT", "IBM"], name="Ticker"))
+    frame.index.freq = None
+    return frame
+
+
+@pytest.fixture
+def ohlcv(wide):
+    parts = {field: wide * (1 + i / 100) for i, field in enumerate(FIELDS)}
+    return pd.concat(parts, axis=1, names=["Price", "Ticker"])
+
+
+def same(a, b):
+    assert_frame_equal(a, b, check_index_type=False, check_column_type=False, check_exact=True)
+
+
+WRITERS = {
+    "wide.csv": lambda f, p: f.to_csv(p),
+    "wide.CSV": lambda f, p: f.to_csv(p),
+    "wide.csv.gz": lambda f, p: f.to_csv(p),
+    "semicolon.csv": lambda f, p: f.to_csv(p, sep=";"),
+    "tab.tsv": lambda f, p: f.to_csv(p, sep="\t"),
+    "unnamed.csv": lambda f, p: f.rename_axis(None).to_csv(p),
+    "any name.csv": lambda f, p: f.rename_axis("Handelstag").to_csv(p),
+    "last column.csv": lambda f, p: f.assign(Date=f.index).to_csv(p, index=False),
+    "counted.csv": lambda f, p: f.reset_index().to_csv(p),
+    "shuffled.csv": lambda f, p: f.sample(frac=1, random_state=1).to_csv(p),
+    "compact.csv": lambda f, p: f.to_csv(p, date_format="%Y%m%d"),
+    "month first.csv": lambda f, p: f.to_csv(p, date_format="%m/%d/%Y"),
+    "day first.csv": lambda f, p: f.to_csv(p, date_format="%d.%m.%Y"),
+    "words.csv": lambda f, p: f.to_csv(p, date_format="%d-%b-%Y"),
+    "bom.csv": lambda f, p: f.to_csv(p, encoding="utf-8-sig"),
+    "crlf.csv": lambda f, p: f.to_csv(p, lineterminator="\r\n"),
+    "blank lines.csv": lambda f, p: p.write_text(f.to_csv().replace("\n", "\n\n") + "\n\n"),
+    "end commas.csv": lambda f, p: p.write_text(f.to_csv().replace("\n", ",\n")),
+    "zone.csv": lambda f, p: f.tz_localize("America/New_York").to_csv(p),
+    "long.csv": lambda f, p: to_long(f).to_csv(p, index=False),
+    "ticker.csv": lambda f, p: to_long(f).set_axis(["Symbol", "Date", "Price"], axis=1).to_csv(p, index=False),
+    "wide.parquet": lambda f, p: f.to_parquet(p),
+    "column.parquet": lambda f, p: f.reset_index().to_parquet(p, index=False),
+    "text.parquet": lambda f, p: f.set_axis(f.index.strftime("%Y-%m-%d"), axis=0).to_parquet(p),
+    "zone.parquet": lambda f, p: f.tz_localize("America/New_York").to_parquet(p),
+    "long.parquet": lambda f, p: to_long(f).to_parquet(p),
+    "shuffled.pq": lambda f, p: f.sample(frac=1, random_state=1).to_parquet(p),
+}
+
+
+def to_long(frame):
+    long = frame.melt(ignore_index=False, var_name="unique_id", value_name="y").reset_index(names="ds")
+    return long[["unique_id", "ds", "y"]].dropna()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_wide_table_comes_back(name, wide, tmp_path):
+    path = tmp_path / name
+    WRITERS[name](wide, path)
+    prices = read_prices(path)
+    same(prices[["AAPL", "MSFT", "IBM"]], wide)  # a long file knows no order of columns
+    assert prices.shape == wide.shape
+    same(read_prices(str(path), fields="all"), prices)  # it has no fields
+
+
+FIELD_WRITERS = {
+    "both.csv": lambda f, p: f.to_csv(p),
+    "nameless.csv": lambda f, p: f.rename_axis(index=None).to_csv(p),
+    "bare.csv": lambda f, p: f.rename_axis(index=None, columns=[None, None]).to_csv(p),
+    "ticker first.csv": lambda f, p: f.swaplevel(axis=1).to_csv(p),
+    "reset.csv": lambda f, p: f.reset_index().to_csv(p, index=False),
+    "gaps.csv": lambda f, p: f.iloc[::-1].to_csv(p),
+    "both.parquet": lambda f, p: f.to_parquet(p),
+    "reset.parquet": lambda f, p: f.reset_index().to_parquet(p),
+    "stacked.csv": lambda f, p: stack(f).to_csv(p, index=False),
+}
+
+
+def stack(frame):
+    parts = [frame.xs(name, axis=1, level=1).assign(ticker=name) for name in frame.columns.unique(1)]
+    return pd.concat(parts).dropna().rename_axis(columns=None).reset_index()
+
+
+@pytest.mark.parametrize("name", FIELD_WRITERS)
+def test_fields_and_tickers_come_back(name, ohlcv, tmp_path):
+    FIELD_WRITERS[name](ohlcv, tmp_path / name)
+    every = read_prices(tmp_path / name, fields="all")
+    assert every.columns.names == ["Price", "Ticker"]
+    same(every[ohlcv.columns], ohlcv)
+    columns = ["AAPL", "MSFT", "IBM"]
+    same(read_prices(tmp_path / name)[columns], ohlcv["Adj Close"])
+    same(read_prices(tmp_path / name, fields="adj_close")[columns], ohlcv["Adj Close"])
+    same(read_prices(tmp_path / name, fields="Open")[columns], ohlcv["Open"])
+
+
+@pytest.mark.parametrize("name", ["AAPL.csv", "AAPL.csv.gz", "AAPL.parquet"])
+def test_one_ticker_is_named_after_its_file(name, ohlcv, tmp_path):
+    one = ohlcv.xs("AAPL", axis=1, level=1).rename_axis(columns=None)
+    write = one.to_parquet if name.endswith("parquet") else one.to_csv
+    write(tmp_path / name)
+    same(read_prices(tmp_path / name), ohlcv["Adj Close"][["AAPL"]])
+    same(read_prices(tmp_path / name, fields="all"), ohlcv.loc[:, (slice(None), "AAPL")])
+    write = one[["Close"]].to_parquet if name.endswith("parquet") else one[["Close"]].to_csv
+    write(tmp_path / name)
+    same(read_prices(tmp_path / name, fields="Close"), ohlcv["Close"][["AAPL"]])
+
+
+def test_closes_serve_where_nothing_is_adjusted(ohlcv, tmp_path):
+    ohlcv.drop(columns="Adj Close", level=0).to_csv(tmp_path / "raw.csv")
+    same(read_prices(tmp_path / "raw.csv"), ohlcv["Close"])
+
+
+@pytest.mark.parametrize("name", ["", "index", "Step"])
+def test_rows_may_be_numbered_instead_of_dated(name, wide, tmp_path):
+    numbered = wide.set_axis(pd.RangeIndex(7, 47, name=name), axis=0)
+    numbered.iloc[::-1].to_csv(tmp_path / "steps.csv")
+    prices = read_prices(tmp_path / "steps.csv")
+    np.testing.assert_array_equal(prices.to_numpy(), wide.to_numpy())
+    assert prices.index.tolist() == list(range(7, 47))
+
+
+def test_long_tables_may_number_their_rows(tmp_path):
+    (tmp_path / "m4.csv").write_text("unique_id,ds,y\n007,2,1.5\n007,1,1.0\n010,2,9\n")
+    prices = read_prices(tmp_path / "m4.csv")
+    assert prices.columns.tolist() == ["007", "010"]  # names, although they look like numbers
+    np.testing.assert_array_equal(prices, [[1.0, np.nan], [1.5, 9.0]])
+
+
+def test_of_zoned_times_the_clock_on_the_wall_is_kept(tmp_path):
+    # either side of the change to summer time
+    (tmp_path / "bars.csv").write_text("Datetime,A\n2024-03-08 09:30:00-05:00,1\n2024-03-11T09:30:00-0400,2\n")
+    assert [str(t) for t in read_prices(tmp_path / "bars.csv").index] == ["2024-03-08 09:30:00", "2024-03-11 09:30:00"]
+
+
+def test_the_result_may_be_written_to(wide, tmp_path):
+    wide.to_csv(tmp_path / "w.csv")
+    prices = read_prices(tmp_path / "w.csv")
+    prices.iloc[0, 0] = 1.0
+    assert prices.iloc[0, 0] == 1.0
+
+
+# --- files: every failure says what came and what to do --------------------------------------------------------------
+
+HEAD = "Date,AAPL,IBM\n"
+GOOD = "2024-01-02,1.5,2\n"
+TEXT_FAILURES = {
+    "0 bytes": ("", "is empty (0 bytes); a header and rows are needed: save or download"),
+    "blank": ("\n \n", "only blank lines; a header and rows are needed: save or download"),
+    "header only": (HEAD, "a header but no row; rows of a date and prices are needed: download"),
+    "one column": ("Date\n2024-01-02\n", "only one column, 'Date'; dates and at least one column of prices"),
+    "no date": (
+        "AAPL,IBM\n1.5,2\n",
+        "no date column: none is named date, ds or time, and the first, 'AAPL', begins wi",
+    ),
+    "no date, whole": ("AAPL,IBM\n1995,2\n1996,3\n", "the first, 'AAPL', begins with '1995'; add a column of dates"),
+    "no date, words": ("Name,IBM\nfoo,2\n", "the first, 'Name', begins with 'foo'; add a column of dates"),
+    "bad date": (
+        HEAD + GOOD + "\n2024-02-30,1,2\n",
+        "line 4 holds '2024-02-30' for a date: write all dates as 2024-01-31",
+    ),
+    "bad first": (HEAD + "soon,1,2\n" + GOOD, "line 2 holds 'soon' for a date: write all dates as 2024-01-31"),
+    "month 13": (HEAD + "01/02/2024,1,2\n13/13/2024,1,2\n", "line 3 holds '13/13/2024' for a date: write all"),
+    "two ways": (
+        HEAD + "01/02/2024,1,2\n01/03/2024,1,2\n",
+        "such as '01/02/2024' may mean month/day or day/month: say dayfirst",
+    ),
+    "mixed": (HEAD + "01/31/2024,1,2\n31/01/2024,1,2\n", "line 3 holds '31/01/2024' for a date: write all dates"),
+    "no date in row": (HEAD + GOOD + ",1,2\n", "line 3 has no date: give the row one, or drop it"),
+    "twice": (HEAD + GOOD + "2024-01-03,1,2\n" + GOOD, "2024-01-02 appears more than once among the dates: keep one"),
+    "thousands": (
+        HEAD + '2024-01-02,"1,000",2\n2024-01-03,"1,234",2\n',
+        "line 2 holds '1,000' in 'AAPL', which may mean 10",
+    ),
+    "both marks": (
+        HEAD + '2024-01-02,"1,5",2\n2024-01-03,"1,234.5",2\n',
+        "line 2 holds '1,5' and line 3 '1,234.5': the dec",
+    ),
+    "short years": (HEAD + "13/02/21,1,2\n14/02/21,1,2\n", "line 2 holds '13/02/21', whose year has two digits"),
+    "NUL": (HEAD + GOOD + "2024-01-03,1,\0\n", "line 3 holds a NUL byte"),
+    "text": (HEAD + GOOD + "2024-01-03,1,halt\n", "'IBM' holds 'halt' at 2024-01-03; prices must be numbers"),
+    "infinite": (HEAD + GOOD + "2024-01-03,1,inf\n", "'IBM' holds an infinite value at 2024-01-03; leave it empty"),
+    "name twice": ("Date,A,A\n2024-01-02,1,2\n", "the column 'A' appears more than once: give each its own name"),
+    "long row": (HEAD + GOOD + "2024-01-03,1,2,3\n", "line 3 has more cells than the 3 of the header: take out"),
+    "open quote": (HEAD + GOOD + '2024-01-03,"1,2\n', "no readable CSV"),
+    "no prices": (HEAD + "2024-01-02,,\n", "no observed value at all"),
+    "long twice": ("unique_id,ds,y\nA,2024-01-02,1\nA,2024-01-02,2\n", "A has two values at 2024-01-02: keep one row"),
+    "stack twice": (
+        "ticker,date,open,close\n" + "A,2024-01-02,1,2\n" * 2,
+        "A has two rows at 2024-01-02: keep one row",
+    ),
+    "no ticker": ("ticker,date,close\n,2024-01-02,1\n", "1 rows have no ticker: give each row one, or drop it"),
+    "no values": ("ticker,date\nA,2024-01-02\n", "dates and ticker but no prices: add a column of them"),
+}
+
+
+def refused(path, message, kind=ValueError, **options):
+    with pytest.raises(kind, match=f"^{re.escape(path.name)}.*{re.escape(message)}") as caught:
+        read_prices(path, **options)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).count(path.name) == 1
+
+
+@pytest.mark.parametrize("case", TEXT_FAILURES)
+def test_a_text_file_that_cannot_be_read_is_explained(case, tmp_path):
+    text, message = TEXT_FAILURES[case]
+    path = tmp_path / "my prices.csv"
+    path.write_text(text)
+    refused(path, message)
+
+
+def test_paths_that_are_no_price_file_are_explained(tmp_path):
+    refused(tmp_path / "nowhere.csv", "does not exist in", FileNotFoundError)
+    (tmp_path / "folder.csv").mkdir()
+    refused(tmp_path / "folder.csv", "is a folder; a .csv")
+    for name in ("prices.xlsx", "prices", "prices.parquet.gz"):
+        (tmp_path / name).write_text("x")
+        refused(tmp_path / name, "is of no known kind; a .csv, .tsv, .txt")
+
+
+def test_damaged_files_are_explained(wide, tmp_path):
+    path = tmp_path / "p.parquet"
+    wide.to_parquet(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    refused(path, "no readable Parquet file, perhaps cut short: save or download")
+    wide.to_csv(tmp_path / "p.csv.gz")
+    (tmp_path / "p.csv.gz").write_bytes((tmp_path / "p.csv.gz").read_bytes()[:-40])
+    refused(tmp_path / "p.csv.gz", "no readable gzip file, perhaps cut short: download")
+    (tmp_path / "z.csv.gz").write_bytes(zlib.compress(b"Date,A\n"))
+    refused(tmp_path / "z.csv.gz", "no readable gzip file")
+
+
+def test_text_that_is_not_utf8_names_its_line(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes((HEAD + GOOD + "2024-01-03,Müller,2\n").encode("latin-1"))
+    refused(path, "line 3 is not UTF-8 text: save the file as CSV in UTF-8")
+
+
+def test_parquet_without_dates_names_its_row(wide, tmp_path):
+    path = tmp_path / "p.parquet"
+    dated = wide.set_axis(wide.index.strftime("%Y-%m-%d"), axis=0)
+    dated.set_axis([*dated.index[:-1], "never"], axis=0).rename_axis("Date").to_parquet(path)
+    refused(path, "row 40 holds 'never' for a date: write all dates")
+    wide.reset_index(drop=True).to_parquet(path)
+    refused(path, "no date column")
+    wide.iloc[:0].to_parquet(path)
+    refused(path, "a header but no row")
+
+
+def test_a_field_that_is_not_there_is_explained(ohlcv, tmp_path):
+    ohlcv[["Close", "Volume"]].to_csv(tmp_path / "p.csv")
+    refused(tmp_path / "p.csv", "there is no field 'Open', only Close, Volume: ask for what is there", fields="Open")
+    ohlcv["Close"].to_csv(tmp_path / "w.csv")
+    refused(tmp_path / "w.csv", "there is no field 'Open', only plain values and no fields: ask", fields="Open")
+
+
+def test_text_in_a_field_that_was_not_asked_for_does_no_harm(tmp_path):
+    path = tmp_path / "A.csv"
+    path.write_text("Date,Open,Close,Volume\n2024-01-02,1,2,1.2M\n")
+    assert read_prices(path).to_numpy().tolist() == [[2.0]]
+    refused(path, "'A' of Volume holds '1.2M' at 2024-01-02; prices must be numbers", fields="all")
+
+
+M4 = '"id","V2","V3","V4","V5"\n"H1","605","586.5","586","559"\n"H2","7","8",,\n"H3","1","2","3",\n'
+
+
+def test_one_series_a_row(tmp_path):
+    """M4's tables: each row ends with its last value, and so do the columns they become."""
+    (tmp_path / "hourly.csv").write_text(M4)
+    prices = read_prices(tmp_path / "hourly.csv")
+    expected = {"H1": [605, 586.5, 586, 559], "H2": [np.nan, np.nan, 7, 8], "H3": [np.nan, 1, 2, 3]}
+    pd.testing.assert_frame_equal(
+        prices, pd.DataFrame(expected, dtype=float), check_names=False, check_index_type=False
+    )
+    assert list(prices.index) == [0, 1, 2, 3]
+    panel = as_panel(prices)
+    assert panel.series == ("H1", "H2", "H3")
+    assert list(panel.missing()) == [0, 0, 0]
+    (tmp_path / "first.csv").write_text(M4.replace('"id"', '"V1"'))  # as the competition's own header has it
+    pd.testing.assert_frame_equal(read_prices(tmp_path / "first.csv"), prices)
+
+
+def test_one_series_a_row_with_a_gap_and_zipped(tmp_path):
+    import gzip
+
+    (tmp_path / "gap.csv.gz").write_bytes(gzip.compress(b"V1,V2,V3,V4\nA,1,,3\nB,4,5,\n"))
+    prices = read_prices(tmp_path / "gap.csv.gz")
+    np.testing.assert_array_equal(prices.to_numpy(), [[1, np.nan], [np.nan, 4], [3, 5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,V2,V3\nA,1,2\n,3,4\n", "line 3 has no id: name the series"),
+        ("id,V2,V3\nA,1,2\nB,,\n", "B has no value at all: leave its row out"),
+        ("id,V2,V3\nA,1,2\nA,3,4\n", "'A' appears more than once"),
+        ("id,V2,V3\nA,1,x\n", "line 2 holds 'x' in V3; values must be numbers"),
+    ],
+)
+def test_one_series_a_row_that_is_wrong(text, message, tmp_path):
+    (tmp_path / "wrong.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_prices(tmp_path / "wrong.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date,V2,V3\n2024-01-01,1,2\n2024-01-02,3,4\n",
+        "V1,V2,V3\n2024-01-01,1,2\n2024-01-02,3,4\n",
+        "Date,V1,V2\n2024-01-01,1,2\n2024-01-02,3,4\n",
+        '"","V1","V2"\n2024-01-01,1,2\n2024-01-02,3,4\n',
+        "step,V2,V3\n1,1,2\n2,3,4\n",
+    ],
+)
+def test_columns_that_r_has_named_stay_columns(text, tmp_path):
+    (tmp_path / "r.csv").write_text(text)
+    np.testing.assert_array_equal(read_prices(tmp_path / "r.csv").to_numpy(), [[1, 2], [3, 4]])
+
+
+def test_one_value_a_series(tmp_path):
+    (tmp_path / "one.csv").write_text("V1,V2\nY1,5\nY2,6\n")
+    assert read_prices(tmp_path / "one.csv").to_dict("list") == {"Y1": [5.0], "Y2": [6.0]}
+
+
+# --- numbers, dates and lines as people write them --------------------------------------------------------------------
+
+PEOPLE = {
+    "decimal comma": "Date;A;B\n2024-01-02;12,5;1.234,75\n2024-01-03;13,25;1.235\n",
+    "no thousands": "Date;A;B\n2024-01-02;12,5;1234,75\n2024-01-03;13,25;1235\n",
+    "points": 'Date,A,B\n2024-01-02,12.5,"1,234.75"\n2024-01-03,13.25,"1,235"\n',
+    "tabs and spaces": "Date\tA\tB\n2024-01-02\t 12,5\t 1.234,75 \n2024-01-03\t13,25\t1235\n",
+    "newest first": "Date;A;B\n2024-01-03;13,25;1235\n2024-01-02;12,5;1234,75\n",
+    "sep=": "sep=;\nDate;A;B\n2024-01-02;12,5;1234,75\n2024-01-03;13,25;1235\n",
+    "title": "Prices of two shares\n\nDate,A,B\n2024-01-02,12.5,1234.75\n2024-01-03,13.25,1235\n",
+    "comments": "# made today, by hand\nDate,A,B\n2024-01-02,12.5,1234.75\n2024-01-03,13.25,1235\n",
+    "quotes": '"Date","A","B"\n"2024-01-02","12.5","1234.75"\n"2024-01-03","13.25","1235"\n',
+    "empty ends": "Date,A,B,,\n2024-01-02,12.5,1234.75,,\n2024-01-03,13.25,1235,,\n,,,,\n\n",
+    "words for months": 'Date,A,B\n"Jan 02, 2024",12.5,1234.75\n"Jan 03, 2024",13.25,1235\n',
+    "days first": "Date,A,B\n02.01.2024,12.5,1234.75\n03.01.2024,13.25,1235\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("case", PEOPLE)
+def test_tables_as_people_write_them(case, encoding, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_bytes(PEOPLE[case].replace("\n", "\r\n").encode(encoding))
+    prices = read_prices(path, dayfirst=True)
+    assert list(prices) == ["A", "B"]
+    assert [f"{day:%Y-%m-%d}" for day in prices.index] == ["2024-01-02", "2024-01-03"]
+    assert prices.to_numpy().tolist() == [[12.5, 1234.75], [13.25, 1235.0]]
+
+
+def test_what_may_mean_either_can_be_said(tmp_path):
+    path = tmp_path / "either.csv"
+    path.write_text('Date,A\n01/02/2024,"1,234"\n02/02/2024,"1,300"\n')
+    comma = read_prices(path, decimal=",", dayfirst=True)
+    point = read_prices(path, decimal=".", dayfirst=False)
+    assert comma["A"].tolist() == [1.234, 1.3]
+    assert point["A"].tolist() == [1234.0, 1300.0]
+    assert [str(day.date()) for day in comma.index] == ["2024-02-01", "2024-02-02"]
+    assert [str(day.date()) for day in point.index] == ["2024-01-02", "2024-02-02"]
+    with pytest.raises(ValueError, match=r"decimal must be ',' or '.'; got ';'"):
+        read_prices(path, decimal=";")
+    path.write_text("Date,A\n13/02/2024,1\n14/02/2024,1\n")
+    with pytest.raises(ValueError, match="line 2 holds '13/02/2024' for a date"):
+        read_prices(path, dayfirst=False)
+
+
+def test_the_table_of_yahoos_page(tmp_path):
+    head = "Date,Open,High,Low,Close*,Adj Close**,Volume\n"
+    row = '"Feb 03, 2021",239.57,245.09,239.26,243.00,237.03,"27,158,100"\n'
+    path = tmp_path / "MSFT.csv"
+    path.write_text(head + row)
+    assert read_prices(path)["MSFT"].tolist() == [237.03]
+    assert read_prices(path, "Volume")["MSFT"].tolist() == [27158100.0]
+    path.write_text(head + row + '"Feb 17, 2021",0.56 Dividend,,,,,\n')
+    assert list(read_prices(path, "Open").index) == [pd.Timestamp("2021-02-03")]  # no price of that day
+
+
+def test_of_a_large_file_only_the_field_that_is_wanted_is_read(ohlcv, tmp_path, monkeypatch):
+    import pyarrow.parquet as pq
+
+    asked, real = [], pq.ParquetFile.read
+
+    def read(file, columns, **more):
+        asked.append({name.split("'")[1] for name in columns if "'" in name})
+        return real(file, columns, **more)
+
+    monkeypatch.setattr(pq.ParquetFile, "read", read)
+    ohlcv.to_parquet(tmp_path / "six.parquet")
+    for field in (None, "High", "all"):
+        read_prices(tmp_path / "six.parquet", field)
+    assert asked == [{"Adj Close"}, {"High"}, set(FIELDS)]

@@ -1,0 +1,220 @@
+"""Conformal intervals: they cover what they say, and are made of errors that were known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.quick import quick, variances, walks
+
+import forecast as fc
+from forecast.features.inputs import causal_inputs
+from forecast.models.conformal import Conformal, conformal_quantiles
+from forecast.models.naive import Naive
+
+CV = fc.WalkForward(horizon=3, n_windows=6, step_size=4)
+METHODS = ("rolling", "adaptive")
+
+
+def ar1(rows: int, series: int, phi: float = 0.8) -> np.ndarray:
+    shocks = np.random.default_rng(1).normal(size=(rows, series))
+    for t in range(1, rows):
+        shocks[t] += phi * shocks[t - 1]
+    return shocks
+
+
+def clustering(rows: int, series: int) -> np.ndarray:
+    """Walks whose changes have the variance of a GARCH(1,1)."""
+    rng = np.random.default_rng(2)
+    variance, change = np.ones(series), np.zeros((rows, series))
+    for t in range(rows):
+        change[t] = np.sqrt(variance) * rng.normal(size=series)
+        variance = 0.05 + 0.1 * change[t] ** 2 + 0.85 * variance
+    return change.cumsum(axis=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("draw", [ar1, clustering])
+def test_they_cover_what_they_say_at_every_step(draw, method):
+    """Forty series, 500 origins each."""
+    y = draw(1005, 40)
+    model = fc.Conformal(fc.Naive(log=False), method, log=False)
+    result = fc.backtest({"c": model}, y, fc.WalkForward(5, 500, step_size=1), refit=500)
+    by_step = result.scores(("model", "step")).set_index(["model", "step"])["coverage"]["c"]
+    assert ((by_step > 0.78) & (by_step < 0.82)).all(), by_step
+
+
+def test_quantiles_correct_for_the_number_of_errors():
+    """Of 39 draws and one more, each place of the last among them is equally likely."""
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(40, 20_000))
+    low, high = np.moveaxis(conformal_quantiles(draws[:39], (0.1, 0.9)), -1, 0)
+    inside = (draws[39] >= low) & (draws[39] <= high)
+    assert inside.mean() == pytest.approx(0.8, abs=0.01)
+    assert np.isnan(conformal_quantiles(draws[:19], (0.9,))).all()
+    holes = draws.copy()
+    holes[::2] = np.nan
+    np.testing.assert_array_equal(conformal_quantiles(holes, (0.9,)), conformal_quantiles(draws[1::2], (0.9,)))
+
+
+def test_rolling_is_made_of_the_last_errors_that_were_known():
+    y = pd.Series(ar1(300, 1)[:, 0], name="y")
+    model = fc.Conformal(fc.Naive(log=False), window=30, log=False).fit(y[:200], 3)
+    said = model.predict_at(y, [250, 270])
+    change = y.diff().abs()
+    movement = np.maximum(change.rolling(60, min_periods=1).mean(), 0.1 * change.expanding().mean())
+    for k, t in enumerate((250, 270)):
+        for step in (1, 2, 3):
+            errors = ((y.shift(-step) - y) / movement)[t - step - 29 : t - step + 1].sort_values().to_numpy()
+            assert len(errors) == 30
+            low, high = errors[int(31 * 0.1) - 1], errors[int(np.ceil(31 * 0.9)) - 1]
+            bounds = [y[t] + movement[t] * low, y[t] + movement[t] * high]
+            np.testing.assert_allclose(said.quantiles[k, 0, step - 1, [0, 2]], bounds, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("inner", "method"),
+    [(fc.ARIMA((1, 1, 1)), "adaptive"), (fc.Tabular(), "rolling"), (quick("lstm", members=2), "rolling")],
+)
+def test_every_forecaster_can_have_them_and_nothing_leaks(inner, method):
+    report = fc.audit(fc.Conformal(inner, method, window=40), walks(rows=260), CV)
+    assert report.passed, str(report)
+
+
+def test_points_stay_those_of_the_model():
+    prices = walks(rows=200)
+    plain = fc.Drift().fit(prices, 3).predict(prices)
+    mine = fc.Conformal(fc.Drift()).fit(prices, 3).predict(prices)
+    np.testing.assert_array_equal(mine.point, plain.point)
+    assert (np.diff(mine.quantiles, axis=-1) > 0).all()
+    assert (mine.quantiles[..., 0] > 0).all()
+
+
+class Unrealised(Conformal):
+    """Takes errors whose outcome is not known yet."""
+
+    def _realised(self, row):
+        return np.full(self.horizon_, row - 1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_error_that_is_not_realised_is_caught(method):
+    report = fc.audit(Unrealised(Naive(), method, window=40), walks(), CV)
+    failed = [row.check for row in report.table.itertuples() if row.passed is False]
+    assert "leakage: noise" in failed
+    assert "many cutoffs at once" in failed
+
+
+def test_a_flexible_model_is_judged_on_rows_it_was_not_fitted_on():
+    """A tree that knows its rows by heart has small errors there; its own intervals would be far too narrow."""
+    from sklearn.tree import DecisionTreeRegressor
+
+    tree = fc.Tabular(DecisionTreeRegressor(random_state=0), lookback=5)
+    y = clustering(700, 4)
+    result = fc.backtest(
+        {"tree": fc.Conformal(tree, window=200, log=False)}, y, fc.WalkForward(1, 100, step_size=1), refit=100
+    )
+    covered = result.scores(("model",)).set_index("model").loc["tree", "coverage"]
+    assert 0.72 < covered < 0.88
+    model = fc.Conformal(tree, log=False).fit(y, 1)
+    assert model.earlier_ is not None
+    assert fc.Conformal(fc.Drift()).fit(walks(), 2).earlier_ is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_is_kept_and_loaded(method, tmp_path):
+    prices = walks(rows=200)
+    model = fc.Conformal(quick("gru"), method, window=30).fit(prices.iloc[:180], 2)
+    model.save(tmp_path / "model")
+    again = fc.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(prices).quantiles, model.predict(prices).quantiles)
+
+
+def test_series_that_stand_still_or_have_holes():
+    prices = walks(rows=200)
+    prices.iloc[:, 1] = 5.0
+    prices.iloc[50:60, 2] = np.nan
+    for method in METHODS:
+        said = fc.Conformal(fc.Naive(), method, window=30).fit(prices, 2).predict(prices)
+        assert np.isfinite(said.quantiles).all()
+        np.testing.assert_array_equal(said.quantiles[0, 1], 5.0)
+
+
+def test_variances_stay_above_zero():
+    said = fc.Conformal(fc.HAR(log=True)).fit(variances(), 3).predict(variances())
+    assert (said.quantiles > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"model": "arima"}, TypeError),
+        ({"method": "bootstrap"}, ValueError),
+        ({"window": 5}, ValueError),
+        ({"rate": 0}, ValueError),
+        ({"levels": (0.2, 0.8)}, ValueError),
+    ],
+)
+def test_wrong_parameters_are_named(wrong, error):
+    with pytest.raises(error, match=next(iter(wrong))):
+        fc.Conformal(**({"model": fc.Naive()} | wrong)).fit(walks(), 2)
+
+
+# --- series with holes, late ones, and such as hardly ever moved ----------------------------------------------------
+
+
+def walks_with(rows=400, seed=0):
+    steps = np.random.default_rng(seed).normal(0, 0.01, (rows, 2))
+    return pd.DataFrame(
+        100 * np.exp(steps.cumsum(axis=0)), columns=["A", "B"], index=pd.bdate_range("2020-01-01", periods=rows)
+    )
+
+
+HOLED = fc.WalkForward(horizon=3, n_windows=10)
+
+
+def covered(model, prices):
+    result = fc.backtest({"model": model}, prices, HOLED, refit=5)
+    told = result.forecasts[result.forecasts["model"] == "model"]
+    assert np.isfinite(told[["q0.1", "q0.9"]].to_numpy()).all()
+    return set(told["unique_id"])
+
+
+@pytest.mark.parametrize("method", ["rolling", "adaptive"])
+def test_a_hole_costs_no_interval(method):
+    prices = walks_with()
+    prices.iloc[[300, 340, 371, 385], 0] = np.nan
+    assert covered(fc.Conformal(fc.Naive(), method, window=20), prices) == {"A", "B"}
+
+
+def test_a_window_holds_the_newest_errors_that_are_known():
+    prices = walks_with()
+    gappy = prices.copy()
+    gappy.iloc[[300, 340], 0] = np.nan
+    model = fc.Conformal(fc.Naive(), window=30, log=False).fit(prices, 1)
+    y = gappy["A"].to_numpy()
+    unit = causal_inputs(y[:, None]).recent_change[:, 0]
+    errors = (y[1:] - y[:-1]) / unit[:-1]
+    errors = errors[~np.isnan(errors)][-30:]
+    expected = y[-1] + unit[-1] * conformal_quantiles(errors, model.levels)
+    assert np.allclose(model.predict(gappy).quantiles[0, 0, 0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("start", [150, 250])
+def test_a_series_that_begins_late_has_intervals(start):
+    prices = walks_with()
+    prices.iloc[:start, 1] = np.nan
+    ridge = fc.Conformal(fc.Tabular(lookback=5), window=20)
+    needed = ridge.min_rows(3)
+    assert 400 - 3 * 10 - start >= needed
+    assert covered(ridge, prices) == {"A", "B"}
+
+
+def test_what_hardly_ever_moved_is_named():
+    prices = walks_with()
+    prices.iloc[:-15, 1] = 50.0
+    model = fc.Conformal(fc.Naive()).fit(prices, 3)
+    with pytest.warns(UserWarning, match="fewer than 20 past errors are known of B"):
+        said = model.predict(prices)
+    assert np.isfinite(said.quantiles[0, 0]).all()
+    assert np.isnan(said.quantiles[0, 1]).any()

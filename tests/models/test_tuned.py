@@ -1,0 +1,88 @@
+"""Choosing parameters: inside the training rows, told, and judged as a whole."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from helpers.quick import quick, walks
+
+import forecast as fc
+
+CV = fc.WalkForward(horizon=2, n_windows=6)
+SEEN: list[tuple] = []
+
+
+class Spy(fc.Naive):
+    """Says what it was shown, and misses by a given share."""
+
+    def __init__(self, off=0.0, levels=(0.1, 0.5, 0.9), log="auto"):
+        self.off = off
+        self.levels = levels
+        self.log = log
+
+    def _fit(self, panel, horizon):
+        SEEN.append((self.off, panel.index[-1]))
+        super()._fit(panel, horizon)
+
+    def _changes(self, y, rows, columns):
+        return super()._changes(y, rows, columns) + self.off
+
+
+def test_the_best_on_the_inner_walk_is_chosen_and_nothing_of_a_test_fold_is_seen():
+    SEEN.clear()
+    prices = walks(rows=90)
+    tuning = fc.tune(Spy(0.5), {"off": [0.3, 0.001, 0.1]}, prices, CV, refit=3)
+    first, second = prices.index[77], prices.index[83]
+    assert tuning.choices["cutoff"].tolist() == [first, second]
+    assert set(tuning.choices["chosen"]) == {"off=0.001"}
+    assert set(tuning.choices["tried"]) == {3}
+    of_first = SEEN[SEEN.index((0.3, prices.index[67])) :][:4]  # five cutoffs of two rows before the last row
+    assert of_first == [(0.3, prices.index[67]), (0.001, prices.index[67]), (0.1, prices.index[67]), (0.001, first)]
+    assert max(when for _, when in SEEN) == second
+    told = json.loads(tuning.result.fits.query("model == 'tuned'")["details"].iloc[0])
+    assert set(told["losses"]) == {"off=0.3", "off=0.001", "off=0.1"}
+    assert min(told["losses"], key=told["losses"].get) == told["chosen"]
+    assert tuning.result.verdict("untuned", ["tuned"]).table["finding"].tolist() == ["better"]
+    assert "off=0.001" in repr(tuning)
+    assert "off=0.001" in tuning._repr_html_()
+
+
+def test_nothing_leaks_and_it_is_kept(tmp_path):
+    model = fc.Tuned(fc.WindowMean(), {"window": [5, 20]}, n_windows=3)
+    report = fc.audit(model, walks(), fc.WalkForward(horizon=3, n_windows=6, step_size=4))
+    assert report.passed, str(report)
+    fitted = model.fit(walks(), 3)
+    fitted.save(tmp_path / "model")
+    again = fc.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(walks()).point, fitted.predict(walks()).point)
+
+
+def test_networks_and_their_trainers():
+    grid = {"hidden": [2, 4], "trainer.lr": [0.01, 0.05]}
+    model = fc.Tuned(quick("lstm"), grid, n_windows=2).fit(walks(), 2)
+    assert model.record_["tried"] == 4
+    assert model.record_["chosen"] in model.candidates()
+    assert sorted({m.trainer.lr for m in model.candidates().values()}) == [0.01, 0.05]
+    two_grids = fc.Tuned(fc.WindowMean(), [{"window": [5]}, {"window": [7], "log": [False]}])
+    assert list(two_grids.candidates()) == ["window=5", "log=False, window=7"]
+
+
+@pytest.mark.parametrize(
+    ("grid", "error", "said"),
+    [
+        ({}, ValueError, "names nothing to try"),
+        ({"windw": [5]}, ValueError, r"no parameter 'windw' \(did you mean 'window'"),
+        ({"window": [5, 0]}, ValueError, "window=0: window must be at least 1"),
+        ({"window": 5}, TypeError, "grid must map parameters to lists"),
+    ],
+)
+def test_a_grid_that_cannot_be_tried_is_named(grid, error, said):
+    with pytest.raises(error, match=said):
+        fc.Tuned(fc.WindowMean(), grid).fit(walks(), 2)
+
+
+def test_where_naive_is_never_wrong_there_is_nothing_to_choose_by():
+    with pytest.raises(ValueError, match="no loss to choose by"):
+        fc.Tuned(fc.WindowMean(), {"window": [5, 9]}).fit(walks() * 0 + 5, 2)
