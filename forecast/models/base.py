@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -77,8 +78,17 @@ def with_levels(model: Forecaster, levels: Sequence[float]) -> Forecaster:
 
 
 def quantile_column(level: float) -> str:
-    """Name the column of a quantile: 0.1 is q0.1, and 0.00001 is q0.00001."""
+    """Return the name of a quantile's column: 0.1 is q0.1, and 0.00001 is q0.00001."""
     return f"q{np.format_float_positional(level, trim='-')}"
+
+
+def quantile_columns(names: Iterable[str]) -> dict[float, str]:
+    """Return the quantile columns ("q0.1", …) among the names of a table's columns, by level in increasing order.
+
+    >>> quantile_columns(["y_hat", "q0.9", "q0.1"])
+    {0.1: 'q0.1', 0.9: 'q0.9'}
+    """
+    return dict(sorted((float(name[1:]), name) for name in names if re.fullmatch(r"q0\.\d+", name)))
 
 
 class ShortSeriesWarning(UserWarning):
