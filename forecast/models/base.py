@@ -229,7 +229,7 @@ class Forecaster(Estimator):
             members=None if first.members is None else np.concatenate([_given(f.members) for f in each], axis=1),
         )
 
-    def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+    def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
         """Give the point forecasts alone, (K, N, H); a model without parameters knows them of unseen series too."""
         return self._predict_at(panel, rows).point
 

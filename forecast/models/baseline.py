@@ -24,7 +24,7 @@ from forecast.models.base import (
 class Baseline(Forecaster):
     """A rule for the point, with few parameters; its quantiles are those of its own errors in training, centred on it.
 
-    A subclass writes `_changes`, and `_learn` if the rule has parameters. Missing rows carry the last value.
+    A subclass writes `_changes`, and `_fit_rule` if the rule has parameters. Missing rows carry the last value.
     """
 
     #: With so few parameters its forecasts of training rows are as good as of later ones, so nets may correct them.
@@ -45,11 +45,11 @@ class Baseline(Forecaster):
         self.start_ = panel.index[0]
         observed = transform(panel, self.log_)
         y = forward_fill(observed)
-        self._learn(y)
+        self._fit_rule(y)
         every_row, every_column = np.arange(len(panel)), np.arange(len(panel.series))
         parts = []
         for some in iter_series_chunks(len(every_column)):
-            changes = self._changes(y[:, some], every_row, every_column[some])
+            changes = self._predict_changes(y[:, some], every_row, every_column[some])
             errors = future_windows(observed[:, some], horizon) - observed[:, some, None] - changes  # (T, some, H)
             parts.append(error_quantiles(errors, (*self.levels, 0.5), panel.series[some]))
         quantiles = np.concatenate(parts)
@@ -60,20 +60,20 @@ class Baseline(Forecaster):
         levels = tuple(self.levels)
         point = np.empty((len(rows), len(columns), self.horizon_))
         quantiles = np.empty((*point.shape, len(levels)))
-        for some, last, changes in self._rule(panel, rows, columns):
+        for some, last, changes in self._iter_chunks(panel, rows, columns):
             point[:, some] = apply_change(last, changes, self.log_)
             spread = self.spread_[columns[some]]  # (some, H, Q)
             quantiles[:, some] = apply_change(last[..., None], changes[..., None] + spread, self.log_)
         return Forecast(point, quantiles, levels, panel.series, panel.index[rows])
 
-    def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+    def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
         columns = self._fitted_columns(panel) if self.has_series_parameters else np.arange(len(panel.series))
         point = np.empty((len(rows), len(columns), self.horizon_))
-        for some, last, changes in self._rule(panel, rows, columns):
+        for some, last, changes in self._iter_chunks(panel, rows, columns):
             point[:, some] = apply_change(last, changes, self.log_)
         return point
 
-    def _rule(
+    def _iter_chunks(
         self, panel: Panel, rows: np.ndarray, columns: np.ndarray
     ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Give some series at a time, their last prices (K, some, 1) and how far the rule moves them (K, some, H)."""
@@ -89,12 +89,12 @@ class Baseline(Forecaster):
         last, known = forward_fill(panel.target)[rows][:, :, None], rows >= first
         for some in iter_series_chunks(len(columns)):
             changes = np.full((len(rows), len(columns[some]), self.horizon_), np.nan)
-            changes[known] = self._changes(y[:, some], rows[known] - first, columns[some])
+            changes[known] = self._predict_changes(y[:, some], rows[known] - first, columns[some])
             yield some, last[:, some], changes
 
-    def _learn(self, y: np.ndarray) -> None:
+    def _fit_rule(self, y: np.ndarray) -> None:
         """Take what the rule needs from the training rows (T, N)."""
 
-    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Apply the rule at each row: how far from the last value each step will be, (K, N, H)."""
         raise NotImplementedError

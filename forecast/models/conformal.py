@@ -131,8 +131,8 @@ class Conformal(Forecaster):
             warnings.warn(f"fewer than {LEAST} past errors are known of {names}", UnseenStepWarning, stacklevel=2)
         return Forecast(said.point, quantiles, tuple(self.levels), said.series, said.cutoffs, said.members)
 
-    def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
-        return self.model_._point_at(panel, rows)
+    def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+        return self.model_._predict_point_at(panel, rows)
 
     def _errors(self, panel: Panel, y: np.ndarray, unit: np.ndarray, first: int) -> np.ndarray:
         """Measure what forecasts from each row were off by, in units, (T, N, H); NaN where that is not known."""
@@ -145,7 +145,7 @@ class Conformal(Forecaster):
         for model, some in asked:
             some = some[some >= first]
             if len(some):
-                points[some] = model._point_at(panel, some)
+                points[some] = model._predict_point_at(panel, some)
         if self.log_:
             with np.errstate(invalid="ignore", divide="ignore"):
                 points = np.log(points)

@@ -68,8 +68,8 @@ class Ensemble(Forecaster):
         self.models_ = [model.fit(panel, horizon) for model in self.parts()]
         self.record_ = {"models": [model.record_ for model in self.models_]}
 
-    def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
-        points = [model._point_at(panel, rows) for model in self.models_]
+    def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+        points = [model._predict_point_at(panel, rows) for model in self.models_]
         return np.median(points, axis=0) if self.how == "median" else np.mean(points, axis=0)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:

@@ -30,7 +30,7 @@ class Naive(Baseline):
         self.levels = levels
         self.log = log
 
-    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return np.zeros((len(rows), y.shape[1], self.horizon_))
 
 
@@ -49,12 +49,12 @@ class Drift(Baseline):
         self.levels = levels
         self.log = log
 
-    def _learn(self, y: np.ndarray) -> None:
+    def _fit_rule(self, y: np.ndarray) -> None:
         first = np.argmax(~np.isnan(y), axis=0)  # (N,)
         start = np.take_along_axis(y, first[None], axis=0)[0]
         self.slope_ = (y[-1] - start) / np.maximum(len(y) - 1 - first, 1)
 
-    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         steps = np.arange(1, self.horizon_ + 1)
         return np.broadcast_to(self.slope_[columns][:, None] * steps, (len(rows), len(columns), self.horizon_))
 
@@ -83,7 +83,7 @@ class SeasonalNaive(Baseline):
         """Say how many observed training rows a series needs: a season and what lies ahead of it."""
         return self.m + horizon + 1
 
-    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         back = np.arange(self.horizon_) % self.m - self.m + 1  # (H,) rows before the cutoff: a season before each step
         source = rows[:, None] + back  # (K, H)
         changes = np.moveaxis(y[np.maximum(source, 0)], 1, 2) - y[rows][:, :, None]  # (K, N, H)
@@ -109,7 +109,7 @@ class WindowMean(Baseline):
         """Say how many observed training rows a series needs: a window and what lies ahead of it."""
         return self.window + horizon + 1
 
-    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return np.repeat(self._gap(y)[rows][:, :, None], self.horizon_, axis=2)
 
     def _gap(self, y: np.ndarray) -> np.ndarray:
@@ -149,7 +149,7 @@ class MeanReversion(WindowMean):
         """Say how many observed training rows a series needs: some to average, and what lies ahead of them."""
         return horizon + 2
 
-    def _learn(self, y: np.ndarray) -> None:
+    def _fit_rule(self, y: np.ndarray) -> None:
         gap, steps = self._gap(y), min(self.horizon_, len(y) - 1)  # (T, N)
         square = np.nancumsum(gap**2, axis=0)
         self.closed_ = np.zeros((y.shape[1], self.horizon_))  # (N, H)
@@ -161,5 +161,5 @@ class MeanReversion(WindowMean):
         scatter = np.nansum(left**2, axis=0) / np.maximum((~np.isnan(left)).sum(axis=0), 1)
         self.closed_[self.closed_[:, 0] * np.sqrt(square[-2]) < SURE * np.sqrt(scatter)] = 0
 
-    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return super()._changes(y, rows, columns) * self.closed_[columns]
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return super()._predict_changes(y, rows, columns) * self.closed_[columns]

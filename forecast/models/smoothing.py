@@ -83,7 +83,7 @@ class ETS(Baseline):
         tried = [s for s in SHAPES if s not in UNSTABLE and (multiply or "M" not in s) and (self.m > 1 or s[-1] == "N")]
         return tuple(tried)
 
-    def _learn(self, y: np.ndarray) -> None:
+    def _fit_rule(self, y: np.ndarray) -> None:
         self.fits_: dict[str, Smoothing] = {}
         self.record_ |= {"shape": {}, "params": {}, "aicc": {}}
         for n, name in enumerate(self.series_):
@@ -113,7 +113,7 @@ class ETS(Baseline):
         aicc = float(result.aicc) + 2 * len(y) * float(np.log(scale))  # in the units of the series
         return Smoothing(shape, np.asarray(result.params, dtype=np.float64), offset, scale), result, aicc
 
-    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         changes = np.full((len(rows), y.shape[1], self.horizon_), np.nan)
         for n, column in enumerate(columns):
             fit = self.fits_.get(self.series_[column])
@@ -169,7 +169,7 @@ class Theta(Baseline):
         """Say how many observed training rows a series needs: ten, two seasons, and what lies ahead of them."""
         return 10 + 2 * self.m + horizon
 
-    def _learn(self, y: np.ndarray) -> None:
+    def _fit_rule(self, y: np.ndarray) -> None:
         from statsmodels.tsa.forecasting.theta import ThetaModel
 
         shape = (len(self.series_),)
@@ -190,7 +190,7 @@ class Theta(Baseline):
                 self.season_[n] = np.roll(after, len(known) % self.m)
         self.record_ |= {"slope": self.slope_.tolist(), "alpha": self.alpha_.tolist()}
 
-    def _changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         changes = np.full((len(rows), y.shape[1], self.horizon_), np.nan)
         steps = np.arange(self.horizon_)
         for n, column in enumerate(columns):

@@ -101,5 +101,5 @@ class Tuned(Forecaster):
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         return self.model_._predict_at(panel, rows)
 
-    def _point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
-        return self.model_._point_at(panel, rows)
+    def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
+        return self.model_._predict_point_at(panel, rows)

@@ -56,18 +56,18 @@ class Moves(Naive):
     def check_params(self):
         """Take anything."""
 
-    def _point_at(self, panel, rows):
+    def _predict_point_at(self, panel, rows):
         by = self.by(1.0) if callable(self.by) else float(np.sum(self.by))
-        return super()._point_at(panel, rows) + by
+        return super()._predict_point_at(panel, rows) + by
 
     def _predict_at(self, panel, rows):
         said = super()._predict_at(panel, rows)
-        return type(said)(self._point_at(panel, rows), None, (), said.series, said.cutoffs)
+        return type(said)(self._predict_point_at(panel, rows), None, (), said.series, said.cutoffs)
 
 
 def redefined():
     """Give another class of that name, as a notebook's cell does that is run again."""
-    return type("Moves", (Moves,), {"_point_at": lambda self, panel, rows: Naive._point_at(self, panel, rows) + 5,
+    return type("Moves", (Moves,), {"_predict_point_at": lambda self, panel, rows: Naive._predict_point_at(self, panel, rows) + 5,
                                     "__module__": Moves.__module__, "__qualname__": Moves.__qualname__})  # fmt: skip
 
 

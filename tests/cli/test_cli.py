@@ -429,7 +429,8 @@ def test_an_audit_that_fails_is_exit_code_1(place, call, monkeypatch):
     def peek(self, y, rows, columns):
         return np.zeros((len(rows), y.shape[1], self.horizon_)) + 0.01 * y.mean(axis=0)[:, None]
 
-    monkeypatch.setattr("forecast.models.naive.Drift._changes", peek)  # the mean of rows that a loop would not have
+    # The mean of all rows includes some that a loop over the cutoffs would not have.
+    monkeypatch.setattr("forecast.models.naive.Drift._predict_changes", peek)
     code, out, err = call("audit good.csv --models drift --horizon 2 --windows 3")
     assert (code, err) == (1, "")
     assert "FAILED  leakage: noise: forecasts up to" in out

@@ -26,8 +26,8 @@ class Spy(fc.Naive):
         SEEN.append((self.off, panel.index[-1]))
         super()._fit(panel, horizon)
 
-    def _changes(self, y, rows, columns):
-        return super()._changes(y, rows, columns) + self.off
+    def _predict_changes(self, y, rows, columns):
+        return super()._predict_changes(y, rows, columns) + self.off
 
 
 def test_the_best_on_the_inner_walk_is_chosen_and_nothing_of_a_test_fold_is_seen():

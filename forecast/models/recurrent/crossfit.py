@@ -22,7 +22,7 @@ def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, horizon
     on the rows before each of five blocks and forecasts that block; of the first there are no forecasts, and no lesson.
     """
     if getattr(base, "in_sample_is_valid", False):
-        point = fitted._point_at(panel, np.arange(len(panel)))
+        point = fitted._predict_point_at(panel, np.arange(len(panel)))
     else:
         point = _by_blocks(base, panel, horizon, choose_log("auto", panel))
     return in_scale(point, base, log)
@@ -63,5 +63,5 @@ def _by_blocks(base: Forecaster, panel: Panel, horizon: int, log: bool) -> np.nd
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ShortSeriesWarning)  # the fit on all rows has named them
             model = with_log(clone(base), log).fit(panel[:start], horizon)
-        point[start:stop] = model._point_at(panel[:stop], np.arange(start, stop))
+        point[start:stop] = model._predict_point_at(panel[:stop], np.arange(start, stop))
     return point

@@ -332,12 +332,12 @@ class Recurrent(Forecaster):
 
     def _base_at(self, panel: Panel) -> np.ndarray:
         """Give what the fitted base says at every row, in the network's scale, (T, N, H)."""
-        return in_scale(self.base_._point_at(panel, np.arange(len(panel))), self.base_, self.log_)
+        return in_scale(self.base_._predict_point_at(panel, np.arange(len(panel))), self.base_, self.log_)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         levels = self.architecture_.levels  # as they were when it was fitted
         inputs = self._inputs(panel)
-        base = self.base_._point_at(panel, rows)  # (K, N, H)
+        base = self.base_._predict_point_at(panel, rows)  # (K, N, H)
         unit = inputs.scale[rows][:, :, None, None]  # (K, N, 1, 1)
         known = {name: i for i, name in enumerate(self.series_)}
         codes = np.array([known.get(series, -1) for series in panel.series])
