@@ -67,6 +67,7 @@ class Moves(Naive):
 
 def redefined():
     """Give another class of that name, as a notebook's cell does that is run again."""
+
     def shifted(self, panel, rows):
         return Naive._predict_point_at(self, panel, rows) + 5
 
