@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from forecast.features.inputs import MIN_CHANGES, N_INPUTS, N_STATE_CHANNELS, Inputs
-from forecast.models.base import future_windows
+from forecast.features.windows import future_windows
 from forecast.models.recurrent.crossfit import block_edges
 
 CHUNK = 8192  # windows made at a time: few enough to stay in a processor's cache

@@ -297,16 +297,6 @@ def apply_change(price: np.ndarray, change: np.ndarray, log: bool) -> np.ndarray
     return price * np.exp(change) if log else price + change
 
 
-def forward_fill(y: np.ndarray) -> np.ndarray:
-    """Carry the last observed value over missing rows, (T, N); NaN before the first."""
-    missing = np.isnan(y)
-    if not missing.any():
-        return y
-    rows = np.where(missing, -1, np.arange(len(y))[:, None])
-    last = np.maximum.accumulate(rows, axis=0)  # (T, N)
-    return np.where(last >= 0, np.take_along_axis(y, np.maximum(last, 0), axis=0), np.nan)
-
-
 def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequence[str]) -> np.ndarray:
     """Take quantiles of each series' errors at each step from errors (T, N, H) with NaN, (N, H, Q).
 
@@ -334,9 +324,3 @@ def unknown_error_message(step: int, whose: str) -> str:
         f"{whose} is ever observed {step} rows after an observed row, so the errors of step {step} are not known: "
         "leave out the rows on which nothing trades"
     )
-
-
-def future_windows(y: np.ndarray, horizon: int) -> np.ndarray:
-    """Give the values 1 … H rows after each row, (T, N, H); NaN past the end, so that no target reaches beyond it."""
-    padded = np.concatenate([y[1:], np.full((horizon, y.shape[1]), np.nan)])
-    return np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=0)

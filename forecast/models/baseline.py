@@ -9,16 +9,8 @@ import numpy as np
 
 from forecast.data.panel import Panel, format_date
 from forecast.features.inputs import iter_series_chunks
-from forecast.models.base import (
-    Forecast,
-    Forecaster,
-    apply_change,
-    choose_log,
-    error_quantiles,
-    forward_fill,
-    future_windows,
-    transform,
-)
+from forecast.features.windows import forward_fill, future_windows
+from forecast.models.base import Forecast, Forecaster, apply_change, choose_log, error_quantiles, transform
 
 
 class Baseline(Forecaster):

@@ -11,6 +11,7 @@ from forecast._estimator import clone
 from forecast._validation import check_choice, check_int, check_number
 from forecast.data.panel import Panel
 from forecast.features.inputs import causal_inputs
+from forecast.features.windows import future_windows
 from forecast.models.base import (
     LEVELS,
     Forecast,
@@ -19,7 +20,6 @@ from forecast.models.base import (
     UnseenStepWarning,
     apply_change,
     choose_log,
-    future_windows,
     transform,
 )
 

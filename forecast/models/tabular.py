@@ -12,13 +12,13 @@ from forecast._validation import check_fields, check_int, check_number
 from forecast.data.panel import Panel
 from forecast.features.inputs import MIN_CHANGES, Inputs, causal_inputs
 from forecast.features.lagged import LaggedDataset, LaggedFeatures
+from forecast.features.windows import forward_fill
 from forecast.models.base import (
     LEVELS,
     Forecast,
     Forecaster,
     apply_change,
     choose_log,
-    forward_fill,
     transform,
     unknown_error_message,
 )

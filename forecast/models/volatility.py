@@ -13,16 +13,8 @@ from scipy.signal import lfilter
 
 from forecast._validation import check_int, check_number
 from forecast.data.panel import Panel, format_date
-from forecast.models.base import (
-    LEVELS,
-    Forecast,
-    Forecaster,
-    choose_log,
-    error_quantiles,
-    forward_fill,
-    future_windows,
-    transform,
-)
+from forecast.features.windows import forward_fill, future_windows
+from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, error_quantiles, transform
 
 
 class _Volatility(Forecaster):

@@ -15,7 +15,8 @@ from pandas.testing import assert_frame_equal
 
 import forecast as fc
 from forecast import _io
-from forecast.models.base import Forecast, forward_fill
+from forecast.features.windows import forward_fill
+from forecast.models.base import Forecast
 
 COLUMNS = ["unique_id", "cutoff", "step", "ds", "model", "member", "y0", "y", "y_hat"]
 ENDS = ["scale", "age"]

@@ -19,7 +19,7 @@ from forecast.features.inputs import (
     calendar_inputs,
     causal_inputs,
 )
-from forecast.models.base import forward_fill, future_windows
+from forecast.features.windows import forward_fill, future_windows
 
 
 def _slow(y):

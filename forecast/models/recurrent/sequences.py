@@ -12,7 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from forecast.data.panel import Panel
 from forecast.features.dataset import windows_ending_at
 from forecast.features.inputs import MIN_CHANGES, N_STATE_CHANNELS, Inputs, causal_inputs
-from forecast.models.base import future_windows, transform
+from forecast.features.windows import future_windows
+from forecast.models.base import transform
 from forecast.models.recurrent.classifier_network import Examples
 
 

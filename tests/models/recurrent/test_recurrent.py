@@ -12,7 +12,8 @@ from helpers.quick import quick, walks
 from sklearn.base import clone
 
 import forecast as fc
-from forecast.models.base import Forecast, forward_fill
+from forecast.features.windows import forward_fill
+from forecast.models.base import Forecast
 from forecast.models.recurrent import inference as rolling
 from forecast.models.recurrent.build import build
 from forecast.models.recurrent.config import STRATEGIES
