@@ -42,7 +42,7 @@ FUNCTIONS = {
 #: Classes that occur only inside a fitted model.
 PARTS = {
     "Smoothing": "forecast.models.smoothing",
-    "SeriesFit": "forecast.models.arima.model",
+    "SeriesFit": "forecast.models.arima.state_space",
     "Order": "forecast.models.arima.likelihood",
     "SummedRidge": "forecast.models.ridge",
     "Architecture": "forecast.models.recurrent.build",

@@ -1,4 +1,4 @@
-"""ARIMA: an exact likelihood, a search for its summit, a choice of order, and one filter pass over all cutoffs."""
+"""ARIMA: exact likelihood, search for its maximum, order selection, and one filter pass over all cutoffs."""
 
 from forecast.models.arima.model import ARIMA
 

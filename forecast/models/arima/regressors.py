@@ -1,45 +1,39 @@
-"""What is regressed on beside the ARMA part: a trend, and channels as they were when the forecast was made."""
+"""Regressors of the ARMA errors: a trend, and channels as they were when the forecast was made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from forecast.data.panel import Panel
-from forecast.models.base import forward_fill
 
 TRENDS = {"n": (), "c": ("const",), "t": ("trend",), "ct": ("const", "trend")}
 
 
 @dataclass(frozen=True)
 class Regressors:
-    """The regressors of one series' rows, from `first` on, for forecasts of one step or of all."""
+    """The regressors of one series' rows from `first_row` on, for forecasts of one step or of all."""
 
-    first: int  # row from which everything is known, where the trend counts from
-    channels: np.ndarray  # (T' + H, E) of each row from there on, as known `lag` rows before it
+    first_row: int  # from which the series and its channels are available, and from which the trend counts
+    channels: np.ndarray  # (T' + H, E), each lagged by the same number of rows
 
-    def of_trend(self, trend: str) -> np.ndarray:
-        """Give the columns of a trend and the channels, (T' + H, R)."""
+    def with_trend(self, trend: str) -> np.ndarray:
+        """Return the columns of a trend and the channels, (T' + H, R)."""
         count = np.arange(1.0, len(self.channels) + 1)
         columns = {"const": np.ones_like(count), "trend": count}
         trends = [columns[name][:, None] for name in TRENDS[trend]]
         return np.concatenate([*trends, self.channels], axis=1)
 
 
-def make_regressors(
-    panel: Panel, column: int, exog: Sequence[str], known: np.ndarray, lag: int, horizon: int
-) -> Regressors:
-    """Lag the channels of a series by so many rows that they are known at the cutoff; gaps carry the last value.
+def make_regressors(channels: np.ndarray, observed: np.ndarray, lag: int, horizon: int) -> Regressors:
+    """Return channels (T, E), forward-filled, lagged by `lag` rows; they run `horizon` rows past the end.
 
-    `known` are the rows on which the series is observed: the first on which the channels are known too is where it
-    begins. Rows run `horizon` past the panel's end.
+    `observed` are the rows on which the series is observed: the regressors begin at the first of them on which all
+    lagged channels are available.
     """
-    channels = forward_fill(panel.values[:, column, [panel.channels.index(name) for name in exog]])  # (T, E)
-    begun = np.flatnonzero(~np.isnan(channels).any(axis=1))  # every row, if there are no channels
-    usable = known[known >= begun[0] + (lag if channels.shape[1] else 0)] if len(begun) else known[:0]
-    first = int(usable[0]) if len(usable) else len(panel)
-    rows = np.arange(first, len(panel) + horizon) - lag
-    inside = np.clip(rows, 0, len(panel) - 1)  # rows behind the end serve steps that this lag does not forecast
-    return Regressors(first, channels[inside])
+    available = np.flatnonzero(~np.isnan(channels).any(axis=1))  # every row, if there are no channels
+    usable = observed[observed >= available[0] + (lag if channels.shape[1] else 0)] if len(available) else observed[:0]
+    n = len(channels)
+    first_row = int(usable[0]) if len(usable) else n
+    rows = np.arange(first_row, n + horizon) - lag
+    within = np.clip(rows, 0, n - 1)  # rows past the end belong to steps that this lag does not forecast
+    return Regressors(first_row, channels[within])

@@ -1,8 +1,8 @@
-"""The search for the best coefficients: the likelihood of ARMA models has many summits, so it starts from many places.
+"""Search for the coefficients of maximum likelihood, from many starts: ARMA likelihoods have many local maxima.
 
-From each start Gauss-Newton steps on the sum of squares lead near a summit in a millisecond each; the best few are
-then climbed by the exact likelihood. Everything is measured in the series' own standard deviation, so prices × 100
-take the same way.
+From each start, Gauss-Newton steps on the sum of squares lead near a local maximum in about a millisecond; from the
+best few, the exact likelihood is maximised. Everything is measured in the series' own standard deviation, so that
+prices × 100 lead to the same search.
 """
 
 from __future__ import annotations
@@ -15,27 +15,28 @@ from scipy.optimize import minimize
 from statsmodels.tsa.statespace.tools import constrain_stationary_univariate, unconstrain_stationary_univariate
 
 from forecast.models.arima.likelihood import (
-    LEAST_VARIANCE,
+    MIN_VARIANCE,
     Order,
-    exact,
-    largest_reflection,
-    largest_root,
-    legal,
+    exact_likelihood,
+    is_stationary_and_invertible,
+    largest_inverse_root,
+    largest_partial_autocorrelation,
+    residual_jacobian,
     residuals,
-    slopes,
 )
 
-CLIMBS = 3  # summits of the sum of squares that the exact likelihood starts from
-HOPELESS = 5.0  # a start so far below the best is not climbed from
-INSIDE = 0.999  # how near the unit circle a start may lie
-GAIN = 1e-6  # share of the sum of squares below which a descent ends
-GRADIENT = 3e-6  # of the likelihood per row, where a climb ends
-NUDGE = 1e-6  # step of a numerical derivative
+MAX_STARTS = 3  # minima of the sum of squares from which the exact likelihood is maximised
+MAX_GAP = 5.0  # log-likelihood below the best start at which a start is dropped
+MAX_ROOT = 0.999  # bound on partial autocorrelations and inverse roots of a start
+MIN_GAIN = 1e-6  # share of the sum of squares below which Gauss-Newton stops
+GRADIENT_TOLERANCE = 3e-6  # of the log-likelihood per row
+DERIVATIVE_STEP = 1e-6  # of numerical derivatives
+STEP_SIZES = (1.0, 0.5, 0.25, 0.1, 0.02)  # shares of a Gauss-Newton step, tried in turn
 
 
 @dataclass(frozen=True)
-class Found:
-    """The best coefficients that a search found, in the units of the series."""
+class SearchResult:
+    """The best coefficients of a search, in the units of the series."""
 
     order: Order
     coefs: np.ndarray
@@ -48,28 +49,28 @@ class Found:
 
 @dataclass(frozen=True)
 class Sample:
-    """A differenced series and its regressors, each in its own standard deviation, ready to be searched.
+    """A differenced series and its regressors, each divided by its own standard deviation.
 
-    Beside a constant all others are taken from their means: a level far above the movement would cost digits, and a
-    channel that never changes has no coefficient.
+    If there is a constant, the others are centred: a level far above the movement would cost digits, and a channel
+    that never changes then has no coefficient.
     """
 
     z: np.ndarray  # (1 + R, T)
     w: np.ndarray  # (T,) the series less its regression by least squares
     scale: np.ndarray  # (1 + R,)
-    mean: np.ndarray  # (1 + R,) what was taken off
-    constant: int | None  # which row of z never changes
+    mean: np.ndarray  # (1 + R,) subtracted before scaling
+    constant: int | None  # row of z that never changes
 
 
 def make_sample(order: Order, y: np.ndarray, x: np.ndarray) -> Sample:
-    """Difference a series (T,) without gaps and its regressors (T, R)."""
+    """Difference and standardise a series (T,) without gaps and its regressors (T, R)."""
     z = order.difference(np.column_stack([y, x])).T
-    still = [i for i in range(1, len(z)) if np.ptp(z[i]) == 0 and z[i, 0]]
-    constant = still[0] if still and order.trend != "n" else None
+    constants = [i for i in range(1, len(z)) if np.ptp(z[i]) == 0 and z[i, 0]]
+    constant = constants[0] if constants and order.trend != "n" else None
     mean = z.mean(axis=1) if constant else np.zeros(len(z))
     if constant:
         mean[constant] = 0.0
-        mean[still[1:]] = z[still[1:], 0]  # to the last bit
+        mean[constants[1:]] = z[constants[1:], 0]  # exactly, so that these rows are zero
     z = z - mean[:, None]
     size = np.sqrt(np.mean(z**2, axis=1))
     scale = np.where(size > 0, size, 1.0)
@@ -79,57 +80,78 @@ def make_sample(order: Order, y: np.ndarray, x: np.ndarray) -> Sample:
 
 
 def search(
-    order: Order, sample: Sample, more: Iterable[np.ndarray] = (), wide: bool = True, hurdle: float = np.inf
-) -> Found:
-    """Find the coefficients of the highest exact likelihood that any start leads to.
+    order: Order,
+    sample: Sample,
+    extra_starts: Iterable[np.ndarray] = (),
+    wide: bool = True,
+    max_aicc: float = np.inf,
+) -> SearchResult:
+    """Return the coefficients of the highest exact likelihood that any start leads to.
 
-    `more` are further starts, such as those of an earlier fit; without `wide` they and a regression are the only ones.
-    If AICc is above `hurdle` before the last climb, the climb is left out. Never below the model whose ARMA
-    coefficients are all zero, which is among the candidates.
+    Parameters
+    ----------
+    order : Order
+        The order of the model.
+    sample : Sample
+        The differenced series and its regressors.
+    extra_starts : iterable of arrays (coefficients,)
+        Further starts, such as the coefficients of an earlier fit.
+    wide : bool, default True
+        Start from the near-cancelling coefficients too, and maximise the likelihood from up to three starts. Without
+        it the extra starts and a regression are the only starts, and the likelihood is maximised from the best one.
+    max_aicc : float, default infinity
+        If the AICc of the best start is above this, the likelihood is not maximised.
+
+    Returns
+    -------
+    SearchResult
+        Never worse than the model whose ARMA coefficients are all zero, which is one of the candidates.
     """
     zero = np.zeros(order.n_coefs)
-    if not order.n_coefs or np.mean(sample.w**2) <= LEAST_VARIANCE:
-        return _found(order, zero, sample, True)
-    starts = [hannan_rissanen(order, sample.w), *(np.asarray(start, dtype=np.float64) for start in more)]
-    starts += ridge(order) if wide else []
-    reached = [_descend(order, _inward(order, start), sample.w) for start in starts]
-    likely = [exact(order, coefs, sample.z).loglike for coefs in [*reached, zero]]
-    ranked = sorted(zip(likely, range(len(likely)), [*reached, zero], strict=True), key=lambda each: -each[0])
-    chosen = _distinct(ranked, CLIMBS if wide else 1)
-    best = _found(order, chosen[0], sample, True)
-    if best.aicc > hurdle:
+    if not order.n_coefs or np.mean(sample.w**2) <= MIN_VARIANCE:
+        return _evaluate(order, zero, sample)
+    starts = [hannan_rissanen(order, sample.w), *(np.asarray(start, dtype=np.float64) for start in extra_starts)]
+    starts += near_cancelling_starts(order) if wide else []
+    candidates = [*(_gauss_newton(order, _project_to_stationary(order, start), sample.w) for start in starts), zero]
+    loglikes = [exact_likelihood(order, coefs, sample.z).loglike for coefs in candidates]
+    chosen = _best_distinct(candidates, loglikes, MAX_STARTS if wide else 1)
+    best = _evaluate(order, chosen[0], sample)
+    if best.aicc > max_aicc:
         return best
-    summits = [_climb(order, coefs, sample) for coefs in chosen]
-    climbed = [_found(order, coefs, sample, converged) for coefs, converged in summits]
-    return max([*climbed, best], key=lambda found: found.loglike)
+    maxima = [_maximise(order, coefs, sample) for coefs in chosen]
+    results = [_evaluate(order, coefs, sample, converged) for coefs, converged in maxima]
+    return max([*results, best], key=lambda result: result.loglike)
 
 
 def hannan_rissanen(order: Order, w: np.ndarray) -> np.ndarray:
-    """Estimate by two regressions: a long autoregression's residuals stand in for the shocks (1982)."""
+    """Estimate the coefficients by two regressions (Hannan and Rissanen, 1982).
+
+    The residuals of a long autoregression stand in for the shocks.
+    """
     n = len(w)
-    back = max(order.p, order.q, order.P * order.m, order.Q * order.m)
-    long = min(max(20, back + 2), n // 4)
-    if n < long + back + 2 * order.n_coefs + 2:
+    max_lag = max(order.p, order.q, order.P * order.m, order.Q * order.m)
+    long = min(max(20, max_lag + 2), n // 4)
+    if n < long + max_lag + 2 * order.n_coefs + 2:
         return np.zeros(order.n_coefs)
     past = np.stack([w[long - i : n - i] for i in range(1, long + 1)])
     shocks = np.concatenate([np.zeros(long), w[long:] - _regress(past, w[long:]) @ past])
-    first = long + back
+    first = long + max_lag
     lags = [(w, i) for i in range(1, order.p + 1)] + [(shocks, i) for i in range(1, order.q + 1)]
     lags += [(w, i * order.m) for i in range(1, order.P + 1)] + [(shocks, i * order.m) for i in range(1, order.Q + 1)]
     return _regress(np.stack([source[first - lag : n - lag] for source, lag in lags]), w[first:])
 
 
-def ridge(order: Order) -> list[np.ndarray]:
-    """Start along the ridge on which autoregressive and moving-average terms cancel, at its ends and in between."""
+def near_cancelling_starts(order: Order) -> list[np.ndarray]:
+    """Return starts along the ridge on which autoregressive and moving-average terms nearly cancel."""
     starts = []
     for first, second in ((0.7, 0.0), (-0.7, 0.0), (-0.3, 0.6), (0.9, -0.8), (-0.9, -0.8)):
         if second and not (order.p > 1 and order.q > 1):
             continue
         ar, ma, sar, sma = (np.zeros(k) for k in (order.p, order.q, order.P, order.Q))
-        for part, sign in ((ar, 1.0), (ma, -0.9)):
-            part[:2] = sign * np.array([first, second])[: len(part)]
-        for part, sign in ((sar, 0.5), (sma, -0.4)):
-            part[:1] = sign
+        for part, factor in ((ar, 1.0), (ma, -0.9)):
+            part[:2] = factor * np.array([first, second])[: len(part)]
+        for part, value in ((sar, 0.5), (sma, -0.4)):
+            part[:1] = value
         starts.append(np.concatenate([ar, ma, sar, sma]))
     return starts
 
@@ -138,85 +160,96 @@ def _regress(rows: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(rows @ rows.T, rows @ y, rcond=None)[0]
 
 
-def _inward(order: Order, coefs: np.ndarray) -> np.ndarray:
-    """Pull roots that lie on or within the unit circle outside it, part by part."""
+def _project_to_stationary(order: Order, coefs: np.ndarray) -> np.ndarray:
+    """Shrink the inverse roots of each part until all lie within the unit circle."""
     parts = []
     for part, sign in zip(order.split(coefs), (-1.0, 1.0, -1.0, 1.0), strict=True):
-        if len(part) and largest_reflection(sign * part) > INSIDE:
-            shrink = min(1.0, INSIDE / largest_root(sign * part))
-            part = part * shrink ** np.arange(1, len(part) + 1)
+        if len(part) and largest_partial_autocorrelation(sign * part) > MAX_ROOT:
+            shrinkage = min(1.0, MAX_ROOT / largest_inverse_root(sign * part))
+            part = part * shrinkage ** np.arange(1, len(part) + 1)
         parts.append(part)
     return np.concatenate(parts)
 
 
-def _descend(order: Order, coefs: np.ndarray, w: np.ndarray, rounds: int = 15) -> np.ndarray:
-    """Lower the sum of squares by Gauss-Newton steps, halved until they gain and stay legal."""
+def _gauss_newton(order: Order, coefs: np.ndarray, w: np.ndarray, max_steps: int = 15) -> np.ndarray:
+    """Reduce the sum of squares by Gauss-Newton steps, each shortened until it gains and stays stationary."""
     e = residuals(order, coefs, w)
     squares = e @ e
-    for _ in range(rounds):
-        rows = slopes(order, coefs, w, e)
-        curvature = rows @ rows.T
+    for _ in range(max_steps):
+        jacobian = residual_jacobian(order, coefs, w, e)
+        curvature = jacobian @ jacobian.T
         diagonal = np.einsum("ii->i", curvature)  # a view
         diagonal += 1e-6 * diagonal + 1e-12 * squares
-        step = -np.linalg.solve(curvature, rows @ e)
-        for size in (1.0, 0.5, 0.25, 0.1, 0.02):
-            nearer = coefs + size * step
-            if legal(order, nearer):
-                e = residuals(order, nearer, w)
+        step = -np.linalg.solve(curvature, jacobian @ e)
+        for size in STEP_SIZES:
+            candidate = coefs + size * step
+            if is_stationary_and_invertible(order, candidate):
+                e = residuals(order, candidate, w)
                 if e @ e < squares:
                     break
         else:
             break
-        gained, coefs, squares = squares - e @ e, nearer, e @ e
-        if gained < GAIN * squares:
+        gain, coefs, squares = squares - e @ e, candidate, e @ e
+        if gain < MIN_GAIN * squares:
             break
-    return _inward(order, coefs)
+    return _project_to_stationary(order, coefs)
 
 
-def _distinct(ranked: list[tuple[float, int, np.ndarray]], most: int) -> list[np.ndarray]:
-    """Keep the best few that are not one and the same summit."""
-    kept: list[tuple[float, np.ndarray]] = []
-    for value, _, coefs in ranked:
-        if all(abs(value - other) > 1e-3 for other, _ in kept) and value > ranked[0][0] - HOPELESS:
-            kept.append((value, coefs))
-    return [coefs for _, coefs in kept[:most]]
+def _best_distinct(candidates: list[np.ndarray], loglikes: list[float], n: int) -> list[np.ndarray]:
+    """Return the best candidates, at most n, without those that are near the same local maximum."""
+    ranked = sorted(zip(loglikes, candidates, strict=True), key=lambda pair: -pair[0])  # stable
+    distinct: list[tuple[float, np.ndarray]] = []
+    for loglike, coefs in ranked:
+        if all(abs(loglike - other) > 1e-3 for other, _ in distinct) and loglike > ranked[0][0] - MAX_GAP:
+            distinct.append((loglike, coefs))
+    return [coefs for _, coefs in distinct[:n]]
 
 
-def _climb(order: Order, coefs: np.ndarray, sample: Sample) -> tuple[np.ndarray, bool]:
-    """Climb to the summit of the exact likelihood, in coordinates in which every point is legal.
+def _maximise(order: Order, coefs: np.ndarray, sample: Sample) -> tuple[np.ndarray, bool]:
+    """Maximise the exact likelihood from given coefficients; return the maximum and whether the search converged.
 
-    The curvature of the sum of squares is where the quasi-Newton method starts from: it is nearly that of the
-    likelihood, which along the ridge is a thousand times flatter than across it.
+    The coordinates are unconstrained: every point is stationary and invertible (Monahan, 1984). The quasi-Newton
+    method starts from the curvature of the sum of squares, which is nearly that of the likelihood; along the ridge on
+    which terms cancel the likelihood is a thousand times flatter than across it.
     """
-
-    def inside(free: np.ndarray) -> np.ndarray:
-        ar, ma, sar, sma = (constrain_stationary_univariate(p) if len(p) else p for p in order.split(free))
-        return np.concatenate([ar, -ma, sar, -sma])
+    n = sample.z.shape[1]
 
     def loss(free: np.ndarray) -> float:
-        return -exact(order, inside(free), sample.z).loglike / n
+        return -exact_likelihood(order, _constrain(order, free), sample.z).loglike / n
 
-    n = sample.z.shape[1]
-    ar, ma, sar, sma = order.split(coefs)
-    parts = [unconstrain_stationary_univariate(p) if len(p) else p for p in (ar, -ma, sar, -sma)]
-    free = np.concatenate(parts)
-    rows = slopes(order, coefs, sample.w, residuals(order, coefs, sample.w))
-    moved = np.stack([inside(free + step) - coefs for step in NUDGE * np.eye(len(free))], axis=1) / NUDGE
-    curvature = moved.T @ (rows @ rows.T) @ moved / n
+    free = _unconstrain(order, coefs)
+    jacobian = residual_jacobian(order, coefs, sample.w, residuals(order, coefs, sample.w))
+    moved = [_constrain(order, free + step) - coefs for step in DERIVATIVE_STEP * np.eye(len(free))]
+    change = np.stack(moved, axis=1) / DERIVATIVE_STEP
+    curvature = change.T @ (jacobian @ jacobian.T) @ change / n
     curvature[np.diag_indices_from(curvature)] += 1e-6
-    start = np.linalg.inv(curvature)
-    way = minimize(loss, free, method="BFGS", options={"gtol": GRADIENT, "hess_inv0": (start + start.T) / 2})
-    return inside(way.x), bool(np.abs(way.jac).max() < 30 * GRADIENT)
+    inverse = np.linalg.inv(curvature)
+    options = {"gtol": GRADIENT_TOLERANCE, "hess_inv0": (inverse + inverse.T) / 2}
+    result = minimize(loss, free, method="BFGS", options=options)
+    return _constrain(order, result.x), bool(np.abs(result.jac).max() < 30 * GRADIENT_TOLERANCE)
 
 
-def _found(order: Order, coefs: np.ndarray, sample: Sample, converged: bool) -> Found:
-    at = exact(order, coefs, sample.z)
+def _constrain(order: Order, free: np.ndarray) -> np.ndarray:
+    ar, ma, sar, sma = (constrain_stationary_univariate(part) if len(part) else part for part in order.split(free))
+    return np.concatenate([ar, -ma, sar, -sma])
+
+
+def _unconstrain(order: Order, coefs: np.ndarray) -> np.ndarray:
+    ar, ma, sar, sma = order.split(coefs)
+    parts = [unconstrain_stationary_univariate(part) if len(part) else part for part in (ar, -ma, sar, -sma)]
+    return np.concatenate(parts)
+
+
+def _evaluate(order: Order, coefs: np.ndarray, sample: Sample, converged: bool = True) -> SearchResult:
+    """Compute likelihood, regression and AICc of coefficients, in the units of the series."""
+    likelihood = exact_likelihood(order, coefs, sample.z)
     n = sample.z.shape[1]
-    loglike = at.loglike - n * float(np.log(sample.scale[0]))  # back to the units of the series
-    k = order.n_coefs + len(at.beta) + 1
+    loglike = likelihood.loglike - n * float(np.log(sample.scale[0]))
+    k = order.n_coefs + len(likelihood.beta) + 1
     aicc = -2 * loglike + 2 * k * n / (n - k - 1) if n > k + 1 else np.inf
-    beta, variance = at.beta * sample.scale[0] / sample.scale[1:], at.variance * sample.scale[0] ** 2
-    if sample.constant:  # what was taken off goes back into the constant
+    beta = likelihood.beta * sample.scale[0] / sample.scale[1:]
+    variance = likelihood.variance * sample.scale[0] ** 2
+    if sample.constant:  # the subtracted means go back into the constant
         level = sample.z[sample.constant, 0] * sample.scale[sample.constant]
         beta[sample.constant - 1] += (sample.mean[0] - beta @ sample.mean[1:]) / level
-    return Found(order, coefs, beta, variance, loglike, converged, aicc)
+    return SearchResult(order, coefs, beta, variance, loglike, converged, aicc)

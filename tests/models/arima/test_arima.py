@@ -1,4 +1,4 @@
-"""ARIMA against direct calls of statsmodels and published values."""
+"""ARIMA against direct calls of statsmodels and against published values."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.quick import walks
-from statsmodels.tsa.arima.model import ARIMA as Direct
+from statsmodels.tsa.arima.model import ARIMA as StatsmodelsARIMA
 from statsmodels.tsa.innovations.arma_innovations import arma_loglike
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 import forecast as fc
-from forecast.models.arima.likelihood import Order, exact, residuals, slopes
-from forecast.models.arima.order import differences
+from forecast.models.arima.likelihood import Order, exact_likelihood, residual_jacobian, residuals
+from forecast.models.arima.order import select_differences
 from forecast.models.arima.search import make_sample, search
 
 WWW_USAGE = (  # R's datasets::WWWusage, users of a server each minute (Makridakis, Wheelwright and Hyndman, 1998)
@@ -36,7 +36,7 @@ def series():
     return y + 5
 
 
-def test_www_usage():
+def test_www_usage_matches_r():
     """R's arima(WWWusage, c(1, 1, 1)): ar .6504, ma .5256, log-likelihood −254.15."""
     y = np.array(WWW_USAGE.split(), dtype=float)
     record = fc.ARIMA((1, 1, 1), log=False).fit(y, 1).record_
@@ -49,7 +49,7 @@ def test_www_usage():
 @pytest.mark.parametrize(("order", "trend"), CASES)
 @pytest.mark.parametrize("gap", [False, True])
 def test_forecasts_equal_statsmodels(order, trend, gap, series):
-    """Points and intervals at each cutoff: statsmodels' filter over the history, parameters and variance frozen."""
+    """Points and intervals at each cutoff equal those of statsmodels' filter with frozen parameters and variance."""
     y = series.copy()
     if gap:
         y[[50, 51, 320, 350]] = np.nan
@@ -58,24 +58,24 @@ def test_forecasts_equal_statsmodels(order, trend, gap, series):
     forecast = model.predict_at(y, rows)
     (fit,) = model.fits_["y"]
     params = np.concatenate([fit.beta, fit.coefs, [fit.variance]])
-    shift = y[0] if order[1] else 0.0  # a diffuse start forgets where it was, but only to rounding
+    shift = y[0] if order[1] else 0.0  # a diffuse initial state depends on the level only by rounding
     for k, row in enumerate(rows):
-        direct = Direct(y[: row + 1] - shift, order=order, trend=trend)
-        ahead = direct.filter(params).get_forecast(5)
-        np.testing.assert_allclose(forecast.point[k, 0], ahead.predicted_mean + shift, rtol=1e-6)
+        direct = StatsmodelsARIMA(y[: row + 1] - shift, order=order, trend=trend)
+        expected = direct.filter(params).get_forecast(5)
+        np.testing.assert_allclose(forecast.point[k, 0], expected.predicted_mean + shift, rtol=1e-6)
         width = forecast.quantiles[k, 0, :, 2] - forecast.point[k, 0]
-        np.testing.assert_allclose(width, 1.2815515655446004 * np.sqrt(ahead.var_pred_mean), rtol=1e-4)
+        np.testing.assert_allclose(width, 1.2815515655446004 * np.sqrt(expected.var_pred_mean), rtol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(("order", "trend"), CASES)
 def test_likelihood_is_at_least_that_of_statsmodels(order, trend, series):
     ours = fc.ARIMA(order, trend=trend, log=False).fit(series, 1).record_["loglike"]["y"]
-    assert ours >= Direct(series, order=order, trend=trend, concentrate_scale=True).fit().llf - 1e-3
+    assert ours >= StatsmodelsARIMA(series, order=order, trend=trend, concentrate_scale=True).fit().llf - 1e-3
 
 
 def test_log_prices_do_not_stop_at_a_random_walk():
-    """The default scaling of statsmodels can stop at ar = ma = 0 on log prices and call it converged."""
+    """With its default scaling statsmodels can stop at ar = ma = 0 on log prices and report convergence."""
     rng = np.random.default_rng(0)
     growth = np.zeros(1000)
     for t in range(1, 1000):
@@ -87,24 +87,24 @@ def test_log_prices_do_not_stop_at_a_random_walk():
 
 
 def test_variance_is_that_of_the_fit():
-    """Later rows move the forecasts but not the variance of the shocks, which a refilter would estimate anew."""
+    """Later rows change the forecasts but not the shock variance, which filtering again would re-estimate."""
     prices = walks(rows=300, series=1)
-    stormy = prices.copy()
-    stormy.iloc[200:] *= np.exp(np.random.default_rng(1).normal(0, 0.2, size=(100, 1)).cumsum(axis=0))
+    volatile = prices.copy()
+    volatile.iloc[200:] *= np.exp(np.random.default_rng(1).normal(0, 0.2, size=(100, 1)).cumsum(axis=0))
     model = fc.ARIMA((0, 1, 0)).fit(prices.iloc[:200], 1)
-    calm, wild = model.predict_at(prices, [299]), model.predict_at(stormy, [299])
-    ratio = [np.log(f.quantiles[0, 0, 0, 2] / f.quantiles[0, 0, 0, 0]) for f in (calm, wild)]
-    assert ratio[0] == pytest.approx(ratio[1], rel=1e-6)
+    forecasts = model.predict_at(prices, [299]), model.predict_at(volatile, [299])
+    calm, wild = (np.log(f.quantiles[0, 0, 0, 2] / f.quantiles[0, 0, 0, 0]) for f in forecasts)
+    assert calm == pytest.approx(wild, rel=1e-6)
 
 
-def test_random_walk_order_is_naive():
+def test_random_walk_order_forecasts_the_last_value():
     prices = walks()
     forecast = fc.ARIMA((0, 1, 0)).fit(prices, 4).predict(prices)
     np.testing.assert_allclose(forecast.point[0], np.repeat(prices.to_numpy()[-1][:, None], 4, axis=1), rtol=1e-9)
 
 
-def test_history_before_the_training_rows():
-    """A rolling fit counts its trend from its own first row, whatever lies before it."""
+def test_trend_counts_from_first_training_row():
+    """Rows of the history before those of the fit do not shift the trend."""
     y = np.arange(200.0) * 0.5 + np.random.default_rng(2).normal(size=200)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -135,12 +135,12 @@ ORDERS = [
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_the_exact_likelihood_is_that_of_two_other_implementations(order, series):
-    """statsmodels' innovations algorithm and its Kalman filter, at coefficients that are not the best."""
+def test_exact_likelihood_equals_two_other_implementations(order, series):
+    """statsmodels' innovations algorithm and its Kalman filter, at coefficients that are not the maximum."""
     coefs = np.resize([0.4, -0.2, 0.3, 0.1], order.n_coefs)
     y = series - series.mean()
-    ours = exact(order, coefs, y[None])
-    ar, ma, sar, sma = order.factors(coefs)
+    ours = exact_likelihood(order, coefs, y[None])
+    ar, ma, sar, sma = order.polynomials(coefs)
     full_ar, full_ma = -np.convolve(ar, sar)[1:], np.convolve(ma, sma)[1:]
     assert ours.loglike == pytest.approx(arma_loglike(y, full_ar, full_ma, ours.variance), rel=1e-10)
     kalman = SARIMAX(y, order=(order.p, 0, order.q), seasonal_order=(order.P, 0, order.Q, order.m))
@@ -148,37 +148,38 @@ def test_the_exact_likelihood_is_that_of_two_other_implementations(order, series
 
 
 def test_regressors_are_concentrated_out_exactly(series):
-    """Generalised least squares beside the coefficients: moving any coefficient of the regression costs likelihood."""
+    """The regression is generalised least squares: changing any of its coefficients lowers the likelihood."""
     x = np.column_stack([np.ones(400), np.arange(1.0, 401.0)])
-    found = search(Order(1, 0, 1, trend="ct"), make_sample(Order(1, 0, 1, trend="ct"), series, x))
-    direct = Direct(series, order=(1, 0, 1), trend="ct")
-    at = np.concatenate([found.beta, found.coefs, [found.variance]])
-    assert found.loglike == pytest.approx(direct.loglike(at), rel=1e-9)
-    for i in range(len(at)):
-        for nudge in (-1e-3, 1e-3):
-            moved = at.copy()
-            moved[i] += nudge * max(abs(at[i]), 1e-3)
+    order = Order(1, 0, 1, trend="ct")
+    found = search(order, make_sample(order, series, x))
+    direct = StatsmodelsARIMA(series, order=(1, 0, 1), trend="ct")
+    params = np.concatenate([found.beta, found.coefs, [found.variance]])
+    assert found.loglike == pytest.approx(direct.loglike(params), rel=1e-9)
+    for i in range(len(params)):
+        for change in (-1e-3, 1e-3):
+            moved = params.copy()
+            moved[i] += change * max(abs(params[i]), 1e-3)
             assert direct.loglike(moved) < found.loglike
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_slopes_are_the_derivatives_of_the_residuals(order, series):
+def test_jacobian_equals_numerical_derivatives_of_residuals(order, series):
     coefs = np.resize([0.4, -0.2, 0.3, 0.1], order.n_coefs)
-    ours = slopes(order, coefs, series, residuals(order, coefs, series))
-    for i, nudge in enumerate(1e-6 * np.eye(order.n_coefs)):
-        numeric = (residuals(order, coefs + nudge, series) - residuals(order, coefs - nudge, series)) / 2e-6
+    ours = residual_jacobian(order, coefs, series, residuals(order, coefs, series))
+    for i, change in enumerate(1e-6 * np.eye(order.n_coefs)):
+        numeric = (residuals(order, coefs + change, series) - residuals(order, coefs - change, series)) / 2e-6
         np.testing.assert_allclose(ours[i], numeric, atol=1e-6 * np.abs(numeric).max())
 
 
-def test_a_better_summit_than_the_reference_finds():
-    """statsmodels and statsforecast both stop at −8050.24 (oracles: log-likelihood of the S&P 500's returns × 100)."""
+def test_likelihood_above_statsmodels_and_statsforecast():
+    """Both stop at a log-likelihood of −8050.24 on the S&P 500's returns × 100 (shared/oracles.md)."""
     record = fc.ARIMA((2, 0, 2), log=False).fit(_returns(), 1).record_
     assert record["loglike"]["y"] >= -8048.90
     assert record["loglike"]["y"] < -8048.5
 
 
 def test_auto_finds_a_lower_aicc_than_statsforecast():
-    """AutoARIMA of statsforecast 2.1 chooses (1, 0, 1) without a mean, AICc 16107.8."""
+    """AutoARIMA of statsforecast 2.1 selects (1, 0, 1) without a mean, AICc 16107.8."""
     record = fc.ARIMA("auto", log=False).fit(_returns(), 1).record_
     assert record["order"]["y"] == "(3,0,3)"
     assert record["aicc"]["y"] <= 16096
@@ -188,7 +189,8 @@ WINDOWS = [(name, start) for name in ("sp500", "nasdaq") for start in np.linspac
 
 
 @pytest.mark.parametrize(("name", "start"), WINDOWS)
-def test_log_prices_never_below_the_random_walk_or_statsmodels_and_whatever_their_unit(name, start):
+def test_likelihood_at_least_random_walk_and_statsmodels(name, start):
+    """On log prices; multiplying the prices does not change the result."""
     prices = _prices(name)[start : start + 1000]
     y = np.log(prices)
 
@@ -199,7 +201,7 @@ def test_log_prices_never_below_the_random_walk_or_statsmodels_and_whatever_thei
     assert ours >= loglike((0, 1, 0), prices)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        direct = Direct(y - y[0], order=(1, 1, 1), concentrate_scale=True).fit()
+        direct = StatsmodelsARIMA(y - y[0], order=(1, 1, 1), concentrate_scale=True).fit()
     assert ours >= direct.llf - 0.01
     assert loglike((1, 1, 1), prices * 100) == pytest.approx(ours, abs=1e-3)
     assert loglike((1, 1, 1), y * 100, log=False) + 999 * np.log(100) == pytest.approx(ours, abs=1e-3)
@@ -215,40 +217,39 @@ def test_log_prices_never_below_the_random_walk_or_statsmodels_and_whatever_thei
         ((0, 1, 1), (0, 1, 1, 12), "prices"),
     ],
 )
-def test_one_pass_equals_a_refilter_at_each_origin(order, seasonal, rows):
-    """statsmodels' append and forecast, parameters frozen: points to 1e-8, variances to 1e-6."""
+def test_one_pass_equals_filtering_at_each_origin(order, seasonal, rows):
+    """Equal to statsmodels' append and forecast with frozen parameters: points to 1e-8, variances to 1e-6."""
     y = _returns() if rows == "returns" else np.log(_prices("sp500"))
     y, first, n = y[:1500], 1460, 30
     model = fc.ARIMA(order, seasonal_order=seasonal, log=False).fit(y[:first], 5)
     forecast = model.predict_at(y, range(first - 1, first - 1 + n))
     (fit,) = model.fits_["y"]
-    direct = Direct(y[:first], order=order, seasonal_order=seasonal or (0, 0, 0, 0), trend=fit.order.trend)
+    direct = StatsmodelsARIMA(y[:first], order=order, seasonal_order=seasonal or (0, 0, 0, 0), trend=fit.order.trend)
     result = direct.filter(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
     for k in range(n):
         result = result.append(y[first + k - 1 : first + k], refit=False) if k else result
-        ahead = result.get_forecast(5)
-        np.testing.assert_allclose(forecast.point[k, 0], ahead.predicted_mean, rtol=1e-8)
+        expected = result.get_forecast(5)
+        np.testing.assert_allclose(forecast.point[k, 0], expected.predicted_mean, rtol=1e-8)
         width = (forecast.quantiles[k, 0, :, 2] - forecast.point[k, 0]) / 1.2815515655446004
-        np.testing.assert_allclose(width**2, ahead.var_pred_mean, rtol=1e-6)
+        np.testing.assert_allclose(width**2, expected.var_pred_mean, rtol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_missing_rows_are_left_out_of_the_likelihood(series):
-    """The Kalman filter's likelihood of what was observed, not of rows filled in."""
+def test_missing_rows_do_not_enter_the_likelihood(series):
+    """The likelihood is the Kalman filter's, of the observed rows, not of interpolated ones."""
     y = series.copy()
     y[np.random.default_rng(0).permutation(400)[:60]] = np.nan
     ours = fc.ARIMA((1, 0, 1), log=False).fit(y, 1).record_
-    direct = Direct(y, order=(1, 0, 1), concentrate_scale=True).fit()
+    direct = StatsmodelsARIMA(y, order=(1, 0, 1), concentrate_scale=True).fit()
     assert ours["loglike"]["y"] >= direct.llf - 1e-3
     assert ours["params"]["y"]["ar.L1"] == pytest.approx(0.8, abs=0.12)
 
 
-def test_seasons():
-    """A season is differenced where it is strong, and forecast."""
+def test_strong_season_is_differenced_and_forecast():
     rng = np.random.default_rng(3)
     t = np.arange(480)
     y = 20 + 5 * np.sin(2 * np.pi * t / 12) + np.cumsum(rng.normal(0, 0.02, 480)) + rng.normal(0, 0.3, 480)
-    assert differences(y, 12)[1] == 1
+    assert select_differences(y, 12)[1] == 1
     model = fc.ARIMA("auto", seasonal_order=12, log=False).fit(y[:456], 24)
     error = model.predict(y[:456]).point[0, 0] - y[456:]
     assert "[12]" in model.record_["order"]["y"]
@@ -257,20 +258,20 @@ def test_seasons():
     assert np.sqrt(((fixed.predict(y[:456]).point[0, 0] - y[456:]) ** 2).mean()) < 0.45
 
 
-def test_tests_choose_the_differences():
+def test_d_is_selected_by_tests():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=600)
-    assert [differences(y, 1)[0] for y in (noise, noise.cumsum(), noise.cumsum().cumsum())] == [0, 1, 2]
-    assert differences(noise, 7)[1] == 0
+    assert [select_differences(y, 1)[0] for y in (noise, noise.cumsum(), noise.cumsum().cumsum())] == [0, 1, 2]
+    assert select_differences(noise, 7)[1] == 0
     persistent = np.zeros(2700)
     for t in range(1, 2700):
         persistent[t] = 0.9 * persistent[t - 1] + rng.normal()
-    assert differences(persistent, 1)[0] == 0  # KPSS alone says 1
-    walks_of = [differences(np.random.default_rng(s).normal(size=1000).cumsum(), 1)[0] for s in range(40)]
-    assert walks_of.count(1) >= 36
+    assert select_differences(persistent, 1)[0] == 0  # 1 by KPSS alone
+    of_walks = [select_differences(np.random.default_rng(s).normal(size=1000).cumsum(), 1)[0] for s in range(40)]
+    assert of_walks.count(1) >= 36
 
 
-def test_auto_tries_models_without_a_constant_and_with():
+def test_auto_tries_models_with_and_without_constant():
     rng = np.random.default_rng(1)
     assert fc.ARIMA("auto", log=False).fit(rng.normal(size=500), 1).fits_["y"][0].order.trend == "n"
     assert fc.ARIMA("auto", log=False).fit(rng.normal(5, 1, size=500), 1).fits_["y"][0].order.trend == "c"
@@ -280,46 +281,46 @@ def test_auto_tries_models_without_a_constant_and_with():
 
 
 def test_warm_start_begins_at_the_last_fit():
-    """Found before, the summit is kept: a fit that goes on is not worse than one from scratch."""
+    """A warm fit is not worse than one from scratch."""
     y = _returns()[:3000]
     model = fc.ARIMA("auto", log=False, warm_start=True).fit(y[:2900], 1)
-    again = model.fit(y, 1).record_["aicc"]["y"]
-    assert again <= fc.ARIMA("auto", log=False).fit(y, 1).record_["aicc"]["y"] + 1e-3
+    warm = model.fit(y, 1).record_["aicc"]["y"]
+    assert warm <= fc.ARIMA("auto", log=False).fit(y, 1).record_["aicc"]["y"] + 1e-3
 
 
 def _driven(rows=600, seed=2):
-    """A series that a channel moves one and two rows later."""
+    """Return a series that depends on a channel one and two rows before."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=rows)
     y = 50 + np.concatenate([[0, 0], 0.9 * x[1:-1] + 0.5 * x[:-2]]) + rng.normal(0, 0.3, rows)
     return pd.concat({"Close": pd.DataFrame({"A": y}), "Signal": pd.DataFrame({"A": x})}, axis=1)
 
 
-def test_channels_are_regressed_on_as_they_were_known():
+def test_channels_are_lagged_to_the_cutoff():
     frame = _driven()
     y, x = frame["Close", "A"].to_numpy(), frame["Signal", "A"].to_numpy()
-    with_it = fc.ARIMA((1, 0, 0), log=False, exog=("Signal",)).fit(frame.iloc[:500], 2)
+    with_channel = fc.ARIMA((1, 0, 0), log=False, exog=("Signal",)).fit(frame.iloc[:500], 2)
     without = fc.ARIMA((1, 0, 0), log=False).fit(frame.iloc[:500], 2)
     rows = np.arange(499, 598)
     truth = np.stack([y[rows + 1], y[rows + 2]], axis=1)
-    ours, plain = (
-        np.sqrt(((m.predict_at(frame, rows).point[:, 0] - truth) ** 2).mean(axis=0)) for m in (with_it, without)
+    error, plain_error = (
+        np.sqrt(((m.predict_at(frame, rows).point[:, 0] - truth) ** 2).mean(axis=0)) for m in (with_channel, without)
     )
-    assert (ours < 0.95 * plain).all()
-    assert ours[0] < 0.7
+    assert (error < 0.95 * plain_error).all()
+    assert error[0] < 0.7
     for lag in (1, 2):  # an independent fit: statsmodels on the lagged channel
         direct = SARIMAX(y[lag:500], exog=np.column_stack([np.ones(500 - lag), x[: 500 - lag]]), order=(1, 0, 0))
-        fit = with_it.fits_["A"][lag - 1]
+        fit = with_channel.fits_["A"][lag - 1]
         result = direct.filter(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             assert result.llf >= direct.fit(disp=0).llf - 1e-3
         future = np.column_stack([np.ones(lag), x[500 - lag : 500]])
-        ahead = result.forecast(lag, exog=future)[-1]
-        assert with_it.predict(frame.iloc[:500]).point[0, 0, lag - 1] == pytest.approx(ahead, rel=1e-8)
+        expected = result.forecast(lag, exog=future)[-1]
+        assert with_channel.predict(frame.iloc[:500]).point[0, 0, lag - 1] == pytest.approx(expected, rel=1e-8)
 
 
-def test_every_step_sees_the_newest_row_of_a_channel():
+def test_every_step_uses_the_newest_row_of_a_channel():
     frame = _driven()
     model = fc.ARIMA((1, 0, 0), log=False, exog=("Signal",)).fit(frame.iloc[:500], 3)
     before = model.predict(frame.iloc[:520]).point
@@ -335,12 +336,12 @@ def test_channels_with_gaps_and_late_starts():
     assert np.isfinite(model.predict(frame).quantiles).all()
     assert np.isnan(model.predict_at(frame, [50]).point).all()
     frame.iloc[:590, 1] = np.nan
-    with pytest.warns(UserWarning, match="A has 9 rows on which all of Signal are known"):
+    with pytest.warns(UserWarning, match="A has 9 rows on which all of Signal are available"):
         model.fit(frame, 2)
 
 
-def test_the_trend_counts_from_where_the_series_and_its_channels_are_known():
-    """A channel that starts on a row on which the series did not trade."""
+def test_trend_counts_from_first_row_with_channels():
+    """The channel starts on a row on which the series does not trade."""
     frame = _driven()
     frame.iloc[:100, 1] = np.nan
     frame.iloc[99:104, 0] = np.nan
@@ -352,25 +353,25 @@ def test_the_trend_counts_from_where_the_series_and_its_channels_are_known():
     assert abs(error.mean()) < 0.15
 
 
-def test_results_are_those_of_statsmodels(series):
+def test_results_have_statsmodels_summary_and_errors(series):
     frame = pd.DataFrame({"A": series, "B": series[::-1]})
     model = fc.ARIMA((1, 0, 1), log=False).fit(frame, 1)
     results = model.results(frame, "B")
     assert results.llf == pytest.approx(model.record_["loglike"]["B"], abs=1e-3)
     assert "ar.L1" in str(results.summary())
     assert (results.bse[1:3] > 0).all()
-    with pytest.raises(ValueError, match="there is no fit of 'C'; there are those of A, B"):
+    with pytest.raises(ValueError, match="there is no fit of 'C'; fitted series: A, B"):
         model.results(frame, "C")
 
 
-def test_a_search_that_stops_short_is_counted(monkeypatch):
+def test_fits_that_do_not_converge_are_counted(monkeypatch):
     from forecast.models.arima import search as module
 
-    monkeypatch.setattr(module, "_climb", lambda order, coefs, sample: (coefs, False))
+    monkeypatch.setattr(module, "_maximise", lambda order, coefs, sample: (coefs, False))
     result = fc.backtest(fc.ARIMA(), walks(series=1), fc.WalkForward(horizon=2, n_windows=4), refit=2)
     fits = result.fits.query("model == 'arima'")
     assert list(fits["warnings"]) == [1, 1]
-    assert "S0's ARIMA(1,1,1) stopped short of a summit" in fits["details"].iloc[0]
+    assert "S0's ARIMA(1,1,1) did not converge to a maximum of the likelihood" in fits["details"].iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -397,8 +398,8 @@ def test_parameters_are_checked(params, message):
         fc.ARIMA(**params).fit(walks(), 1)
 
 
-def test_a_series_that_never_changes_forecasts_itself():
-    """One halted ticker does not stop the others."""
+def test_constant_series_forecasts_its_value():
+    """A halted ticker does not affect the others."""
     prices = walks()
     prices["S1"] = 7.0
     forecast = fc.ARIMA().fit(prices, 2).predict(prices)
@@ -412,7 +413,8 @@ def test_a_series_that_never_changes_forecasts_itself():
 
 
 @pytest.mark.parametrize(("level", "size"), [(7.8, 5e-5), (7.8, 1e-5), (1.0, 1e-6), (1e6, 1.0)])
-def test_a_level_far_above_the_movement_costs_no_digits(level, size, recwarn):
+def test_high_level_costs_no_digits(level, size, recwarn):
+    """A level far above the movement, and the same series without it."""
     rng, x = np.random.default_rng(0), np.zeros(500)
     for t in range(1, 500):
         x[t] = 0.9 * x[t - 1] + rng.normal()
@@ -422,7 +424,7 @@ def test_a_level_far_above_the_movement_costs_no_digits(level, size, recwarn):
     assert not recwarn.list
 
 
-def test_a_channel_that_never_changes_has_no_coefficient():
+def test_constant_channel_has_no_coefficient():
     frame = _driven()
     frame["Signal", "A"] = 5e8
     model = fc.ARIMA((1, 0, 0), log=False, exog=("Signal",)).fit(frame.iloc[:500], 1)
@@ -432,22 +434,22 @@ def test_a_channel_that_never_changes_has_no_coefficient():
 
 
 @pytest.mark.parametrize("m", [2, 3, 4])
-def test_auto_chooses_no_order_whose_terms_overlap(m):
+def test_auto_selects_no_order_with_overlapping_lags(m):
     for seed in range(3):
         y = 100 + np.convolve(np.random.default_rng(seed).normal(size=300), [1, 0.5, 0.3], "same")
         assert np.isfinite(fc.ARIMA("auto", seasonal_order=m).fit(y, 1).predict(y).point).all()
 
 
 @pytest.mark.parametrize("size", [0.1, 0.5, 1.0])
-def test_a_trend_is_not_taken_for_a_level(size):
-    """The concave log of a line: forecasts go on, and not back."""
+def test_trend_is_not_mistaken_for_a_level(size):
+    """The log of a line is concave: forecasts continue upwards and do not revert."""
     y = 100 + 0.5 * np.arange(400) + size * np.random.default_rng(1).normal(size=400)
     point = fc.ARIMA("auto").fit(y, 5).predict(y).point[0, 0]
     np.testing.assert_allclose(point, 100 + 0.5 * np.arange(400, 405), atol=6 * size)
 
 
-def test_no_forecast_before_the_differences_are_known():
+def test_no_forecast_before_the_differences_exist():
     y = 100 + 0.5 * np.arange(400) + np.random.default_rng(1).normal(size=400)
-    said = fc.ARIMA((0, 2, 2)).fit(y, 3).predict_at(y, [0, 1, 2]).quantiles
-    assert np.isnan(said[:2]).all()
-    assert np.isfinite(said[2]).all()
+    quantiles = fc.ARIMA((0, 2, 2)).fit(y, 3).predict_at(y, [0, 1, 2]).quantiles
+    assert np.isnan(quantiles[:2]).all()
+    assert np.isfinite(quantiles[2]).all()
