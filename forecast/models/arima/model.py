@@ -37,10 +37,10 @@ class ARIMA(Forecaster):
         (p, d, q): the numbers of autoregressive terms, differences and moving-average terms. "auto" selects the
         differences by tests and the other numbers stepwise by AICc (Hyndman and Khandakar, 2008).
     seasonal_order : (int, int, int, int) or int, optional
-        (P, D, Q, m): the same numbers for the season, and its rows. With ``order="auto"``, m alone.
+        (P, D, Q, m): the same numbers for the season, and the number of rows in it. With ``order="auto"``, m alone.
     trend : {"n", "c", "t", "ct"}, optional
-        None, a constant, a trend or both. By default a constant without differences, and none with them;
-        ``order="auto"`` tries models with and without.
+        No trend, a constant, a linear trend or both. By default a constant if nothing is differenced and no trend
+        otherwise; ``order="auto"`` tries models with a constant (or drift) and without.
     log : bool or "auto", default "auto"
         Work in logs. "auto" does if all training prices are positive.
     exog : tuple of str, default ()
