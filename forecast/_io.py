@@ -52,12 +52,13 @@ def check_destination(folder: str | Path, kind: FolderKind) -> Path:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, temporary: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path to write; it replaces `path` if the block succeeds, and is deleted otherwise.
 
-    The temporary file lies in the same folder and is named after the process, so two writers never share one.
+    By default the temporary file is in the same folder and named after the process, so two writers never share one.
+    A caller that holds a lock passes a fixed name, so that the next writer overwrites what a killed process left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary
         os.replace(temporary, path)

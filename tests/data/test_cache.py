@@ -1,4 +1,4 @@
-"""A file of the cache is whole or not there, whoever writes it and whenever he is stopped."""
+"""The cache of prices: complete files under concurrent writers and kills, and the dates up to which data are final."""
 
 import multiprocessing
 import os
@@ -22,54 +22,54 @@ def cache(tmp_path, monkeypatch):
 
 
 def history(version, rows=2_000):
-    """A table whose every cell says its version."""
+    """Return a history whose cells all equal its version."""
     index = pd.date_range("2015-01-01", periods=rows, name="Date")
     table = pd.DataFrame(np.full((rows, len(COLUMNS)), float(version)), index=index, columns=list(COLUMNS))
     return History(table, {"notes": [], "version": version})
 
 
-def test_what_is_written_comes_back(cache):
+def test_read_returns_what_was_written(cache):
     assert cache.read("A", "1d") is None
-    with cache.hold("A", "1d"):
+    with cache.lock("A", "1d"):
         cache.write("A", "1d", history(3))
-    back = cache.read("A", "1d")
-    pd.testing.assert_frame_equal(back.table, history(3).table, check_freq=False)
-    assert back.facts == history(3).facts
+    cached = cache.read("A", "1d")
+    pd.testing.assert_frame_equal(cached.table, history(3).table, check_freq=False)
+    assert cached.facts == history(3).facts
 
 
-def test_every_flipped_byte_is_noticed_or_does_no_harm(cache):
-    with cache.hold("A", "1d"):
+def test_changed_bytes_are_detected_or_harmless(cache):
+    with cache.lock("A", "1d"):
         cache.write("A", "1d", history(3, rows=50))
     path = cache.path("A", "1d")
     raw = path.read_bytes()
-    noticed = 0
+    detected = 0
     for at in np.random.default_rng(0).choice(len(raw), 300, replace=False):
         path.write_bytes(raw[:at] + bytes([raw[at] ^ 0x55]) + raw[at + 1 :])
         try:
-            back = cache.read("A", "1d")
+            cached = cache.read("A", "1d")
         except DamagedError:
-            noticed += 1
+            detected += 1
             continue
-        assert (back.table.to_numpy() == 3).all()
-        assert back.table.index.equals(history(3, 50).table.index)
-    assert noticed > 150
+        assert (cached.table.to_numpy() == 3).all()
+        assert cached.table.index.equals(history(3, 50).table.index)
+    assert detected > 150
 
 
-def _write_for_ever(cache, first):
+def _write_repeatedly(cache, first):
     version = first
     while True:
-        with cache.hold("A", "1d"):
+        with cache.lock("A", "1d"):
             cache.write("A", "1d", history(version))
         version += 2
 
 
-def test_a_hundred_interruptions_of_two_writers_leave_whole_files(cache):
-    with cache.hold("A", "1d"):
+def test_killed_writers_leave_complete_files(cache):
+    with cache.lock("A", "1d"):
         cache.write("A", "1d", history(0))
     random = np.random.default_rng(5)
     versions = set()
     for _ in range(100):
-        writers = [FORK.Process(target=_write_for_ever, args=(cache, first)) for first in (1, 2)]
+        writers = [FORK.Process(target=_write_repeatedly, args=(cache, first)) for first in (1, 2)]
         for writer in writers:
             writer.start()
         time.sleep(random.uniform(0.005, 0.06))
@@ -77,39 +77,39 @@ def test_a_hundred_interruptions_of_two_writers_leave_whole_files(cache):
             os.kill(writer.pid, signal.SIGKILL)
         for writer in writers:
             writer.join()
-        back = cache.read("A", "1d")  # raises DamagedError if it is damaged
-        assert (back.table.to_numpy() == back.facts["version"]).all()  # of one writer, and all of it
-        versions.add(back.facts["version"])
-    assert len(versions) > 2  # they did write
-    with cache.hold("A", "1d"):  # and no lock of the dead remains
+        cached = cache.read("A", "1d")  # raises DamagedError if it is damaged
+        assert (cached.table.to_numpy() == cached.facts["version"]).all()  # all from the same writer
+        versions.add(cached.facts["version"])
+    assert len(versions) > 2  # the writers did write
+    with cache.lock("A", "1d"):  # killed processes hold no lock
         cache.write("A", "1d", history(7))
     assert cache.read("A", "1d").facts["version"] == 7
-    left = {path.name for path in cache.path("A", "1d").parent.iterdir()}
-    assert left <= {"A.parquet", "A.lock"}
+    names = {path.name for path in cache.path("A", "1d").parent.iterdir()}
+    assert names <= {"A.parquet", "A.lock"}
 
 
-def _read_for_a_while(cache, seconds):
+def _read_repeatedly(cache, seconds):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        back = cache.read("A", "1d")
-        assert (back.table.to_numpy() == back.facts["version"]).all()
+        cached = cache.read("A", "1d")
+        assert (cached.table.to_numpy() == cached.facts["version"]).all()
 
 
-def test_a_reader_beside_two_writers_sees_whole_files(cache):
-    with cache.hold("A", "1d"):
+def test_reader_sees_complete_files_during_writes(cache):
+    with cache.lock("A", "1d"):
         cache.write("A", "1d", history(0))
-    writers = [FORK.Process(target=_write_for_ever, args=(cache, first)) for first in (1, 2)]
+    writers = [FORK.Process(target=_write_repeatedly, args=(cache, first)) for first in (1, 2)]
     for writer in writers:
         writer.start()
     try:
-        _read_for_a_while(cache, 1.0)
+        _read_repeatedly(cache, 1.0)
     finally:
         for writer in writers:
             os.kill(writer.pid, signal.SIGKILL)
             writer.join()
 
 
-# --- when a bar is over, and until when nothing newer can be there ----------------------------------------------------
+# --- unfinished bars, and the time until which the cache is up to date -----------------------------------------------
 
 
 def chart(days, zone="America/New_York", opens="09:30", session=None):
@@ -130,27 +130,27 @@ DAYS = ["2024-03-06", "2024-03-07", "2024-03-08"]
     ("now", "rows", "through", "fresh_until"),
     [
         ("2024-03-08 12:00", 2, "2024-03-07", "2024-03-08 16:30"),
-        ("2024-03-08 16:10", 2, "2024-03-07", "2024-03-08 16:30"),  # prices come with a delay
+        ("2024-03-08 16:10", 2, "2024-03-07", "2024-03-08 16:30"),  # prices are delayed
         ("2024-03-08 16:31", 3, "2024-03-08", "2024-03-09 00:00"),
         ("2024-03-09 11:00", 3, "2024-03-08", "2024-03-10 00:00"),
     ],
 )
-def test_the_day_of_a_session(now, rows, through, fresh_until):
+def test_bar_of_today_waits_for_session_end(now, rows, through, fresh_until):
     now = pd.Timestamp(now, tz="America/New_York")
-    found = read_chart(chart(DAYS, session="2024-03-08 16:00"), "1d", now)
-    assert len(found.table) == rows
-    assert found.facts["through"] == through
-    assert pd.Timestamp(found.facts["fresh_until"]) == pd.Timestamp(fresh_until, tz="America/New_York")
+    parsed = read_chart(chart(DAYS, session="2024-03-08 16:00"), "1d", now)
+    assert len(parsed.table) == rows
+    assert parsed.facts["through"] == through
+    assert pd.Timestamp(parsed.facts["fresh_until"]) == pd.Timestamp(fresh_until, tz="America/New_York")
 
 
-def test_a_session_whose_bar_has_not_come_leaves_nothing_fresh():
+def test_missing_bar_of_ended_session_is_not_fresh():
     now = pd.Timestamp("2024-03-08 17:00", tz="America/New_York")
-    found = read_chart(chart(DAYS[:2], session="2024-03-08 16:00"), "1d", now)
-    assert found.facts["through"] == "2024-03-07"
-    assert pd.Timestamp(found.facts["fresh_until"]) == now
+    parsed = read_chart(chart(DAYS[:2], session="2024-03-08 16:00"), "1d", now)
+    assert parsed.facts["through"] == "2024-03-07"
+    assert pd.Timestamp(parsed.facts["fresh_until"]) == now
 
 
-def test_weeks_and_months_that_are_not_over_are_left_out():
+def test_unfinished_weeks_and_months_are_dropped():
     now = pd.Timestamp("2024-03-13 12:00", tz="America/New_York")
     weeks = chart(["2024-02-26", "2024-03-04", "2024-03-11"], opens="00:00", session="2024-03-13 16:00")
     assert len(read_chart(weeks, "1wk", now).table) == 2
@@ -160,15 +160,15 @@ def test_weeks_and_months_that_are_not_over_are_left_out():
     assert read_chart(months, "1mo", now).facts["through"] == "2024-02-29"
 
 
-def test_a_day_that_begins_an_hour_early_is_the_next_day():
-    # as Yahoo has it for São Paulo around its last changes of the clock
-    found = read_chart(
+def test_day_that_begins_early_is_next_day():
+    # as Yahoo returns for São Paulo around its last changes of the clock
+    parsed = read_chart(
         chart(["2022-01-03", "2022-01-04"], "America/Sao_Paulo", "23:00"), "1d", pd.Timestamp("2024-01-01", tz="UTC")
     )
-    assert [f"{day:%Y-%m-%d}" for day in found.table.index] == ["2022-01-04", "2022-01-05"]
+    assert [f"{day:%Y-%m-%d}" for day in parsed.table.index] == ["2022-01-04", "2022-01-05"]
 
 
-def test_only_an_unfinished_bar_is_no_history():
+def test_single_unfinished_bar_raises_lookup_error():
     now = pd.Timestamp("2024-03-08 12:00", tz="America/New_York")
     with pytest.raises(LookupError, match="no finished bar"):
         read_chart(chart(DAYS[2:], session="2024-03-08 16:00"), "1d", now)

@@ -1,4 +1,4 @@
-"""Prices through the real yfinance client from a local Yahoo that goes wrong in every way it can."""
+"""Downloads through the real yfinance client from a local Yahoo server with faults."""
 
 import multiprocessing
 import signal
@@ -21,7 +21,7 @@ FORK = multiprocessing.get_context("fork")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The cache of this test alone; yfinance's own (of cookies) too."""
+    """Give each test its own cache, and yfinance its own cache of cookies."""
     import yfinance
 
     monkeypatch.setenv("FORECAST_CACHE", str(tmp_path / "cache"))
@@ -36,12 +36,12 @@ def yahoo():
     server.close()
 
 
-def ask(server, **more):
-    return Yahoo(session(server.port), **({"pause": 0.005, "timeout": 5.0} | more))
+def client(server, **options):
+    return Yahoo(session(server.port), **({"pause": 0.005, "timeout": 5.0} | options))
 
 
 def until_yesterday(ticker, rows=300, zone="America/New_York", **more):
-    """Bars whose last one is the last working day before today."""
+    """Return bars up to the last working day before today."""
     freq = "D" if zone == "UTC" else "B"
     yesterday = pd.Timestamp.now(zone).tz_localize(None).normalize() - pd.Timedelta(days=1)
     days = pd.date_range(end=yesterday, periods=rows, freq=freq)
@@ -49,17 +49,17 @@ def until_yesterday(ticker, rows=300, zone="America/New_York", **more):
     return Bars(bars.close.set_axis(days), zone, **more)
 
 
-def same(column, bars):
+def matches(column, bars):
     return np.array_equal(column.dropna().to_numpy(), bars.close.to_numpy()) and column.dropna().index.equals(
         bars.close.index.rename("Date")
     )
 
 
-# --- Yahoo goes wrong and comes back, or does not ---------------------------------------------------------------------
+# --- temporary and permanent faults -----------------------------------------------------------------------------------
 
-#: How an answer goes wrong for a while, and how many requests the client makes of one that does (it asks again itself
-#: with another cookie after an error status).
-PASSING = {
+#: Temporary faults, and the number of requests that yfinance's client sends in one attempt (after an error status it
+#: repeats the request itself with another cookie).
+TEMPORARY = {
     "429": 2,
     "500": 2,
     "500 page": 2,
@@ -71,86 +71,86 @@ PASSING = {
     "slow 1": 1,
 }
 REASONS = {
-    "429": "refuses further requests for now (HTTP 429) (asked 3 times)",
-    "500": "server failed: Internal server error (HTTP 500) (asked 3 times)",
-    "500 page": "server failed (HTTP 502) (asked 3 times)",
-    "page": "no price data (HTTP 200) (asked 3 times)",
-    "hang up": "could not be reached (ConnectionError) (asked 3 times)",
-    "truncated": "no price data (HTTP 200) (asked 3 times)",
-    "lengths": "has 300 times but 299 values of Close (asked 3 times)",
-    "no zone": "no time zone or no quotes (asked 3 times)",
-    "slow 1": "could not be reached (ReadTimeout) (asked 3 times)",
+    "429": "refuses further requests for now (HTTP 429) after 3 attempts",
+    "500": "server failed: Internal server error (HTTP 500) after 3 attempts",
+    "500 page": "server failed (HTTP 502) after 3 attempts",
+    "page": "no price data (HTTP 200) after 3 attempts",
+    "hang up": "could not be reached (ConnectionError) after 3 attempts",
+    "truncated": "no price data (HTTP 200) after 3 attempts",
+    "lengths": "has 300 times but 299 values of Close after 3 attempts",
+    "no zone": "no time zone or no quotes after 3 attempts",
+    "slow 1": "could not be reached (ReadTimeout) after 3 attempts",
     "unknown": "Yahoo has no such prices: No data found, symbol may be delisted",
     "no timestamps": "it has no prices in this range",
 }
 
 
 @pytest.mark.parametrize("transport", [session, browser_session])
-@pytest.mark.parametrize("way", PASSING)
-def test_what_passes_is_waited_for(way, transport, yahoo):
-    yahoo.behave("AAPL", *[way] * PASSING[way])
+@pytest.mark.parametrize("fault", TEMPORARY)
+def test_temporary_faults_are_retried(fault, transport, yahoo):
+    yahoo.behave("AAPL", *[fault] * TEMPORARY[fault])
     yahoo.behave("MSFT")
     source = Yahoo(transport(yahoo.port), pause=0.005, timeout=0.5)
     prices = download(["MSFT", "AAPL"], source=source)
     assert list(prices) == ["MSFT", "AAPL"]
-    assert same(prices["AAPL"], yahoo.bars["AAPL"])
-    assert same(prices["MSFT"], yahoo.bars["MSFT"])
-    assert yahoo.requests == {"AAPL": PASSING[way] + 1, "MSFT": 1}  # none repeated that was answered
+    assert matches(prices["AAPL"], yahoo.bars["AAPL"])
+    assert matches(prices["MSFT"], yahoo.bars["MSFT"])
+    assert yahoo.requests == {"AAPL": TEMPORARY[fault] + 1, "MSFT": 1}  # no successful request is repeated
 
 
-@pytest.mark.parametrize("way", REASONS)
-def test_what_does_not_pass_is_one_error_naming_the_ticker(way, yahoo, folder):
-    yahoo.behave("BAD", f"{way} for ever")
+@pytest.mark.parametrize("fault", REASONS)
+def test_permanent_fault_is_error_with_ticker(fault, yahoo, folder):
+    yahoo.behave("BAD", f"{fault} for ever")
     yahoo.behave("MSFT")
     with pytest.raises(DownloadError) as caught:
-        download("BAD,MSFT", source=ask(yahoo, tries=3, timeout=0.3))
-    assert str(caught.value).startswith("1 of 2 tickers could not be had: BAD: ")
-    assert REASONS[way] in str(caught.value)
+        download("BAD,MSFT", source=client(yahoo, tries=3, timeout=0.3))
+    assert str(caught.value).startswith("1 of 2 tickers could not be downloaded: BAD: ")
+    assert REASONS[fault] in str(caught.value)
     assert list(caught.value.reasons) == ["BAD"]
-    assert [path.name for path in sorted(folder.rglob("*.parquet"))] == ["MSFT.parquet"]  # what came is kept
+    assert [path.name for path in sorted(folder.rglob("*.parquet"))] == ["MSFT.parquet"]  # the other ticker is cached
 
 
-def test_the_client_says_nothing_by_itself(yahoo, folder):
+def test_client_prints_nothing_itself(yahoo, folder):
     yahoo.behave("AAPL", "hang up for ever")
     code = (
-        f"import sys; sys.path.insert(0, {str(TESTS)!r})\nfrom yahoo_server import session\nimport forecast as fc\n"
+        f"import sys; sys.path.insert(0, {str(TESTS)!r})\nfrom helpers.yahoo_server import session\nimport forecast as fc\n"
         f"try: fc.download('AAPL', source=fc.Yahoo(session({yahoo.port}), tries=2, pause=0))\n"
         "except fc.DownloadError as error: print(error)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "AAPL: Yahoo could not be reached" in said.stdout
-    assert said.stderr == ""
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "AAPL: Yahoo could not be reached" in output.stdout
+    assert output.stderr == ""
 
 
-def test_skipping_is_visible(yahoo):
+def test_skipped_tickers_are_warned_about(yahoo):
     yahoo.behave("AAPL")
-    with pytest.warns(DownloadWarning, match="left out: 2 of 3 tickers could not be had: NONE: .*; NIX: "):
-        prices = download(["NONE", "AAPL", "NIX"], on_error="skip", source=ask(yahoo))
+    with pytest.warns(DownloadWarning, match="left out: 2 of 3 tickers could not be downloaded: NONE: .*; NIX: "):
+        prices = download(["NONE", "AAPL", "NIX"], on_error="skip", source=client(yahoo))
     assert list(prices) == ["AAPL"]
     assert list(prices.attrs["failed"]) == ["NONE", "NIX"]
-    with pytest.raises(DownloadError, match="1 of 1"):  # nothing left is no table
-        download("NONE", on_error="skip", source=ask(yahoo))
+    with pytest.raises(DownloadError, match="1 of 1"):  # no ticker remains
+        download("NONE", on_error="skip", source=client(yahoo))
 
 
-def test_two_hundred_tickers_one_in_five_refused_twice(yahoo):
+def test_two_hundred_tickers_with_refusals(yahoo):
     names = [f"T{i:03}" for i in np.random.default_rng(1).permutation(200)]
     for i, name in enumerate(names):
         yahoo.behave(name, *["429"] * (2 if i % 5 == 0 else 0), bars=walk(name, rows=30))
-    seen = []
-    prices = download(names, source=ask(yahoo), progress=lambda *done: seen.append(done))
+    updates = []
+    prices = download(names, source=client(yahoo), progress=lambda *done: updates.append(done))
     assert list(prices) == names
-    assert all(same(prices[name], yahoo.bars[name]) for name in names)
+    assert all(matches(prices[name], yahoo.bars[name]) for name in names)
     assert [yahoo.requests[name] for name in names] == [3 if i % 5 == 0 else 1 for i in range(200)]
     assert yahoo.most_at_once <= 4
-    assert seen == [(i, 200) for i in range(1, 201)]
+    assert updates == [(i, 200) for i in range(1, 201)]
 
 
-def test_a_refusal_holds_back_every_ticker(yahoo):
+def test_refusal_delays_all_tickers(yahoo):
     yahoo.behave("A", "429", "429")
     yahoo.behave("B")
-    began = time.monotonic()
-    download(["A", "B"], source=ask(yahoo, pause=0.4, workers=1))
-    assert time.monotonic() - began >= 0.2  # half of the pause at least, by its jitter
+    started = time.monotonic()
+    download(["A", "B"], source=client(yahoo, pause=0.4, workers=1))
+    assert time.monotonic() - started >= 0.2  # jitter leaves at least half of the pause
 
 
 CHILD = """
@@ -160,12 +160,12 @@ from forecast.data.yahoo.download import download
 from forecast.data.yahoo.client import Yahoo
 try:
     download([f"T{{i}}" for i in range(40)], source=Yahoo(session({port}), pause=.005))
-except KeyboardInterrupt as stop:
-    print(*stop.__notes__)
+except KeyboardInterrupt as interrupt:
+    print(*interrupt.__notes__)
 """
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(yahoo, folder):
+def test_interrupted_download_resumes_from_cache(yahoo, folder):
     names = [f"T{i}" for i in range(40)]
     for name in names:
         yahoo.behave(name, "slow 0.2", bars=walk(name, rows=5))
@@ -174,186 +174,192 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(yahoo, folder):
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background process ignores SIGINT
     )
     while sum(yahoo.requests.values()) < 10:
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
-    said = child.communicate(timeout=30)[0]
-    kept = {path.stem for path in folder.rglob("*.parquet")}
-    assert 0 < len(kept) < 40
-    assert said == f"{len(kept)} of 40 tickers are kept; the same call goes on with the rest\n"
+    output = child.communicate(timeout=30)[0]
+    cached = {path.stem for path in folder.rglob("*.parquet")}
+    assert 0 < len(cached) < 40
+    assert output == f"{len(cached)} of 40 tickers are in the cache; the same call fetches the rest\n"
     yahoo.requests.clear()
-    prices = download(names, end="2020-01-03", source=ask(yahoo))
+    prices = download(names, end="2020-01-03", source=client(yahoo))
     assert list(prices) == names
-    assert set(yahoo.requests) == set(names) - kept
+    assert set(yahoo.requests) == set(names) - cached
 
 
-# --- what is in an answer ---------------------------------------------------------------------------------------------
+# --- contents of a response -------------------------------------------------------------------------------------------
 
 
-def test_rows_without_prices_are_left_out_and_told(yahoo):
+def test_rows_without_prices_are_noted(yahoo):
     bars = walk("AAPL", nulls=("2020-01-06", "2020-01-09"))
     yahoo.behave("AAPL", bars=bars)
-    prices = download("AAPL", source=ask(yahoo))
+    prices = download("AAPL", source=client(yahoo))
     assert prices["AAPL"].notna().all()
     assert len(prices) == 298
     assert prices.attrs["facts"]["AAPL"]["notes"] == ["2 rows had no close, the first on 2020-01-06"]
 
 
-def test_dividends_and_splits(yahoo):
-    # The example of Yahoo's own help page: a split of 2:1 on February 18, a dividend of .08 on the 19th, in prices
-    # that are adjusted for the split already, as Yahoo's closes are.
+def test_dividends_and_splits_are_adjusted(yahoo):
+    # The example of Yahoo's help page: a split of 2:1 on February 18, a dividend of .08 on the 19th. Like Yahoo's
+    # closes, the prices are already adjusted for the split.
     days = pd.to_datetime(["2003-02-13", "2003-02-14", "2003-02-18", "2003-02-19"])
     bars = Bars(pd.Series([46.99 / 2, 48.30 / 2, 24.96, 24.53], index=days), dividends={"2003-02-19": 0.08})
     bars.splits = {"2003-02-18": (2, 1)}
     yahoo.behave("X", bars=bars)
-    prices = download("X", source=ask(yahoo))
+    prices = download("X", source=client(yahoo))
     assert prices["X"].round(2).tolist() == [23.42, 24.07, 24.88, 24.53]
-    raw = download("X", adjust="none", fields="all", source=ask(yahoo))
+    raw = download("X", adjust="none", fields="all", source=client(yahoo))
     assert raw["Close"]["X"].tolist() == [23.495, 24.15, 24.96, 24.53]
     assert raw["Dividends"]["X"].tolist() == [0, 0, 0, 0.08]
     assert raw["Stock Splits"]["X"].tolist() == [0, 0, 2, 0]
-    every = download("X", fields="all", source=ask(yahoo))
-    ratio = every["Close"]["X"] / raw["Close"]["X"]
+    adjusted = download("X", fields="all", source=client(yahoo))
+    ratio = adjusted["Close"]["X"] / raw["Close"]["X"]
     for field in ("Open", "High", "Low"):
-        assert np.allclose(every[field]["X"] / raw[field]["X"], ratio, rtol=1e-12)
-    assert yahoo.requests["X"] == 3  # each call asked for the newest rows only: the adjustment is not stored
+        assert np.allclose(adjusted[field]["X"] / raw[field]["X"], ratio, rtol=1e-12)
+    assert yahoo.requests["X"] == 3  # each call fetched the newest rows: the adjustment is not stored
 
 
-def test_a_dividend_on_a_day_without_a_price_is_not_lost(yahoo):
+def test_dividend_on_day_without_price_counts(yahoo):
     bars = walk("AAPL", rows=10, nulls=("2020-01-08",), dividends={"2020-01-08": 1.0})
     yahoo.behave("AAPL", bars=bars)
-    prices = download("AAPL", source=ask(yahoo))["AAPL"]
+    prices = download("AAPL", source=client(yahoo))["AAPL"]
     before = bars.close["2020-01-07"]
     assert prices["2020-01-07"] == pytest.approx(before - 1.0)
     assert len(prices) == 9
 
 
-def test_what_is_paid_after_the_end_is_not_in_the_prices(yahoo):
+def test_dividend_after_end_does_not_change_prices(yahoo):
     bars = walk("AAPL", dividends={"2020-06-01": 2.0})
     yahoo.behave("AAPL", bars=bars)
-    alone = download("AAPL", end="2020-04-30", source=ask(yahoo))
-    assert alone["AAPL"].tolist() == bars.close[:"2020-04-30"].tolist()
-    download("AAPL", source=ask(yahoo))
-    assert download("AAPL", end="2020-04-30", source=ask(yahoo)).equals(alone)  # whatever is kept by now
+    before = download("AAPL", end="2020-04-30", source=client(yahoo))
+    assert before["AAPL"].tolist() == bars.close[:"2020-04-30"].tolist()
+    download("AAPL", source=client(yahoo))
+    assert download("AAPL", end="2020-04-30", source=client(yahoo)).equals(
+        before
+    )  # although the cache has later dividends
 
 
-def test_a_range_without_a_price_is_an_error_and_no_empty_column(yahoo):
+def test_range_without_prices_is_error(yahoo):
     yahoo.behave("AAPL")
     yahoo.behave("LATE", bars=walk("LATE", start="2020-06-01"))
-    download(["AAPL", "LATE"], source=ask(yahoo))
-    with pytest.raises(DownloadError, match="1 of 2 tickers could not be had: LATE: it has no prices in this range"):
-        download(["AAPL", "LATE"], end="2020-03-31", source=ask(yahoo))
+    download(["AAPL", "LATE"], source=client(yahoo))
+    with pytest.raises(
+        DownloadError, match="1 of 2 tickers could not be downloaded: LATE: it has no prices in this range"
+    ):
+        download(["AAPL", "LATE"], end="2020-03-31", source=client(yahoo))
 
 
-def test_a_dividend_that_cannot_be(yahoo):
+def test_impossible_dividend_is_error(yahoo):
     yahoo.behave("AAPL", bars=walk("AAPL", dividends={"2020-01-08": 500.0}))
     with pytest.raises(DownloadError, match=r"AAPL: its dividend of 500 on 2020-01-08 does not fit .* adjust='none'"):
-        download("AAPL", source=ask(yahoo))
-    assert len(download("AAPL", adjust="none", source=ask(yahoo))) == 300
+        download("AAPL", source=client(yahoo))
+    assert len(download("AAPL", adjust="none", source=client(yahoo))) == 300
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/London", "Asia/Tokyo", "UTC"])
-def test_the_bar_of_today_is_left_out_while_the_session_lasts(zone, yahoo):
+def test_unfinished_bar_of_today_is_dropped(zone, yahoo):
     bars = until_yesterday("X", 20, zone)
     today = pd.Timestamp.now(zone).tz_localize(None).normalize()
     bars.close[today] = 123.0
     bars.live = True
     yahoo.behave("X", bars=bars)
-    prices = download("X", source=ask(yahoo))
+    prices = download("X", source=client(yahoo))
     assert prices["X"].to_numpy().tolist() == bars.close.iloc[:-1].tolist()
     assert f"the unfinished bar of {today:%Y-%m-%d} was left out" in prices.attrs["facts"]["X"]["notes"]
-    download("X", source=ask(yahoo))
-    assert yahoo.requests["X"] == 1  # before the session ends there is nothing new to fetch
+    download("X", source=client(yahoo))
+    assert yahoo.requests["X"] == 1  # no new bar before the session ends
 
 
-def test_exchanges_of_the_world_stand_on_their_own_dates(yahoo):
+def test_each_exchange_has_its_own_dates(yahoo):
     zones = {"AAPL": "America/New_York", "VOD.L": "Europe/London", "7203.T": "Asia/Tokyo", "BTC-USD": "UTC"}
     for name, zone in zones.items():
         yahoo.behave(name, bars=walk(name, rows=100, zone=zone))
-    prices = download(list(zones), source=ask(yahoo))
+    prices = download(list(zones), source=client(yahoo))
     assert list(prices) == list(zones)
-    assert all(same(prices[name], yahoo.bars[name]) for name in zones)
+    assert all(matches(prices[name], yahoo.bars[name]) for name in zones)
     facts = prices.attrs["facts"]
     assert {name: facts[name]["timezone"] for name in zones} == zones
     assert [facts[name]["currency"] for name in zones] == ["USD", "GBp", "JPY", "USD"]
 
 
-def test_bars_below_a_day_bear_utc_times(yahoo):
+def test_intraday_bars_have_utc_times(yahoo):
     now = pd.Timestamp.now("UTC").tz_localize(None)
-    hours = pd.date_range(end=now.floor("h"), periods=30, freq="h")  # the last one is not over
+    hours = pd.date_range(end=now.floor("h"), periods=30, freq="h")  # the last one is unfinished
     yahoo.behave("X", bars=Bars(pd.Series(np.arange(30.0) + 100, index=hours), intraday=True))
-    prices = download("X", interval="1h", source=ask(yahoo))
+    prices = download("X", interval="1h", source=client(yahoo))
     assert prices.index.equals(hours[:-1].rename("Date"))
     assert prices["X"].tolist() == list(np.arange(29.0) + 100)
 
 
-# --- what is kept -----------------------------------------------------------------------------------------------------
+# --- cache ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_past_range_is_fetched_once(yahoo):
+def test_past_range_is_fetched_once(yahoo):
     yahoo.behave("AAPL")
-    first = download("AAPL", "2020-02-03", "2020-06-30", source=ask(yahoo))
+    first = download("AAPL", "2020-02-03", "2020-06-30", source=client(yahoo))
     assert [f"{day:%Y-%m-%d}" for day in first.index[[0, -1]]] == ["2020-02-03", "2020-06-30"]
-    within = download("AAPL", "2020-03-02", "2020-05-29", source=ask(yahoo))
+    within = download("AAPL", "2020-03-02", "2020-05-29", source=client(yahoo))
     assert within["AAPL"].equals(first["AAPL"]["2020-03-02":"2020-05-29"])
     assert yahoo.requests["AAPL"] == 1
-    earlier = download("AAPL", "2020-01-02", "2020-05-29", source=ask(yahoo))
+    earlier = download("AAPL", "2020-01-02", "2020-05-29", source=client(yahoo))
     assert len(earlier) > len(within)
-    assert len(download("AAPL", "2020-01-02", "2020-06-30", source=ask(yahoo))) > len(first)  # the end was not lost
+    assert len(download("AAPL", "2020-01-02", "2020-06-30", source=client(yahoo))) > len(
+        first
+    )  # the cached end is not lost
     assert yahoo.requests["AAPL"] == 2
 
 
 def test_later_calls_fetch_only_the_end(yahoo):
-    whole = until_yesterday("AAPL")
-    yahoo.behave("AAPL", bars=Bars(whole.close[:-7]))
-    download("AAPL", source=ask(yahoo))
-    yahoo.behave("AAPL", bars=whole)
-    assert same(download("AAPL", source=ask(yahoo))["AAPL"], whole)
-    since = pd.Timestamp(int(yahoo.asked[-1][1]["period1"]), unit="s")
-    assert whole.close.index[-20] < since < whole.close.index[-8]
+    bars = until_yesterday("AAPL")
+    yahoo.behave("AAPL", bars=Bars(bars.close[:-7]))
+    download("AAPL", source=client(yahoo))
+    yahoo.behave("AAPL", bars=bars)
+    assert matches(download("AAPL", source=client(yahoo))["AAPL"], bars)
+    since = pd.Timestamp(int(yahoo.queries[-1][1]["period1"]), unit="s")
+    assert bars.close.index[-20] < since < bars.close.index[-8]
     assert yahoo.requests["AAPL"] == 2
 
 
-@pytest.mark.parametrize("how", ["split", "dividend", "corrected", "row"])
-def test_a_restated_past_is_noticed_and_fetched_anew(how, yahoo):
+@pytest.mark.parametrize("change", ["split", "dividend", "corrected", "row"])
+def test_restated_past_is_fetched_again(change, yahoo):
     old, new = until_yesterday("AAPL"), until_yesterday("AAPL")
-    if how == "split":  # all of the past is divided
+    if change == "split":  # all earlier prices are divided
         new.close /= 4
         new.splits = {f"{new.close.index[-2]:%Y-%m-%d}": (4, 1)}
-    elif how == "dividend":
+    elif change == "dividend":
         new.dividends = {f"{new.close.index[-9]:%Y-%m-%d}": 0.5}
-    elif how == "corrected":
+    elif change == "corrected":
         new.close.iloc[-6] *= 1.0001
     else:
         new.close = new.close.drop(new.close.index[-6])
     old.close = old.close[:-4]
     yahoo.behave("AAPL", bars=old)
-    download("AAPL", source=ask(yahoo))
+    download("AAPL", source=client(yahoo))
     yahoo.behave("AAPL", bars=new)
     with pytest.warns(DownloadWarning, match="AAPL: the past was restated"):
-        prices = download("AAPL", adjust="none", source=ask(yahoo))
-    assert same(prices["AAPL"], new)
-    download("AAPL", source=ask(yahoo))  # without a warning
+        prices = download("AAPL", adjust="none", source=client(yahoo))
+    assert matches(prices["AAPL"], new)
+    download("AAPL", source=client(yahoo))  # without a warning
 
 
-def test_a_failing_update_leaves_what_is_kept(yahoo, folder):
+def test_failed_update_leaves_cache_unchanged(yahoo, folder):
     yahoo.behave("AAPL")
-    download("AAPL", source=ask(yahoo))
+    download("AAPL", source=client(yahoo))
     before = (folder / "1d" / "AAPL.parquet").read_bytes()
     yahoo.behave("AAPL", "500 for ever")
     with pytest.raises(DownloadError):
-        download("AAPL", source=ask(yahoo, tries=2))
+        download("AAPL", source=client(yahoo, tries=2))
     assert (folder / "1d" / "AAPL.parquet").read_bytes() == before
-    assert same(download("AAPL", offline=True)["AAPL"], yahoo.bars["AAPL"])
+    assert matches(download("AAPL", offline=True)["AAPL"], yahoo.bars["AAPL"])
 
 
 def _download_forty(port):
     download([f"T{i}" for i in range(40)], end="2020-01-08", source=Yahoo(session(port), pause=0.005))
 
 
-def test_two_processes_at_once_share_the_work(yahoo, folder):
+def test_two_processes_fetch_each_ticker_once(yahoo, folder):
     for i in range(40):
         yahoo.behave(f"T{i}", bars=walk(f"T{i}", rows=5))
     children = [FORK.Process(target=_download_forty, args=(yahoo.port,)) for _ in range(2)]
@@ -366,20 +372,20 @@ def test_two_processes_at_once_share_the_work(yahoo, folder):
     assert set(yahoo.requests.values()) == {1}
 
 
-def test_offline_takes_what_is_kept_and_asks_nobody(yahoo, folder):
-    with pytest.raises(DownloadError, match=r"AAPL: nothing is kept of it in .*; ask without offline"):
+def test_offline_uses_cache_only(yahoo, folder):
+    with pytest.raises(DownloadError, match=r"AAPL: it is not in the cache .*; download it without offline first"):
         download("AAPL", offline=True)
     assert not folder.exists()
     yahoo.behave("AAPL")
-    download("AAPL", "2020-02-03", "2020-06-30", source=ask(yahoo))
+    download("AAPL", "2020-02-03", "2020-06-30", source=client(yahoo))
     assert len(download("AAPL", "2020-03-02", "2020-06-30", offline=True)) == 87
     for dates in (("2020-01-02", "2020-06-30"), ("2020-03-02", "2020-07-01"), (None, "2020-06-30")):
-        with pytest.raises(DownloadError, match="only 2020-02-03 to 2020-06-30 is kept"):
+        with pytest.raises(DownloadError, match="the cache has only 2020-02-03 to 2020-06-30"):
             download("AAPL", *dates, offline=True)
     assert yahoo.requests["AAPL"] == 1
 
 
-def _cut(path):
+def _truncate(path):
     path.write_bytes(path.read_bytes()[:-100])
 
 
@@ -387,7 +393,7 @@ def _empty(path):
     path.write_bytes(b"")
 
 
-def _other_numbers(path):
+def _change_numbers(path):
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
@@ -396,40 +402,40 @@ def _other_numbers(path):
     pq.write_table(type(table).from_pandas(changed).replace_schema_metadata(table.schema.metadata), path)
 
 
-def _another_table(path):
+def _replace_table(path):
     pd.DataFrame({"a": [1.0]}).to_parquet(path)
 
 
-@pytest.mark.parametrize("damage", [_cut, _empty, _other_numbers, _another_table])
-def test_a_damaged_file_is_fetched_again_and_not_trusted(damage, yahoo, folder):
+@pytest.mark.parametrize("damage", [_truncate, _empty, _change_numbers, _replace_table])
+def test_damaged_cache_file_is_fetched_again(damage, yahoo, folder):
     yahoo.behave("AAPL")
-    download("AAPL", end="2020-06-30", source=ask(yahoo))
+    download("AAPL", end="2020-06-30", source=client(yahoo))
     damage(folder / "1d" / "AAPL.parquet")
     with pytest.raises(DownloadError, match=r"AAPL.parquet .*: delete it"):
         download("AAPL", end="2020-06-30", offline=True)
     with pytest.warns(DownloadWarning, match="AAPL was fetched again"):
-        prices = download("AAPL", end="2020-06-30", source=ask(yahoo))
+        prices = download("AAPL", end="2020-06-30", source=client(yahoo))
     assert prices["AAPL"].equals(yahoo.bars["AAPL"].close[:"2020-06-30"].rename("AAPL").rename_axis("Date"))
     assert yahoo.requests["AAPL"] == 2
 
 
-def test_a_cache_that_cannot_be_written_to_is_explained(yahoo, monkeypatch, tmp_path):
+def test_unwritable_cache_is_explained(yahoo, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FORECAST_CACHE", str(tmp_path / "file"))
     yahoo.behave("AAPL")
     with pytest.raises(DownloadError, match=r"AAPL: cannot write to the cache .*set FORECAST_CACHE"):
-        download("AAPL", source=ask(yahoo))
+        download("AAPL", source=client(yahoo))
 
 
-def test_odd_letters_make_one_file_each(yahoo, folder):
+def test_special_characters_give_one_file_each(yahoo, folder):
     for name in ("^GSPC", "EURUSD=X", "BRK-B", "VOD.L"):
         yahoo.behave(name, bars=walk(name, rows=5))
-    prices = download(["^GSPC", "EURUSD=X", "brk-b", "VOD.L"], source=ask(yahoo))
+    prices = download(["^GSPC", "EURUSD=X", "brk-b", "VOD.L"], source=client(yahoo))
     assert list(prices) == ["^GSPC", "EURUSD=X", "BRK-B", "VOD.L"]
     assert len(list(folder.rglob("*.parquet"))) == 4
 
 
-# --- what is asked ----------------------------------------------------------------------------------------------------
+# --- arguments --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -437,25 +443,25 @@ def test_odd_letters_make_one_file_each(yahoo, folder):
     [
         ({"tickers": ""}, "no ticker is named"),
         ({"tickers": []}, "no ticker is named"),
-        ({"tickers": "BRK/B"}, "'BRK/B' is no ticker as Yahoo writes them"),
-        ({"tickers": "../X"}, "is no ticker"),
-        ({"tickers": "A", "interval": "30m"}, "interval must be one of 1m, .*; got '30m'"),
-        ({"tickers": "A", "adjust": "splits"}, "adjust must be 'auto' or 'none'; got 'splits'"),
+        ({"tickers": "BRK/B"}, "'BRK/B' is not a Yahoo symbol"),
+        ({"tickers": "../X"}, "is not a Yahoo symbol"),
+        ({"tickers": "A", "interval": "30m"}, "interval must be one of '1m', .*; got '30m'"),
+        ({"tickers": "A", "adjust": "splits"}, "adjust must be one of 'auto', 'none'; got 'splits'"),
         ({"tickers": "A", "on_error": "ignore"}, "on_error must be"),
         ({"tickers": "A", "start": "tomorrow?"}, "start must be a date such as 2015-01-31; got 'tomorrow"),
         ({"tickers": "A", "start": 2015}, "start must be a date"),
-        ({"tickers": "A", "start": "2020-02-01", "end": "2020-01-01"}, "start 2020-02-01 lies after end 2020-01-01"),
+        ({"tickers": "A", "start": "2020-02-01", "end": "2020-01-01"}, "start 2020-02-01 is after end 2020-01-01"),
     ],
 )
-def test_what_makes_no_sense_is_said_before_anybody_is_asked(arguments, message):
+def test_invalid_arguments_raise_before_any_request(arguments, message):
     with pytest.raises(ValueError, match=message):
         download(**arguments)
 
 
-def test_names_may_stand_in_one_text_in_lower_case_and_twice(yahoo):
+def test_tickers_are_parsed_from_text(yahoo):
     yahoo.behave("AAPL")
     yahoo.behave("MSFT")
-    assert list(download("msft, AAPL msft", source=ask(yahoo))) == ["MSFT", "AAPL"]
+    assert list(download("msft, AAPL msft", source=client(yahoo))) == ["MSFT", "AAPL"]
     with pytest.raises(TypeError, match="tickers must be text"):
         download([1])
 
@@ -464,6 +470,6 @@ def test_names_may_stand_in_one_text_in_lower_case_and_twice(yahoo):
     ("arguments", "message"),
     [({"tries": 0}, "tries"), ({"workers": 0}, "workers"), ({"pause": -1}, "pause"), ({"timeout": 0}, "timeout")],
 )
-def test_how_yahoo_is_asked_is_checked(arguments, message):
+def test_client_options_are_validated(arguments, message):
     with pytest.raises(ValueError, match=f"{message} must be"):
         Yahoo(**arguments)

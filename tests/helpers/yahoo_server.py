@@ -1,7 +1,7 @@
-"""A local Yahoo: hand-made answers of the chart endpoint's shape, and every way of it to go wrong.
+"""A local Yahoo server: synthetic responses of the chart endpoint, and the faults that the real one shows.
 
-`LocalYahoo()` serves on loopback; `session()` gives a requests session that carries every call of the real yfinance
-client there. A ticker behaves as `behave(ticker, …)` says; each answer is made of `Bars`, which tests can change.
+`LocalYahoo()` serves on loopback; `session()` returns a requests session that redirects every call of the real yfinance
+client to it. `behave(ticker, …)` sets the faults of a ticker; each response is built from `Bars`, which tests can change.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ CURRENCY = {"America/New_York": "USD", "Europe/London": "GBp", "Asia/Tokyo": "JP
 
 @dataclass
 class Bars:
-    """What one ticker truly did: closes under its exchange's dates (or UTC times), events, and its exchange."""
+    """True history of one ticker: closes by date of its exchange (or UTC time), dividends, splits and exchange."""
 
     close: pd.Series
     zone: str = "America/New_York"
     dividends: dict[str, float] = field(default_factory=dict)
     splits: dict[str, tuple[float, float]] = field(default_factory=dict)
-    nulls: tuple[str, ...] = ()  # dates whose row is there but empty
-    live: bool = False  # the market is open: today's bar is unfinished, and comes twice
+    nulls: tuple[str, ...] = ()  # dates whose row is present but empty
+    live: bool = False  # the market is open: today's bar is unfinished, and sent twice
     intraday: bool = False
 
     def stamp(self, day) -> int:
@@ -43,7 +43,7 @@ class Bars:
         return int(pd.Timestamp(f"{day:%Y-%m-%d} {OPEN[self.zone]}", tz=self.zone).timestamp())
 
     def session(self) -> dict[str, int]:
-        """The regular session of today, or one that was over a day ago."""
+        """Return the regular session of today, or one that ended a day ago."""
         now = int(time.time())
         if self.live:
             return {"start": now - 3600, "end": now + 3600}
@@ -51,21 +51,21 @@ class Bars:
 
 
 def walk(ticker: str, start: str = "2020-01-02", rows: int = 300, zone: str = "America/New_York", **more) -> Bars:
-    """A random walk that depends on the ticker's name alone, on weekdays (a coin: on all days)."""
+    """Return a random walk seeded by the ticker's name, on weekdays (in UTC: on all days)."""
     days = pd.date_range(start, periods=rows, freq="D" if zone == "UTC" else "B")
     noise = np.random.default_rng(zlib.crc32(ticker.encode())).normal(0, 0.01, rows)
-    close = np.float32(100 * np.exp(noise.cumsum())).astype(float)  # Yahoo keeps single precision
+    close = np.float32(100 * np.exp(noise.cumsum())).astype(float)  # Yahoo stores single precision
     return Bars(pd.Series(close, index=days), zone, **more)
 
 
 class LocalYahoo:
-    """The server: `requests` counts the chart requests of each ticker, `asked` keeps their parameters in order."""
+    """Server on loopback: `requests` counts the chart requests per ticker, `queries` lists their parameters in order."""
 
     def __init__(self) -> None:
         self.bars: dict[str, Bars] = {}
-        self.ways: dict[str, list[str]] = {}
+        self.faults: dict[str, list[str]] = {}
         self.requests: Counter[str] = Counter()
-        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.queries: list[tuple[str, dict[str, str]]] = []
         self.at_once = 0
         self.most_at_once = 0
         self.lock = threading.Lock()
@@ -81,17 +81,17 @@ class LocalYahoo:
         self.server.shutdown()
         self.server.server_close()
 
-    def behave(self, ticker: str, *ways: str, bars: Bars | None = None) -> None:
-        """Answer the next requests of a ticker in these ways, then healthily; the last may be "… for ever"."""
+    def behave(self, ticker: str, *faults: str, bars: Bars | None = None) -> None:
+        """Respond to the next requests of a ticker with these faults, then correctly; the last may be "… for ever"."""
         self.bars[ticker] = bars if bars is not None else self.bars.get(ticker) or walk(ticker)
-        self.ways[ticker] = list(ways)
+        self.faults[ticker] = list(faults)
 
-    def way(self, ticker: str) -> str:
+    def next_fault(self, ticker: str) -> str:
         with self.lock:
-            left = self.ways.get(ticker, [])
-            if not left:
-                return "healthy" if ticker in self.bars else "unknown"
-            return left[0].removesuffix(" for ever") if left[0].endswith(" for ever") else left.pop(0)
+            faults = self.faults.get(ticker, [])
+            if not faults:
+                return "none" if ticker in self.bars else "unknown"
+            return faults[0].removesuffix(" for ever") if faults[0].endswith(" for ever") else faults.pop(0)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         yahoo = self
@@ -102,14 +102,14 @@ class LocalYahoo:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 if parts.path == "/v1/test/getcrumb":
-                    return self.answer(200, "crumb")
+                    return self.respond(200, "crumb")
                 if not parts.path.startswith("/v8/finance/chart/"):
-                    return self.answer(404, "<html></html>")
+                    return self.respond(404, "<html></html>")
                 ticker = unquote(parts.path.rsplit("/", 1)[1])
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
                 with yahoo.lock:
                     yahoo.requests[ticker] += 1
-                    yahoo.asked.append((ticker, query))
+                    yahoo.queries.append((ticker, query))
                     yahoo.at_once += 1
                     yahoo.most_at_once = max(yahoo.most_at_once, yahoo.at_once)
                 try:
@@ -119,28 +119,28 @@ class LocalYahoo:
                         yahoo.at_once -= 1
 
             def chart(self, ticker: str, query: dict[str, str]) -> None:
-                way = yahoo.way(ticker)
-                if way == "unknown":
-                    return self.answer(404, failure("Not Found", "No data found, symbol may be delisted"))
-                if way == "429":
-                    return self.answer(429, "Too Many Requests\r\n")
-                if way == "500":
-                    return self.answer(500, failure("Internal Server Error", "Internal server error"))
-                if way == "500 page":
-                    return self.answer(502, "<html><body>Bad Gateway</body></html>")
-                if way == "page":
-                    return self.answer(200, "<html><body>Will be right back...</body></html>")
-                if way == "hang up":
+                fault = yahoo.next_fault(ticker)
+                if fault == "unknown":
+                    return self.respond(404, failure("Not Found", "No data found, symbol may be delisted"))
+                if fault == "429":
+                    return self.respond(429, "Too Many Requests\r\n")
+                if fault == "500":
+                    return self.respond(500, failure("Internal Server Error", "Internal server error"))
+                if fault == "500 page":
+                    return self.respond(502, "<html><body>Bad Gateway</body></html>")
+                if fault == "page":
+                    return self.respond(200, "<html><body>Will be right back...</body></html>")
+                if fault == "hang up":
                     self.close_connection = True
                     return self.connection.close()
-                if way.startswith("slow "):
-                    time.sleep(float(way.removeprefix("slow ")))
+                if fault.startswith("slow "):
+                    time.sleep(float(fault.removeprefix("slow ")))
                 text = json.dumps(
-                    {"chart": {"result": [answer(ticker, yahoo.bars[ticker], query, way)], "error": None}}
+                    {"chart": {"result": [chart_result(ticker, yahoo.bars[ticker], query, fault)], "error": None}}
                 )
-                return self.answer(200, text[: len(text) // 2] if way == "truncated" else text)
+                return self.respond(200, text[: len(text) // 2] if fault == "truncated" else text)
 
-            def answer(self, status: int, text: str) -> None:
+            def respond(self, status: int, text: str) -> None:
                 body = text.encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
@@ -157,15 +157,15 @@ def failure(code: str, description: str) -> str:
     return json.dumps({"chart": {"result": None, "error": {"code": code, "description": description}}})
 
 
-def answer(ticker: str, bars: Bars, query: dict[str, str], way: str) -> dict:
-    """One result of the chart endpoint: the bars between period1 and period2."""
+def chart_result(ticker: str, bars: Bars, query: dict[str, str], fault: str) -> dict:
+    """Return a result of the chart endpoint: the bars between period1 and period2."""
     since, until = (int(query.get(name, default)) for name, default in (("period1", -(10**10)), ("period2", 10**10)))
     rows = [(bars.stamp(day), day, price) for day, price in bars.close.items()]
     rows = [row for row in rows if since <= row[0] < until]
     empty = {pd.Timestamp(day) for day in bars.nulls}
     prices = [None if day in empty else price for _, day, price in rows]
     stamps = [stamp for stamp, _, _ in rows]
-    if bars.live and rows:  # the latest trade once more, under its own time
+    if bars.live and rows:  # the latest trade again, under its own time
         stamps.append(int(time.time()))
         prices.append(rows[-1][2] * 1.001)
     quote = {
@@ -175,13 +175,13 @@ def answer(ticker: str, bars: Bars, query: dict[str, str], way: str) -> dict:
         "close": prices,
         "volume": [price and 1000 + i for i, price in enumerate(prices)],
     }
-    if way == "lengths":
+    if fault == "lengths":
         quote["close"] = quote["close"][:-1]
     result = {"meta": meta(ticker, bars, query), "timestamp": stamps, "indicators": {"quote": [quote]}}
-    if way == "no timestamps" or not stamps:
+    if fault == "no timestamps" or not stamps:
         del result["timestamp"]
         result["indicators"] = {"quote": [{}]}
-    if way == "no zone":
+    if fault == "no zone":
         del result["meta"]["exchangeTimezoneName"]
     paid = {bars.stamp(pd.Timestamp(day)): amount for day, amount in bars.dividends.items()}
     split = {bars.stamp(pd.Timestamp(day)): ratio for day, ratio in bars.splits.items()}
@@ -193,7 +193,7 @@ def answer(ticker: str, bars: Bars, query: dict[str, str], way: str) -> dict:
             if since <= at < until
         },
     }
-    events = {kind: found for kind, found in events.items() if found}
+    events = {kind: entries for kind, entries in events.items() if entries}
     return result | ({"events": events} if events else {})
 
 
@@ -210,8 +210,8 @@ def meta(ticker: str, bars: Bars, query: dict[str, str]) -> dict:
     }
 
 
-class ToLoopback(HTTPAdapter):
-    """Sends every request to the local server, whatever host it names."""
+class LoopbackAdapter(HTTPAdapter):
+    """Adapter that sends every request to the local server, whatever its host."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -224,15 +224,15 @@ class ToLoopback(HTTPAdapter):
 
 
 def session(port: int) -> requests.Session:
-    made = requests.Session()
-    made.trust_env = False
+    local = requests.Session()
+    local.trust_env = False
     for scheme in ("http://", "https://"):
-        made.mount(scheme, ToLoopback(port))
-    return made
+        local.mount(scheme, LoopbackAdapter(port))
+    return local
 
 
 def browser_session(port: int):
-    """The same with curl_cffi, the transport that yfinance takes if it is given none."""
+    """Return such a session of curl_cffi, yfinance's default transport."""
     from curl_cffi.requests import Session
 
     class Local(Session):

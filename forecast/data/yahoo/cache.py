@@ -1,4 +1,4 @@
-"""Raw prices on disk, one Parquet file for each ticker: whole or not there, and checked whenever they are read."""
+"""Cache of raw prices on disk: one Parquet file per ticker, written atomically and verified by a hash when read."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from forecast._io import atomic_file
 from forecast.data.yahoo.chart import History
 
-FACTS = b"forecast"
+FACTS = b"forecast"  # key of the facts in the metadata of a Parquet file
 
 
 class DamagedError(ValueError):
-    """A file of the cache is not what was written."""
+    """A cache file that is unreadable, or whose content does not match its hash."""
 
 
 class Cache:
-    """Keeps the history of each ticker that was fetched from one source.
+    """Histories of tickers fetched from one source.
 
-    The folder is FORECAST_CACHE, else the user's cache folder. A file holds the raw bars and events, the facts of
-    their retrieval and a hash of the content; one that is cut short or changed is never trusted.
+    The folder is FORECAST_CACHE, else the user's cache folder. A file holds the raw bars and events, the facts of their
+    retrieval and a hash of the content, so a truncated or changed file is detected.
     """
 
     def __init__(self, source: str) -> None:
@@ -37,12 +38,12 @@ class Cache:
         self.folder = Path(root).expanduser() / source
 
     def path(self, ticker: str, interval: str) -> Path:
-        """Say where a ticker's file is; letters that no file name may hold are written as %2F."""
+        """Return the path of a ticker's file; letters that are invalid in file names are percent-encoded."""
         return self.folder / interval / f"{quote(ticker, safe='^=')}.parquet"
 
     @contextmanager
-    def hold(self, ticker: str, interval: str) -> Iterator[None]:
-        """Keep other processes from fetching and writing the same ticker meanwhile."""
+    def lock(self, ticker: str, interval: str) -> Iterator[None]:
+        """Lock a ticker, so that only one process fetches and writes it."""
         path = self.path(ticker, interval)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,8 +51,8 @@ class Cache:
             lock.acquire()
         except OSError as error:
             raise ValueError(
-                f"cannot write to the cache {self.folder}: {error.strerror or error}; set FORECAST_CACHE to a folder "
-                "that can be written to"
+                f"cannot write to the cache {self.folder}: {error.strerror or error}; set FORECAST_CACHE to a writable "
+                "folder"
             ) from error
         try:
             yield
@@ -59,38 +60,37 @@ class Cache:
             lock.release()
 
     def read(self, ticker: str, interval: str) -> History | None:
-        """Give what is kept of a ticker, or None. Raises DamagedError if the file is not what was written."""
+        """Return the cached history of a ticker, or None if there is none; raises DamagedError for a damaged file."""
         path = self.path(ticker, interval)
         try:
-            # Opened once: pyarrow opens a path several times, and another process may put a newer file there between.
+            # Read once: pyarrow opens a path several times, and another process may replace the file in between.
             table = pq.read_table(pa.BufferReader(path.read_bytes()))
             facts = json.loads(table.schema.metadata[FACTS])
             history = History(table.to_pandas(), facts)
-            whole = facts.pop("sha256") == _digest(history)
+            is_intact = facts.pop("sha256") == _hash(history)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise DamagedError(f"{path} is no readable file of the cache: delete it") from error
-        if not whole:
-            raise DamagedError(f"{path} does not hold what was written there: delete it")
+            raise DamagedError(f"the cache file {path} cannot be read: delete it") from error
+        if not is_intact:
+            raise DamagedError(f"the content of the cache file {path} does not match its hash: delete it")
         return history
 
     def write(self, ticker: str, interval: str, history: History) -> None:
-        """Keep a ticker's history, in one step; to be called while it is held."""
+        """Write a ticker's history atomically; the caller holds the lock."""
         path = self.path(ticker, interval)
         table = pa.Table.from_pandas(history.table)
-        facts = json.dumps(history.facts | {"sha256": _digest(history)})
-        beside = path.with_suffix(".new")  # one name: what a killed process left is overwritten
+        facts = json.dumps(history.facts | {"sha256": _hash(history)})
+        table = table.replace_schema_metadata({**table.schema.metadata, FACTS: facts.encode()})
         try:
-            pq.write_table(table.replace_schema_metadata({**table.schema.metadata, FACTS: facts.encode()}), beside)
-            beside.replace(path)
+            with atomic_file(path, path.with_suffix(".new")) as temporary:
+                pq.write_table(table, temporary)
         except OSError as error:
-            beside.unlink(missing_ok=True)
             raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _digest(history: History) -> str:
-    """Hash every number, date and fact."""
+def _hash(history: History) -> str:
+    """Return the SHA-256 of all numbers, dates and facts."""
     facts = {key: value for key, value in history.facts.items() if key != "sha256"}
     content = hashlib.sha256(json.dumps([facts, list(history.table.columns)], sort_keys=True).encode())
     content.update(history.table.index.to_numpy().astype("datetime64[ns]").tobytes())

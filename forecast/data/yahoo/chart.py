@@ -1,4 +1,4 @@
-"""What Yahoo's chart endpoint answers, read into a table of raw prices and events, with what is known of them."""
+"""Parse a response of Yahoo's chart endpoint into a table of raw prices, dividends and splits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.data.panel import format_date
+
 PRICES = ("Open", "High", "Low", "Close")
 EVENTS = ("Dividends", "Stock Splits")
 COLUMNS = (*PRICES, "Volume", *EVENTS)
 
-#: How long a bar of each interval lasts. (30m is not offered: Yahoo answers it with bars of an hour.)
+#: How long a bar of each interval lasts. (30m is not offered: Yahoo returns hourly bars for it.)
 INTERVALS: dict[str, pd.DateOffset | pd.Timedelta] = {
     "1m": pd.Timedelta(minutes=1),
     "2m": pd.Timedelta(minutes=2),
@@ -23,18 +25,18 @@ INTERVALS: dict[str, pd.DateOffset | pd.Timedelta] = {
     "1wk": pd.DateOffset(weeks=1),
     "1mo": pd.DateOffset(months=1),
 }
-#: Prices come with a delay; until so long after the session its bar may still change.
+#: Prices are delayed: the bar of a session may change until this long after its end.
 DELAY = pd.Timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
 class History:
-    """One ticker's raw bars with its dividends and splits, and the facts of where they are from.
+    """Raw bars, dividends and splits of one ticker, with facts about their origin.
 
-    `table` has the columns Open, High, Low, Close, Volume, Dividends, Stock Splits, under dates of the exchange (from
-    a day upwards) or times in UTC (below), without a zone. `facts` are plain JSON values: currency, timezone,
-    instrument, interval, retrieved, start (first date asked for), through (last date that is known whole),
-    fresh_until (no newer bar exists before that time) and notes (what was found and left out).
+    `table` has the columns Open, High, Low, Close, Volume, Dividends and Stock Splits. Its index has no time zone:
+    dates of the exchange for bars of a day or longer, times in UTC for shorter ones. `facts` are plain JSON values:
+    currency, timezone, instrument, interval, retrieved, start (first date requested), through (last date with complete
+    data), fresh_until (no newer bar exists before that time) and notes (rows merged, empty or left out).
     """
 
     table: pd.DataFrame
@@ -42,37 +44,37 @@ class History:
 
 
 def is_intraday(interval: str) -> bool:
-    """Say whether bars of this interval are shorter than a day."""
+    """Return whether bars of this interval are shorter than a day."""
     return isinstance(INTERVALS[interval], pd.Timedelta)
 
 
 def read_chart(chart: dict[str, Any], interval: str, now: pd.Timestamp) -> History:
-    """Read one result of Yahoo's chart endpoint as it stood at `now` (with a zone).
+    """Return the history in one result of Yahoo's chart endpoint, retrieved at `now` (a time with a zone).
 
-    Bars that were not over yet are left out, and said in the notes; so are rows without a price. Raises ValueError for
-    an answer that lacks what every answer has, and LookupError for one without any bar.
+    Bars that are not finished at `now` and rows without a price are left out and mentioned in the notes. Raises
+    ValueError for a malformed result, and LookupError for one without any finished bar.
     """
     meta = chart.get("meta") or {}
     zone = meta.get("exchangeTimezoneName")
     quotes = ((chart.get("indicators") or {}).get("quote") or [None])[0]
     if not zone or quotes is None:
-        raise ValueError("the answer has no time zone or no quotes")
+        raise ValueError("the response has no time zone or no quotes")
     stamps = chart.get("timestamp") or []
     if not stamps:
         raise LookupError("it has no prices in this range")
     notes: list[str] = []
-    table = _merge_twins(_bars(stamps, quotes, zone, interval), notes)
+    table = _merge_duplicates(_bars(stamps, quotes, zone, interval), notes)
     table = _with_events(table, chart.get("events") or {}, zone, interval, notes)
     table = _drop_empty(table, notes)
     session = ((meta.get("currentTradingPeriod") or {}).get("regular")) or {}
-    table, open_bar = _drop_unfinished(table, interval, zone, session, now, notes)
+    table, first_unfinished = _drop_unfinished(table, interval, zone, session, now, notes)
     facts = {
         "currency": meta.get("currency"),
         "timezone": zone,
         "instrument": meta.get("instrumentType"),
         "interval": interval,
         "retrieved": now.tz_convert("UTC").isoformat(timespec="seconds"),
-        "through": _through(table, open_bar, interval, zone, now),
+        "through": _through(table, first_unfinished, interval, zone, now),
         "fresh_until": _fresh_until(table, interval, zone, session, now).isoformat(timespec="seconds"),
         "notes": notes,
     }
@@ -84,7 +86,7 @@ def _bars(stamps: list[int], quotes: dict[str, Any], zone: str, interval: str) -
     for name in (*PRICES, "Volume"):
         values = quotes.get(name.lower())
         if values is None or len(values) != len(stamps):
-            raise ValueError(f"the answer has {len(stamps)} times but {len(values or [])} values of {name}")
+            raise ValueError(f"the response has {len(stamps)} times but {len(values or [])} values of {name}")
         columns[name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     return pd.DataFrame(columns, index=_labels(stamps, zone, interval)).sort_index(kind="stable")
 
@@ -92,97 +94,98 @@ def _bars(stamps: list[int], quotes: dict[str, Any], zone: str, interval: str) -
 def _labels(stamps: Any, zone: str, interval: str) -> pd.DatetimeIndex:
     times = pd.to_datetime(np.asarray(stamps, dtype=np.int64), unit="s", utc=True)
     if is_intraday(interval):
-        return pd.DatetimeIndex(times.tz_localize(None))  # a wall clock shows one hour twice in autumn
+        return pd.DatetimeIndex(times.tz_localize(None))  # local time repeats an hour in autumn
     local = times.tz_convert(zone)
-    # Where clocks were changed Yahoo's days may begin at 22:00 or 23:00 of the day before.
+    # Around changes of the clock Yahoo's days may begin at 22:00 or 23:00 of the day before.
     early = (local.hour >= 22) & (local.minute == 0)
     return pd.DatetimeIndex(local.tz_localize(None).normalize() + pd.to_timedelta(early.astype(int), unit="D"))
 
 
-def _merge_twins(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Make one row of two under one date: Yahoo adds a row with the latest trade of a day."""
-    twice = table.index.duplicated()
-    if not twice.any():
+def _merge_duplicates(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """Merge rows of the same date: Yahoo adds a second row with the latest trade of a day."""
+    duplicated = table.index.duplicated()
+    if not duplicated.any():
         return table
-    notes.append(f"{int(twice.sum())} rows came twice under one date and were merged")
-    how = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "max"}
-    return table.groupby(level=0).agg(how)
+    notes.append(f"{int(duplicated.sum())} rows repeated a date and were merged")
+    aggregations = {"Open": "first", "High": "max", "Low": "min", "Close": "last", "Volume": "max"}
+    return table.groupby(level=0).agg(aggregations)
 
 
 def _with_events(
     table: pd.DataFrame, events: dict[str, Any], zone: str, interval: str, notes: list[str]
 ) -> pd.DataFrame:
-    """Put each dividend and split at the first bar that does not end before it."""
+    """Add each dividend and split to the first bar that does not end before it."""
     table = table.assign(**dict.fromkeys(EVENTS, 0.0))
-    step = INTERVALS[interval]
-    last = table.index + step - pd.Timedelta(seconds=1)  # of each bar
+    last_seconds = table.index + INTERVALS[interval] - pd.Timedelta(seconds=1)
     currencies = set()
     for kind, column in (("dividends", "Dividends"), ("splits", "Stock Splits")):
         for event in (events.get(kind) or {}).values():
-            at = int(last.searchsorted(_labels([event["date"]], zone, interval)[0]))
+            at = int(last_seconds.searchsorted(_labels([event["date"]], zone, interval)[0]))
             if at == len(table):
-                continue  # it belongs to a bar that is still to come
+                continue  # its bar does not exist yet
             value = event["amount"] if kind == "dividends" else event["numerator"] / event["denominator"]
             column_at = table.columns.get_loc(column)
             table.iloc[at, column_at] = value + table.iloc[at, column_at] if kind == "dividends" else value
             currencies.add(event.get("currency") or "")
     if currencies - {""}:
-        notes.append(f"dividends are stated in {', '.join(sorted(currencies - {''}))}")
+        notes.append(f"dividends are in {', '.join(sorted(currencies - {''}))}")
     return table
 
 
 def _drop_empty(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Leave out rows without a close; those with an event stay, for the adjustment needs it."""
+    """Drop rows without a close, except those with an event, which the adjustment needs."""
     empty = table["Close"].isna().to_numpy()
     if empty.any():
-        notes.append(f"{int(empty.sum())} rows had no close, the first on {_text(table.index[empty][0])}")
+        notes.append(f"{int(empty.sum())} rows had no close, the first on {format_date(table.index[empty][0])}")
     return table[~empty | (table[list(EVENTS)] != 0).any(axis=1).to_numpy()]
 
 
 def _drop_unfinished(
     table: pd.DataFrame, interval: str, zone: str, session: dict[str, Any], now: pd.Timestamp, notes: list[str]
 ) -> tuple[pd.DataFrame, pd.Timestamp | None]:
-    """Leave out bars that are not over at `now`; say which is the first of them."""
+    """Drop bars that are not finished at `now`; return the table and the first dropped bar."""
     ends = table.index + INTERVALS[interval]
     if is_intraday(interval):
-        open_still = ends > now.tz_convert("UTC").tz_localize(None)
+        unfinished = ends > now.tz_convert("UTC").tz_localize(None)
     else:
-        open_still = ends > now.tz_convert(zone).tz_localize(None)
-        over = _session_end(session)
-        if interval == "1d" and over is not None and now >= over + DELAY:
-            open_still &= table.index > over.tz_convert(zone).tz_localize(None)
-    if not open_still.any():
+        unfinished = ends > now.tz_convert(zone).tz_localize(None)
+        session_end = _session_end(session)
+        if interval == "1d" and session_end is not None and now >= session_end + DELAY:
+            unfinished &= table.index > session_end.tz_convert(zone).tz_localize(None)
+    if not unfinished.any():
         return table, None
-    first = table.index[open_still][0]
-    if open_still.all():
+    first_unfinished = table.index[unfinished][0]
+    if unfinished.all():
         raise LookupError("it has no finished bar in this range")
-    notes.append(f"the unfinished bar of {_text(first)} was left out")
-    return table[~open_still], first
+    notes.append(f"the unfinished bar of {format_date(first_unfinished)} was left out")
+    return table[~unfinished], first_unfinished
 
 
-def _through(table: pd.DataFrame, open_bar: pd.Timestamp | None, interval: str, zone: str, now: pd.Timestamp) -> str:
-    """Give the last date of which no bar is missing."""
+def _through(
+    table: pd.DataFrame, first_unfinished: pd.Timestamp | None, interval: str, zone: str, now: pd.Timestamp
+) -> str:
+    """Return the last date of which no bar is missing."""
     today = now.tz_convert("UTC" if is_intraday(interval) else zone).tz_localize(None).normalize()
     if interval == "1d" and table.index[-1] == today:
-        return _text(today)
-    day = min(today, open_bar.normalize()) if open_bar is not None else today
-    return _text(day - pd.Timedelta(days=1))
+        return format_date(today)
+    day = min(today, first_unfinished.normalize()) if first_unfinished is not None else today
+    return format_date(day - pd.Timedelta(days=1))
 
 
 def _fresh_until(
     table: pd.DataFrame, interval: str, zone: str, session: dict[str, Any], now: pd.Timestamp
 ) -> pd.Timestamp:
-    """Say before when no further bar can be complete: the end of the session, else the next midnight there."""
+    """Return the time before which no further bar can finish: the end of the session, else the next local midnight."""
     now = now.tz_convert("UTC")
     if is_intraday(interval):
         return now + pd.Timedelta(INTERVALS[interval])
-    over = _session_end(session)
-    if over is None:
+    session_end = _session_end(session)
+    if session_end is None:
         return now
-    if now < over + DELAY:
-        return over + DELAY
-    if interval == "1d" and table.index[-1] < over.tz_convert(zone).tz_localize(None).normalize():
-        return now  # the session is over but its bar has not come
+    if now < session_end + DELAY:
+        return session_end + DELAY
+    if interval == "1d" and table.index[-1] < session_end.tz_convert(zone).tz_localize(None).normalize():
+        return now  # the session is over but its bar is not published yet
     return (now.tz_convert(zone).normalize() + pd.DateOffset(days=1)).tz_convert("UTC")
 
 
@@ -191,5 +194,10 @@ def _session_end(session: dict[str, Any]) -> pd.Timestamp | None:
     return None if end is None else pd.Timestamp(int(end), unit="s", tz="UTC")
 
 
-def _text(time: pd.Timestamp) -> str:
-    return f"{time:%Y-%m-%d}" if time == time.normalize() else f"{time:%Y-%m-%d %H:%M}"
+def slice_dates(table: pd.DataFrame, first: pd.Timestamp | None, last: pd.Timestamp | None) -> pd.DataFrame:
+    """Return the rows from the date `first` to the date `last`, both included; None sets no bound."""
+    if first is not None:
+        table = table[table.index >= first]
+    if last is not None:
+        table = table[table.index < last + pd.Timedelta(days=1)]
+    return table

@@ -1,4 +1,4 @@
-"""Prices of many tickers as one table: kept on disk, only the missing end fetched, and nothing lost without a word."""
+"""Download prices of many tickers into one table, through a cache of which only the missing end is fetched."""
 
 from __future__ import annotations
 
@@ -6,33 +6,35 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from forecast._validation import check_choice
 from forecast.data.files import pick_fields
 from forecast.data.panel import format_date
-from forecast.data.yahoo.adjust import adjusted
+from forecast.data.yahoo.adjust import adjust_for_dividends
 from forecast.data.yahoo.cache import Cache, DamagedError
-from forecast.data.yahoo.chart import EVENTS, PRICES, History
-from forecast.data.yahoo.client import Yahoo, check_interval
+from forecast.data.yahoo.chart import EVENTS, INTERVALS, PRICES, History, slice_dates
+from forecast.data.yahoo.client import Yahoo
 
-OVERLAP = 10  # rows fetched a second time, to see whether the past is still what it was
-SAME = 1e-6  # relative; Yahoo keeps prices in single precision
+OVERLAP = 10  # cached rows that are fetched again, to detect a restated past
+TOLERANCE = 1e-6  # relative; Yahoo stores prices in single precision
 
 
 class DownloadError(ValueError):
-    """Some tickers could not be had; `reasons` says of each one why."""
+    """Tickers that could not be downloaded; `reasons` maps each to its reason."""
 
-    def __init__(self, reasons: dict[str, str], asked: int) -> None:
+    def __init__(self, reasons: dict[str, str], requested: int) -> None:
         self.reasons = reasons
-        said = "; ".join(f"{ticker}: {reason}" for ticker, reason in reasons.items())
-        super().__init__(f"{len(reasons)} of {asked} tickers could not be had: {said}")
+        details = "; ".join(f"{ticker}: {reason}" for ticker, reason in reasons.items())
+        super().__init__(f"{len(reasons)} of {requested} tickers could not be downloaded: {details}")
 
 
 class DownloadWarning(UserWarning):
-    """Some tickers were left out, or a past that was kept has changed."""
+    """Tickers that were left out, or cached prices that were replaced."""
 
 
 def download(
@@ -47,45 +49,68 @@ def download(
     source: Yahoo | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Download prices from Yahoo into a table with a row per date and a column per ticker, in the order asked for.
+    """Download prices from Yahoo into a table with a row per date and a column per ticker.
 
-    `tickers` as Yahoo writes them, in a list or with commas between them. `start` and `end` are the first and the last
-    date wanted, both included (None: as far back as there is; up to now). `interval` is 1d, 1wk, 1mo or, of the last
-    days only, 1m, 2m, 5m, 15m or 1h. Dates are those of each exchange; bars below a day bear UTC times. A bar that is
-    not over is left out. Tickers that do not trade on a date are NaN there.
+    Parameters
+    ----------
+    tickers : str or sequence of str
+        Yahoo's symbols, in a list or separated by commas.
+    start, end : date-like, optional
+        First and last date, both included. By default all history up to now.
+    interval : str, default "1d"
+        1d, 1wk or 1mo; or, for recent days only, 1m, 2m, 5m, 15m or 1h.
+    adjust : {"auto", "none"}, default "auto"
+        "auto" adjusts all prices for dividends (see `forecast.data.yahoo.adjust`). "none" returns Yahoo's quotes, which
+        are adjusted for splits only. For 1wk and 1mo the adjustment uses the close of the last bar and approximates
+        Yahoo's.
+    fields : str, optional
+        By default the closes; a name such as "Open" selects that field, "all" every field including dividends and
+        splits, under (field, ticker) columns.
+    on_error : {"raise", "skip"}, default "raise"
+        "skip" leaves out tickers that fail, with a DownloadWarning, and lists them in `attrs["failed"]`.
+    offline : bool, default False
+        Use the cache only; send no request.
+    source : Yahoo, optional
+        Client with its number of attempts, pauses and session.
+    progress : callable, optional
+        Called with the number of finished tickers and of all tickers.
 
-    `adjust` "auto" takes the dividends' jumps out of all prices (see `forecast.data.yahoo.adjust`), "none" gives them as
-    Yahoo quotes them, which is adjusted for splits only. For 1wk and 1mo the adjustment uses the last bar's close and
-    is near Yahoo's, not equal. `fields` None gives the closes, a name such as "Open" that field, "all" every field
-    under (field, ticker) columns, dividends and splits too.
+    Returns
+    -------
+    pandas.DataFrame
+        Columns in the order of `tickers`. The index has dates of each exchange, or UTC times for bars shorter than a
+        day; a ticker that does not trade on a date is NaN there. A bar that is not finished is left out.
+        `attrs["facts"]` has each ticker's currency, time zone, time of retrieval and notes on rows left out.
 
-    Raw bars are kept on disk (in FORECAST_CACHE, else the user's cache folder) and only what is missing is fetched; if
-    the newest bars kept no longer agree with Yahoo's, all are fetched again and a DownloadWarning says so. `offline`
-    takes what is kept and asks nobody. `source` says how Yahoo is asked (see `Yahoo`). `progress` is called with the
-    number of tickers done and of all.
+    Raises
+    ------
+    DownloadError
+        A ValueError that names each ticker that failed and the reason.
 
-    The table's `attrs["facts"]` say of each ticker its currency, time zone, time of retrieval and what was left out.
-    Raises DownloadError, a ValueError, which names each ticker that could not be had and why; with `on_error` "skip"
-    those are left out with a DownloadWarning, and listed in `attrs["failed"]`. Ctrl-C keeps what was fetched.
+    Notes
+    -----
+    Raw bars are cached on disk, in FORECAST_CACHE or else the user's cache folder, and only missing bars are fetched.
+    If the newest cached bars differ from Yahoo's, all are fetched again, with a DownloadWarning. After Ctrl-C the
+    finished tickers stay in the cache.
     """
-    names = _names(tickers)
-    check_interval(interval)
-    _check_choice("adjust", adjust, ("auto", "none"))
-    _check_choice("on_error", on_error, ("raise", "skip"))
-    first, last = _date(start, "start"), _date(end, "end")
+    names = _parse_tickers(tickers)
+    check_choice("interval", interval, tuple(INTERVALS))
+    check_choice("adjust", adjust, ("auto", "none"))
+    check_choice("on_error", on_error, ("raise", "skip"))
+    first, last = _parse_date(start, "start"), _parse_date(end, "end")
     if first is not None and last is not None and first > last:
-        raise ValueError(f"start {format_date(first)} lies after end {format_date(last)}: swap them")
+        raise ValueError(f"start {format_date(first)} is after end {format_date(last)}: swap them")
     source = Yahoo() if source is None else source
-    keeper = _Keeper(source, Cache(source.name), first, last, interval, offline)
-    found, failed = _each(names, keeper, source, progress)
-    if keeper.told:
-        warnings.warn("; ".join(keeper.told), DownloadWarning, stacklevel=2)
+    cached_source = _CachedSource(source, Cache(source.name), first, last, interval, offline)
+    histories, failed = _fetch_all(names, cached_source, progress)
+    if cached_source.messages:
+        warnings.warn("; ".join(cached_source.messages), DownloadWarning, stacklevel=2)
     tables = {}
-    for name, history in found.items():
+    for name, history in histories.items():
         try:
-            # Cut first: what was paid after `end` must not be in the prices, whatever else is kept.
-            table = _cut(history.table, first, last)
-            tables[name] = adjusted(table) if adjust == "auto" else table
+            # Sliced before the adjustment: prices must not depend on dividends after `end` that are in the cache.
+            table = _require_prices(slice_dates(history.table, first, last))
+            tables[name] = adjust_for_dividends(table) if adjust == "auto" else table
         except ValueError as error:
             failed[name] = str(error)
     failed = {name: failed[name] for name in names if name in failed}
@@ -93,127 +118,123 @@ def download(
         raise DownloadError(failed, len(names))
     if failed:
         warnings.warn(f"left out: {DownloadError(failed, len(names))}", DownloadWarning, stacklevel=2)
-    prices = _join({name: tables[name] for name in names if name in tables}, fields)
+    tables = {name: tables[name] for name in names if name in tables}
+    prices = _join(tables, fields)
     prices.attrs = {
-        "source": f"{source.name}:{','.join(name for name in names if name in tables)}",
-        "facts": {name: found[name].facts | {"adjust": adjust} for name in names if name in tables},
+        "source": f"{source.name}:{','.join(tables)}",
+        "facts": {name: histories[name].facts | {"adjust": adjust} for name in tables},
     } | ({"failed": failed} if failed else {})
     return prices
 
 
-class _Keeper:
-    """Gives one ticker's history out of the cache, after fetching what is missing there."""
+@dataclass
+class _CachedSource:
+    """Source of histories that reads from the cache and fetches only what is missing there."""
 
-    def __init__(
-        self,
-        source: Yahoo,
-        cache: Cache,
-        first: pd.Timestamp | None,
-        last: pd.Timestamp | None,
-        interval: str,
-        offline: bool,
-    ) -> None:
-        self.source = source
-        self.cache = cache
-        self.first = first
-        self.last = last
-        self.interval = interval
-        self.offline = offline
-        self.told: list[str] = []  # what the caller should hear of
+    source: Yahoo
+    cache: Cache
+    first: pd.Timestamp | None
+    last: pd.Timestamp | None
+    interval: str
+    offline: bool
+    messages: list[str] = field(default_factory=list)  # warnings for the caller
 
     def get(self, ticker: str) -> History:
+        """Return the history of a ticker, and update the cache."""
         if self.offline:
-            return self._kept_alone(ticker)
-        with self.cache.hold(ticker, self.interval):
+            return self._get_offline(ticker)
+        with self.cache.lock(ticker, self.interval):
             try:
-                kept = self.cache.read(ticker, self.interval)
+                cached = self.cache.read(ticker, self.interval)
             except DamagedError as error:
-                self.told.append(f"{ticker} was fetched again: {error}")
-                kept = None
-            missing = self._missing(kept)
-            if kept is not None and missing == "nothing":
-                return kept
-            history = self._tail(ticker, kept) if kept is not None and missing == "end" else None
+                self.messages.append(f"{ticker} was fetched again: {error}")
+                cached = None
+            missing = self._missing(cached)
+            if cached is not None and missing == "nothing":
+                return cached
+            history = self._fetch_end(ticker, cached) if cached is not None and missing == "end" else None
             if history is None:
-                history = self.source.history(ticker, self.first, self._latest(kept), self.interval)
+                history = self.source.history(ticker, self.first, self._end_of_fetch(cached), self.interval)
             self.cache.write(ticker, self.interval, history)
             return history
 
-    def _kept_alone(self, ticker: str) -> History:
-        kept = self.cache.read(ticker, self.interval)
-        if kept is None:
-            raise LookupError(f"nothing is kept of it in {self.cache.folder}; ask without offline")
-        since, through = kept.facts["start"], kept.facts["through"]
-        before = since is not None and (self.first is None or format_date(self.first) < since)
-        if before or (self.last is not None and format_date(self.last) > through):
+    def _get_offline(self, ticker: str) -> History:
+        cached = self.cache.read(ticker, self.interval)
+        if cached is None:
+            raise LookupError(f"it is not in the cache {self.cache.folder}; download it without offline first")
+        through = cached.facts["through"]
+        if self._starts_too_late(cached) or (self.last is not None and format_date(self.last) > through):
+            since = cached.facts["start"] or "its listing"
             raise LookupError(
-                f"only {since or 'its listing'} to {through} is kept; ask for dates within, or without offline"
+                f"the cache has only {since} to {through}; choose dates in this range, or download without offline"
             )
-        return kept
+        return cached
 
-    def _missing(self, kept: History | None) -> str:
-        """Say what has to be fetched: nothing, the end, or all."""
-        if kept is None:
+    def _starts_too_late(self, cached: History) -> bool:
+        since = cached.facts["start"]  # None: from its listing
+        return since is not None and (self.first is None or format_date(self.first) < since)
+
+    def _missing(self, cached: History | None) -> str:
+        """Return what has to be fetched: "nothing", "end" or "all"."""
+        if cached is None or self._starts_too_late(cached):
             return "all"
-        since = kept.facts["start"]
-        if since is not None and (self.first is None or format_date(self.first) < since):
-            return "all"
-        if self.last is not None and format_date(self.last) <= kept.facts["through"]:
+        if self.last is not None and format_date(self.last) <= cached.facts["through"]:
             return "nothing"
-        return "nothing" if pd.Timestamp.now("UTC") < pd.Timestamp(kept.facts["fresh_until"]) else "end"
+        return "nothing" if pd.Timestamp.now("UTC") < pd.Timestamp(cached.facts["fresh_until"]) else "end"
 
-    def _latest(self, kept: History | None) -> pd.Timestamp | None:
-        """Give the end to fetch to when all is fetched: what is kept must not become shorter."""
-        if kept is None or self.last is None:
+    def _end_of_fetch(self, cached: History | None) -> pd.Timestamp | None:
+        """Return the last date when all is fetched: no earlier than the cached end, so the cache never shrinks."""
+        if cached is None or self.last is None:
             return self.last
-        return max(self.last, pd.Timestamp(kept.facts["through"]))
+        return max(self.last, pd.Timestamp(cached.facts["through"]))
 
-    def _tail(self, ticker: str, kept: History) -> History | None:
-        """Fetch from a few rows before the end on and append; None if those rows are not what they were."""
-        since = kept.table.index[-OVERLAP:][0].normalize()
+    def _fetch_end(self, ticker: str, cached: History) -> History | None:
+        """Fetch the bars from a few rows before the cached end and append them; None if those rows have changed."""
+        since = cached.table.index[-OVERLAP:][0].normalize()
         fresh = self.source.history(ticker, since, self.last, self.interval)
-        changed = _disagreement(kept.table[kept.table.index >= since], fresh.table)
-        if changed is not None:
-            self.told.append(f"{ticker}: the past was restated ({changed}), so all of it was fetched again")
+        difference = _first_difference(cached.table[cached.table.index >= since], fresh.table)
+        if difference is not None:
+            self.messages.append(f"{ticker}: the past was restated ({difference}), so all of it was fetched again")
             return None
-        table = pd.concat([kept.table[kept.table.index < since], fresh.table])
-        notes = [note for note in kept.facts["notes"] if "unfinished" not in note]
+        table = pd.concat([cached.table[cached.table.index < since], fresh.table])
+        notes = [note for note in cached.facts["notes"] if "unfinished" not in note]
         facts = fresh.facts | {
-            "start": kept.facts["start"],
+            "start": cached.facts["start"],
             "notes": list(dict.fromkeys([*notes, *fresh.facts["notes"]])),
-            "through": max(kept.facts["through"], fresh.facts["through"]),
+            "through": max(cached.facts["through"], fresh.facts["through"]),
         }
         return History(table, facts)
 
 
-def _disagreement(kept: pd.DataFrame, fresh: pd.DataFrame) -> str | None:
-    """Name the first place where bars that were kept differ from the same bars fetched again."""
-    same_days = fresh[fresh.index <= kept.index[-1]]
-    if not same_days.index.equals(kept.index):
-        day = kept.index.symmetric_difference(same_days.index)[0]
-        return f"{format_date(day)} was {'there' if day in kept.index else 'not there'}"
+def _first_difference(cached: pd.DataFrame, fresh: pd.DataFrame) -> str | None:
+    """Describe the first difference between cached bars and the same bars fetched again; None if there is none."""
+    fresh = fresh[fresh.index <= cached.index[-1]]
+    if not fresh.index.equals(cached.index):
+        date = cached.index.symmetric_difference(fresh.index)[0]
+        return f"{format_date(date)} was {'removed' if date in cached.index else 'added'}"
     for name in (*PRICES, *EVENTS):
-        old, new = kept[name].to_numpy(), same_days[name].to_numpy()
-        differs = ~np.isclose(old, new, rtol=SAME, atol=0, equal_nan=True)
+        old, new = cached[name].to_numpy(), fresh[name].to_numpy()
+        differs = ~np.isclose(old, new, rtol=TOLERANCE, atol=0, equal_nan=True)
         if differs.any():
-            at = int(differs.argmax())
-            return f"{name} of {format_date(kept.index[at])} was {old[at]:.6g} and is {new[at]:.6g}"
+            row = int(differs.argmax())
+            return f"{name} of {format_date(cached.index[row])} was {old[row]:.6g} and is {new[row]:.6g}"
     return None
 
 
-def _each(
-    names: list[str], keeper: _Keeper, source: Yahoo, progress: Callable[[int, int], None] | None
+def _fetch_all(
+    names: list[str], cached_source: _CachedSource, progress: Callable[[int, int], None] | None
 ) -> tuple[dict[str, History], dict[str, str]]:
-    """Get every ticker, a few at once; what failed is told with its reason."""
-    found: dict[str, History] = {}
+    """Fetch all tickers, several at a time; return the histories, and the reasons of those that failed."""
+    source = cached_source.source
+    histories: dict[str, History] = {}
     failed: dict[str, str] = {}
     source.start()
     pool = ThreadPoolExecutor(source.workers)
-    jobs = {pool.submit(keeper.get, name): name for name in names}
+    jobs = {pool.submit(cached_source.get, name): name for name in names}
     try:
         for done, job in enumerate(as_completed(jobs), start=1):
             try:
-                found[jobs[job]] = job.result()
+                histories[jobs[job]] = job.result()
             except (LookupError, ConnectionError, ValueError) as error:
                 failed[jobs[job]] = str(error)
             if progress is not None:
@@ -221,45 +242,44 @@ def _each(
     except KeyboardInterrupt as error:
         source.stop()
         pool.shutdown(wait=True, cancel_futures=True)
-        kept = sum(job.done() and not job.cancelled() and job.exception() is None for job in jobs)
-        error.add_note(f"{kept} of {len(names)} tickers are kept; the same call goes on with the rest")
+        finished = sum(job.done() and not job.cancelled() and job.exception() is None for job in jobs)
+        error.add_note(f"{finished} of {len(names)} tickers are in the cache; the same call fetches the rest")
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return found, failed
+    return histories, failed
 
 
-def _cut(table: pd.DataFrame, first: pd.Timestamp | None, last: pd.Timestamp | None) -> pd.DataFrame:
-    table = table if first is None else table[table.index >= first]
-    table = table if last is None else table[table.index < last + pd.Timedelta(days=1)]
+def _require_prices(table: pd.DataFrame) -> pd.DataFrame:
     if table["Close"].notna().any():
         return table
     raise ValueError("it has no prices in this range")
 
 
 def _join(tables: dict[str, pd.DataFrame], fields: str | None) -> pd.DataFrame:
-    """Put the tickers side by side over all their dates."""
+    """Join the tickers' tables over all their dates, and select the fields."""
     wide = pd.concat(tables, axis=1, sort=True).swaplevel(axis=1)
     wide = wide[wide["Close"].notna().any(axis=1)]
-    ordered = wide.reindex(columns=[(field, name) for field in (*PRICES, "Volume", *EVENTS) for name in tables])
+    ordered = wide.reindex(columns=[(column, name) for column in (*PRICES, "Volume", *EVENTS) for name in tables])
     return pick_fields(ordered, fields)
 
 
-def _names(tickers: str | Sequence[str]) -> list[str]:
-    given = re.split(r"[,\s]+", tickers) if isinstance(tickers, str) else list(tickers)
-    for name in given:
-        if not isinstance(name, str):
-            raise TypeError(f"tickers must be text such as 'AAPL'; got {name!r}")
-    names = list(dict.fromkeys(name.strip().upper() for name in given if name.strip()))
+def _parse_tickers(tickers: str | Sequence[str]) -> list[str]:
+    """Return the tickers in capitals, without duplicates."""
+    words = re.split(r"[,\s]+", tickers) if isinstance(tickers, str) else list(tickers)
+    for word in words:
+        if not isinstance(word, str):
+            raise TypeError(f"tickers must be text such as 'AAPL'; got {word!r}")
+    names = list(dict.fromkeys(word.strip().upper() for word in words if word.strip()))
     if not names:
-        raise ValueError("no ticker is named: give some, such as 'AAPL,MSFT'")
-    odd = next((name for name in names if not re.fullmatch(r"[A-Z0-9^][A-Z0-9.\-=^&_]*", name)), None)
-    if odd is not None:
-        raise ValueError(f"{odd!r} is no ticker as Yahoo writes them, such as BRK-B, VOD.L, ^GSPC or EURUSD=X")
+        raise ValueError("no ticker is named: use Yahoo's symbols, such as AAPL,MSFT")
+    invalid = next((name for name in names if not re.fullmatch(r"[A-Z0-9^][A-Z0-9.\-=^&_]*", name)), None)
+    if invalid is not None:
+        raise ValueError(f"{invalid!r} is not a Yahoo symbol; examples are BRK-B, VOD.L, ^GSPC and EURUSD=X")
     return names
 
 
-def _date(value: Any, what: str) -> pd.Timestamp | None:
+def _parse_date(value: Any, name: str) -> pd.Timestamp | None:
     if value is None:
         return None
     try:
@@ -267,10 +287,5 @@ def _date(value: Any, what: str) -> pd.Timestamp | None:
     except (ValueError, TypeError):
         date = pd.NaT
     if date is pd.NaT or isinstance(value, (int, float)):
-        raise ValueError(f"{what} must be a date such as 2015-01-31; got {value!r}")
+        raise ValueError(f"{name} must be a date such as 2015-01-31; got {value!r}")
     return date.tz_localize(None).normalize()
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}; got {value!r}")
