@@ -1,9 +1,9 @@
-"""Read a panel of 500 tickers over 20 years from Parquet: how long, and how much memory beside the array's own.
+"""Time and peak memory of reading a panel of 500 tickers over 20 years from Parquet.
 
     python benchmarks/files.py [--tickers 500] [--rows 5040]
 
-Each reading is done in a process of its own, after a small file has been read so that all libraries are loaded; memory
-is the most that the process held above what it held before. "fields" is a file of six fields of which one is wanted.
+Each file is read in a new process, after a small file that loads all libraries. Memory is the largest increase of the
+process's resident set, in multiples of the array. "six fields" is a file of six fields, of which one is read.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ import sys, time, threading, psutil, os
 import forecast as fc
 small, file = sys.argv[1:]
 fc.as_panel(fc.read_prices(small))
-me = psutil.Process(os.getpid())
-before = me.memory_info().rss
-most, stop = [before], threading.Event()
+process = psutil.Process(os.getpid())
+before = process.memory_info().rss
+peak, stop = [before], threading.Event()
 def watch():
     while not stop.wait(0.001):
-        most[0] = max(most[0], me.memory_info().rss)
+        peak[0] = max(peak[0], process.memory_info().rss)
 watcher = threading.Thread(target=watch); watcher.start()
-began = time.perf_counter()
+start = time.perf_counter()
 panel = fc.as_panel(fc.read_prices(file))
-seconds = time.perf_counter() - began
+seconds = time.perf_counter() - start
 stop.set(); watcher.join()
-print(seconds, (most[0] - before) / panel.values.nbytes, panel.values.nbytes / 1e6, *panel.values.shape)
+print(seconds, (peak[0] - before) / panel.values.nbytes, panel.values.nbytes / 1e6, *panel.values.shape)
 """
 
 
 def main() -> None:
-    """Print a line for each kind of file: the median of five readings."""
+    """Print a line per file: the median of five runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tickers", type=int, default=500)
     parser.add_argument("--rows", type=int, default=5040)
-    given = parser.parse_args()
-    steps = np.random.default_rng(0).normal(0, 0.01, (given.rows, given.tickers))
-    index = pd.bdate_range("2005-01-03", periods=given.rows, name="Date")
-    prices = pd.DataFrame(np.exp(steps.cumsum(axis=0)), index=index, columns=[f"T{i}" for i in range(given.tickers)])
+    args = parser.parse_args()
+    steps = np.random.default_rng(0).normal(0, 0.01, (args.rows, args.tickers))
+    index = pd.bdate_range("2005-01-03", periods=args.rows, name="Date")
+    prices = pd.DataFrame(np.exp(steps.cumsum(axis=0)), index=index, columns=[f"T{i}" for i in range(args.tickers)])
     fields = pd.concat(
         dict.fromkeys(("Open", "High", "Low", "Close", "Adj Close", "Volume"), prices), axis=1, names=["Price", "T"]
     )
@@ -56,14 +56,14 @@ def main() -> None:
         prices.to_parquet(wide)
         fields.to_parquet(six)
         for name, file in (("wide", wide), ("six fields", six)):
-            said = [
+            processes = [
                 subprocess.run([sys.executable, "-c", READ, str(small), str(file)], capture_output=True, check=True)
                 for _ in range(5)
             ]
-            runs = [[float(value) for value in answer.stdout.split()] for answer in said]
-            seconds, times = (statistics.median(run[i] for run in runs) for i in (0, 1))
+            runs = [[float(value) for value in process.stdout.split()] for process in processes]
+            seconds, multiple = (statistics.median(run[i] for run in runs) for i in (0, 1))
             rows, tickers = (int(n) for n in runs[0][3:5])
-            print(f"{name:11} {rows:,} × {tickers}: {seconds:.2f} s; {times:.1f} × the array's {runs[0][2]:.0f} MB")
+            print(f"{name:11} {rows:,} × {tickers}: {seconds:.2f} s; {multiple:.1f} × the array's {runs[0][2]:.0f} MB")
 
 
 if __name__ == "__main__":

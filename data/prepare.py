@@ -14,7 +14,7 @@ SAMPLES = Path(__file__).parent / "samples"
 
 TICKERS = ["AAPL", "IBM", "MSFT", "GOOG"]
 FIELDS = ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
-#: The file that bokeh-sampledata 2026.1 declares to be public domain; earlier releases had other data on other terms.
+#: The file that bokeh-sampledata 2026.1 states to be public domain; earlier releases had other data on other terms.
 STOCKS_SHA256 = "5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd"
 
 SEED = 20160104
@@ -30,7 +30,7 @@ HALT, EVERY = slice(700, 710), 125  # ten rows in a row, and every 125th
 
 
 def stocks() -> pd.DataFrame:
-    """Lay out four tickers of bokeh-sampledata's table as yfinance would: dates down, (field, ticker) across."""
+    """Return four tickers of bokeh-sampledata's table in the layout of yfinance: dates × (field, ticker)."""
     source = files("bokeh_sampledata") / "_data" / "stocks.csv.gz"
     raw = source.read_bytes()
     if hashlib.sha256(raw).hexdigest() != STOCKS_SHA256:
@@ -43,7 +43,7 @@ def stocks() -> pd.DataFrame:
 
 
 def simulated() -> pd.DataFrame:
-    """Draw seven series whose law is known; each has its own stream, so that a new one would not change the others."""
+    """Return seven simulated series; each has its own random stream, so a further series would not change the others."""
     walks = [np.cumsum(STEP * noise(stream)) for stream in range(4)]  # four of (T,)
     logs = {
         "random_walk": walks[0],
@@ -60,17 +60,17 @@ def simulated() -> pd.DataFrame:
     prices.iloc[DELISTED:, prices.columns.get_loc("delisted")] = np.nan
     prices.iloc[HALT, prices.columns.get_loc("holiday_gap")] = np.nan
     prices.iloc[EVERY::EVERY, prices.columns.get_loc("holiday_gap")] = np.nan
-    prices.index.freq = None  # a file does not keep it
+    prices.index.freq = None  # files do not store it
     return pd.concat({"Close": prices}, axis=1, names=["Price", "Ticker"])
 
 
 def noise(stream: int) -> np.ndarray:
-    """Draw standard normal numbers from a stream of their own."""
+    """Return standard normal numbers from one random stream."""
     return np.random.default_rng([SEED, stream]).standard_normal(ROWS)  # (T,)
 
 
 def ar1(shocks: np.ndarray) -> np.ndarray:
-    """Let x[t] = PHI · x[t−1] + SHOCK · shock[t], starting from its stationary law."""
+    """Return x[t] = PHI · x[t−1] + SHOCK · shock[t], started from its stationary distribution."""
     x = np.empty_like(shocks)
     x[0] = shocks[0] * SHOCK / np.sqrt(1 - PHI**2)
     for t in range(1, len(x)):
@@ -79,7 +79,7 @@ def ar1(shocks: np.ndarray) -> np.ndarray:
 
 
 def garch(shocks: np.ndarray) -> np.ndarray:
-    """Let r[t] = √v[t] · shock[t] with v[t] = VARIANCE · (1 − ALPHA − BETA) + ALPHA · r[t−1]² + BETA · v[t−1]."""
+    """Return r[t] = √v[t] · shock[t] with v[t] = VARIANCE · (1 − ALPHA − BETA) + ALPHA · r[t−1]² + BETA · v[t−1]."""
     returns = np.empty_like(shocks)
     variance = VARIANCE
     for t, shock in enumerate(shocks):
@@ -89,11 +89,11 @@ def garch(shocks: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Write both samples and say how large they are."""
+    """Write both samples and print their sizes."""
     SAMPLES.mkdir(exist_ok=True)
-    for make in (stocks, simulated):
-        path = SAMPLES / f"{make.__name__}.parquet"
-        prices = make()
+    for build in (stocks, simulated):
+        path = SAMPLES / f"{build.__name__}.parquet"
+        prices = build()
         prices.to_parquet(path, compression="zstd")
         print(f"{path}: {prices.shape[0]} rows, {prices.shape[1]} columns, {path.stat().st_size / 1000:.0f} kB")
 

@@ -1,1 +1,1 @@
-"""Load prices (samples, files, Yahoo), check them, and turn them into a `Panel` and its target."""
+"""Load prices (samples, files, Yahoo), validate them, and build a `Panel` and its target."""

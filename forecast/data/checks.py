@@ -1,4 +1,4 @@
-"""What is odd about prices: looked for, named and counted; nothing is repaired or filled."""
+"""Data quality checks: anomalies in prices are reported and counted; nothing is repaired or filled."""
 
 from __future__ import annotations
 
@@ -9,33 +9,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.data.calendar import describe_weekdays, is_daily
 from forecast.data.panel import Panel, as_panel, format_date, split_fields
 
-STALE = 10  # equal closes in a row from which on they are worth a look
-RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100)  # of splits
-NEAR = 0.02  # how near a jump must come to one of them, besides two of the series' usual changes
-WILD = 10  # times the series' own median change, so that a coin's usual day is no split
-SIGNED = 0.1  # share of values not above 0 from which on a series is not taken for prices
-BACK = 5  # rows within which a jump that is undone was a wrong price
-RARE = 0.1  # a series trades on a day of the week on which it trades so often, beside the commonest one
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+STALE_ROWS = 10  # shortest run of equal closes that is reported
+SPLIT_RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100)
+RATIO_TOLERANCE = 0.02  # largest log distance of a jump from a split ratio, plus two of the series' median changes
+MIN_JUMP = 10  # in median absolute changes of the series, so that an ordinary day of a volatile series is no split
+MAX_NEGATIVE_SHARE = 0.1  # a series with a larger share of values not above 0 is not a price
+REVERSAL_ROWS = 5  # a jump that is undone within so few rows is a wrong price
+MIN_WEEKDAY_RATIO = 0.1  # a series trades on the days of the week that have this share of the commonest day's rows
+EDGE_ROWS = 10  # a series may begin later or end earlier than the table by so few rows: another exchange's holidays
+MAX_JUMPS = 5  # jumps that are described one by one
+NO_ANOMALIES = "No anomalies were found."
 
 
 @dataclass(frozen=True, eq=False)
 class PriceReport:
-    """What `check_prices` found.
+    """The anomalies that `check_prices` found.
 
-    `table` has a row for each series: rows, first, last, days (of the week on which it trades), missing (rows without
-    a value on those days between first and last), zeros (values that are not above 0), stale (longest run of equal
-    values), jumps (near a split's ratio). `findings` are (series, sentence) pairs worth a look; an empty series name
-    is about all of them.
+    Parameters
+    ----------
+    table : DataFrame
+        A row per series with the columns rows, first, last, days (of the week on which it trades), missing (rows
+        without a value on those days between first and last), zeros (values that are not above 0), stale (length of
+        the longest run of equal values) and jumps (near a split ratio).
+    findings : list of (str, str)
+        Pairs of a series and a sentence. An empty series name stands for all series.
     """
 
     table: pd.DataFrame
     findings: list[tuple[str, str]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the report as plain JSON values."""
+        """Return the report as plain JSON values."""
         table = self.table.astype(object).where(self.table.notna(), None)
         return {
             "table": {str(name): {k: _plain(v) for k, v in row.items()} for name, row in table.iterrows()},
@@ -43,12 +50,12 @@ class PriceReport:
         }
 
     def sentences(self) -> list[str]:
-        """Give the findings as sentences, each with its series."""
-        return [f"{name}: {sentence}" if name else f"All: {sentence}" for name, sentence in self.findings]
+        """Return the findings as sentences, each with its series."""
+        return [f"{name or 'All'}: {sentence}" for name, sentence in self.findings]
 
     def __str__(self) -> str:
-        shown = self.table.to_string(na_rep="-", max_rows=40)
-        return "\n".join([shown, "", *(self.sentences() or ["Nothing odd was found."])])
+        table = self.table.to_string(na_rep="-", max_rows=40)
+        return "\n".join([table, "", *(self.sentences() or [NO_ANOMALIES])])
 
     def __repr__(self) -> str:
         return str(self)
@@ -56,35 +63,34 @@ class PriceReport:
     def _repr_html_(self) -> str:
         from html import escape
 
-        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences())
-        return f"{self.table._repr_html_()}<ul>{said or '<li>Nothing odd was found.</li>'}</ul>"
+        items = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences() or [NO_ANOMALIES])
+        return f"{self.table._repr_html_()}<ul>{items}</ul>"
 
 
 def check_prices(prices: Any) -> PriceReport:
-    """Look for what is odd about prices: days missing, zeros, stale runs, jumps like a split, mixed currencies.
+    """Report anomalies in prices: missing days, zeros, stale runs, jumps like a split, mixed currencies.
 
-    `prices` as for `as_panel`; with (field, ticker) columns the target is checked, and a field "Stock Splits" tells
-    which jumps are splits. What a download knows (currency, time zone, notes) is read off `attrs["facts"]`. Nothing is
-    changed. A jump is looked at if it is ten times the series' median change and near a split's ratio.
+    `prices` as for `as_panel`; of (field, ticker) columns the target is checked, and a field "Stock Splits" shows which
+    jumps are splits. Facts of a download (currency, time zone, notes) are read from `attrs["facts"]`. Nothing is
+    changed. A jump is reported if it is at least ten times the series' median change and near a split ratio.
 
     >>> fc.check_prices(pd.DataFrame({"A": [1.0] * 30})).findings
     [('A', '30 equal values in a row, 0 to 29')]
     """
     panel = prices if isinstance(prices, Panel) else as_panel(prices)
-    splits = _splits(prices, panel)
-    days = _weekdays(panel)
+    splits = _split_rows(prices, panel)
+    weekdays = panel.index.day_of_week.to_numpy() if is_daily(panel.index) else None  # (T,)
     rows, findings = {}, []
     for i, name in enumerate(panel.series):
-        row, said = _check_series(panel, i, days, splits.get(name))
-        rows[name] = row
-        findings += [(name, sentence) for sentence in said]
+        rows[name], sentences = _check_series(panel, i, weekdays, splits.get(name))
+        findings += [(name, sentence) for sentence in sentences]
     facts = panel.attrs.get("facts") or {}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return PriceReport(table, findings + _of_the_source(facts) + _of_the_panel(panel, table))
+    return PriceReport(table, findings + _check_source(facts) + _check_alignment(panel, table))
 
 
-def _splits(prices: Any, panel: Panel) -> dict[str, np.ndarray]:
-    """Find the rows of each series' split events, if the prices tell them."""
+def _split_rows(prices: Any, panel: Panel) -> dict[str, np.ndarray]:
+    """Return the rows of each series' split events, if the prices contain them."""
     if not isinstance(prices, pd.DataFrame):
         return {}
     events = split_fields(prices).get("Stock Splits")
@@ -95,56 +101,50 @@ def _splits(prices: Any, panel: Panel) -> dict[str, np.ndarray]:
     return {name: np.flatnonzero(aligned[name].fillna(0).to_numpy() > 0) for name in aligned.columns}
 
 
-def _weekdays(panel: Panel) -> np.ndarray | None:
-    """Give the day of the week of each row (T,) if rows are days."""
-    index = panel.index
-    if not isinstance(index, pd.DatetimeIndex) or not (index == index.normalize()).all():
-        return None
-    return index.day_of_week.to_numpy()
-
-
 def _check_series(
-    panel: Panel, column: int, days: np.ndarray | None, splits: np.ndarray | None
+    panel: Panel, column: int, weekdays: np.ndarray | None, splits: np.ndarray | None
 ) -> tuple[dict[str, Any], list[str]]:
+    """Return one series' row of the report and its findings."""
     y = panel.target[:, column]
-    seen = np.flatnonzero(~np.isnan(y))
-    row: dict[str, Any] = {"rows": len(seen), "first": None, "last": None, "days": None}
+    observed = np.flatnonzero(~np.isnan(y))
+    row: dict[str, Any] = {"rows": len(observed), "first": None, "last": None, "days": None}
     row |= {"missing": 0, "zeros": 0, "stale": 0, "jumps": 0}
-    if len(seen) == 0:
+    if len(observed) == 0:
         return row, ["it has no value at all"]
-    said: list[str] = []
-    row |= {"first": format_date(panel.index[seen[0]]), "last": format_date(panel.index[seen[-1]])}
-    holes = np.setdiff1d(np.arange(seen[0], seen[-1] + 1), seen)
-    if days is not None:
-        often = np.bincount(days[seen], minlength=7)
-        trades = often >= RARE * often.max()  # one session on a Saturday does not make all others missing
-        row["days"] = _in_words(trades)
-        holes = holes[trades[days[holes]]]
-    row["missing"] = len(holes)
-    if len(holes):
-        hole = format_date(panel.index[holes[0]])
-        said.append(f"{len(holes)} rows are missing on which it usually trades, the first {hole}")
-    values = y[seen]
+    dates, values = panel.index[observed], y[observed]
+    row |= {"first": format_date(dates[0]), "last": format_date(dates[-1])}
+    findings: list[str] = []
+    gaps = np.setdiff1d(np.arange(observed[0], observed[-1] + 1), observed)
+    if weekdays is not None:
+        counts = np.bincount(weekdays[observed], minlength=7)
+        open_days = counts >= MIN_WEEKDAY_RATIO * counts.max()  # one Saturday session makes no other Saturday missing
+        row["days"] = describe_weekdays(open_days, separator=" ")
+        gaps = gaps[open_days[weekdays[gaps]]]
+    row["missing"] = len(gaps)
+    if len(gaps):
+        first = format_date(panel.index[gaps[0]])
+        findings.append(f"{len(gaps)} rows are missing on which it usually trades, the first {first}")
     low = np.flatnonzero(values <= 0)
     row["zeros"] = len(low)
-    if 0 < len(low) < SIGNED * len(values):  # else these are changes, and no prices
-        said.append(f"{len(low)} values are not above 0, the first {format_date(panel.index[seen[low[0]]])}")
-    length, begin = _longest_run(values)
+    if 0 < len(low) < MAX_NEGATIVE_SHARE * len(values):
+        findings.append(f"{len(low)} values are not above 0, the first {format_date(dates[low[0]])}")
+    length, start = _longest_run(values)
     row["stale"] = length
-    if length >= STALE:
-        since, until = (format_date(panel.index[seen[at]]) for at in (begin, begin + length - 1))
-        said.append(f"{length} equal values in a row, {since} to {until}")
+    if length >= STALE_ROWS:
+        since, until = format_date(dates[start]), format_date(dates[start + length - 1])
+        findings.append(f"{length} equal values in a row, {since} to {until}")
     jumps = _jumps(values)
     row["jumps"] = len(jumps)
-    for at in jumps[:5]:
-        said.append(_about_jump(panel, values, seen, at, splits))
-    if len(jumps) > 5:
-        said.append(f"{len(jumps) - 5} more jumps near a split's ratio")
-    return row, said
+    for at in jumps[:MAX_JUMPS]:
+        is_split = None if splits is None else bool(np.isin(observed[at], splits))
+        findings.append(_describe_jump(values, at, format_date(dates[at]), is_split))
+    if len(jumps) > MAX_JUMPS:
+        findings.append(f"{len(jumps) - MAX_JUMPS} more jumps near a split's ratio")
+    return row, findings
 
 
 def _longest_run(values: np.ndarray) -> tuple[int, int]:
-    """Find the longest run of equal values: how long, and where it begins."""
+    """Return the length and the first position of the longest run of equal values."""
     edges = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
     lengths = np.diff(np.append(edges, len(values)))
     best = int(lengths.argmax())
@@ -152,65 +152,59 @@ def _longest_run(values: np.ndarray) -> tuple[int, int]:
 
 
 def _jumps(values: np.ndarray) -> np.ndarray:
-    """Find the rows where a series jumps by a split's ratio and far more than it usually moves."""
+    """Return the positions where a series jumps by about a split ratio and far more than its median change."""
     if len(values) < 3 or (values <= 0).any():
         return np.array([], dtype=int)
-    moves = np.abs(np.diff(np.log(values)))
-    usual = np.median(moves)
-    wild = np.flatnonzero(moves > np.maximum(WILD * usual, 0.9 * np.log(min(RATIOS))))
-    away = np.abs(moves[wild][:, None] - np.log(RATIOS))
-    return wild[(away < NEAR + 2 * usual).any(axis=1)] + 1
+    changes = np.abs(np.diff(np.log(values)))
+    median = np.median(changes)
+    large = np.flatnonzero(changes > np.maximum(MIN_JUMP * median, 0.9 * np.log(min(SPLIT_RATIOS))))
+    distance = np.abs(changes[large][:, None] - np.log(SPLIT_RATIOS))
+    return large[(distance < RATIO_TOLERANCE + 2 * median).any(axis=1)] + 1
 
 
-def _about_jump(panel: Panel, values: np.ndarray, seen: np.ndarray, at: int, splits: np.ndarray | None) -> str:
+def _describe_jump(values: np.ndarray, at: int, date: str, is_split: bool | None) -> str:
+    """Return a sentence about a jump; `is_split` is None where no split events are available."""
     before, after = values[at - 1], values[at]
-    said = f"it goes from {before:.6g} to {after:.6g} at {format_date(panel.index[seen[at]])}, near a split's ratio, "
-    if (np.abs(values[at + 1 : at + 1 + BACK] / before - 1) < 0.1).any():
-        return said + "and comes back: rather a wrong price"
-    if splits is None:
-        return said + "and no split events are given: is it adjusted?"
-    if np.isin(seen[at], splits):
-        return said + "on the day of a split: the prices are not adjusted for it"
-    return said + "without a split event"
+    jump = f"it goes from {before:.6g} to {after:.6g} at {date}, near a split's ratio, "
+    if (np.abs(values[at + 1 : at + 1 + REVERSAL_ROWS] / before - 1) < 0.1).any():
+        return jump + "and comes back: probably a wrong price"
+    if is_split is None:
+        return jump + "and no split events are given: is it adjusted?"
+    if is_split:
+        return jump + "on the day of a split: the prices are not adjusted for it"
+    return jump + "without a split event"
 
 
-def _in_words(trades: np.ndarray) -> str:
-    on = np.flatnonzero(trades)
-    if len(on) > 2 and (np.diff(on) == 1).all():
-        return f"{DAYS[on[0]]}-{DAYS[on[-1]]}"
-    return " ".join(DAYS[day] for day in on)
-
-
-def _of_the_source(facts: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
-    found = [(name, note) for name, fact in facts.items() for note in fact.get("notes", [])]
-    for what, plural in (("currency", "currencies"), ("timezone", "time zones")):
-        of: dict[str, list[str]] = {}
+def _check_source(facts: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return a download's notes, and a finding where currencies or time zones differ."""
+    findings = [(name, note) for name, fact in facts.items() for note in fact.get("notes", [])]
+    for key, plural in (("currency", "currencies"), ("timezone", "time zones")):
+        groups: dict[str, list[str]] = {}
         for name, fact in facts.items():
-            if fact.get(what):
-                of.setdefault(fact[what], []).append(name)
-        if len(of) > 1:
-            listed = "; ".join(f"{value}: {', '.join(names)}" for value, names in of.items())
-            found.append(("", f"the series have different {plural} ({listed})"))
-    return found
+            if fact.get(key):
+                groups.setdefault(fact[key], []).append(name)
+        if len(groups) > 1:
+            listed = "; ".join(f"{value}: {', '.join(names)}" for value, names in groups.items())
+            findings.append(("", f"the series have different {plural} ({listed})"))
+    return findings
 
 
-def _of_the_panel(panel: Panel, table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Say where series begin late, end early or trade on other days than the rest."""
+def _check_alignment(panel: Panel, table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return a finding for each series that begins late or ends early, and for different trading days."""
     if len(panel.series) == 1:
         return []
-    found = []
+    findings = []
     first, last = format_date(panel.index[0]), format_date(panel.index[-1])
-    # A few rows may be another exchange's holiday.
-    seen = [np.flatnonzero(column) for column in panel.observed.T]
-    for name, rows in zip(panel.series, seen, strict=True):
-        if len(rows) and rows[0] > STALE:
-            found.append((name, f"it begins on {table.loc[name, 'first']}, the table on {first}"))
-        if len(rows) and rows[-1] < len(panel) - 1 - STALE:
-            found.append((name, f"it ends on {table.loc[name, 'last']}, the table on {last}"))
-    kinds = table["days"].dropna().unique()
-    if len(kinds) > 1:
-        found.append(("", f"the series trade on different days of the week ({'; '.join(kinds)})"))
-    return found
+    for name, column in zip(panel.series, panel.observed.T, strict=True):
+        rows = np.flatnonzero(column)
+        if len(rows) and rows[0] > EDGE_ROWS:
+            findings.append((name, f"it begins on {table.loc[name, 'first']}, the table on {first}"))
+        if len(rows) and rows[-1] < len(panel) - 1 - EDGE_ROWS:
+            findings.append((name, f"it ends on {table.loc[name, 'last']}, the table on {last}"))
+    weeks = table["days"].dropna().unique()
+    if len(weeks) > 1:
+        findings.append(("", f"the series trade on different days of the week ({'; '.join(weeks)})"))
+    return findings
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The samples: prices to try things on at once, without a network."""
+"""Sample prices that need no network."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pandas as pd
 from forecast._validation import did_you_mean
 from forecast.data.files import pick_fields
 
-#: In a wheel the samples lie inside the package; in a checkout or an editable install, in data/ beside it.
-PLACES = (Path(__file__).parents[1] / "_samples", Path(__file__).parents[2] / "data" / "samples")
+#: In a wheel the samples are inside the package; in a checkout or an editable install they are in data/ next to it.
+SAMPLE_FOLDERS = (Path(__file__).parents[1] / "_samples", Path(__file__).parents[2] / "data" / "samples")
 
-#: Stated and not counted, so that listing reads no file; a test compares with what is loaded.
+#: Constants, so that listing reads no file; a test compares them with the loaded samples.
 SAMPLES = pd.DataFrame(
     [
         (
@@ -22,12 +22,12 @@ SAMPLES = pd.DataFrame(
             3270,
             "2000-03-01",
             "2013-03-01",
-            "Quandl WIKI Prices, out of bokeh-sampledata 2026.1",
+            "Quandl WIKI Prices, from bokeh-sampledata 2026.1",
             "public domain",
         ),
         (
             "simulated",
-            "seven series whose truth is known: random walk, AR(1), season, GARCH, a late, an ended and a gappy one",
+            "seven simulated series: random walk, AR(1), season, GARCH, late listing, delisting, gaps",
             2000,
             "2016-01-04",
             "2023-09-01",
@@ -40,7 +40,7 @@ SAMPLES = pd.DataFrame(
             5031,
             "1999-01-04",
             "2018-12-31",
-            "read out of the installed arch package",
+            "read from the installed arch package",
             "arch's own terms; not copied",
         ),
         (
@@ -49,7 +49,7 @@ SAMPLES = pd.DataFrame(
             5031,
             "1999-01-04",
             "2018-12-31",
-            "read out of the installed arch package",
+            "read from the installed arch package",
             "arch's own terms; not copied",
         ),
     ],
@@ -58,7 +58,7 @@ SAMPLES = pd.DataFrame(
 
 
 def samples() -> pd.DataFrame:
-    """List the price samples that come with the package: what each one is, how long, from where and on what terms.
+    """Return a table of the price samples: name, content, number of rows, first and last date, source and licence.
 
     >>> fc.samples()["name"].tolist()
     ['stocks', 'simulated', 'sp500', 'nasdaq']
@@ -67,11 +67,11 @@ def samples() -> pd.DataFrame:
 
 
 def load_sample(name: str, fields: str | None = None) -> pd.DataFrame:
-    """Load example prices to try things on: a table with a row per date and a column per ticker.
+    """Return sample prices as a table with a row per date and a column per ticker.
 
-    `name` is one of stocks, simulated, sp500 and nasdaq (see `samples`). `fields` None gives the adjusted closes; a
-    field's name such as "Close" gives that field; "all" gives every field under (field, ticker) columns, as yfinance
-    does. The simulated series have a Close only: None gives it, "all" gives it under ("Close", name).
+    `name` is one of stocks, simulated, sp500 and nasdaq (see `samples`). `fields` None returns the adjusted closes, a
+    field's name such as "Close" that field, and "all" every field under (field, ticker) columns, as yfinance does. The
+    simulated series have only a Close, which None returns, and "all" returns under ("Close", name).
 
     >>> prices = fc.load_sample("stocks")
     >>> prices.shape, list(prices.columns)
@@ -83,27 +83,28 @@ def load_sample(name: str, fields: str | None = None) -> pd.DataFrame:
             f"there is no sample {name!r}{did_you_mean(name, known)}; the samples are {', '.join(known)}. "
             "For a file of your own, use read_prices"
         )
-    prices = _from_arch(name) if name in ("sp500", "nasdaq") else pd.read_parquet(_find(f"{name}.parquet"))
+    prices = _read_arch(name) if name in ("sp500", "nasdaq") else pd.read_parquet(_find(f"{name}.parquet"))
     try:
-        picked = pick_fields(prices, fields)
+        table = pick_fields(prices, fields)
     except ValueError as error:
         raise ValueError(f"sample {name}: {error}") from error
-    picked.attrs["source"] = name  # a backtest writes it into its spec
-    return picked
+    table.attrs["source"] = name  # recorded in the spec of a backtest
+    return table
 
 
-def _from_arch(name: str) -> pd.DataFrame:
-    # Read where it is installed: arch's licence is that of its code and says nothing of the data, so none is copied.
+def _read_arch(name: str) -> pd.DataFrame:
+    # arch's licence covers its code and not the data, so the data are read where they are installed, never copied.
     prices: pd.DataFrame = importlib.import_module(f"arch.data.{name}").load()
     prices.attrs["ticker"] = name.upper()
     return prices
 
 
 def _find(file: str) -> Path:
-    for place in PLACES:
-        if (place / file).is_file():
-            return place / file
+    for folder in SAMPLE_FOLDERS:
+        if (folder / file).is_file():
+            return folder / file
+    wheel, checkout = SAMPLE_FOLDERS
     raise FileNotFoundError(
-        f"{file} is neither in {PLACES[0]} (where a wheel puts it) nor in {PLACES[1]} (where a checkout has it): "
+        f"{file} is neither in {wheel} (its folder in a wheel) nor in {checkout} (its folder in a checkout): "
         "install the package again, or run python data/prepare.py in a checkout"
     )

@@ -1,4 +1,4 @@
-"""What is odd is planted, and found; where nothing is, nothing is found."""
+"""Planted anomalies are found, and clean prices have no findings."""
 
 import json
 
@@ -16,89 +16,89 @@ def walk(seed=0, rows=1000, start="2018-01-01"):
     return pd.Series(100 * np.exp(steps.cumsum()), index=pd.bdate_range(start, periods=rows), name="A")
 
 
-def said(prices, name="A"):
-    return [sentence for who, sentence in check_prices(prices).findings if who == name]
+def findings(prices, name="A"):
+    return [sentence for series, sentence in check_prices(prices).findings if series == name]
 
 
-def test_healthy_prices_are_left_in_peace():
-    alarms = sum(bool(check_prices(walk(seed)).findings) for seed in range(200))
-    assert alarms <= 4  # of 200; a jump of ten medians can be near a ratio
+def test_clean_prices_have_no_findings():
+    false_alarms = sum(bool(check_prices(walk(seed)).findings) for seed in range(200))
+    assert false_alarms <= 4  # of 200: a jump of ten medians may be near a split ratio
 
 
-def test_what_is_missing_is_counted_on_the_days_it_trades():
+def test_missing_rows_are_counted_on_trading_days():
     stock = walk()
     coin = pd.Series(50.0 + np.arange(1400) % 7, index=pd.date_range("2018-01-01", periods=1400))
     prices = pd.DataFrame({"A": stock.drop(stock.index[[10, 11, 500]]), "coin": coin})
     report = check_prices(prices)
     assert report.table.loc["A", "missing"] == 3
     assert report.table["days"].tolist() == ["Mon-Fri", "Mon-Sun"]
-    assert said(prices) == ["3 rows are missing on which it usually trades, the first 2018-01-15"]
-    assert said(prices, "") == ["the series trade on different days of the week (Mon-Fri; Mon-Sun)"]
+    assert findings(prices) == ["3 rows are missing on which it usually trades, the first 2018-01-15"]
+    assert findings(prices, "") == ["the series trade on different days of the week (Mon-Fri; Mon-Sun)"]
 
 
-def test_one_session_on_a_saturday_is_no_habit():
+def test_one_saturday_session_makes_no_trading_day():
     coin = pd.Series(50.0 + np.arange(1400) % 7, index=pd.date_range("2018-01-01", periods=1400))
     stock = pd.concat([walk(), pd.Series({pd.Timestamp("2018-03-03"): 100.0})]).sort_index()
     report = check_prices(pd.DataFrame({"A": stock, "coin": coin}))
     assert report.table.loc["A", ["missing", "days"]].tolist() == [0, "Mon-Fri"]
 
 
-def test_zeros_and_negative_prices():
+def test_zeros_and_negative_prices_are_counted():
     y = walk()
     y.iloc[[7, 9]] = [0.0, -3.0]
     assert check_prices(y).table.loc["A", "zeros"] == 2
-    assert "2 values are not above 0, the first 2018-01-10" in said(y)
-    assert not said(np.log(walk()).diff().rename("A"))  # returns are no prices with zeros
+    assert "2 values are not above 0, the first 2018-01-10" in findings(y)
+    assert not findings(np.log(walk()).diff().rename("A"))  # returns are not prices
 
 
-def test_a_stale_run_has_its_dates():
+def test_a_stale_run_is_reported_with_its_dates():
     y = walk()
     y.iloc[100:112] = y.iloc[100]
-    assert said(y) == [f"12 equal values in a row, {y.index[100]:%Y-%m-%d} to {y.index[111]:%Y-%m-%d}"]
+    assert findings(y) == [f"12 equal values in a row, {y.index[100]:%Y-%m-%d} to {y.index[111]:%Y-%m-%d}"]
     y.iloc[105] += 0.01
-    assert not said(y)
+    assert not findings(y)
 
 
 @pytest.mark.parametrize("ratio", [2, 1.5, 20, 0.1])
-def test_a_jump_like_a_split(ratio):
+def test_a_jump_near_a_split_ratio_is_reported(ratio):
     y = walk()
     y.iloc[300:] /= ratio
-    (sentence,) = said(y)
+    (sentence,) = findings(y)
     assert f"at {y.index[300]:%Y-%m-%d}, near a split's ratio" in sentence
     assert "no split events are given" in sentence
 
 
-def test_a_jump_beside_split_events():
+def test_a_jump_is_compared_with_split_events():
     y = walk()
     y.iloc[300:] /= 4
     fields = {("Close", "A"): y, ("Stock Splits", "A"): pd.Series(0.0, index=y.index)}
-    assert said(pd.DataFrame(fields))[0].endswith("without a split event")
+    assert findings(pd.DataFrame(fields))[0].endswith("without a split event")
     fields["Stock Splits", "A"].iloc[300] = 4.0
-    assert said(pd.DataFrame(fields))[0].endswith("on the day of a split: the prices are not adjusted for it")
+    assert findings(pd.DataFrame(fields))[0].endswith("on the day of a split: the prices are not adjusted for it")
 
 
-def test_a_jump_that_comes_back_is_a_wrong_price():
+def test_a_reversed_jump_is_a_wrong_price():
     y = walk()
     y.iloc[300] *= 100
-    assert all("rather a wrong price" in sentence for sentence in said(y)[:1])
+    assert all("probably a wrong price" in sentence for sentence in findings(y)[:1])
 
 
-def test_late_and_early_and_what_a_source_knows():
+def test_late_starts_early_ends_and_source_facts():
     prices = pd.DataFrame({"A": walk(), "B": walk(1).iloc[200:], "C": walk(2).iloc[:-50]})
     prices.attrs["facts"] = {
         "A": {"currency": "USD", "timezone": "America/New_York", "notes": ["2 rows had no close"]},
         "B": {"currency": "GBp", "timezone": "Europe/London", "notes": []},
     }
-    assert said(prices) == ["2 rows had no close"]
-    assert said(prices, "B")[0].startswith("it begins on 2018-10-08")
-    assert said(prices, "C")[0].startswith("it ends on")
-    assert said(prices, "") == [
+    assert findings(prices) == ["2 rows had no close"]
+    assert findings(prices, "B")[0].startswith("it begins on 2018-10-08")
+    assert findings(prices, "C")[0].startswith("it ends on")
+    assert findings(prices, "") == [
         "the series have different currencies (USD: A; GBp: B)",
         "the series have different time zones (America/New_York: A; Europe/London: B)",
     ]
 
 
-def test_odd_tables():
+def test_unusual_tables_are_checked():
     assert check_prices([1.0][0] * np.ones(1)).table["rows"].tolist() == [1]
     both = check_prices(pd.DataFrame({"A": walk(), "B": np.nan}))
     assert [sentence for name, sentence in both.findings if name == "B"] == ["it has no value at all"]
@@ -107,18 +107,18 @@ def test_odd_tables():
     assert check_prices(fc.as_panel(walk())).table.loc["A", "rows"] == 1000
 
 
-def test_the_report_is_text_and_plain_json_and_html():
+def test_report_as_text_json_and_html():
     report = check_prices(pd.DataFrame({"A": walk(), "<B>": walk(1).iloc[200:]}))
-    assert "Nothing odd was found." in str(check_prices(walk()))
+    assert "No anomalies were found." in str(check_prices(walk()))
     assert max(map(len, str(report).splitlines())) <= 100
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False)) == report.to_dict()
     assert "&lt;B&gt;" in report._repr_html_()
 
 
-def test_a_run_keeps_the_report(tmp_path):
+def test_a_run_stores_the_report(tmp_path):
     prices = walks(rows=300)
     prices.iloc[50:70, 0] = prices.iloc[50, 0]
     result = fc.backtest({"naive": fc.Naive()}, prices, fc.WalkForward(2, 3), out=tmp_path / "run")
-    kept = json.loads((tmp_path / "run" / "spec.json").read_text())["data"]["report"]
-    assert kept == check_prices(prices).to_dict() == result.spec["data"]["report"]
-    assert "20 equal values in a row" in kept["findings"][0][1]
+    stored = json.loads((tmp_path / "run" / "spec.json").read_text())["data"]["report"]
+    assert stored == check_prices(prices).to_dict() == result.spec["data"]["report"]
+    assert "20 equal values in a row" in stored["findings"][0][1]

@@ -1,4 +1,4 @@
-"""Exchanges of the world in one panel: nobody's calendar starves the training of the others."""
+"""Exchanges with different calendars in one panel: every series keeps nearly all of its training rows."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ HOLIDAYS = {"us": ["07-04", "11-28", "12-25"], "uk": ["05-06", "08-26", "12-25",
 
 @pytest.fixture(scope="module")
 def world():
-    """A US, a London and a Tokyo stock with their holidays, a coin, a late listing and a delisting: six years."""
+    """Return six years of a US, a London and a Tokyo stock with holidays, a coin, a late listing and a delisting."""
     days = pd.date_range("2018-01-01", "2023-12-31")
     rng = np.random.default_rng(3)
     columns = {}
@@ -27,13 +27,13 @@ def world():
     return pd.DataFrame(columns)
 
 
-def lessons(model, prices, horizon):
-    """The shares of each series' prices that training asks for a forecast, and that it learns as a target."""
+def training_shares(model, prices, horizon):
+    """Return the shares of each series' prices that are origins of training examples, and that are their targets."""
     panel = fc.as_panel(prices)
     model = model.set_params(trainer=fc.Trainer(steps=1)).fit(panel, horizon)
     inputs = model._inputs(panel)
     examples = model._examples(inputs, base_in_training(model._base(), model.base_, panel, horizon, model.log_))
-    asked, learnt = (np.zeros((len(panel) + horizon, len(panel.series)), dtype=bool) for _ in range(2))
+    is_origin, is_target = (np.zeros((len(panel) + horizon, len(panel.series)), dtype=bool) for _ in range(2))
     for at in np.array_split(np.arange(len(examples)), max(1, len(examples) // 2000)):
         batch = examples.gather(at)  # weight (B, P, H)
         series, origin = examples.pairs[at].T
@@ -41,46 +41,47 @@ def lessons(model, prices, horizon):
         column = np.broadcast_to(series[:, None], rows.shape)
         for step in range(horizon):
             loss = batch.weight[:, :, step] > 0
-            asked[rows[loss], column[loss]] = True
-            learnt[rows[loss] + step + 1, column[loss]] = True
-    assert not learnt[: len(panel)][~panel.observed].any()  # a missing row is input and never a target
+            is_origin[rows[loss], column[loss]] = True
+            is_target[rows[loss] + step + 1, column[loss]] = True
+    assert not is_target[: len(panel)][~panel.observed].any()  # a missing row is never a target
     shares = [
-        (found[: len(panel)] & panel.observed).sum(axis=0) / panel.observed.sum(axis=0) for found in (asked, learnt)
+        (rows[: len(panel)] & panel.observed).sum(axis=0) / panel.observed.sum(axis=0)
+        for rows in (is_origin, is_target)
     ]
     return [dict(zip(panel.series, share, strict=True)) for share in shares]
 
 
-KINDS = {
+MODELS = {
     "aligned": fc.Recurrent("lstm"),
     "seq2seq": fc.Recurrent("lstm", strategy="seq2seq"),
     "many-to-one": fc.Recurrent("lstm", topology="many-to-one"),
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_nearly_every_row_of_every_series_teaches(kind, world):
-    asked, learnt = lessons(KINDS[kind], world, horizon=5)
-    assert min(asked.values()) >= 0.95, asked
-    assert min(learnt.values()) >= 0.95, learnt
+@pytest.mark.parametrize("name", MODELS)
+def test_nearly_every_row_is_used_in_training(name, world):
+    origins, targets = training_shares(MODELS[name], world, horizon=5)
+    assert min(origins.values()) >= 0.95, origins
+    assert min(targets.values()) >= 0.95, targets
 
 
-def test_one_step_ahead_every_price_is_learnt(world):
-    # A step is a row: the row after a stock's Friday is the coin's Saturday, of which there is nothing to learn; its
-    # Monday is learnt from the Sunday before, which is read as missing.
-    asked, learnt = lessons(fc.Recurrent("lstm"), world, horizon=1)
-    assert min(learnt.values()) >= 0.95, learnt
-    assert asked["coin"] >= 0.95
-    assert 0.7 < asked["us"] < 0.85
+def test_nearly_every_price_is_a_one_step_target(world):
+    # A step is a row: the row after a stock's Friday is the coin's Saturday, where the stock has no target. Its Monday
+    # is the target of the Sunday before, where it is missing.
+    origins, targets = training_shares(fc.Recurrent("lstm"), world, horizon=1)
+    assert min(targets.values()) >= 0.95, targets
+    assert origins["coin"] >= 0.95
+    assert 0.7 < origins["us"] < 0.85
     common = fc.as_panel(world[["us", "uk", "jp", "coin"]], how="common")
-    assert min(lessons(fc.Recurrent("lstm"), common, horizon=1)[0].values()) >= 0.95
+    assert min(training_shares(fc.Recurrent("lstm"), common, horizon=1)[0].values()) >= 0.95
 
 
-def test_a_walk_over_all_calendars(world):
+def test_backtest_over_all_calendars(world):
     models = {"arima": fc.ARIMA((1, 1, 1)), "lstm": fc.Recurrent("lstm", trainer=fc.Trainer(steps=20))}
     result = fc.backtest(models, world, fc.WalkForward(horizon=5, n_windows=8, step_size=6), refit=8)
-    told = result.forecasts
-    assert np.isfinite(told[["y_hat", "y0", "scale"]].to_numpy()).all()
-    assert set(told["unique_id"]) == {"us", "uk", "jp", "coin", "late"}
+    forecasts = result.forecasts
+    assert np.isfinite(forecasts[["y_hat", "y0", "scale"]].to_numpy()).all()
+    assert set(forecasts["unique_id"]) == {"us", "uk", "jp", "coin", "late"}
     skipped = result.skipped.set_index("unique_id")["reason"]
     assert skipped["gone"] == "not observed at the cutoff"
     assert not set(skipped.index) & {"coin"}

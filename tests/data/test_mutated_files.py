@@ -1,4 +1,4 @@
-"""A thousand price files, as people and accidents make them: read right, or refused in one sentence, never wrong."""
+"""A thousand price files of random formats, half of them damaged: each is read correctly or refused, never misread."""
 
 import csv
 import datetime
@@ -19,7 +19,7 @@ FIELDS = ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
 
 
 class Truth:
-    """Prices with holes: tickers side by side or below each other, or all fields of one."""
+    """Prices with gaps: tickers side by side or stacked, or all fields of one."""
 
     def __init__(self, rng, shape=None):
         self.shape = shape or str(rng.choice(["wide", "long", "fields"], p=[0.5, 0.25, 0.25]))
@@ -30,15 +30,15 @@ class Truth:
         values = np.exp(steps) * 10.0 ** rng.integers(0, 5, len(names))
         digits = int(rng.choice([2, 4, 17]))
         values = values if digits == 17 else np.round(values, digits)
-        values[0, 0] = np.floor(values[0, 0]) + 0.25  # one number that cannot be a thousand
-        holes = rng.random(values.shape) < 0.05
-        holes[[0, -1]] = False
-        self.prices = pd.DataFrame(values, index=days, columns=names).mask(holes)
+        values[0, 0] = np.floor(values[0, 0]) + 0.25  # one number that proves the decimal mark
+        gaps = rng.random(values.shape) < 0.05
+        gaps[[0, -1]] = False
+        self.prices = pd.DataFrame(values, index=days, columns=names).mask(gaps)
         if self.shape == "fields":
             self.prices["Volume"] = np.floor(1e7 * values[:, -1])
 
     def table(self, style):
-        """Give the header and the rows, as a person would have written them."""
+        """Return the header and the rows in a style."""
         shown = self.prices[::-1] if style.newest_first else self.prices
         days = [f"{day:{style.dates}}" for day in shown.index]
         cells = [[style.number(value) for value in row] for row in shown.to_numpy()]
@@ -49,13 +49,13 @@ class Truth:
         return [[style.case("unique_id"), style.case("ds"), style.case("y")], *rows]
 
     @property
-    def places(self):
+    def positions(self):
         """The columns of the date and of a value that is read."""
         return {"wide": (0, 1), "long": (1, 2), "fields": (0, 5)}[self.shape]
 
 
 class Style:
-    """How a file is written: nothing of it may change what is read."""
+    """The format of a file, which must not change what is read."""
 
     def __init__(self, rng):
         self.mark = rng.choice([".", ","], p=[0.6, 0.4])
@@ -73,7 +73,7 @@ class Style:
         above = ["", "Daily prices\n", f"# by hand{self.sep}{self.sep}\n\n# twice\n", f"sep={self.sep}\n"]
         self.above = str(rng.choice(above, p=[0.7, 0.1, 0.1, 0.1]))
         self.between = str(rng.choice(["\n", "\n\n"], p=[0.9, 0.1]))
-        self.behind = str(rng.choice(["", self.sep, self.sep * 2], p=[0.8, 0.1, 0.1]))
+        self.trailing = str(rng.choice(["", self.sep, self.sep * 2], p=[0.8, 0.1, 0.1]))
         self.below = str(rng.choice(["", "\n", "\n\n", f"{self.sep * 3}\n"]))
         self.dayfirst = {"%d.%m.%Y": True, "%d/%m/%Y": True, "%m/%d/%Y": False}.get(self.dates)
 
@@ -89,140 +89,149 @@ class Style:
         return f'"{text}"' if self.quotes or self.sep in text else text
 
     def join(self, rows):
-        body = "".join(self.sep.join(map(self.cell, row)) + self.behind + self.between for row in rows)
+        body = "".join(self.sep.join(map(self.cell, row)) + self.trailing + self.between for row in rows)
         return (self.above + body + self.below).replace("\n", self.ends)
 
 
-# --- what is done to a file: each takes its rows, the columns of date and value, the style, and chance ----------------
+# --- damage: each function takes the rows, the columns of date and value, the style and a generator -----------------
 
 
-def row_twice(rows, day, value, style, rng):
-    rows.append(list(rows[at(rows, rng)]))
+def duplicate_row(rows, day, value, style, rng):
+    rows.append(list(rows[random_row(rows, rng)]))
 
 
-def column_twice(rows, day, value, style, rng):
+def duplicate_column(rows, day, value, style, rng):
     for row in rows:
         row.append(row[value])
 
 
-def word_in_a_cell(rows, day, value, style, rng):
+def put_word_in_cell(rows, day, value, style, rng):
     words = ["halt", "+", "?", "1.2.3", "12,34,5", "1e", "--5", "0x1F", "1_000", "12 5", "１２", "=1", "(5)", "1.2M"]
-    rows[at(rows, rng)][value] = str(rng.choice(words))
+    rows[random_row(rows, rng)][value] = str(rng.choice(words))
 
 
-def sign_in_a_cell(rows, day, value, style, rng):
+def put_symbol_in_cell(rows, day, value, style, rng):
     form = str(rng.choice(["${}", "€{}", "{} €", "£{}", "{}%", "{} USD", "'{}"]))
     rows[1][value] = form.format(rows[1][value])
 
 
-def endless(rows, day, value, style, rng):
-    rows[at(rows, rng)][value] = str(rng.choice(["inf", "-inf", "Infinity", "1e999"]))
+def put_infinity(rows, day, value, style, rng):
+    rows[random_row(rows, rng)][value] = str(rng.choice(["inf", "-inf", "Infinity", "1e999"]))
 
 
-def no_such_day(rows, day, value, style, rng):
+def put_invalid_date(rows, day, value, style, rng):
     days = ["2021-13-45", "2021-02-30", "yesterday", "0", "31/31/2021", "9999-12-31", "0000-00-00", "44200", "1.5"]
-    rows[at(rows, rng)][day] = str(rng.choice(days))
+    rows[random_row(rows, rng)][day] = str(rng.choice(days))
 
 
-def no_day(rows, day, value, style, rng):
+def remove_date(rows, day, value, style, rng):
     rows[1][day] = ""
 
 
-def other_dates_within(rows, day, value, style, rng):
+def mix_date_formats(rows, day, value, style, rng):
     others = ["%Y-%m-%d", "%d. %b %Y", "%Y.%m.%d", "5th of %B %Y", "%Y-%m"]
     others = [form for form in others if form != style.dates]
-    rows[at(rows, rng)][day] = f"{datetime.date(2020, 5, 5):{rng.choice(others)}}"
+    rows[random_row(rows, rng)][day] = f"{datetime.date(2020, 5, 5):{rng.choice(others)}}"
 
 
-def short_years(rows, day, value, style, rng):
+def shorten_years(rows, day, value, style, rng):
     for row in rows[1:]:
         row[day] = re.sub(r"(?<!\d)20(?=2\d(?!\d))", "", row[day]) if style.dates != "%Y%m%d" else row[day][2:]
 
 
-def day_and_value_swapped(rows, day, value, style, rng):
+def swap_date_and_value(rows, day, value, style, rng):
     row = rows[1]
     row[day], row[value] = row[value], row[day]
 
 
-def no_header(rows, day, value, style, rng):
+def remove_header(rows, day, value, style, rng):
     style.above = "" if style.above.startswith("sep") else style.above
     del rows[0]
 
 
-def more_cells(rows, day, value, style, rng):
-    rows[at(rows, rng)] += ["1", "2"]
+def add_cells(rows, day, value, style, rng):
+    rows[random_row(rows, rng)] += ["1", "2"]
 
 
-def fewer_cells(rows, day, value, style, rng):
-    del rows[at(rows, rng)][-1]
+def remove_cell(rows, day, value, style, rng):
+    del rows[random_row(rows, rng)][-1]
 
 
-def two_lines_in_one(rows, day, value, style, rng):
+def join_lines(rows, day, value, style, rng):
     rows[-2] += rows.pop()
 
 
-def zero_byte(rows, day, value, style, rng):
-    rows[at(rows, rng)][value] += "\0"
+def add_nul_byte(rows, day, value, style, rng):
+    rows[random_row(rows, rng)][value] += "\0"
 
 
-def header_alone(rows, day, value, style, rng):
+def remove_rows(rows, day, value, style, rng):
     del rows[1:]
 
 
-def other_letters(rows, day, value, style, rng):
+def use_latin_1(rows, day, value, style, rng):
     style.encoding = "latin-1"
     style.above = "# Schlußkurse\n"
 
 
-def commas_without_quotes(rows, day, value, style, rng):
-    style.sep, style.behind, style.above, style.quotes, style.spaces = ",", "", "", False, False
+def unquote_decimal_commas(rows, day, value, style, rng):
+    style.sep, style.trailing, style.above, style.quotes, style.spaces = ",", "", "", False, False
     style.cell = str
     for row in rows[1:]:
         row[value] = "12,5"
 
 
-def unlike_marks(rows, day, value, style, rng):
+def mix_decimal_marks(rows, day, value, style, rng):
     rows[1][value], rows[2][value] = "12,5", "12.5"
 
 
-def nothing(rows, day, value, style, rng):
+def no_damage(rows, day, value, style, rng):
     pass
 
 
-def at(rows, rng):
+def random_row(rows, rng):
     return int(rng.integers(1, len(rows)))
 
 
-HARM = [row_twice, column_twice, word_in_a_cell, sign_in_a_cell, endless, no_such_day, no_day, other_dates_within]
-HARM += [short_years, day_and_value_swapped, no_header, more_cells, fewer_cells, two_lines_in_one, zero_byte]
-HARM += [header_alone, other_letters, commas_without_quotes, unlike_marks]
+DAMAGES = [
+    duplicate_row,
+    duplicate_column,
+    put_word_in_cell,
+    put_symbol_in_cell,
+    put_infinity,
+    put_invalid_date,
+    remove_date,
+    mix_date_formats,
+]
+DAMAGES += [shorten_years, swap_date_and_value, remove_header, add_cells, remove_cell, join_lines, add_nul_byte]
+DAMAGES += [remove_rows, use_latin_1, unquote_decimal_commas, mix_decimal_marks]
 
 
-def make(seed, harm, folder):
+def write_file(seed, damage, folder):
     rng = np.random.default_rng(seed)
     truth, style = Truth(rng), Style(rng)
     rows = truth.table(style)
-    harm(rows, *truth.places, style, rng)
+    damage(rows, *truth.positions, style, rng)
     path = folder / f"file{seed}.csv"
     path.write_bytes(style.join(rows).encode(style.encoding))
     return truth, style, path
 
 
-def outcome(path, **options):
-    """Read a file: a table, or the one sentence; anything else fails."""
+def read_or_none(path, **options):
+    """Return the table of a file, or None if it is refused with one sentence; anything else fails."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             return read_prices(path, **options)
         except (ValueError, FileNotFoundError) as error:
-            said = str(error)
-    assert said.startswith(f"{path.name}: ") or said.startswith(f"{path.name} "), said
-    assert "\n" not in said
-    assert len(said) < 400
+            message = str(error)
+    assert message.startswith((f"{path.name}: ", f"{path.name} ")), message
+    assert "\n" not in message
+    assert len(message) < 400
     return None
 
 
-def is_truth(prices, expected):
+def equals(prices, expected):
     return (
         list(prices) == list(expected)
         and list(prices.index) == list(expected.index)
@@ -230,57 +239,57 @@ def is_truth(prices, expected):
     )
 
 
-def expected_of(truth, path, field="Adj Close"):
+def expected_prices(truth, path, field="Adj Close"):
     return truth.prices if truth.shape != "fields" else truth.prices[[field]].set_axis([path.stem], axis=1)
 
 
 @pytest.mark.parametrize("chunk", range(FILES // CHUNK))
-def test_a_file_is_read_right_or_refused(chunk, tmp_path, record_property):
-    right = 0
+def test_files_are_read_or_refused(chunk, tmp_path, record_property):
+    n_read = 0
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        harm = nothing if seed % 2 else HARM[seed // 2 % len(HARM)]
-        truth, style, path = make(seed, harm, tmp_path)
-        read = outcome(path, dayfirst=style.dayfirst)
-        if harm is not nothing:
-            assert read is None, f"{seed}: {harm.__name__} was read as\n{read}"
+        damage = no_damage if seed % 2 else DAMAGES[seed // 2 % len(DAMAGES)]
+        truth, style, path = write_file(seed, damage, tmp_path)
+        read = read_or_none(path, dayfirst=style.dayfirst)
+        if damage is not no_damage:
+            assert read is None, f"{seed}: {damage.__name__} was read as\n{read}"
             continue
-        assert read is not None, f"{seed}: refused, but nothing is wrong with it"
-        assert is_truth(read, expected_of(truth, path)), seed
+        assert read is not None, f"{seed}: refused, but it is not damaged"
+        assert equals(read, expected_prices(truth, path)), seed
         if truth.shape == "fields":
-            volume = outcome(path, dayfirst=style.dayfirst, fields="Volume")
-            assert is_truth(volume, expected_of(truth, path, "Volume")), seed
-        right += 1
-    record_property("right", right)
-    assert right == CHUNK // 2  # the other half is refused
+            volume = read_or_none(path, dayfirst=style.dayfirst, fields="Volume")
+            assert equals(volume, expected_prices(truth, path, "Volume")), seed
+        n_read += 1
+    record_property("read", n_read)
+    assert n_read == CHUNK // 2  # the other half is refused
 
 
 @pytest.mark.parametrize("chunk", range(4))
-def test_without_the_order_of_day_and_month(chunk, tmp_path):
-    """A file that does not say which comes first is refused, or, where a day above 12 says it, read right."""
+def test_unknown_order_of_day_and_month(chunk, tmp_path):
+    """A file is refused, or read correctly where a day above 12 proves the order."""
     counts = {True: 0, False: 0}
     for seed in range(20_000 + chunk * 25, 20_000 + (chunk + 1) * 25):
-        truth, _, path = make(seed, nothing, tmp_path)
-        read = outcome(path)
+        truth, _, path = write_file(seed, no_damage, tmp_path)
+        read = read_or_none(path)
         counts[read is not None] += 1
-        assert read is None or is_truth(read, expected_of(truth, path)), seed
+        assert read is None or equals(read, expected_prices(truth, path)), seed
     assert counts[True] > 5
 
 
 @pytest.mark.parametrize("chunk", range(4))
-def test_a_file_that_is_cut_short(chunk, tmp_path):
-    """What is read is true, but for the last number of the file: nobody can see that figures of it are missing."""
+def test_files_cut_short(chunk, tmp_path):
+    """Only the last number of the file may be misread: its missing digits cannot be noticed."""
     counts = {True: 0, False: 0}
     for seed in range(30_000 + chunk * 50, 30_000 + (chunk + 1) * 50):
-        truth, style, path = make(seed, nothing, tmp_path)
+        truth, style, path = write_file(seed, no_damage, tmp_path)
         raw = path.read_bytes()
         path.write_bytes(raw[: int(np.random.default_rng(seed).integers(1, len(raw)))])
-        read = outcome(path, dayfirst=style.dayfirst)
+        read = read_or_none(path, dayfirst=style.dayfirst)
         counts[read is not None] += 1
         if read is None:
             continue
-        whole = expected_of(truth, path).reindex(index=read.index, columns=list(read))
-        known = read.notna().to_numpy()
-        wrong = np.argwhere((read.to_numpy() != whole.to_numpy()) & known)
+        complete = expected_prices(truth, path).reindex(index=read.index, columns=list(read))
+        observed = read.notna().to_numpy()
+        wrong = np.argwhere((read.to_numpy() != complete.to_numpy()) & observed)
         assert len(wrong) <= 1, seed
         last = 0 if style.newest_first else len(read) - 1
         assert all(row == last and (truth.shape == "long" or column == read.shape[1] - 1) for row, column in wrong), (
@@ -289,13 +298,13 @@ def test_a_file_that_is_cut_short(chunk, tmp_path):
     assert all(counts.values())
 
 
-# --- accidents of single letters, judged by another reader ------------------------------------------------------------
+# --- changes of single characters, compared with another reader -------------------------------------------------------
 
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def simply(text):
-    """Read a plain CSV with Python's own means; None where a careful reader would not say what it holds."""
+def read_strictly(text):
+    """Return the values of a plain CSV, read with the standard library; None where they are ambiguous."""
     rows = list(csv.reader(io.StringIO(text)))
     head, body = rows[0], [row for row in rows[1:] if any(cell.strip() for cell in row)]
     table = {}
@@ -314,20 +323,20 @@ def simply(text):
 
 
 @pytest.mark.parametrize("chunk", range(10))
-def test_letters_lost_and_changed(chunk, tmp_path):
+def test_lost_and_changed_characters(chunk, tmp_path):
     compared = 0
     for seed in range(chunk * 50, (chunk + 1) * 50):
         rng = np.random.default_rng(10_000 + seed)
         text = Truth(rng, "wide").prices.rename_axis("Date").to_csv(date_format="%Y-%m-%d")
         spot = int(rng.integers(len(text)))
-        letter = str(rng.choice(list("0123456789.,;-e+ x\"'\n")))
-        text = [text[:spot] + text[spot + 1 :], text[:spot] + letter + text[spot + 1 :], text[:spot]][seed % 3]
+        character = str(rng.choice(list("0123456789.,;-e+ x\"'\n")))
+        text = [text[:spot] + text[spot + 1 :], text[:spot] + character + text[spot + 1 :], text[:spot]][seed % 3]
         path = tmp_path / f"file{seed}.csv"
         path.write_text(text)
-        read = outcome(path)
-        expected = simply(text) if text.strip() else None
+        read = read_or_none(path)
+        expected = read_strictly(text) if text.strip() else None
         if read is None or expected is None:
-            continue  # refusing is always allowed here; what only pandas' reader makes sense of is looked at above
+            continue  # a refusal is always allowed, and other formats are tested above
         compared += 1
         assert [day.date() for day in read.index] == sorted(expected)
         assert np.array_equal(read.to_numpy(), np.array([expected[day] for day in sorted(expected)]), equal_nan=True)

@@ -30,7 +30,7 @@ def to_long(frame):
     return frame.melt(ignore_index=False, var_name="unique_id", value_name="y").reset_index(names="ds")
 
 
-# --- one panel, however the prices come ------------------------------------------------------------------------------
+# --- shapes of prices ------------------------------------------------------------------------------------------------
 
 SHAPES = {
     "wide": closes,
@@ -53,7 +53,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape_gives_the_same_panel(shape):
+def test_every_shape_becomes_the_same_panel(shape):
     panel = as_panel(SHAPES[shape]())
     np.testing.assert_array_equal(panel.target, closes().to_numpy())
     assert panel.values.dtype == np.float64
@@ -62,9 +62,9 @@ def test_every_shape_gives_the_same_panel(shape):
     assert list(panel.index) == list(DATES)
 
 
-@pytest.mark.parametrize("make", [lambda a: a, lambda a: {f"y{i}": a[:, i] for i in range(3)}, pd.DataFrame])
-def test_undated_prices_are_numbered(make):
-    panel = as_panel(make(closes().to_numpy()))
+@pytest.mark.parametrize("build", [lambda a: a, lambda a: {f"y{i}": a[:, i] for i in range(3)}, pd.DataFrame])
+def test_undated_prices_are_numbered(build):
+    panel = as_panel(build(closes().to_numpy()))
     np.testing.assert_array_equal(panel.target, closes().to_numpy())
     assert list(panel.index) == list(range(T))
 
@@ -79,7 +79,7 @@ def test_one_series_is_a_panel_too(prices):
     np.testing.assert_array_equal(as_panel(prices).target, closes()[["A"]].to_numpy())
 
 
-def test_one_tickers_table_takes_the_adjusted_close():
+def test_one_tickers_table_defaults_to_the_adjusted_close():
     one = with_fields().xs("B", axis=1, level=1)
     np.testing.assert_array_equal(as_panel(one).target[:, 0], closes()["B"])
     one.attrs["ticker"] = "B"
@@ -88,19 +88,19 @@ def test_one_tickers_table_takes_the_adjusted_close():
 
 
 @pytest.mark.parametrize("dtype", ["int64", "int32", "Int64", "uint8", "float32"])
-def test_whole_and_short_numbers_become_float64(dtype):
+def test_integers_and_float32_become_float64(dtype):
     frame = closes().round().fillna(3).astype(dtype)
     panel = as_panel(frame)
     assert panel.values.dtype == np.float64
     np.testing.assert_array_equal(panel.target, frame.to_numpy(dtype=float))
 
 
-def test_missing_whole_numbers_become_nan():
+def test_missing_integers_become_nan():
     frame = pd.DataFrame({"A": pd.array([1, pd.NA, 3], dtype="Int64")}, index=DATES[:3])
     np.testing.assert_array_equal(as_panel(frame).target[:, 0], [1, np.nan, 3])
 
 
-def test_a_panel_passes_through():
+def test_a_panel_is_returned_unchanged():
     panel = as_panel(closes())
     assert as_panel(panel) is panel
 
@@ -108,13 +108,13 @@ def test_a_panel_passes_through():
 @pytest.mark.parametrize("prices", [closes(), with_fields()], ids=["wide", "fields"])
 @settings(deadline=None, max_examples=25)
 @given(order=st.permutations(range(T)))
-def test_unsorted_rows_give_the_sorted_panel(prices, order):
+def test_unsorted_rows_are_sorted(prices, order):
     panel, expected = as_panel(prices.iloc[order]), as_panel(prices)
     np.testing.assert_array_equal(panel.values, expected.values)
     assert panel.index.equals(expected.index)
 
 
-def test_channels_stand_in_the_order_asked_for():
+def test_channels_have_the_requested_order():
     panel = as_panel(with_fields(), target="Open", exog=["Volume", "Close"])
     assert panel.channels == ("Open", "Volume", "Close")
     for channel, seed in enumerate((1, 3, 2)):
@@ -122,7 +122,7 @@ def test_channels_stand_in_the_order_asked_for():
         np.testing.assert_array_equal(panel.values[:, :, channel], expected.to_numpy())
 
 
-def test_exog_belongs_to_its_ticker_however_the_columns_stand():
+def test_exog_is_matched_by_ticker():
     prices = with_fields()
     panel = as_panel(prices[[*prices.columns[:-3], *prices.columns[:-4:-1]]], exog=["Volume"])  # volume of C, B, A
     assert panel.series == ("A", "B", "C")
@@ -144,7 +144,7 @@ def test_a_panel_cannot_be_changed():
 
 
 @given(start=st.none() | st.integers(-20, 20), stop=st.none() | st.integers(-20, 20))
-def test_slicing_hides_rows_without_copying(start, stop):
+def test_slicing_returns_a_view(start, stop):
     panel = as_panel(with_fields(), exog=["Volume"])
     part = panel[start:stop]
     np.testing.assert_array_equal(part.values, panel.values[start:stop])
@@ -156,13 +156,13 @@ def test_slicing_hides_rows_without_copying(start, stop):
 
 
 @pytest.mark.parametrize("rows", [3, [1, 2], slice(None, None, 2), slice(None, None, -1), (slice(3), 0)])
-def test_only_a_slice_of_rows_cuts_a_panel(rows):
-    with pytest.raises(TypeError, match=r"cut by a slice of rows, such as panel\[:100\]; got"):
+def test_only_a_slice_selects_rows(rows):
+    with pytest.raises(TypeError, match=r"takes a slice of rows, such as panel\[:100\]; got"):
         as_panel(closes())[rows]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_handed_in_stays_as_it_was(shape):
+def test_inputs_are_not_modified(shape):
     prices = SHAPES[shape]()
     if isinstance(prices, dict):
         prices = pd.DataFrame(prices)
@@ -173,17 +173,17 @@ def test_what_is_handed_in_stays_as_it_was(shape):
     assert not any(np.shares_memory(panel.values, column.to_numpy()) for _, column in prices.items())
 
 
-def test_a_later_change_of_the_array_does_not_reach_the_panel():
+def test_a_panel_copies_the_array():
     array = closes().to_numpy().copy()
     panel = as_panel(array)
     array[:] = 0.0
     np.testing.assert_array_equal(panel.target, closes().to_numpy())
 
 
-# --- what a panel tells ----------------------------------------------------------------------------------------------
+# --- properties of a panel --------------------------------------------------------------------------------------------
 
 
-def test_missing_counts_only_rows_between_trades():
+def test_missing_counts_rows_between_trades():
     frame = closes()
     frame.loc[DATES[6:8], "C"] = np.nan  # C starts at row 4
     frame.loc[DATES[9:], "B"] = np.nan  # an end is no gap
@@ -193,25 +193,25 @@ def test_missing_counts_only_rows_between_trades():
     np.testing.assert_array_equal(panel.observed, frame.notna().to_numpy())
 
 
-def test_repr_says_how_much_of_what():
+def test_repr_shows_rows_dates_series_and_channels():
     assert repr(as_panel(closes())) == "Panel(12 rows, 2024-01-01 to 2024-01-16; 3 series; channels y)"
     assert "empty" in repr(as_panel(closes())[:0])
 
 
-def test_label_leaves_out_midnight_only():
+def test_dates_are_formatted_without_midnight():
     assert format_date(pd.Timestamp("2024-01-02")) == "2024-01-02"
     assert format_date(pd.Timestamp("2024-01-02 09:30")) == "2024-01-02 09:30:00"
     assert format_date(7) == "7"
 
 
-def test_fields_come_apart_by_their_usual_names():
+def test_fields_are_split_by_canonical_names():
     assert list(split_fields(with_fields())) == ["Open", "Close", "Adj Close", "Volume"]
     assert list(split_fields(closes())) == ["y"]
     lower = with_fields().rename(columns={"Adj Close": "adj_close"}, level=0)
     assert_frame_equal(split_fields(lower)["Adj Close"], closes(), check_freq=False)
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
+# --- invalid prices --------------------------------------------------------------------------------------------------
 
 
 def cell(value, dtype=object):
@@ -220,17 +220,21 @@ def cell(value, dtype=object):
     return frame
 
 
-REFUSED = {
+INVALID = {
     "list": ([1.0, 2.0], TypeError, "must be a DataFrame, Series, array .* or a mapping; got <class 'list'>"),
     "cube": (np.zeros((2, 2, 2)), TypeError, "array .T,. or .T, N."),
     "no rows": (closes()[:0], ValueError, "the prices are empty: 0 rows and 3 columns"),
     "no columns": (closes()[[]], ValueError, "the prices are empty: 12 rows and 0 columns"),
     "no series": ({}, ValueError, "the prices are empty"),
-    "unobserved": (closes() * np.nan, ValueError, "no observed value at all"),
-    "text": (cell("1,234.5"), ValueError, "column 'B' holds '1,234.5' at 2024-01-08; prices must be numbers"),
-    "infinite": (cell(-np.inf, float), ValueError, "column 'B' holds an infinite value at 2024-01-08; leave it empty"),
-    "bool": (closes() > 3, ValueError, "column 'A' holds boolean values; prices must be numbers"),
-    "dates": (closes().assign(B=DATES), ValueError, "column 'B' holds datetime64.* values; prices must be numbers"),
+    "unobserved": (closes() * np.nan, ValueError, "contain no observed value"),
+    "text": (cell("1,234.5"), ValueError, "column 'B' contains '1,234.5' at 2024-01-08; prices must be numbers"),
+    "infinite": (
+        cell(-np.inf, float),
+        ValueError,
+        "column 'B' contains an infinite value at 2024-01-08; leave the cell",
+    ),
+    "bool": (closes() > 3, ValueError, "column 'A' contains boolean values; prices must be numbers"),
+    "dates": (closes().assign(B=DATES), ValueError, "column 'B' contains datetime64.* values; prices must be numbers"),
     "same name": (closes().set_axis(["A", "B", "A"], axis=1), ValueError, "'A' appears more than once: give each"),
     "same date": (closes().set_axis([*DATES[:-1], DATES[3]]), ValueError, "2024-01-04 appears more than once among"),
     "no date": (
@@ -253,29 +257,29 @@ REFUSED = {
 
 
 @pytest.mark.filterwarnings("ignore:Could not infer format")
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_wrong_is_said(case):
-    prices, kind, message = REFUSED[case]
+@pytest.mark.parametrize("case", INVALID)
+def test_invalid_prices_raise(case):
+    prices, kind, message = INVALID[case]
     with pytest.raises(kind, match=message):
         as_panel(prices)
 
 
-def test_a_field_that_is_not_there_is_refused():
+def test_a_missing_field_raises():
     with pytest.raises(ValueError, match="no field 'High' to forecast; the prices have Open, Close, Adj Close, Volume"):
         as_panel(with_fields(), target="High")
     with pytest.raises(ValueError, match="no field 'High' to read as exog; the prices have Open"):
         as_panel(with_fields(), exog=["High"])
-    spoilt = with_fields().astype(object)
-    spoilt.loc[DATES[2], ("Volume", "B")] = "1.2M"
-    assert isinstance(as_panel(spoilt), Panel)  # nobody reads the volume
-    with pytest.raises(ValueError, match=r"the column 'B' of Volume holds '1\.2M' at 2024-01-03"):
-        as_panel(spoilt, exog=["Volume"])
+    invalid = with_fields().astype(object)
+    invalid.loc[DATES[2], ("Volume", "B")] = "1.2M"
+    assert isinstance(as_panel(invalid), Panel)  # the volume is not read
+    with pytest.raises(ValueError, match=r"the column 'B' of Volume contains '1\.2M' at 2024-01-03"):
+        as_panel(invalid, exog=["Volume"])
 
 
-# --- of several calendars ---------------------------------------------------------------------------------------------
+# --- several calendars ------------------------------------------------------------------------------------------------
 
 
-def test_common_rows_are_those_where_all_traded():
+def test_common_keeps_rows_where_all_series_traded():
     days = pd.date_range("2024-01-01", periods=14)
     coin = pd.Series(np.arange(14.0) + 1, index=days)
     stock = coin[coin.index.day_of_week < 5].drop(pd.Timestamp("2024-01-03"))
@@ -289,7 +293,7 @@ def test_common_rows_are_those_where_all_traded():
     assert as_panel(common, how="common") is common
 
 
-def test_nothing_common_is_said():
+def test_no_common_row_raises():
     prices = pd.DataFrame({"a": [1.0, np.nan], "b": [np.nan, 1.0]})
     with pytest.raises(ValueError, match="no row where every series has a value"):
         as_panel(prices, how="common")
@@ -297,7 +301,7 @@ def test_nothing_common_is_said():
         as_panel(prices, how="inner")
 
 
-def test_a_panel_remembers_where_its_prices_are_from():
+def test_a_panel_keeps_the_attrs_of_its_prices():
     prices = pd.DataFrame({"a": [1.0, 2.0]})
     prices.attrs["source"] = "here"
     assert as_panel(prices)[:1].attrs == {"source": "here"}

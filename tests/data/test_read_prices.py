@@ -20,7 +20,7 @@ NAMES = ["stocks", "simulated", "sp500", "nasdaq"]
 FIELDS = ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
 
 
-def prepare():
+def load_prepare_script():
     spec = importlib.util.spec_from_file_location("prepare", ROOT / "data" / "prepare.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -48,52 +48,52 @@ def test_random_walk_has_the_published_error(name, ticker, rmse, mae):
 
 
 @pytest.mark.parametrize("name", ["stocks", "simulated"])
-def test_rebuilding_gives_the_committed_sample(name):
+def test_rebuilt_samples_equal_the_committed_ones(name):
     if name == "stocks":
         pytest.importorskip("bokeh_sampledata")
     committed = pd.read_parquet(ROOT / "data" / "samples" / f"{name}.parquet")
-    assert_frame_equal(getattr(prepare(), name)(), committed, check_index_type=False, rtol=1e-12)
+    assert_frame_equal(getattr(load_prepare_script(), name)(), committed, check_index_type=False, rtol=1e-12)
     assert (ROOT / "data" / "samples" / f"{name}.parquet").stat().st_size < 1_000_000
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_listing_tells_what_is_loaded(name):
+def test_the_listing_describes_the_samples(name):
     row = samples().set_index("name").loc[name]
     prices = load_sample(name)
     assert row["rows"] == len(prices)
     assert [row["first"], row["last"]] == [f"{date:%Y-%m-%d}" for date in prices.index[[0, -1]]]
 
 
-def test_the_names_listed_are_the_names_loaded():
+def test_the_listing_names_every_sample():
     assert list(samples()["name"]) == NAMES
     assert listing is samples  # the function, although a module has the same name
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_sample_has_one_shape(name):
-    prices, every = load_sample(name), load_sample(name, fields="all")
+def test_all_samples_have_the_same_shape(name):
+    prices, all_fields = load_sample(name), load_sample(name, fields="all")
     assert isinstance(prices.index, pd.DatetimeIndex)
     assert prices.index.is_monotonic_increasing
     assert prices.index.is_unique
     assert (prices.min() > 0).all()
     assert prices.index.name == "Date"
     assert prices.columns.name == "Ticker"
-    assert every.columns.names == ["Price", "Ticker"]
-    assert_frame_equal(every["Close" if name == "simulated" else "Adj Close"], prices)
-    assert_frame_equal(load_sample(name, fields="close"), every["Close"])
-    np.testing.assert_array_equal(as_panel(every).target, as_panel(prices).target)
+    assert all_fields.columns.names == ["Price", "Ticker"]
+    assert_frame_equal(all_fields["Close" if name == "simulated" else "Adj Close"], prices)
+    assert_frame_equal(load_sample(name, fields="close"), all_fields["Close"])
+    np.testing.assert_array_equal(as_panel(all_fields).target, as_panel(prices).target)
 
 
-def test_stocks_are_as_yfinance_gives_them():
-    every = load_sample("stocks", "all")
-    assert list(every["Open"]) == ["AAPL", "IBM", "MSFT", "GOOG"]
-    assert list(every.columns.unique(0)) == FIELDS
-    assert every.xs("GOOG", axis=1, level=1).dropna().index[0] == pd.Timestamp("2004-08-19")
-    assert every.loc["2000-03-01", ("Adj Close", "AAPL")] == 4.186662803811  # to the last bit
+def test_stocks_have_the_layout_of_yfinance():
+    all_fields = load_sample("stocks", "all")
+    assert list(all_fields["Open"]) == ["AAPL", "IBM", "MSFT", "GOOG"]
+    assert list(all_fields.columns.unique(0)) == FIELDS
+    assert all_fields.xs("GOOG", axis=1, level=1).dropna().index[0] == pd.Timestamp("2004-08-19")
+    assert all_fields.loc["2000-03-01", ("Adj Close", "AAPL")] == 4.186662803811  # exactly
     assert load_sample("sp500").columns.tolist() == ["SP500"]
 
 
-def test_simulated_truth_can_be_found_again():
+def test_simulated_series_have_their_stated_parameters():
     x = np.log(load_sample("simulated") / 100)
     change = x.diff()
     assert np.corrcoef(x["ar1"][1:], x["ar1"].shift()[1:])[0, 1] == pytest.approx(0.9, abs=0.03)
@@ -112,36 +112,38 @@ def test_simulated_truth_can_be_found_again():
     assert x["delisted"].count() == 1400
 
 
-def test_unknown_sample_names_the_near_one_and_all():
-    with pytest.raises(ValueError, match=r"no sample 'stoks'. Did you mean 'stocks'\?.*stocks, simulated, sp500, nasd"):
+def test_an_unknown_sample_lists_the_samples():
+    with pytest.raises(
+        ValueError, match=r"no sample 'stoks' \(did you mean 'stocks'\?\).*stocks, simulated, sp500, nasd"
+    ):
         load_sample("stoks")
-    with pytest.raises(ValueError, match=r"no sample 'zzz'\. The samples are"):
+    with pytest.raises(ValueError, match="no sample 'zzz'; the samples are"):
         load_sample("zzz")
 
 
-def test_unknown_field_names_those_there_are():
+def test_an_unknown_field_lists_the_fields():
     with pytest.raises(ValueError, match="sample simulated: there is no field 'Open', only Close"):
         load_sample("simulated", fields="Open")
 
 
-def test_missing_sample_says_where_it_was_looked_for(monkeypatch, tmp_path):
+def test_a_missing_sample_names_its_folders(monkeypatch, tmp_path):
     module = sys.modules["forecast.data.samples"]
-    monkeypatch.setattr(module, "PLACES", (tmp_path / "a", tmp_path / "b"))
+    monkeypatch.setattr(module, "SAMPLE_FOLDERS", (tmp_path / "a", tmp_path / "b"))
     with pytest.raises(FileNotFoundError, match=r"stocks.parquet is neither in .*prepare.py"):
         load_sample("stocks")
-    (tmp_path / "a").mkdir()  # where a wheel has it
+    (tmp_path / "a").mkdir()  # its folder in a wheel
     (tmp_path / "a" / "stocks.parquet").write_bytes((ROOT / "data" / "samples" / "stocks.parquet").read_bytes())
     assert len(load_sample("stocks")) == 3270
 
 
-def test_listing_loads_no_heavy_library():
+def test_the_listing_loads_no_heavy_library():
     heavy = ("arch", "torch", "yfinance", "statsmodels", "sklearn")
     code = f"import sys, forecast; forecast.samples(); print([m for m in {heavy} if m in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
 
 
-# --- files: every shape comes back -----------------------------------------------------------------------------------
+# --- files: every shape is read back ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def ohlcv(wide):
     return pd.concat(parts, axis=1, names=["Price", "Ticker"])
 
 
-def same(a, b):
+def assert_same(a, b):
     assert_frame_equal(a, b, check_index_type=False, check_column_type=False, check_exact=True)
 
 
@@ -172,7 +174,7 @@ WRITERS = {
     "semicolon.csv": lambda f, p: f.to_csv(p, sep=";"),
     "tab.tsv": lambda f, p: f.to_csv(p, sep="\t"),
     "unnamed.csv": lambda f, p: f.rename_axis(None).to_csv(p),
-    "any name.csv": lambda f, p: f.rename_axis("Handelstag").to_csv(p),
+    "other name.csv": lambda f, p: f.rename_axis("Handelstag").to_csv(p),
     "last column.csv": lambda f, p: f.assign(Date=f.index).to_csv(p, index=False),
     "counted.csv": lambda f, p: f.reset_index().to_csv(p),
     "shuffled.csv": lambda f, p: f.sample(frac=1, random_state=1).to_csv(p),
@@ -202,13 +204,13 @@ def to_long(frame):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_wide_table_comes_back(name, wide, tmp_path):
+def test_a_wide_table_is_read_back(name, wide, tmp_path):
     path = tmp_path / name
     WRITERS[name](wide, path)
     prices = read_prices(path)
-    same(prices[["AAPL", "MSFT", "IBM"]], wide)  # a long file knows no order of columns
+    assert_same(prices[["AAPL", "MSFT", "IBM"]], wide)  # a long file has no order of columns
     assert prices.shape == wide.shape
-    same(read_prices(str(path), fields="all"), prices)  # it has no fields
+    assert_same(read_prices(str(path), fields="all"), prices)  # it has no fields
 
 
 FIELD_WRITERS = {
@@ -220,25 +222,25 @@ FIELD_WRITERS = {
     "gaps.csv": lambda f, p: f.iloc[::-1].to_csv(p),
     "both.parquet": lambda f, p: f.to_parquet(p),
     "reset.parquet": lambda f, p: f.reset_index().to_parquet(p),
-    "stacked.csv": lambda f, p: stack(f).to_csv(p, index=False),
+    "stacked.csv": lambda f, p: stack_tickers(f).to_csv(p, index=False),
 }
 
 
-def stack(frame):
+def stack_tickers(frame):
     parts = [frame.xs(name, axis=1, level=1).assign(ticker=name) for name in frame.columns.unique(1)]
     return pd.concat(parts).dropna().rename_axis(columns=None).reset_index()
 
 
 @pytest.mark.parametrize("name", FIELD_WRITERS)
-def test_fields_and_tickers_come_back(name, ohlcv, tmp_path):
+def test_fields_and_tickers_are_read_back(name, ohlcv, tmp_path):
     FIELD_WRITERS[name](ohlcv, tmp_path / name)
-    every = read_prices(tmp_path / name, fields="all")
-    assert every.columns.names == ["Price", "Ticker"]
-    same(every[ohlcv.columns], ohlcv)
+    all_fields = read_prices(tmp_path / name, fields="all")
+    assert all_fields.columns.names == ["Price", "Ticker"]
+    assert_same(all_fields[ohlcv.columns], ohlcv)
     columns = ["AAPL", "MSFT", "IBM"]
-    same(read_prices(tmp_path / name)[columns], ohlcv["Adj Close"])
-    same(read_prices(tmp_path / name, fields="adj_close")[columns], ohlcv["Adj Close"])
-    same(read_prices(tmp_path / name, fields="Open")[columns], ohlcv["Open"])
+    assert_same(read_prices(tmp_path / name)[columns], ohlcv["Adj Close"])
+    assert_same(read_prices(tmp_path / name, fields="adj_close")[columns], ohlcv["Adj Close"])
+    assert_same(read_prices(tmp_path / name, fields="Open")[columns], ohlcv["Open"])
 
 
 @pytest.mark.parametrize("name", ["AAPL.csv", "AAPL.csv.gz", "AAPL.parquet"])
@@ -246,20 +248,20 @@ def test_one_ticker_is_named_after_its_file(name, ohlcv, tmp_path):
     one = ohlcv.xs("AAPL", axis=1, level=1).rename_axis(columns=None)
     write = one.to_parquet if name.endswith("parquet") else one.to_csv
     write(tmp_path / name)
-    same(read_prices(tmp_path / name), ohlcv["Adj Close"][["AAPL"]])
-    same(read_prices(tmp_path / name, fields="all"), ohlcv.loc[:, (slice(None), "AAPL")])
+    assert_same(read_prices(tmp_path / name), ohlcv["Adj Close"][["AAPL"]])
+    assert_same(read_prices(tmp_path / name, fields="all"), ohlcv.loc[:, (slice(None), "AAPL")])
     write = one[["Close"]].to_parquet if name.endswith("parquet") else one[["Close"]].to_csv
     write(tmp_path / name)
-    same(read_prices(tmp_path / name, fields="Close"), ohlcv["Close"][["AAPL"]])
+    assert_same(read_prices(tmp_path / name, fields="Close"), ohlcv["Close"][["AAPL"]])
 
 
-def test_closes_serve_where_nothing_is_adjusted(ohlcv, tmp_path):
+def test_closes_are_read_where_nothing_is_adjusted(ohlcv, tmp_path):
     ohlcv.drop(columns="Adj Close", level=0).to_csv(tmp_path / "raw.csv")
-    same(read_prices(tmp_path / "raw.csv"), ohlcv["Close"])
+    assert_same(read_prices(tmp_path / "raw.csv"), ohlcv["Close"])
 
 
 @pytest.mark.parametrize("name", ["", "index", "Step"])
-def test_rows_may_be_numbered_instead_of_dated(name, wide, tmp_path):
+def test_rows_may_have_numbers(name, wide, tmp_path):
     numbered = wide.set_axis(pd.RangeIndex(7, 47, name=name), axis=0)
     numbered.iloc[::-1].to_csv(tmp_path / "steps.csv")
     prices = read_prices(tmp_path / "steps.csv")
@@ -267,27 +269,27 @@ def test_rows_may_be_numbered_instead_of_dated(name, wide, tmp_path):
     assert prices.index.tolist() == list(range(7, 47))
 
 
-def test_long_tables_may_number_their_rows(tmp_path):
+def test_long_tables_may_have_row_numbers(tmp_path):
     (tmp_path / "m4.csv").write_text("unique_id,ds,y\n007,2,1.5\n007,1,1.0\n010,2,9\n")
     prices = read_prices(tmp_path / "m4.csv")
-    assert prices.columns.tolist() == ["007", "010"]  # names, although they look like numbers
+    assert prices.columns.tolist() == ["007", "010"]  # the names stay text
     np.testing.assert_array_equal(prices, [[1.0, np.nan], [1.5, 9.0]])
 
 
-def test_of_zoned_times_the_clock_on_the_wall_is_kept(tmp_path):
+def test_local_times_of_zoned_dates_remain(tmp_path):
     # either side of the change to summer time
     (tmp_path / "bars.csv").write_text("Datetime,A\n2024-03-08 09:30:00-05:00,1\n2024-03-11T09:30:00-0400,2\n")
     assert [str(t) for t in read_prices(tmp_path / "bars.csv").index] == ["2024-03-08 09:30:00", "2024-03-11 09:30:00"]
 
 
-def test_the_result_may_be_written_to(wide, tmp_path):
+def test_the_result_is_writeable(wide, tmp_path):
     wide.to_csv(tmp_path / "w.csv")
     prices = read_prices(tmp_path / "w.csv")
     prices.iloc[0, 0] = 1.0
     assert prices.iloc[0, 0] == 1.0
 
 
-# --- files: every failure says what came and what to do --------------------------------------------------------------
+# --- files: error texts -----------------------------------------------------------------------------------------------
 
 HEAD = "Date,AAPL,IBM\n"
 GOOD = "2024-01-02,1.5,2\n"
@@ -304,33 +306,42 @@ TEXT_FAILURES = {
     "no date, words": ("Name,IBM\nfoo,2\n", "the first, 'Name', begins with 'foo'; add a column of dates"),
     "bad date": (
         HEAD + GOOD + "\n2024-02-30,1,2\n",
-        "line 4 holds '2024-02-30' for a date: write all dates as 2024-01-31",
+        "line 4 contains '2024-02-30' instead of a date: write all dates as 2024-01-31",
     ),
-    "bad first": (HEAD + "soon,1,2\n" + GOOD, "line 2 holds 'soon' for a date: write all dates as 2024-01-31"),
-    "month 13": (HEAD + "01/02/2024,1,2\n13/13/2024,1,2\n", "line 3 holds '13/13/2024' for a date: write all"),
+    "bad first": (
+        HEAD + "soon,1,2\n" + GOOD,
+        "line 2 contains 'soon' instead of a date: write all dates as 2024-01-31",
+    ),
+    "month 13": (
+        HEAD + "01/02/2024,1,2\n13/13/2024,1,2\n",
+        "line 3 contains '13/13/2024' instead of a date: write all",
+    ),
     "two ways": (
         HEAD + "01/02/2024,1,2\n01/03/2024,1,2\n",
-        "such as '01/02/2024' may mean month/day or day/month: say dayfirst",
+        "such as '01/02/2024' may mean month/day or day/month: set dayfirst",
     ),
-    "mixed": (HEAD + "01/31/2024,1,2\n31/01/2024,1,2\n", "line 3 holds '31/01/2024' for a date: write all dates"),
+    "mixed": (
+        HEAD + "01/31/2024,1,2\n31/01/2024,1,2\n",
+        "line 3 contains '31/01/2024' instead of a date: write all dates",
+    ),
     "no date in row": (HEAD + GOOD + ",1,2\n", "line 3 has no date: give the row one, or drop it"),
     "twice": (HEAD + GOOD + "2024-01-03,1,2\n" + GOOD, "2024-01-02 appears more than once among the dates: keep one"),
     "thousands": (
         HEAD + '2024-01-02,"1,000",2\n2024-01-03,"1,234",2\n',
-        "line 2 holds '1,000' in 'AAPL', which may mean 10",
+        "line 2 contains '1,000' in 'AAPL', which may mean 10",
     ),
     "both marks": (
         HEAD + '2024-01-02,"1,5",2\n2024-01-03,"1,234.5",2\n',
-        "line 2 holds '1,5' and line 3 '1,234.5': the dec",
+        "line 2 contains '1,5' and line 3 '1,234.5': the dec",
     ),
-    "short years": (HEAD + "13/02/21,1,2\n14/02/21,1,2\n", "line 2 holds '13/02/21', whose year has two digits"),
-    "NUL": (HEAD + GOOD + "2024-01-03,1,\0\n", "line 3 holds a NUL byte"),
-    "text": (HEAD + GOOD + "2024-01-03,1,halt\n", "'IBM' holds 'halt' at 2024-01-03; prices must be numbers"),
-    "infinite": (HEAD + GOOD + "2024-01-03,1,inf\n", "'IBM' holds an infinite value at 2024-01-03; leave it empty"),
+    "short years": (HEAD + "13/02/21,1,2\n14/02/21,1,2\n", "line 2 contains '13/02/21', whose year has two digits"),
+    "NUL": (HEAD + GOOD + "2024-01-03,1,\0\n", "line 3 contains a NUL byte"),
+    "text": (HEAD + GOOD + "2024-01-03,1,halt\n", "'IBM' contains 'halt' at 2024-01-03; prices must be numbers"),
+    "infinite": (HEAD + GOOD + "2024-01-03,1,inf\n", "'IBM' contains an infinite value at 2024-01-03; leave the cell"),
     "name twice": ("Date,A,A\n2024-01-02,1,2\n", "the column 'A' appears more than once: give each its own name"),
-    "long row": (HEAD + GOOD + "2024-01-03,1,2,3\n", "line 3 has more cells than the 3 of the header: take out"),
-    "open quote": (HEAD + GOOD + '2024-01-03,"1,2\n', "no readable CSV"),
-    "no prices": (HEAD + "2024-01-02,,\n", "no observed value at all"),
+    "long row": (HEAD + GOOD + "2024-01-03,1,2,3\n", "line 3 has more cells than the 3 of the header: remove"),
+    "open quote": (HEAD + GOOD + '2024-01-03,"1,2\n', "is not readable CSV"),
+    "no prices": (HEAD + "2024-01-02,,\n", "contain no observed value"),
     "long twice": ("unique_id,ds,y\nA,2024-01-02,1\nA,2024-01-02,2\n", "A has two values at 2024-01-02: keep one row"),
     "stack twice": (
         "ticker,date,open,close\n" + "A,2024-01-02,1,2\n" * 2,
@@ -341,7 +352,7 @@ TEXT_FAILURES = {
 }
 
 
-def refused(path, message, kind=ValueError, **options):
+def assert_refused(path, message, kind=ValueError, **options):
     with pytest.raises(kind, match=f"^{re.escape(path.name)}.*{re.escape(message)}") as caught:
         read_prices(path, **options)
     assert "\n" not in str(caught.value)
@@ -349,70 +360,72 @@ def refused(path, message, kind=ValueError, **options):
 
 
 @pytest.mark.parametrize("case", TEXT_FAILURES)
-def test_a_text_file_that_cannot_be_read_is_explained(case, tmp_path):
+def test_an_invalid_text_file_raises(case, tmp_path):
     text, message = TEXT_FAILURES[case]
     path = tmp_path / "my prices.csv"
     path.write_text(text)
-    refused(path, message)
+    assert_refused(path, message)
 
 
-def test_paths_that_are_no_price_file_are_explained(tmp_path):
-    refused(tmp_path / "nowhere.csv", "does not exist in", FileNotFoundError)
+def test_paths_of_other_files_raise(tmp_path):
+    assert_refused(tmp_path / "nowhere.csv", "does not exist in", FileNotFoundError)
     (tmp_path / "folder.csv").mkdir()
-    refused(tmp_path / "folder.csv", "is a folder; a .csv")
+    assert_refused(tmp_path / "folder.csv", "is a folder; a .csv")
     for name in ("prices.xlsx", "prices", "prices.parquet.gz"):
         (tmp_path / name).write_text("x")
-        refused(tmp_path / name, "is of no known kind; a .csv, .tsv, .txt")
+        assert_refused(tmp_path / name, "is of no supported kind; a .csv, .tsv, .txt")
 
 
-def test_damaged_files_are_explained(wide, tmp_path):
+def test_damaged_files_raise(wide, tmp_path):
     path = tmp_path / "p.parquet"
     wide.to_parquet(path)
     path.write_bytes(path.read_bytes()[:-20])
-    refused(path, "no readable Parquet file, perhaps cut short: save or download")
+    assert_refused(path, "not a readable Parquet file, perhaps cut short: save or download")
     wide.to_csv(tmp_path / "p.csv.gz")
     (tmp_path / "p.csv.gz").write_bytes((tmp_path / "p.csv.gz").read_bytes()[:-40])
-    refused(tmp_path / "p.csv.gz", "no readable gzip file, perhaps cut short: download")
+    assert_refused(tmp_path / "p.csv.gz", "not a readable gzip file, perhaps cut short: download")
     (tmp_path / "z.csv.gz").write_bytes(zlib.compress(b"Date,A\n"))
-    refused(tmp_path / "z.csv.gz", "no readable gzip file")
+    assert_refused(tmp_path / "z.csv.gz", "not a readable gzip file")
 
 
-def test_text_that_is_not_utf8_names_its_line(tmp_path):
+def test_text_that_is_not_utf8_raises_with_its_line(tmp_path):
     path = tmp_path / "latin.csv"
     path.write_bytes((HEAD + GOOD + "2024-01-03,Müller,2\n").encode("latin-1"))
-    refused(path, "line 3 is not UTF-8 text: save the file as CSV in UTF-8")
+    assert_refused(path, "line 3 is not UTF-8 text: save the file as CSV in UTF-8")
 
 
-def test_parquet_without_dates_names_its_row(wide, tmp_path):
+def test_parquet_without_dates_raises_with_its_row(wide, tmp_path):
     path = tmp_path / "p.parquet"
     dated = wide.set_axis(wide.index.strftime("%Y-%m-%d"), axis=0)
     dated.set_axis([*dated.index[:-1], "never"], axis=0).rename_axis("Date").to_parquet(path)
-    refused(path, "row 40 holds 'never' for a date: write all dates")
+    assert_refused(path, "row 40 contains 'never' instead of a date: write all dates")
     wide.reset_index(drop=True).to_parquet(path)
-    refused(path, "no date column")
+    assert_refused(path, "no date column")
     wide.iloc[:0].to_parquet(path)
-    refused(path, "a header but no row")
+    assert_refused(path, "a header but no row")
 
 
-def test_a_field_that_is_not_there_is_explained(ohlcv, tmp_path):
+def test_a_missing_field_raises(ohlcv, tmp_path):
     ohlcv[["Close", "Volume"]].to_csv(tmp_path / "p.csv")
-    refused(tmp_path / "p.csv", "there is no field 'Open', only Close, Volume: ask for what is there", fields="Open")
+    assert_refused(
+        tmp_path / "p.csv", "there is no field 'Open', only Close, Volume: name an available field", fields="Open"
+    )
     ohlcv["Close"].to_csv(tmp_path / "w.csv")
-    refused(tmp_path / "w.csv", "there is no field 'Open', only plain values and no fields: ask", fields="Open")
+    assert_refused(tmp_path / "w.csv", "there is no field 'Open', only plain values and no fields: name", fields="Open")
 
 
-def test_text_in_a_field_that_was_not_asked_for_does_no_harm(tmp_path):
+def test_text_in_another_field_is_ignored(tmp_path):
     path = tmp_path / "A.csv"
     path.write_text("Date,Open,Close,Volume\n2024-01-02,1,2,1.2M\n")
     assert read_prices(path).to_numpy().tolist() == [[2.0]]
-    refused(path, "'A' of Volume holds '1.2M' at 2024-01-02; prices must be numbers", fields="all")
+    assert_refused(path, "'A' of Volume contains '1.2M' at 2024-01-02; prices must be numbers", fields="all")
 
 
 M4 = '"id","V2","V3","V4","V5"\n"H1","605","586.5","586","559"\n"H2","7","8",,\n"H3","1","2","3",\n'
 
 
-def test_one_series_a_row(tmp_path):
-    """M4's tables: each row ends with its last value, and so do the columns they become."""
+def test_one_series_per_row(tmp_path):
+    """Rows of M4 tables end with their last value; the columns they become end together."""
     (tmp_path / "hourly.csv").write_text(M4)
     prices = read_prices(tmp_path / "hourly.csv")
     expected = {"H1": [605, 586.5, 586, 559], "H2": [np.nan, np.nan, 7, 8], "H3": [np.nan, 1, 2, 3]}
@@ -423,11 +436,11 @@ def test_one_series_a_row(tmp_path):
     panel = as_panel(prices)
     assert panel.series == ("H1", "H2", "H3")
     assert list(panel.missing()) == [0, 0, 0]
-    (tmp_path / "first.csv").write_text(M4.replace('"id"', '"V1"'))  # as the competition's own header has it
+    (tmp_path / "first.csv").write_text(M4.replace('"id"', '"V1"'))  # the header of the competition's files
     pd.testing.assert_frame_equal(read_prices(tmp_path / "first.csv"), prices)
 
 
-def test_one_series_a_row_with_a_gap_and_zipped(tmp_path):
+def test_one_series_per_row_with_a_gap_zipped(tmp_path):
     import gzip
 
     (tmp_path / "gap.csv.gz").write_bytes(gzip.compress(b"V1,V2,V3,V4\nA,1,,3\nB,4,5,\n"))
@@ -441,10 +454,10 @@ def test_one_series_a_row_with_a_gap_and_zipped(tmp_path):
         ("id,V2,V3\nA,1,2\n,3,4\n", "line 3 has no id: name the series"),
         ("id,V2,V3\nA,1,2\nB,,\n", "B has no value at all: leave its row out"),
         ("id,V2,V3\nA,1,2\nA,3,4\n", "'A' appears more than once"),
-        ("id,V2,V3\nA,1,x\n", "line 2 holds 'x' in V3; values must be numbers"),
+        ("id,V2,V3\nA,1,x\n", "line 2 contains 'x' in V3; values must be numbers"),
     ],
 )
-def test_one_series_a_row_that_is_wrong(text, message, tmp_path):
+def test_invalid_series_in_rows_raise(text, message, tmp_path):
     (tmp_path / "wrong.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_prices(tmp_path / "wrong.csv")
@@ -460,19 +473,19 @@ def test_one_series_a_row_that_is_wrong(text, message, tmp_path):
         "step,V2,V3\n1,1,2\n2,3,4\n",
     ],
 )
-def test_columns_that_r_has_named_stay_columns(text, tmp_path):
+def test_columns_named_by_r_stay_columns(text, tmp_path):
     (tmp_path / "r.csv").write_text(text)
     np.testing.assert_array_equal(read_prices(tmp_path / "r.csv").to_numpy(), [[1, 2], [3, 4]])
 
 
-def test_one_value_a_series(tmp_path):
+def test_one_value_per_series(tmp_path):
     (tmp_path / "one.csv").write_text("V1,V2\nY1,5\nY2,6\n")
     assert read_prices(tmp_path / "one.csv").to_dict("list") == {"Y1": [5.0], "Y2": [6.0]}
 
 
-# --- numbers, dates and lines as people write them --------------------------------------------------------------------
+# --- formats of numbers, dates and lines ------------------------------------------------------------------------------
 
-PEOPLE = {
+FORMATS = {
     "decimal comma": "Date;A;B\n2024-01-02;12,5;1.234,75\n2024-01-03;13,25;1.235\n",
     "no thousands": "Date;A;B\n2024-01-02;12,5;1234,75\n2024-01-03;13,25;1235\n",
     "points": 'Date,A,B\n2024-01-02,12.5,"1,234.75"\n2024-01-03,13.25,"1,235"\n',
@@ -480,7 +493,7 @@ PEOPLE = {
     "newest first": "Date;A;B\n2024-01-03;13,25;1235\n2024-01-02;12,5;1234,75\n",
     "sep=": "sep=;\nDate;A;B\n2024-01-02;12,5;1234,75\n2024-01-03;13,25;1235\n",
     "title": "Prices of two shares\n\nDate,A,B\n2024-01-02,12.5,1234.75\n2024-01-03,13.25,1235\n",
-    "comments": "# made today, by hand\nDate,A,B\n2024-01-02,12.5,1234.75\n2024-01-03,13.25,1235\n",
+    "comments": "# written by hand\nDate,A,B\n2024-01-02,12.5,1234.75\n2024-01-03,13.25,1235\n",
     "quotes": '"Date","A","B"\n"2024-01-02","12.5","1234.75"\n"2024-01-03","13.25","1235"\n',
     "empty ends": "Date,A,B,,\n2024-01-02,12.5,1234.75,,\n2024-01-03,13.25,1235,,\n,,,,\n\n",
     "words for months": 'Date,A,B\n"Jan 02, 2024",12.5,1234.75\n"Jan 03, 2024",13.25,1235\n',
@@ -489,17 +502,17 @@ PEOPLE = {
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("case", PEOPLE)
-def test_tables_as_people_write_them(case, encoding, tmp_path):
-    path = tmp_path / "people.csv"
-    path.write_bytes(PEOPLE[case].replace("\n", "\r\n").encode(encoding))
+@pytest.mark.parametrize("case", FORMATS)
+def test_common_formats_are_read(case, encoding, tmp_path):
+    path = tmp_path / "format.csv"
+    path.write_bytes(FORMATS[case].replace("\n", "\r\n").encode(encoding))
     prices = read_prices(path, dayfirst=True)
     assert list(prices) == ["A", "B"]
     assert [f"{day:%Y-%m-%d}" for day in prices.index] == ["2024-01-02", "2024-01-03"]
     assert prices.to_numpy().tolist() == [[12.5, 1234.75], [13.25, 1235.0]]
 
 
-def test_what_may_mean_either_can_be_said(tmp_path):
+def test_ambiguous_files_are_read_with_options(tmp_path):
     path = tmp_path / "either.csv"
     path.write_text('Date,A\n01/02/2024,"1,234"\n02/02/2024,"1,300"\n')
     comma = read_prices(path, decimal=",", dayfirst=True)
@@ -511,11 +524,11 @@ def test_what_may_mean_either_can_be_said(tmp_path):
     with pytest.raises(ValueError, match=r"decimal must be ',' or '.'; got ';'"):
         read_prices(path, decimal=";")
     path.write_text("Date,A\n13/02/2024,1\n14/02/2024,1\n")
-    with pytest.raises(ValueError, match="line 2 holds '13/02/2024' for a date"):
+    with pytest.raises(ValueError, match="line 2 contains '13/02/2024' instead of a date"):
         read_prices(path, dayfirst=False)
 
 
-def test_the_table_of_yahoos_page(tmp_path):
+def test_the_table_of_yahoos_page_is_read(tmp_path):
     head = "Date,Open,High,Low,Close*,Adj Close**,Volume\n"
     row = '"Feb 03, 2021",239.57,245.09,239.26,243.00,237.03,"27,158,100"\n'
     path = tmp_path / "MSFT.csv"
@@ -526,17 +539,17 @@ def test_the_table_of_yahoos_page(tmp_path):
     assert list(read_prices(path, "Open").index) == [pd.Timestamp("2021-02-03")]  # no price of that day
 
 
-def test_of_a_large_file_only_the_field_that_is_wanted_is_read(ohlcv, tmp_path, monkeypatch):
+def test_only_the_requested_field_of_parquet_is_read(ohlcv, tmp_path, monkeypatch):
     import pyarrow.parquet as pq
 
-    asked, real = [], pq.ParquetFile.read
+    requested, original = [], pq.ParquetFile.read
 
-    def read(file, columns, **more):
-        asked.append({name.split("'")[1] for name in columns if "'" in name})
-        return real(file, columns, **more)
+    def read(file, columns, **options):
+        requested.append({name.split("'")[1] for name in columns if "'" in name})
+        return original(file, columns, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "read", read)
     ohlcv.to_parquet(tmp_path / "six.parquet")
     for field in (None, "High", "all"):
         read_prices(tmp_path / "six.parquet", field)
-    assert asked == [{"Adj Close"}, {"High"}, set(FIELDS)]
+    assert requested == [{"Adj Close"}, {"High"}, set(FIELDS)]

@@ -1,4 +1,4 @@
-"""What is made of prices knows the past only, and is what its formula says."""
+"""Derived targets follow their formulas and use past prices only."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ def stocks():
     return fc.load_sample("stocks", fields="all")
 
 
-def test_log_returns_skip_what_is_missing():
+def test_log_returns_cover_gaps():
     prices = pd.DataFrame({"A": [100.0, 110.0, np.nan, 121.0]}, index=pd.bdate_range("2024-01-01", periods=4))
     returns = fc.log_returns(prices)["A"]
     assert returns.isna().tolist() == [True, False, True, False]
@@ -23,7 +23,7 @@ def test_log_returns_skip_what_is_missing():
         fc.log_returns([1.0, 2.0])
 
 
-def minutes(days=5, bars=78, seed=0):
+def five_minute_bars(days=5, bars=78, seed=0):
     rng = np.random.default_rng(seed)
     times = [
         day + pd.Timedelta(hours=14, minutes=30 + 5 * i)
@@ -34,29 +34,29 @@ def minutes(days=5, bars=78, seed=0):
 
 
 def test_realised_variance_is_the_sum_of_squares():
-    bars = minutes()
-    found = fc.realised_variance(bars)["A"]
+    bars = five_minute_bars()
+    variance = fc.realised_variance(bars)["A"]
     logs = np.log(bars["A"].to_numpy()).reshape(5, 78)
-    assert np.allclose(found, (np.diff(logs, axis=1) ** 2).sum(axis=1), rtol=1e-12)
-    whole = fc.realised_variance(bars, overnight=True)["A"]
-    assert np.allclose(whole[1:] - found[1:], (logs[1:, 0] - logs[:-1, -1]) ** 2, rtol=1e-9)
-    assert [f"{day:%m-%d}" for day in found.index] == ["03-04", "03-05", "03-06", "03-07", "03-08"]
+    assert np.allclose(variance, (np.diff(logs, axis=1) ** 2).sum(axis=1), rtol=1e-12)
+    with_overnight = fc.realised_variance(bars, overnight=True)["A"]
+    assert np.allclose(with_overnight[1:] - variance[1:], (logs[1:, 0] - logs[:-1, -1]) ** 2, rtol=1e-9)
+    assert [f"{day:%m-%d}" for day in variance.index] == ["03-04", "03-05", "03-06", "03-07", "03-08"]
 
 
-def test_half_a_day_has_no_variance():
-    bars = minutes()
+def test_a_day_with_few_bars_has_no_variance():
+    bars = five_minute_bars()
     bars = bars.drop(bars.index[78 + 30 : 2 * 78])
-    found = fc.realised_variance(bars)["A"]
-    assert found.isna().tolist() == [False, True, False, False, False]
+    variance = fc.realised_variance(bars)["A"]
+    assert variance.isna().tolist() == [False, True, False, False, False]
 
 
-def test_days_have_no_realised_variance(stocks):
+def test_daily_prices_have_no_realised_variance(stocks):
     with pytest.raises(ValueError, match="needs times of day"):
         fc.realised_variance(stocks)
 
 
 @pytest.mark.parametrize("target", ["price", "return", "parkinson", "garman_klass", "volume", "High"])
-def test_a_target_with_inputs_beside_it(target, stocks):
+def test_make_target_with_exog(target, stocks):
     exog = ("Open",) if target == "volume" else ("Volume", "Open")
     panel = fc.make_target(stocks, target, exog=exog)
     assert panel.channels[1:] == exog
@@ -74,7 +74,7 @@ def test_a_target_with_inputs_beside_it(target, stocks):
     assert np.allclose(panel.target, expected, rtol=1e-9, atol=1e-12, equal_nan=True)
 
 
-def test_what_is_not_there_is_said(stocks):
+def test_missing_fields_raise(stocks):
     with pytest.raises(ValueError, match="no field 'Range' to forecast; the prices have"):
         fc.make_target(stocks, "Range")
     with pytest.raises(ValueError, match="no field 'Mood' to read as exog"):
@@ -84,7 +84,7 @@ def test_what_is_not_there_is_said(stocks):
 
 
 @pytest.mark.parametrize("target", ["return", "parkinson", "garman_klass"])
-def test_no_target_knows_the_future(target, stocks):
+def test_no_target_uses_the_future(target, stocks):
     prices = stocks.iloc[-300:]
     report = fc.audit(
         fc.make_model("drift"), prices, fc.WalkForward(3, 3), prepare=lambda raw: fc.make_target(raw, target)
@@ -92,18 +92,18 @@ def test_no_target_knows_the_future(target, stocks):
     assert report.passed, report
 
 
-def test_realised_variance_does_not_know_the_future():
-    bars = minutes()
+def test_realised_variance_does_not_use_the_future():
+    bars = five_minute_bars()
     later = bars.copy()
     later.iloc[3 * 78 :] *= 1 + np.random.default_rng(1).random((2 * 78, 1))
     assert fc.realised_variance(bars)[:3].equals(fc.realised_variance(later)[:3])
     assert not fc.realised_variance(bars)[3:].equals(fc.realised_variance(later)[3:])
-    short = minutes(6, 60)  # days of fewer bars than come later are whole as long as nobody knows of these
-    long = pd.concat([short, minutes(9, 78).loc["2024-03-12":]])
+    short = five_minute_bars(6, 60)  # these days have the usual number of bars until longer days follow
+    long = pd.concat([short, five_minute_bars(9, 78).loc["2024-03-12":]])
     assert fc.realised_variance(long)[:6].equals(fc.realised_variance(short))
 
 
-def test_a_network_is_taught_returns_with_volumes(stocks):
+def test_a_network_forecasts_returns_from_volumes(stocks):
     panel = fc.make_target(stocks.iloc[-400:], "return", exog=("Volume",))
     models = {"lstm": fc.Recurrent("lstm", exog=("Volume",), trainer=fc.Trainer(steps=5))}
     result = fc.backtest(models, panel, fc.WalkForward(3, 3))

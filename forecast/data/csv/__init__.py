@@ -1,1 +1,1 @@
-"""Read price tables from text: separator, header, dates and numbers, without guessing."""
+"""Read price tables from text: separator, header, numbers, dates and what the columns mean, without guessing."""

@@ -1,4 +1,4 @@
-"""Dates as people write them: a column is written in one way throughout, and what may mean two days is not guessed."""
+"""Dates in text: a column has one format throughout, and an ambiguous date is refused, not guessed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pandas as pd
 
-#: A zone behind a time of day, such as the -05:00 of 2024-01-02 09:30:00-05:00.
+#: A zone after a time of day, such as the -05:00 of 2024-01-02 09:30:00-05:00.
 ZONE = r"(\d{1,2}:\d{2}.*?)\s*(?:Z|UTC|[+-]\d{2}:?\d{2})$"
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -17,82 +17,91 @@ _MONTH = (
 )
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
 _TIME = r"(?:(?:T|,? )(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:\.(?P<f>\d{1,6}))?)? ?(?P<half>[ap]m)?)?"
-#: The ways to write a day, by what leads. In "number" either a or b may be the day.
-WAYS = {
-    way: re.compile(pattern + _TIME, re.IGNORECASE | re.ASCII)
-    for way, pattern in {
+#: Date formats by their first part. In "number" either a or b may be the day.
+FORMATS = {
+    leading: re.compile(pattern + _TIME, re.IGNORECASE | re.ASCII)
+    for leading, pattern in {
         "year": r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})",
         "number": r"(?P<a>\d{1,2})(?P<sep>[-/. ])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})",
         "day": rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?P<sep>\.? ?|-){_MONTH},?[- ]?(?P<y>\d{{4}})",
         "month": rf"{_WEEKDAY}{_MONTH}(?P<sep> )(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})",
     }.items()
 }
-#: What ISO 8601 writes: digits alone, or a year in front. They are read at once.
+#: Formats of ISO 8601: digits only, or the year first. They are parsed as one array.
 ISO = (r"[12]\d{3}", r"[12]\d{3}-\d{2}", r"[12]\d{7}(?:[T ].+)?", r"\d{4}-\d{2}-\d{2}(?:[T ].+)?")
 SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])(\d{1,2}|[a-z]{3,9})\1'?\d{2}([T ,].*)?|[a-z]{3,9} \d{1,2},? '?\d{2}", re.I)
-#: The days that pandas can count in nanoseconds, as pandas 2 does.
+#: The range that pandas 2 can represent in nanoseconds.
 FIRST, LAST = datetime(1678, 1, 1), datetime(2262, 1, 1)
 
 
-def is_day(cell: str) -> bool:
-    """Say whether a cell is nothing but a date, to tell a row from a header."""
-    return any(way.fullmatch(cell) for way in WAYS.values()) or bool(SHORT_YEAR.fullmatch(cell))
+def is_date(cell: str) -> bool:
+    """Return whether a cell is a date and nothing else, to distinguish a row from a header."""
+    return any(pattern.fullmatch(cell) for pattern in FORMATS.values()) or bool(SHORT_YEAR.fullmatch(cell))
 
 
-def read_dates(column: pd.Series, unit: str, dayfirst: bool | None) -> pd.DatetimeIndex:
-    """Read a column of dates that is labelled by the lines (or rows: `unit`) of its file; a zone is left off."""
-    codes, different = pd.factorize(column)
-    texts = pd.Series(different, dtype=object).str.replace(ZONE, r"\1", regex=True)
-    dates, advice = _iso(texts), ""
+def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> pd.DatetimeIndex:
+    """Return the dates of a text column without their time zone.
+
+    The column is labelled by the positions in its file, which errors call by `row_word` ("line" or "row").
+    """
+    codes, distinct = pd.factorize(column)
+    texts = pd.Series(distinct, dtype=object).str.replace(ZONE, r"\1", regex=True)
+    dates, context = _read_iso(texts), ""
     if dates is None:
-        dates, advice = _ways(texts, dayfirst)
+        dates, context = _read_formatted(texts, dayfirst)
     dates = dates.where((dates >= FIRST) & (dates < LAST))
     if dates.isna().any():
-        wrong = int(dates.isna().to_numpy().argmax())
-        line = column.index[int((codes == wrong).argmax())]
-        if SHORT_YEAR.fullmatch(texts[wrong]):
+        invalid = int(dates.isna().to_numpy().argmax())
+        line = column.index[int((codes == invalid).argmax())]
+        if SHORT_YEAR.fullmatch(texts[invalid]):
             raise ValueError(
-                f"{unit} {line} holds {column[line]!r}, whose year has two digits: write dates as 2024-01-31"
+                f"{row_word} {line} contains {column[line]!r}, whose year has two digits: write dates as 2024-01-31"
             )
-        raise ValueError(f"{unit} {line} holds {column[line]!r} for a date{advice}: write all dates as 2024-01-31")
+        raise ValueError(
+            f"{row_word} {line} contains {column[line]!r} instead of a date{context}: write all dates as 2024-01-31"
+        )
     return pd.DatetimeIndex(dates.to_numpy()[codes])
 
 
-def _iso(texts: pd.Series) -> pd.Series | None:
+def _read_iso(texts: pd.Series) -> pd.Series | None:
+    """Return dates in the ISO format of the first, NaT where the format differs; None if the first is not ISO."""
     pattern = next((form for form in ISO if re.fullmatch(form, texts.iloc[0], re.ASCII)), None)
     if pattern is None:
         return None
-    one_way = texts.str.fullmatch(re.compile(pattern, re.ASCII))
-    return pd.to_datetime(texts.where(one_way.astype(bool)), format="ISO8601", errors="coerce")
+    same_format = texts.str.fullmatch(re.compile(pattern, re.ASCII)).astype(bool)
+    return pd.to_datetime(texts.where(same_format), format="ISO8601", errors="coerce")
 
 
-def _ways(texts: pd.Series, dayfirst: bool | None) -> tuple[pd.Series, str]:
-    """Read by the way that the first date is written in, giving NaT where a date is written in another."""
-    way = next((name for name, pattern in WAYS.items() if pattern.fullmatch(texts[0])), None)
-    if way is None:
+def _read_formatted(texts: pd.Series, dayfirst: bool | None) -> tuple[pd.Series, str]:
+    """Return dates in the format of the first, NaT where the format differs, and context for an error text."""
+    leading = next((name for name, pattern in FORMATS.items() if pattern.fullmatch(texts[0])), None)
+    if leading is None:
         return pd.Series([pd.NaT] * len(texts)), ""
-    found = [WAYS[way].fullmatch(text) for text in texts]
-    seps = [match and match["sep"] for match in found]
-    found = [match if sep == seps[0] else None for match, sep in zip(found, seps, strict=True)]
-    if way != "number":
-        return _days(found, "m", "d"), ""
+    matches = [FORMATS[leading].fullmatch(text) for text in texts]
+    sep = matches[0] and matches[0]["sep"]
+    matches = [match if match and match["sep"] == sep else None for match in matches]
+    if leading != "number":
+        return _to_dates(matches, "m", "d"), ""
     if dayfirst is not None:
-        return _days(found, *("ba" if dayfirst else "ab")), f", read with dayfirst={dayfirst}"
-    readings = [_days(found, "a", "b"), _days(found, "b", "a")]
-    whole = [reading for reading in readings if reading.notna().all()]
-    if len(whole) == 2 and not whole[0].equals(whole[1]):
+        return _to_dates(matches, *("ba" if dayfirst else "ab")), f", read with dayfirst={dayfirst}"
+    readings = [_to_dates(matches, "a", "b"), _to_dates(matches, "b", "a")]
+    complete = [reading for reading in readings if reading.notna().all()]
+    if len(complete) == 2 and not complete[0].equals(complete[1]):
         raise ValueError(
-            f"dates such as {texts[0]!r} may mean month/day or day/month: say dayfirst=True or dayfirst=False, or "
+            f"dates such as {texts[0]!r} may mean month/day or day/month: set dayfirst=True or dayfirst=False, or "
             "write them as 2024-01-31 (year first)"
         )
-    return (whole or [max(readings, key=lambda dates: int(dates.isna().to_numpy().argmax()))])[0], ""
+    # If neither order reads all dates, the error names the first date that the better order cannot read.
+    return (complete or [max(readings, key=lambda dates: int(dates.isna().to_numpy().argmax()))])[0], ""
 
 
-def _days(found: list[re.Match[str] | None], month: str, day: str) -> pd.Series:
-    return pd.to_datetime(pd.Series([match and _day(match.groupdict(), month, day) for match in found], dtype=object))
+def _to_dates(matches: list[re.Match[str] | None], month: str, day: str) -> pd.Series:
+    """Return the dates of the matches, whose groups `month` and `day` contain these."""
+    dates = [match and _to_date(match.groupdict(), month, day) for match in matches]
+    return pd.to_datetime(pd.Series(dates, dtype=object))
 
 
-def _day(part: dict[str, str | None], month: str, day: str) -> datetime | None:
+def _to_date(part: dict[str, str | None], month: str, day: str) -> datetime | None:
     name = part.get("name")
     hour = int(part["H"] or 0)
     if part["half"]:
