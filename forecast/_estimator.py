@@ -1,7 +1,7 @@
-"""scikit-learn's contract for what has parameters, without importing scikit-learn: that takes a second and 70 MiB.
+"""scikit-learn's contract for estimators without importing scikit-learn, which takes a second and 70 MiB.
 
-`sklearn.base.clone`, `Pipeline` and the like take these objects for their own: they ask for `get_params`, `set_params`
-and `__sklearn_tags__`, not for a base class.
+`sklearn.base.clone`, `Pipeline` and the like accept these objects: they need `get_params`, `set_params` and
+`__sklearn_tags__`, not a base class.
 """
 
 from __future__ import annotations
@@ -12,41 +12,42 @@ from typing import Any, Self
 
 
 class Estimator:
-    """What is set up by its constructor, which only stores: parameters are read, set and copied by their names."""
+    """An object whose parameters are its constructor's arguments, which the constructor only stores."""
 
     @classmethod
     def _defaults(cls) -> dict[str, Any]:
-        """Give the constructor's parameters, sorted as scikit-learn has them, with their defaults."""
-        given = [] if cls.__init__ is object.__init__ else list(inspect.signature(cls.__init__).parameters.values())[1:]
-        if several := [each.name for each in given if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]:
+        """Return the constructor's parameters with their defaults, sorted by name as in scikit-learn."""
+        own = cls.__init__ is not object.__init__
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:] if own else []
+        if variadic := [p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]:
             raise TypeError(
-                f"the constructor of {cls.__name__} takes any number of {', '.join(several)}: name every parameter, "
+                f"the constructor of {cls.__name__} takes any number of {', '.join(variadic)}: name every parameter, "
                 "so that it can be set and copied"
             )
-        return {each.name: each.default for each in sorted(given, key=lambda each: each.name)}
+        return {p.name: p.default for p in sorted(parameters, key=lambda p: p.name)}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the parameters by name; `deep` adds those of parameters that have some, as `trainer__lr`."""
+        """Return the parameters by name; `deep` adds the parameters of parameters, as `trainer__lr`."""
         params = {}
         for name in self._defaults():
             value = params[name] = getattr(self, name)
             if deep and hasattr(value, "get_params") and not isinstance(value, type):
-                params |= {f"{name}__{inner}": each for inner, each in value.get_params().items()}
+                params |= {f"{name}__{inner}": inner_value for inner, inner_value in value.get_params().items()}
         return params
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by name, those of a parameter as `trainer__lr`; raises ValueError for a name that is not."""
-        known, within = self._defaults(), dict[str, dict[str, Any]]()
+        """Set parameters by name, those of a parameter as `trainer__lr`; raise ValueError for an unknown name."""
+        known, settings = self._defaults(), dict[str, dict[str, Any]]()
         for name, value in params.items():
             outer, _, inner = name.partition("__")
             if outer not in known:
                 raise ValueError(f"{type(self).__name__} has no parameter {outer!r}; it has {', '.join(known)}")
-            within.setdefault(outer, {})[inner] = value
-        for outer, settings in within.items():
-            if "" in settings:  # the parameter itself, before its own are set
-                setattr(self, outer, settings.pop(""))
-            if settings:
-                getattr(self, outer).set_params(**settings)
+            settings.setdefault(outer, {})[inner] = value
+        for outer, values in settings.items():
+            if "" in values:  # set the parameter before its own parameters
+                setattr(self, outer, values.pop(""))
+            if values:
+                getattr(self, outer).set_params(**values)
         return self
 
     def __repr__(self) -> str:
@@ -58,38 +59,38 @@ class Estimator:
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def __sklearn_tags__(self) -> Any:
-        """Say what scikit-learn asks of whatever is given to it."""
+        """Return the tags that scikit-learn reads of every estimator."""
         from sklearn.base import BaseEstimator
 
         return BaseEstimator.__sklearn_tags__(self)
 
 
 def clone(model: Any) -> Any:
-    """Give a new one with the same parameters, copied, and nothing of what it has learnt.
+    """Return a new, unfitted model with copies of the parameters, as `sklearn.base.clone`.
 
-    As `sklearn.base.clone`; what has no parameters is copied whole.
+    An object without parameters is deep-copied.
     """
     if type(model) is dict:
-        return {name: clone(each) for name, each in model.items()}
+        return {name: clone(value) for name, value in model.items()}
     if type(model) in (list, tuple, set, frozenset):
-        return type(model)(clone(each) for each in model)
+        return type(model)(clone(value) for value in model)
     if isinstance(model, type) or not hasattr(model, "get_params"):
         return copy.deepcopy(model)
     if hasattr(model, "__sklearn_clone__"):
         return model.__sklearn_clone__()
     params = {name: clone(value) for name, value in model.get_params(deep=False).items()}
-    made = type(model)(**params)
-    kept = made.get_params(deep=False)
-    if other := [name for name, value in params.items() if kept[name] is not value]:
+    result = type(model)(**params)
+    stored = result.get_params(deep=False)
+    if changed := [name for name, value in params.items() if stored[name] is not value]:
         raise RuntimeError(
-            f"the constructor of {type(model).__name__} changes {', '.join(other)}: let it only store what it is "
-            "given, and check and convert in fit"
+            f"the constructor of {type(model).__name__} changes {', '.join(changed)}: only store the arguments there, "
+            "and check and convert them in fit"
         )
-    return made
+    return result
 
 
 def check_fitted(model: Any, attribute: str) -> None:
-    """Raise scikit-learn's NotFittedError (a ValueError) unless a model has what fitting leaves."""
+    """Raise scikit-learn's NotFittedError (a ValueError) unless the model has an attribute that fitting sets."""
     if attribute not in vars(model):
         from sklearn.exceptions import NotFittedError
 

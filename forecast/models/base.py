@@ -1,4 +1,4 @@
-"""The contract of every model: fit on a panel, forecast from a cutoff, know nothing of what comes after it."""
+"""The interface of all models: fit on a panel, then forecast from a cutoff with nothing but the rows up to it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,27 @@ LEVELS = (0.1, 0.5, 0.9)
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a model expects at K cutoffs, for N series, H steps ahead, in prices.
+    """Forecasts of N series at K cutoffs, 1 to H steps ahead, on the scale of the prices.
 
-    `point` (K, N, H) is the median; `quantiles` (K, N, H, Q) belong to `levels`; `members` (S, K, N, H) are the points
-    of each member of an ensemble. A series that cannot be forecast (never observed, or too short in training) is NaN.
-    `cutoffs` holds the labels of the last row that each forecast knows.
+    A series that cannot be forecast (never observed, or too short in training) is NaN.
 
+    Parameters
+    ----------
+    point : array of shape (K, N, H)
+        The median; with `point="mean"` the mean.
+    quantiles : array of shape (K, N, H, Q), or None
+        The quantiles at `levels`; None if the model has none.
+    levels : tuple of float
+        The Q quantile levels.
+    series : tuple of str
+        The N names of the series.
+    cutoffs : pandas.Index
+        The labels of the last row that each of the K forecasts uses.
+    members : array of shape (S, K, N, H), optional
+        The point forecasts of each member of an ensemble.
+
+    Examples
+    --------
     >>> prices = np.array([1.0, 2.0, 4.0, 3.0])
     >>> fc.Naive().fit(prices, horizon=1).predict(prices).to_frame()["y_hat"].tolist()
     [3.0]
@@ -40,7 +55,7 @@ class Forecast:
     members: np.ndarray | None = None
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the long, dated table: unique_id, cutoff, step, y_hat and a column for each quantile."""
+        """Return a long, dated table: unique_id, cutoff, step, y_hat and a column for each quantile."""
         k, n, h = self.point.shape
         columns: dict[str, Any] = {
             "unique_id": np.tile(np.repeat(np.array(self.series, dtype=object), h), k),
@@ -55,26 +70,27 @@ class Forecast:
 
 
 def combine_forecasts(forecasts: Sequence[Forecast], how: Callable[..., np.ndarray]) -> Forecast:
-    """Combine points, and quantiles level by level, by the mean or the median; each part's points are its members.
+    """Combine points, and quantiles level by level, by the mean or the median; each forecast's points are a member.
 
-    Averaging quantiles rather than probabilities keeps the shape of a spread that the parts agree on (Lichtendahl,
-    Grushka-Cockayne and Winkler, 2013).
+    Averaging quantiles rather than probabilities keeps the shape of the distribution where the forecasts agree on it
+    (Lichtendahl, Grushka-Cockayne and Winkler, 2013). The quantiles are None unless every forecast has some: those of
+    a subset would belong to another point.
     """
     points = np.stack([forecast.point for forecast in forecasts])  # (S, K, N, H)
     quantiles = [forecast.quantiles for forecast in forecasts if forecast.quantiles is not None]
-    all_know = len(quantiles) == len(forecasts)  # of some alone they would be about another point
+    complete = len(quantiles) == len(forecasts)
     return replace(
         forecasts[0],
         point=how(points, axis=0),
-        quantiles=how(np.stack(quantiles), axis=0) if all_know else None,
+        quantiles=how(np.stack(quantiles), axis=0) if complete else None,
         members=points,
     )
 
 
 def with_levels(model: Forecaster, levels: Sequence[float]) -> Forecaster:
-    """Give a clone that gives its quantiles at these levels, if it gives any."""
-    made = clone(model)
-    return made.set_params(levels=tuple(levels)) if "levels" in made.get_params(deep=False) else made
+    """Return a clone with these quantile levels, if the model has that parameter."""
+    copy = clone(model)
+    return copy.set_params(levels=tuple(levels)) if "levels" in copy.get_params(deep=False) else copy
 
 
 def quantile_column(level: float) -> str:
@@ -96,65 +112,120 @@ class ShortSeriesWarning(UserWarning):
 
 
 class UnseenStepWarning(UserWarning):
-    """Some series of a panel never shows an error at some step, and has no interval there."""
+    """Some series of a panel has no error at some step in training, and so no interval there."""
 
 
 class Forecaster(Estimator):
-    """A model that learns from the past of many series and forecasts their next `horizon` rows.
+    """A model that is fitted on the past of many series and forecasts their next `horizon` rows.
 
-    The contract is scikit-learn's (`get_params`, `set_params`, `clone`; a constructor only stores). The public methods
-    are doors that check their input. A subclass writes `_fit(panel, horizon)` and one of `_predict(panel)` (from the
-    last row) and `_predict_at(panel, rows)` (many cutoffs in one pass); each is by default made of the other.
+    It follows scikit-learn's contract: `get_params`, `set_params`, `clone`, and a constructor that only stores. The
+    public methods validate their input. A subclass defines `_fit(panel, horizon)` and one of `_predict(panel)` (from
+    the last row) and `_predict_at(panel, rows)` (many cutoffs in one pass); either is derived from the other.
     """
 
-    #: Whether the forecast is the last value at every step.
-    is_naive = False
+    # --- what a backtest and other models need to know of a model ---
+
+    #: Whether the forecast is the last observed value at every step.
+    is_naive: bool = False
+    #: Whether the forecast of a step depends on the past only through the value of the step before, so that a network
+    #: may correct it step by step.
+    supports_recursive: bool = False
 
     @property
     def nests_naive(self) -> bool:
-        """Whether the last value follows from some values of what it learns."""
+        """Whether the model is the naive forecast for some values of its fitted parameters."""
         return False
 
-    def fit(self, prices: Any, horizon: int) -> Self:
-        """Learn from all the rows given, in order to forecast `horizon` rows ahead.
+    @property
+    def in_sample_is_valid(self) -> bool:
+        """Whether forecasts of training rows are as accurate as forecasts of later rows."""
+        return False
 
-        Raises ValueError if no series has `min_rows(horizon)` observed rows; series that are too short are named in a
-        warning, and forecast as NaN by models that need parameters of their own for each series.
+    def required_fields(self) -> tuple[str, ...]:
+        """Return the names of the fields that are read in addition to the target."""
+        return ()
+
+    def min_rows(self, horizon: int) -> int:
+        """Return how many observed training rows a series needs."""
+        return horizon + 2
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter is not valid."""
+        check_levels(getattr(self, "levels", LEVELS))
+        check_log(getattr(self, "log", "auto"))
+        check_choice("point", getattr(self, "point", "median"), ("median", "mean"))
+
+    def parts(self) -> list[Forecaster]:
+        """Return the models that are fitted separately, and whose forecasts `combine` turns into this model's."""
+        return [self]
+
+    def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
+        """Return this model's forecast, from those of its parts in their order."""
+        return forecasts[0]
+
+    def same_as(self, other: Forecaster) -> bool:
+        """Return whether both models have the same class and parameters, quantile levels aside."""
+
+        def settings(model: Forecaster) -> dict[str, str]:
+            return {name: repr(value) for name, value in model.get_params().items() if name != "levels"}
+
+        return type(self) is type(other) and settings(self) == settings(other)
+
+    def nests(self, other: Forecaster) -> bool:
+        """Return whether some fitted parameters would yield `other`'s forecasts, as Clark and West's test requires."""
+        return self.nests_naive and other.is_naive
+
+    # --- fitting and forecasting ---
+
+    def fit(self, prices: Any, horizon: int) -> Self:
+        """Fit the model to all rows of the prices, to forecast `horizon` rows ahead.
+
+        Series that are too short are named in a warning; models with parameters for each series forecast them as NaN.
+        A fit that fails leaves the model unchanged.
+
+        Raises
+        ------
+        ValueError
+            If no series has `min_rows(horizon)` observed rows, or a parameter is not valid.
         """
         check_int("horizon", horizon, 1)
         self.check_params()
         panel = as_panel(prices, exog=self.required_fields())
-        needed = self.min_rows(horizon)
-        seen = panel.observed.sum(axis=0)  # (N,)
-        if (seen < needed).all():
-            raise ValueError(
-                f"{type(self).__name__} needs at least {needed} observed rows of a series to be fitted for "
-                f"horizon={horizon}; the longest has {seen.max(initial=0)}. Bring more history or ask for less."
-            )
-        short = [name for name, rows in zip(panel.series, seen, strict=True) if rows < needed]
-        if short:
-            said = f"too short to be fitted, with fewer than {needed} observed rows: {', '.join(short)}"
-            warnings.warn(said, ShortSeriesWarning, stacklevel=2)
+        self._check_lengths(panel, horizon)
         before = dict(vars(self))
         try:
             self.horizon_ = horizon
             self.series_ = panel.series
-            self.target_ = panel.channels[0]  # what is forecast: a price, a return …
-            self.record_: dict[str, Any] = {}  # what a reader of the fit wants to know; one row of `fits`
+            self.target_ = panel.channels[0]  # name of the channel that is forecast: a price, a return …
+            self.record_: dict[str, Any] = {}  # summary of the fit, a row of a backtest's `fits`
             self._fit(panel, horizon)
         except BaseException:
-            self.__dict__ = before  # as if it had not been tried
+            self.__dict__ = before
             raise
         return self
 
+    def _check_lengths(self, panel: Panel, horizon: int) -> None:
+        """Raise ValueError if every series is too short to be fitted; name those that are in a warning."""
+        needed = self.min_rows(horizon)
+        observed = panel.observed.sum(axis=0)  # (N,)
+        if (observed < needed).all():
+            raise ValueError(
+                f"{type(self).__name__} needs at least {needed} observed rows of a series to be fitted for "
+                f"horizon={horizon}; the longest has {observed.max(initial=0)}. Use more history or a shorter horizon."
+            )
+        short = [name for name, rows in zip(panel.series, observed, strict=True) if rows < needed]
+        if short:
+            message = f"too short to be fitted, with fewer than {needed} observed rows: {', '.join(short)}"
+            warnings.warn(message, ShortSeriesWarning, stacklevel=3)
+
     def predict(self, prices: Any) -> Forecast:
-        """Forecast from the last row of the prices; the model stays as it is."""
+        """Forecast from the last row of the prices; the fitted model is not changed."""
         check_fitted(self, "horizon_")
         panel = as_panel(prices, exog=self.required_fields())
         return self._predict(panel)
 
     def predict_at(self, prices: Any, cutoffs: Sequence[int]) -> Forecast:
-        """Forecast from each of these rows (0 is the first), as if nothing after it had been there."""
+        """Forecast from each of these rows (0 is the first), using no row after it."""
         check_fitted(self, "horizon_")
         panel = as_panel(prices, exog=self.required_fields())
         rows = check_rows(cutoffs, len(panel))
@@ -168,46 +239,12 @@ class Forecaster(Estimator):
         save_model(self, os.fspath(folder))
 
     def _state(self) -> dict[str, Any]:
-        """Give what fitting has found, as values and arrays."""
+        """Return what was fitted, as values and arrays."""
         return {name: value for name, value in vars(self).items() if name.endswith("_")}
 
     def _restore(self, state: dict[str, Any]) -> None:
-        """Take what another model of these parameters has found."""
+        """Set what another model with these parameters has fitted."""
         self.__dict__.update(state)
-
-    def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter cannot be used."""
-        check_levels(getattr(self, "levels", LEVELS))
-        check_log(getattr(self, "log", "auto"))
-        check_choice("point", getattr(self, "point", "median"), ("median", "mean"))
-
-    def min_rows(self, horizon: int) -> int:
-        """Say how many observed training rows a series needs."""
-        return horizon + 2
-
-    def required_fields(self) -> tuple[str, ...]:
-        """Name the fields that are read beside the target."""
-        return ()
-
-    def parts(self) -> list[Forecaster]:
-        """Give the models whose forecasts `combine` makes this one's of, each to be fitted and asked on its own."""
-        return [self]
-
-    def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
-        """Make this model's forecast of those of its parts, in their order."""
-        return forecasts[0]
-
-    def same_as(self, other: Forecaster) -> bool:
-        """Whether it is of the same kind with the same parameters, whatever quantiles either gives."""
-
-        def settings(model: Forecaster) -> dict[str, str]:
-            return {name: repr(value) for name, value in model.get_params().items() if name != "levels"}
-
-        return type(self) is type(other) and settings(self) == settings(other)
-
-    def nests(self, other: Forecaster) -> bool:
-        """Whether with some values of what it learns it would say what `other` says: what Clark-West asks for."""
-        return self.nests_naive and other.is_naive
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define _fit(panel, horizon)")
@@ -218,44 +255,43 @@ class Forecaster(Estimator):
         return self._predict_at(panel, np.array([len(panel) - 1]))
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
-        each = [self._predict(panel[: int(row) + 1]) for row in rows]
-        first = each[0]
-        return Forecast(
-            point=np.concatenate([f.point for f in each]),
-            quantiles=None if first.quantiles is None else np.concatenate([_given(f.quantiles) for f in each]),
-            levels=first.levels,
-            series=first.series,
+        forecasts = [self._predict(panel[: int(row) + 1]) for row in rows]
+        return replace(
+            forecasts[0],
+            point=np.concatenate([forecast.point for forecast in forecasts]),
+            quantiles=_concatenate([forecast.quantiles for forecast in forecasts]),
             cutoffs=panel.index[rows],
-            members=None if first.members is None else np.concatenate([_given(f.members) for f in each], axis=1),
+            members=_concatenate([forecast.members for forecast in forecasts], axis=1),
         )
 
     def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
-        """Give the point forecasts alone, (K, N, H); a model without parameters knows them of unseen series too."""
+        """Return the point forecasts only, (K, N, H); a model without parameters for each series accepts any series."""
         return self._predict_at(panel, rows).point
 
     def _fitted_columns(self, panel: Panel) -> np.ndarray:
-        """Find the panel's series among those of the fit, (N,); for models with parameters of their own per series."""
-        known = {name: i for i, name in enumerate(self.series_)}
-        unknown = [name for name in panel.series if name not in known]
+        """Return the positions of the panel's series among the fitted ones, (N,); raise if one was not fitted."""
+        positions = {name: i for i, name in enumerate(self.series_)}
+        unknown = [name for name in panel.series if name not in positions]
         if unknown:
             raise ValueError(f"{type(self).__name__} was not fitted on {', '.join(unknown)}: fit it on all the series")
-        return np.array([known[name] for name in panel.series])
+        return np.array([positions[name] for name in panel.series])
 
 
-def _given(array: np.ndarray | None) -> np.ndarray:
-    assert array is not None
-    return array
+def _concatenate(arrays: Sequence[np.ndarray | None], axis: int = 0) -> np.ndarray | None:
+    """Concatenate the arrays; None if one of them is None."""
+    available = [array for array in arrays if array is not None]
+    return np.concatenate(available, axis=axis) if len(available) == len(arrays) else None
 
 
 class Summary(str):
-    """Text that shows itself as it is, also at the end of a notebook's cell."""
+    """Text that is displayed without quotes, also at the end of a notebook cell."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
 def summary_of(layers: Sequence[tuple[str, str, int]], title: str) -> Summary:
-    """Lay out a network's layers: name and kind, output shape, weights."""
+    """Return a table of a network's layers: name and kind, output shape, number of weights."""
     table = pd.DataFrame(layers, columns=["layer", "output shape", "parameters"])
     total = int(table["parameters"].sum())
     lines = table.assign(parameters=table["parameters"].map("{:,}".format)).to_string(index=False).split("\n")
@@ -263,64 +299,64 @@ def summary_of(layers: Sequence[tuple[str, str, int]], title: str) -> Summary:
 
 
 def check_rows(cutoffs: Any, n: int) -> np.ndarray:
-    """Give cutoffs as row numbers, (K,); raises unless they are whole numbers of rows that are there."""
+    """Return cutoffs as an array of row numbers, (K,); raise ValueError unless all are whole numbers in [0, n)."""
     rows = np.asarray(cutoffs)
-    whole = rows.ndim == 1 and len(rows) > 0 and rows.dtype.kind in "iu"
-    if not whole or rows.min() < 0 or rows.max() >= n:
+    are_integers = rows.ndim == 1 and len(rows) > 0 and rows.dtype.kind in "iu"
+    if not are_integers or rows.min() < 0 or rows.max() >= n:
         raise ValueError(f"cutoffs must be rows between 0 and {n - 1} (0 is the first); got {cutoffs!r}")
     return rows.astype(np.int64)
 
 
 def choose_log(log: bool | str, panel: Panel) -> bool:
-    """Work in logs? "auto": if every value of the training rows is positive."""
+    """Return whether to work in logs; "auto" means if every observed value of the training rows is positive."""
     if log == "auto":
         return bool((panel.target[panel.observed] > 0).all())
     return bool(log)
 
 
 def transform(panel: Panel, log: bool) -> np.ndarray:
-    """Give the target, in logs where the model works in logs, (T, N); a value without a logarithm is named."""
+    """Return the target (T, N), in logs if the model works in logs; raise ValueError for a value that has none."""
     if not log:
         return panel.target
     bad = panel.observed & ~(np.where(panel.observed, panel.target, 1.0) > 0)
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise ValueError(
-            f"{panel.series[column]} is {panel.target[row, column]:g} at {format_date(panel.index[row])}: a model in logs "
-            "needs values above 0. Use log=False, or fit it on rows that hold such values."
+            f"{panel.series[column]} is {panel.target[row, column]:g} at {format_date(panel.index[row])}: a model in "
+            "logs needs values above 0. Use log=False, or fit it on rows that include such values."
         )
     return np.log(panel.target)
 
 
 def apply_change(price: np.ndarray, change: np.ndarray, log: bool) -> np.ndarray:
-    """Move prices by changes (in logs: by growth); a change of 0 gives the price itself, to the last bit."""
+    """Return prices after changes (in logs: growth); a change of 0 leaves the last bit of the price unchanged."""
     return price * np.exp(change) if log else price + change
 
 
 def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequence[str]) -> np.ndarray:
-    """Take quantiles of each series' errors at each step from errors (T, N, H) with NaN, (N, H, Q).
+    """Return the quantiles (N, H, Q) of each series and step over the errors (T, N, H), missing ones left out.
 
-    Where a series never shows an error at some step its quantiles are NaN, which a warning says.
+    Where a series has no error at some step its quantiles are NaN, and a warning names it.
     """
     known = np.asarray(~np.isnan(errors).all(axis=0))  # (N, H)
     for n in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
         step = int(np.argmin(known[n])) + 1
         warnings.warn(unknown_error_message(step, f"no row of {series[int(n)]}"), UnseenStepWarning, stacklevel=2)
-    found = np.full((*known.shape, len(levels)), np.nan)  # (N, H, Q)
+    quantiles = np.full((*known.shape, len(levels)), np.nan)  # (N, H, Q)
     for step in range(known.shape[1]):
-        each = np.ascontiguousarray(errors[:, :, step].T)  # (N, T)
-        shown = ~np.isnan(each)
-        count = shown.sum(axis=1)
-        for rows in np.unique(count[count > 0]):  # series with as many go together: one call for them all
-            alike = count == rows
-            together = each[alike][shown[alike]].reshape(-1, rows)
-            found[alike, step] = np.quantile(together, levels, axis=1).T
-    return found
+        by_series = np.ascontiguousarray(errors[:, :, step].T)  # (N, T)
+        observed = ~np.isnan(by_series)
+        counts = observed.sum(axis=1)
+        for count in np.unique(counts[counts > 0]):  # one call for all series with the same number of errors
+            same = counts == count
+            values = by_series[same][observed[same]].reshape(-1, count)
+            quantiles[same, step] = np.quantile(values, levels, axis=1).T
+    return quantiles
 
 
-def unknown_error_message(step: int, whose: str) -> str:
-    """Say why there is no interval for a step."""
+def unknown_error_message(step: int, subject: str) -> str:
+    """Return the reason why a step has no interval; `subject` is such as "no row of A" or "no series"."""
     return (
-        f"{whose} is ever observed {step} rows after an observed row, so the errors of step {step} are not known: "
+        f"{subject} is ever observed {step} rows after an observed row, so the errors of step {step} are not known: "
         "leave out the rows on which nothing trades"
     )

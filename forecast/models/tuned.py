@@ -1,4 +1,4 @@
-"""Choosing parameters without a look at the test: on an inner walk-forward, inside the training rows of each fit."""
+"""Parameters chosen by an inner walk-forward run on the training rows of each fit, without the test rows."""
 
 from __future__ import annotations
 
@@ -19,13 +19,25 @@ from forecast.models.registry import set_parameter
 
 
 class Tuned(Forecaster):
-    """A model whose parameters are chosen anew at every fit, by how they would have done on the newest training rows.
+    """A model whose parameters are chosen again at every fit, by their loss on the newest training rows.
 
-    `grid` maps parameters to the values to try, such as ``{"lookback": [30, 60], "trainer.lr": [1e-3, 3e-3]}`` (or is a
-    list of such mappings). At each fit every combination is fitted on the training rows before the last `n_windows`
-    cutoffs (`horizon` rows apart) and forecasts from each of them; the one with the least loss is fitted on all
-    training rows. The loss is that of the verdict, "squared" or "qlike". As all this happens inside `fit`, a backtest
-    judges the choosing too, and no row of a test fold is seen. The number of combinations stands in the fit's record.
+    At each fit every combination is fitted on the training rows before the last `n_windows` cutoffs (`horizon` rows
+    apart) and forecasts from each of them; the one with the lowest loss is fitted on all training rows. As all this
+    happens inside `fit`, a backtest evaluates the choice too, and no row of a test fold is seen. The fit's record
+    contains the number of combinations.
+
+    Parameters
+    ----------
+    model : Forecaster
+        The model, which is cloned.
+    grid : mapping of str to sequence, or a sequence of such mappings
+        The values to try of each parameter, such as ``{"lookback": [30, 60], "trainer.lr": [1e-3, 3e-3]}``.
+    n_windows : int, default 5
+        The number of cutoffs of the inner walk-forward run.
+    loss : {"squared", "qlike"}, default "squared"
+        The loss, as in the verdict.
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
     """
 
     def __init__(
@@ -43,58 +55,58 @@ class Tuned(Forecaster):
         self.levels = levels
 
     def candidates(self) -> dict[str, Forecaster]:
-        """Give the models to try, under names that say what sets them apart."""
-        made = {}
+        """Return the models to try, named by the parameters that differ."""
+        models = {}
         for settings in ParameterGrid(self.grid):
             model = with_levels(self.model, self.levels)
             for path, value in settings.items():
                 set_parameter(model, path, value, type(self.model).__name__)
-            made[", ".join(f"{path}={value!r}" for path, value in settings.items())] = model
-        return made
+            models[", ".join(f"{path}={value!r}" for path, value in settings.items())] = model
+        return models
+
+    def required_fields(self) -> tuple[str, ...]:
+        """Return the names of the fields that are read in addition to the target."""
+        return tuple(dict.fromkeys(name for m in self.candidates().values() for name in m.required_fields()))
+
+    def min_rows(self, horizon: int) -> int:
+        """Return how many observed training rows a series needs: for the models, and for the inner cutoffs."""
+        return max(m.min_rows(horizon) for m in self.candidates().values()) + self.n_windows * horizon
 
     def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter, or one of the models to try, cannot be used."""
+        """Raise TypeError or ValueError if a parameter, or one of the models to try, is not valid."""
         super().check_params()
         if not isinstance(self.model, Forecaster):
             raise TypeError(f"model must be a Forecaster; got {self.model!r}")
         check_int("n_windows", self.n_windows, 1)
         check_choice("loss", self.loss, tuple(LOSSES))
         try:
-            found = self.candidates()
+            candidates = self.candidates()
         except TypeError as error:
             raise TypeError(f"grid must map parameters to lists of values: {error}") from error
-        if not found or "" in found:
-            raise ValueError("grid names nothing to try: give values, such as {'lookback': [30, 60]}")
-        for name, model in found.items():
+        if not candidates or "" in candidates:
+            raise ValueError("grid names nothing to try: set values to try, such as {'lookback': [30, 60]}")
+        for name, model in candidates.items():
             try:
                 model.check_params()
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{name}: {error}") from error
 
-    def min_rows(self, horizon: int) -> int:
-        """Say how many observed training rows a series needs: those of its models, and the rows they are tried on."""
-        return max(m.min_rows(horizon) for m in self.candidates().values()) + self.n_windows * horizon
-
-    def required_fields(self) -> tuple[str, ...]:
-        """Name the fields that are read beside the target."""
-        return tuple(dict.fromkeys(name for m in self.candidates().values() for name in m.required_fields()))
-
     def nests(self, other: Forecaster) -> bool:
-        """Whether one of the models to try does, or is the other."""
+        """Return whether one of the models to try nests the other or is the same."""
         return any(m.same_as(other) or m.nests(other) for m in self.candidates().values())
 
     def _fit(self, panel: Panel, horizon: int) -> None:
-        found = self.candidates()
+        candidates = self.candidates()
         inner = WalkForward(horizon, self.n_windows)
-        tried = backtest(found, panel, inner, refit=self.n_windows)
-        losses = loss_by_cutoff(tried.forecasts, self.loss)[list(found)].mean()
+        result = backtest(candidates, panel, inner, refit=self.n_windows)
+        losses = loss_by_cutoff(result.forecasts, self.loss)[list(candidates)].mean()
         if losses.isna().all():
-            raise ValueError("naive was never wrong on the inner walk-forward: there is no loss to choose by")
+            raise ValueError("naive was never wrong on the inner walk-forward run: there is no loss to choose by")
         best = str(losses.idxmin())
-        self.model_ = found[best].fit(panel, horizon)
+        self.model_ = candidates[best].fit(panel, horizon)
         self.record_ = self.model_.record_ | {
             "chosen": best,
-            "tried": len(found),
+            "tried": len(candidates),
             "losses": {name: round(float(loss), 6) for name, loss in losses.items()},
         }
 

@@ -1,7 +1,7 @@
 """Models of variance series: the regressions and recursions that a volatility forecast has to beat.
 
-They read a series of variances (realised variance, squared returns, or one made of a day's range) and forecast its
-mean, which is what a loss on variances asks for; `point="median"` gives the median instead.
+They read a series of variances (realised variance, squared returns, or one computed from a day's range) and forecast
+its mean, which is optimal under squared error and QLIKE; `point="median"` forecasts the median instead.
 """
 
 from __future__ import annotations
@@ -18,34 +18,40 @@ from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, error
 
 
 class _Volatility(Forecaster):
-    """Expects a mean; what happened in training, beside what was expected, gives the quantiles, step by step."""
+    """A forecast of the conditional mean; the errors in training, most often ratios to it, give the quantiles by step.
+
+    A subclass defines `_predict_mean`, and `_fit_mean` if it has parameters. Missing rows are forward-filled.
+    """
 
     in_sample_is_valid = True
-    point: Any
-    levels: Any
+    log: Any = False
+
+    def __init__(self, point: str = "mean", levels: tuple[float, ...] = LEVELS) -> None:
+        self.point = point
+        self.levels = levels
 
     def _fit(self, panel: Panel, horizon: int) -> None:
-        self.log_ = choose_log(getattr(self, "log", False), panel)
+        self.log_ = choose_log(self.log, panel)
         self.record_ = {"log": self.log_}
-        self.ratio_ = self._multiplies(panel)  # are errors ratios to what was expected, rather than differences?
-        self._check(panel)
-        self._check_moves(panel)
+        self.has_ratio_errors_ = self._choose_ratio_errors(panel)
+        self._check_signs(panel)
+        self._check_constant(panel)
         observed = transform(panel, self.log_)
         y = forward_fill(observed)
-        self._learn(y)
-        expected = self._expected(y, np.arange(len(panel)), np.arange(len(panel.series)))  # (T, N, H)
-        errors = self._apart(future_windows(observed, horizon), expected)
+        self._fit_mean(y)
+        mean = self._predict_mean(y, np.arange(len(panel)), np.arange(len(panel.series)))  # (T, N, H)
+        errors = self._errors(future_windows(observed, horizon), mean)
         errors = np.where(panel.observed[:, :, None] & np.isfinite(errors), errors, np.nan)
         quantiles = error_quantiles(errors, (*self.levels, 0.5), panel.series)
         self.spread_ = quantiles[..., :-1]  # (N, H, Q)
-        self.middle_ = quantiles[..., -1] if self.point == "median" else self._mean(errors)  # (N, H)
+        self.center_ = quantiles[..., -1] if self.point == "median" else self._mean_error(errors)  # (N, H)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         columns = self._fitted_columns(panel)
-        self._check(panel)
-        expected = self._expected(forward_fill(transform(panel, self.log_)), rows, columns)
-        point = self._together(expected, self.middle_[columns])
-        quantiles = self._together(expected[..., None], self.spread_[columns])
+        self._check_signs(panel)
+        mean = self._predict_mean(forward_fill(transform(panel, self.log_)), rows, columns)
+        point = self._apply_error(mean, self.center_[columns])
+        quantiles = self._apply_error(mean[..., None], self.spread_[columns])
         return Forecast(
             point=np.exp(point) if self.log_ else point,
             quantiles=np.exp(quantiles) if self.log_ else quantiles,
@@ -54,56 +60,59 @@ class _Volatility(Forecaster):
             cutoffs=panel.index[rows],
         )
 
-    def _mean(self, errors: np.ndarray) -> np.ndarray:
-        """Say which error, of (T, N, H), is to be added for the mean, (N, H)."""
-        if self.log_:  # a regression of logs expects less than the mean (Duan, 1983)
+    def _choose_ratio_errors(self, panel: Panel) -> bool:
+        """Return whether errors are ratios to the forecast rather than differences from it."""
+        return True
+
+    def _errors(self, y: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        if not self.has_ratio_errors_:
+            return y - mean
+        return np.divide(y, mean, out=np.full_like(y, np.nan), where=mean > 0)
+
+    def _apply_error(self, mean: np.ndarray, error: np.ndarray) -> np.ndarray:
+        return mean * error if self.has_ratio_errors_ else mean + error
+
+    def _mean_error(self, errors: np.ndarray) -> np.ndarray:
+        """Return the error (N, H) that turns the forecast into a mean, from errors (T, N, H)."""
+        if self.log_:  # a regression of logs forecasts less than the mean (Duan, 1983)
             known = ~np.isnan(errors)
             total = np.where(known, np.exp(np.where(known, errors, 0.0)), 0.0).sum(axis=0)
             return np.log(total / np.where(known.any(axis=0), known.sum(axis=0), np.nan))
-        return np.full(errors.shape[1:], 1.0 if self.ratio_ else 0.0)
+        return np.full(errors.shape[1:], 1.0 if self.has_ratio_errors_ else 0.0)
 
-    def _multiplies(self, panel: Panel) -> bool:
-        return True
-
-    def _apart(self, y: np.ndarray, expected: np.ndarray) -> np.ndarray:
-        if not self.ratio_:
-            return y - expected
-        return np.divide(y, expected, out=np.full_like(y, np.nan), where=expected > 0)
-
-    def _together(self, expected: np.ndarray, error: np.ndarray) -> np.ndarray:
-        return expected * error if self.ratio_ else expected + error
-
-    def _check(self, panel: Panel) -> None:
-        """Raise if values cannot be variances, where errors are ratios."""
-        below = panel.observed & (np.where(panel.observed, panel.target, 0.0) < 0)
-        if self.ratio_ and below.any():
-            row, n = np.argwhere(below)[0]
+    def _check_signs(self, panel: Panel) -> None:
+        """Raise ValueError if errors are ratios and a value is negative, so that it cannot be a variance."""
+        negative = panel.observed & (np.where(panel.observed, panel.target, 0.0) < 0)
+        if self.has_ratio_errors_ and negative.any():
+            row, n = np.argwhere(negative)[0]
             raise ValueError(
-                f"{panel.series[n]} is {panel.target[row, n]:g} at {format_date(panel.index[row])}: {type(self).__name__} "
-                "models variances, which are not below 0; give it squared returns or a range (see parkinson)"
+                f"{panel.series[n]} is {panel.target[row, n]:g} at {format_date(panel.index[row])}: "
+                f"{type(self).__name__} models variances, which are not below 0; use squared returns or a range "
+                "(see parkinson)"
             )
 
-    def _check_moves(self, panel: Panel) -> None:
-        """Raise if a series that is to be fitted holds nothing but zeros."""
-        rows = panel.observed.sum(axis=0) >= self.min_rows(self.horizon_)
-        still = self.ratio_ & rows & ~(np.nan_to_num(panel.target) > 0).any(axis=0)
-        if still.any():
-            raise ValueError(f"{panel.series[np.argmax(still)]} is 0 on every row and never changes: leave it out")
+    def _check_constant(self, panel: Panel) -> None:
+        """Raise ValueError if errors are ratios and a series that is long enough to be fitted is 0 on every row."""
+        long = panel.observed.sum(axis=0) >= self.min_rows(self.horizon_)
+        zero = self.has_ratio_errors_ & long & ~(np.nan_to_num(panel.target) > 0).any(axis=0)
+        if zero.any():
+            raise ValueError(f"{panel.series[np.argmax(zero)]} is 0 on every row and never changes: leave it out")
 
-    def _learn(self, y: np.ndarray) -> None:
-        """Take what the model needs from the training rows (T, N)."""
+    def _fit_mean(self, y: np.ndarray) -> None:
+        """Estimate the parameters of the conditional mean from the forward-filled training rows (T, N)."""
 
-    def _expected(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_mean(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the conditional mean of each step, (K, N, H), from each of K rows of y (T, N)."""
         raise NotImplementedError
 
 
 class HAR(_Volatility):
-    """Tomorrow's variance from the means of the last day, week and month: the standard to beat (Corsi, 2009).
+    """Heterogeneous autoregression: the next variances from the means of the last day, week and month (Corsi, 2009).
 
-    One regression by least squares for each series and step, on the means of the last `lags` rows. Where it says 0 or
-    less of a series that never was below 0, the smallest variance of the training rows stands instead. `log` regresses
-    logs; the mean is then Duan's. Quantiles are those of its own errors in training, ratios to the forecast (log
-    variances may be below 0: then differences). Missing rows carry the last value.
+    One least-squares regression for each series and step on the means of the last `lags` rows. If it forecasts 0 or
+    less for a series that was never below 0, the smallest variance of the training rows replaces the forecast. `log`
+    regresses logs; the mean is then Duan's. The quantiles are those of its errors in training as ratios to the forecast
+    (of log variances, which may be below 0, as differences). Missing rows are forward-filled.
     """
 
     def __init__(
@@ -113,13 +122,12 @@ class HAR(_Volatility):
         point: str = "mean",
         levels: tuple[float, ...] = LEVELS,
     ) -> None:
+        super().__init__(point, levels)
         self.lags = lags
         self.log = log
-        self.point = point
-        self.levels = levels
 
     def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter cannot be used."""
+        """Raise TypeError or ValueError if a parameter is not valid."""
         super().check_params()
         if not isinstance(self.lags, (tuple, list)) or not self.lags:
             raise TypeError(f"lags must be numbers of rows, such as (1, 5, 22); got {self.lags!r}")
@@ -128,16 +136,19 @@ class HAR(_Volatility):
 
     @property
     def nests_naive(self) -> bool:
-        """All weight on the newest value."""
+        """Whether it is naive for some coefficients: all weight on the newest value."""
         return 1 in self.lags
 
     def min_rows(self, horizon: int) -> int:
-        """Say how many observed training rows a series needs: the longest mean, and ten for each coefficient."""
+        """Return how many observed training rows a series needs: the longest mean, and ten for each coefficient."""
         return max(self.lags) + horizon + 10 * (len(self.lags) + 1)
 
-    def _learn(self, y: np.ndarray) -> None:
-        x, target = self._means(y), future_windows(y, self.horizon_)
-        self.least_ = np.nanmin(np.where(y > 0, y, np.inf), axis=0)  # (N,)
+    def _choose_ratio_errors(self, panel: Panel) -> bool:
+        return not self.log_ and bool((panel.target[panel.observed] >= 0).all())
+
+    def _fit_mean(self, y: np.ndarray) -> None:
+        x, target = self._regressors(y), future_windows(y, self.horizon_)
+        self.minimum_ = np.nanmin(np.where(y > 0, y, np.inf), axis=0)  # (N,)
         n, h = y.shape[1], self.horizon_
         self.coefs_ = np.full((n, h, 1 + len(self.lags)), np.nan)
         for i in range(n):
@@ -147,15 +158,12 @@ class HAR(_Volatility):
                     self.coefs_[i, k] = np.linalg.lstsq(x[rows, i], target[rows, i, k], rcond=None)[0]
         self.record_["coefs"] = self.coefs_[:, 0].round(6).tolist()
 
-    def _expected(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        said = np.einsum("knc,nhc->knh", self._means(y)[rows], self.coefs_[columns])
-        return np.where((said <= 0) & self.ratio_, self.least_[columns][:, None], said)
+    def _predict_mean(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        mean = np.einsum("knc,nhc->knh", self._regressors(y)[rows], self.coefs_[columns])
+        return np.where((mean <= 0) & self.has_ratio_errors_, self.minimum_[columns][:, None], mean)
 
-    def _multiplies(self, panel: Panel) -> bool:
-        return not self.log_ and bool((panel.target[panel.observed] >= 0).all())
-
-    def _means(self, y: np.ndarray) -> np.ndarray:
-        """Give one and the means of the last rows, (T, N, 1 + lags); NaN before there are so many."""
+    def _regressors(self, y: np.ndarray) -> np.ndarray:
+        """Return a one and the means of the last rows, (T, N, 1 + lags); NaN before a mean is complete."""
         x = np.full((*y.shape, 1 + len(self.lags)), np.nan)
         x[..., 0] = 1.0
         for c, lag in enumerate(self.lags, start=1):
@@ -167,71 +175,70 @@ class HAR(_Volatility):
 class EWMA(_Volatility):
     """The exponentially weighted mean of past variances, at every step: RiskMetrics (J. P. Morgan, 1996).
 
-    `decay` is the weight of yesterday's mean. Quantiles are those of the ratios to it in training.
+    `decay` is the weight of yesterday's mean. The quantiles are those of the ratios to it in training.
     """
 
     def __init__(self, decay: float = 0.94, point: str = "mean", levels: tuple[float, ...] = LEVELS) -> None:
+        super().__init__(point, levels)
         self.decay = decay
-        self.point = point
-        self.levels = levels
 
     def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter cannot be used."""
+        """Raise TypeError or ValueError if a parameter is not valid."""
         super().check_params()
         check_number("decay", self.decay, 0.0, 1.0)
 
-    def _expected(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _predict_mean(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         means = np.full_like(y, np.nan)
         for n, series in enumerate(y.T):
-            known = np.flatnonzero(~np.isnan(series))
-            if len(known):
-                means[known[0] :, n] = _recursion(1 - self.decay, self.decay, series[known[0] :], series[known[0]])
+            observed = np.flatnonzero(~np.isnan(series))
+            if len(observed):
+                first = observed[0]
+                means[first:, n] = _recursion(1 - self.decay, self.decay, series[first:], series[first])
         return np.repeat(means[rows][:, :, None], self.horizon_, axis=2)
 
 
 class GARCH(_Volatility):
-    """Variance that clusters and comes back to its mean: GARCH(1,1) (Bollerslev, 1986), fitted by arch.
+    """GARCH(1,1), variance that clusters and reverts to its mean (Bollerslev, 1986), fitted by arch.
 
-    Reads variances, not returns: with a mean of zero the Gaussian likelihood knows returns by their squares alone, so
-    fitted to squared returns this is GARCH(1,1), and to realised or range variances the multiplicative error model of
-    Engle and Gallo (2006). Quantiles are those of the ratios to the forecast in training.
+    It reads variances, not returns: with a mean of zero the Gaussian likelihood depends on returns through their
+    squares only, so that fitted to squared returns this is GARCH(1,1), and fitted to realised or range variances the
+    multiplicative error model of Engle and Gallo (2006). The quantiles are those of the ratios to the forecast in
+    training.
     """
 
-    def __init__(self, point: str = "mean", levels: tuple[float, ...] = LEVELS) -> None:
-        self.point = point
-        self.levels = levels
-
     def min_rows(self, horizon: int) -> int:
-        """Say how many observed training rows a series needs."""
+        """Return how many observed training rows a series needs: fifty, and the horizon."""
         return 50 + horizon
 
-    def _learn(self, y: np.ndarray) -> None:
-        self.params_ = np.full((y.shape[1], 4), np.nan)  # omega, alpha, beta, and the first variance expected
+    def _fit_mean(self, y: np.ndarray) -> None:
+        self.params_ = np.full((y.shape[1], 4), np.nan)  # omega, alpha, beta, and the first conditional variance
         for n, series in enumerate(y.T):
-            known = series[~np.isnan(series)]
-            if len(known) >= self.min_rows(self.horizon_):
-                self.params_[n] = _fit_garch(known) if np.ptp(known) > 0 else (0.0, 1.0, 0.0, known[0])
+            observed = series[~np.isnan(series)]
+            if len(observed) >= self.min_rows(self.horizon_):
+                self.params_[n] = _fit_garch(observed) if np.ptp(observed) > 0 else (0.0, 1.0, 0.0, observed[0])
         self.record_["params"] = dict(zip(self.series_, self.params_[:, :3].tolist(), strict=True))
 
-    def _expected(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        expected = np.full((len(rows), y.shape[1], self.horizon_), np.nan)
+    def _predict_mean(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        mean = np.full((len(rows), y.shape[1], self.horizon_), np.nan)
         for n, column in enumerate(columns):
-            omega, alpha, beta, first = self.params_[column]
-            known = np.flatnonzero(~np.isnan(y[:, n]))
-            if not len(known):
+            omega, alpha, beta, first_variance = self.params_[column]
+            observed = np.flatnonzero(~np.isnan(y[:, n]))
+            if not len(observed):
                 continue
-            can = rows >= known[0]
-            variance = _recursion(alpha, beta, y[known[0] :, n], first, omega)[rows[can] - known[0]]
+            first = observed[0]
+            started = rows >= first
+            variance = _recursion(alpha, beta, y[first:, n], first_variance, omega)[rows[started] - first]
             for k in range(self.horizon_):
-                expected[can, n, k] = variance
+                mean[started, n, k] = variance
                 variance = omega + (alpha + beta) * variance
-        return expected
+        return mean
 
 
 def _fit_garch(variance: np.ndarray) -> tuple[float, float, float, float]:
+    """Return omega, alpha, beta and the first conditional variance of a GARCH(1,1)."""
     from arch import arch_model
 
-    scale = float(variance.mean())  # near 1 the optimiser is at home
+    scale = float(variance.mean())  # arch's optimiser works best on variances near 1
     model = arch_model(np.sqrt(variance / scale), mean="Zero", vol="GARCH", p=1, q=1, rescale=False)
     fit = model.fit(disp="off", show_warning=True)
     omega, alpha, beta = (float(value) for value in fit.params)
@@ -240,5 +247,5 @@ def _fit_garch(variance: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def _recursion(alpha: float, beta: float, y: np.ndarray, first: float, omega: float = 0.0) -> np.ndarray:
-    """Give what is expected after each row: s[t + 1] = omega + alpha · y[t] + beta · s[t], with s[0] = first."""
+    """Return s[1:] of s[t + 1] = omega + alpha · y[t] + beta · s[t], s[0] = first: the mean forecast at each row."""
     return lfilter([1.0], [1.0, -beta], omega + alpha * y, zi=[beta * first])[0]

@@ -93,7 +93,7 @@ def test_points_stay_those_of_the_model():
 class Unrealised(Conformal):
     """Takes errors whose outcome is not known yet."""
 
-    def _realised(self, row):
+    def _realised_origins(self, row):
         return np.full(self.horizon_, row - 1)
 
 
@@ -117,8 +117,8 @@ def test_a_flexible_model_is_judged_on_rows_it_was_not_fitted_on():
     covered = result.scores(("model",)).set_index("model").loc["tree", "coverage"]
     assert 0.72 < covered < 0.88
     model = fc.Conformal(tree, log=False).fit(y, 1)
-    assert model.earlier_ is not None
-    assert fc.Conformal(fc.Drift()).fit(walks(), 2).earlier_ is None
+    assert model.holdout_model_ is not None
+    assert fc.Conformal(fc.Drift()).fit(walks(), 2).holdout_model_ is None
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -131,7 +131,7 @@ def test_mean_reversion_is_a_regression_on_the_distance_from_the_mean():
 @pytest.mark.parametrize("rows", [60, 300, 2000])
 def test_mean_reversion_tells_returns_from_prices(rows):
     noise = np.random.default_rng(rows).normal(size=(rows, 1000))
-    returns, prices = (fc.MeanReversion(log=False).fit(y, 2).closed_ for y in (noise, noise.cumsum(axis=0)))
+    returns, prices = (fc.MeanReversion(log=False).fit(y, 2).fraction_ for y in (noise, noise.cumsum(axis=0)))
     assert returns.mean() > 0.9
     assert (prices > 0).any(axis=1).mean() < 0.02
     still = np.full((rows, 1), 2.0)
@@ -158,14 +158,14 @@ def test_a_fit_that_stops_short_is_counted(monkeypatch):
     result = fc.backtest({"ses": fc.ETS("ANN")}, walks(series=1), fc.WalkForward(horizon=2, n_windows=2), refit=2)
     fit = result.fits.query("model == 'ses'").iloc[0]
     assert fit["warnings"] >= 1
-    assert "stopped short of a summit" in fit["details"]
+    assert "stopped short of a maximum" in fit["details"]
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: fc.ETS("best"), "shape must be one of 'auto', 'ANN'"),
-        (lambda: fc.ETS("AAA"), "say with m how many rows"),
+        (lambda: fc.ETS("AAA"), "set m to its number of rows"),
         (lambda: fc.ETS(m=0), "m must be at least 1"),
         (lambda: fc.Theta(m=1.5), "m must be a whole number"),
         (lambda: fc.WindowMean(0), "window must be at least 1"),
@@ -211,7 +211,7 @@ def test_the_unit_does_not_matter(unit):
 def test_a_history_without_the_first_training_row_is_refused_where_rows_are_counted(model):
     frame = pd.DataFrame({"A": _seasonal()}, index=pd.bdate_range("2018-01-01", periods=240))
     model.fit(frame, 3)
-    with pytest.raises(ValueError, match=r"counts .*from 2018-01-01.* bring the history from there on"):
+    with pytest.raises(ValueError, match=r"counts .*from 2018-01-01.*: pass the history from"):
         model.predict(frame.iloc[-100:])
 
 
