@@ -1,11 +1,13 @@
-# Two commands: `make backtest` and `make test`. Each sets up .venv by itself; a second run does not reinstall.
-# All paths are relative, so that a checkout in a folder with a space in its name works.
+# `make backtest` and `make test` are all that is needed. Each creates .venv on first use; later runs do not install again.
+# All paths are relative, so that a checkout works in a folder whose name contains a space.
 PYTHON ?= python3
 BIN := .venv/bin/python
-# Two processes, each on one thread: half the time on two cores.
-TWICE := -n 2 --dist worksteal
+# Two processes of one thread each: half the time on two cores.
+PARALLEL := -n 2 --dist worksteal
+# Tests that take longer than the rest or start other processes.
+LONG := notebook or docs or wheel or cluster or kill or slow
 
-.PHONY: backtest test lint types pytest pandas2 notebooks docs benchmark clean
+.PHONY: backtest test quick lint types pytest pandas2 notebooks docs benchmark clean
 
 backtest: .venv/installed
 	$(BIN) -m forecast backtest stocks \
@@ -13,6 +15,10 @@ backtest: .venv/installed
 	  --horizon 5 --windows 200 --refit 50 --jobs 2 --out runs/stocks
 
 test: lint types pytest
+
+# The unit tests, for use while editing: about a minute.
+quick: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL) -m "not ($(LONG))"
 
 lint: .venv/installed
 	$(BIN) -m ruff check .
@@ -22,23 +28,23 @@ types: .venv/installed
 	$(BIN) -m mypy
 
 pytest: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN) -m pytest $(TWICE)
+	OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL)
 
-# The oldest pandas that is supported, laid over the same environment; notebooks and what they show ran already.
+# The tests with the oldest supported pandas, placed before the installed one on the path. The notebooks run in `pytest` only.
 pandas2: .venv/pandas2/installed
-	PYTHONPATH=.venv/pandas2/site-packages OMP_NUM_THREADS=1 $(BIN) -m pytest $(TWICE) --ignore tests/test_notebooks.py
+	PYTHONPATH=.venv/pandas2/site-packages OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL) -m "not notebook"
 
-# Execute the notebooks in place, to be committed.
+# Execute the notebooks in place; commit the result.
 notebooks: .venv/installed
 	$(BIN) -c 'from nbclient.cli import main; main()' --inplace notebooks/*.ipynb
 
-# The pages, into build/docs; a warning is an error.
+# Build the documentation into build/docs; a warning is an error.
 docs: .venv/installed
 	$(BIN) -m sphinx -q -W --keep-going -b html docs build/docs
 	@echo build/docs/index.html
 
 .venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("forecast needs Python 3.11 or newer; this is %s. Say which one to take: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -c 'import sys; sys.exit("forecast needs Python 3.11 or newer; this is %s. Name another interpreter: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN) -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
 	touch .venv/installed
@@ -47,8 +53,8 @@ docs: .venv/installed
 	$(BIN) -m pip install --disable-pip-version-check -q --no-deps --upgrade --target .venv/pandas2/site-packages 'pandas==2.2.*'
 	touch .venv/pandas2/installed
 
-# Beside neuralforecast and darts, each in an environment of its own under build/peers (gigabytes): an hour;
-# `make benchmark QUICK=--quick` is a minute's worth.
+# Compare with neuralforecast and darts, each in its own environment under build/peers (gigabytes): about an hour.
+# `make benchmark QUICK=--quick` takes a minute.
 benchmark: .venv/installed
 	$(BIN) benchmarks/speed/race.py $(QUICK)
 

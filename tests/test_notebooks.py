@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, import the package by its front door, and are kept small and executed."""
+"""The notebooks: they run from top to bottom, import public names only, are small and committed with their output."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-#: Beside the package: arrays, tables, pictures, and the libraries whose models one of them wraps.
-BESIDE = {"numpy", "pandas", "matplotlib", "sklearn", "statsmodels"}
+pytestmark = pytest.mark.notebook
+
+#: Libraries that a notebook may import besides `forecast`.
+OTHER_LIBRARIES = {"numpy", "pandas", "matplotlib", "sklearn", "statsmodels"}
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
@@ -18,14 +20,14 @@ def _code(notebook):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs(path, tmp_path):
+def test_notebook_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    assert not list(tmp_path.iterdir())  # it leaves nothing behind
+    assert not list(tmp_path.iterdir())  # no files are left behind
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_thin_and_committed_executed(path):
+def test_notebook_is_small_and_committed_with_output(path):
     assert path.stat().st_size < 300_000
     cells = _code(nbformat.read(path, as_version=4))
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
@@ -34,10 +36,10 @@ def test_it_is_thin_and_committed_executed(path):
     imports = {
         line.split()[1] for cell in cells for line in cell.source.splitlines() if line.startswith(("import ", "from "))
     }
-    assert {name for name in imports if name.split(".")[0] not in BESIDE} == {"forecast"}
+    assert {name for name in imports if name.split(".")[0] not in OTHER_LIBRARIES} == {"forecast"}
 
 
-def test_the_readme_lists_them():
+def test_readme_lists_every_notebook():
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    listed = readme[readme.index("## Finding your way") :]
-    assert [path.name for path in NOTEBOOKS if f"(notebooks/{path.name})" not in listed] == []
+    links = readme[readme.index("## Links") :]
+    assert [path.name for path in NOTEBOOKS if f"(notebooks/{path.name})" not in links] == []

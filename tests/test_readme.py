@@ -1,4 +1,4 @@
-"""What the README shows works: its Python runs, its commands parse, its files are there."""
+"""The README and the pages: the Python and shell examples run, commands have these options, files exist."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from helpers.quick import walks
 from forecast.cli import main
 from forecast.models.registry import MODELS
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = "\n".join([README, *(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))])
 
 
-def test_its_python_runs(tmp_path, monkeypatch, capsys):
+def test_python_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
     exec(compile(code, "README.md", "exec"), {})
-    told = capsys.readouterr().out
-    assert "beats naive" in told or "beat naive" in told
-    assert "q0.9" in told
+    output = capsys.readouterr().out
+    assert "beats naive" in output or "beat naive" in output
+    assert "q0.9" in output
     assert (tmp_path / "report.html").stat().st_size > 1_000_000
 
 
-def test_its_shell_runs_on_a_csv_of_dates_and_closes(tmp_path):
+def test_shell_example_runs_on_a_price_file(tmp_path):
     (lines,) = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
     walks(300, series=1).set_axis(["Close"], axis=1).rename_axis("Date").to_csv(tmp_path / "prices.csv")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -43,21 +46,28 @@ def test_its_shell_runs_on_a_csv_of_dates_and_closes(tmp_path):
     assert {"ds", "y_hat", "q0.1", "q0.9"} <= set(tomorrow)
 
 
-def test_its_commands_have_options_that_exist(capsys, monkeypatch):
-    said = {}
-    for line in re.findall(r"^forecast .*?(?=\n(?!    )|$)", README, flags=re.DOTALL | re.MULTILINE):
+def test_commands_use_existing_options(capsys, monkeypatch):
+    help_texts = {}
+    lines = re.findall(r"^forecast .*?(?=\n(?!    )|$)", PAGES, flags=re.DOTALL | re.MULTILINE)
+    assert len(lines) >= 13
+    for line in lines:
         command, *options = re.sub(r"#.*", "", line).replace("\\\n", " ").split()[1:]
-        if command not in said:
+        if command not in help_texts:
             monkeypatch.setattr(sys, "argv", ["forecast", command, "--help"])
             with pytest.raises(SystemExit):
                 main()
-            said[command] = capsys.readouterr().out
+            help_texts[command] = capsys.readouterr().out
         for option in options:
-            assert not option.startswith("--") or option in said[command], line
+            assert not option.startswith("--") or option in help_texts[command], line
 
 
-def test_what_it_names_exists():
-    for name in re.findall(r"\]\(([^)#]+)\)", README) + re.findall(r"`((?:tests|data|benchmarks)/[\w./]+)`", README):
+def test_files_and_models_named_exist():
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README)
+    assert len(links) > 20
+    for name in links + re.findall(r"`((?:tests|data|benchmarks)/[\w./]+)`", README):
         assert (ROOT / name).exists(), name
-    for name in re.findall(r"--models ([\w,-]+)", README):
+    for name in re.findall(r"--models ([\w,-]+)", PAGES):
         assert set(name.split(",")) <= set(MODELS) | {""}
+    for name in re.findall(r"^\| (`.*?) \|", README, flags=re.MULTILINE):
+        plain = {word for word in re.findall(r"`([^`]+)`", name) if not word.startswith(("…", "fc."))}
+        assert plain <= set(MODELS), name

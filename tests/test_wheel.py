@@ -1,4 +1,4 @@
-"""The wheel: built, unpacked elsewhere, and used from there."""
+"""The wheel: its contents, and that it works outside the checkout."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.wheel
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,34 +24,34 @@ def wheel(tmp_path_factory):
     return built
 
 
-def test_what_is_in_it(wheel):
+def test_wheel_contains_package_and_samples_only(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ("forecast/py.typed", "forecast/report/template.html", "forecast/_samples/stocks.parquet"):
-        assert wanted in names
+    for required in ("forecast/py.typed", "forecast/report/html/report.html", "forecast/_samples/stocks.parquet"):
+        assert required in names
     assert not [name for name in names if name.startswith(("tests", "data", "benchmarks")) or "__pycache__" in name]
     assert wheel.stat().st_size < 2_000_000
 
 
-def test_it_works_from_elsewhere(wheel, tmp_path):
-    """In a folder with a space, with the checkout out of reach: samples are found and the command runs."""
-    place = tmp_path / "some where"
-    zipfile.ZipFile(wheel).extractall(place)
-    environment = {**os.environ, "PYTHONPATH": str(place)}
+def test_wheel_works_outside_the_checkout(wheel, tmp_path):
+    """Samples are found and the command runs in a folder with a space in its name, without the checkout on the path."""
+    folder = tmp_path / "some where"
+    zipfile.ZipFile(wheel).extractall(folder)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
     code = (
         "import forecast as fc; print(fc.__file__); "
         "print(fc.load_sample('stocks').shape, fc.load_sample('simulated').shape)"
     )
-    answer = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    where, shapes = answer.stdout.strip().splitlines()
-    assert where.startswith(str(place))
+    path, shapes = done.stdout.strip().splitlines()
+    assert path.startswith(str(folder))
     assert shapes == "(3270, 4) (2000, 7)"
     command = [sys.executable, "-P", "-m", "forecast", "backtest", "stocks", "--models", "drift", "--windows", "3"]
-    answer = subprocess.run(
+    done = subprocess.run(
         [*command, "--out", "run"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
-    assert "drift" in answer.stdout
+    assert "drift" in done.stdout
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
         "fits.parquet",
         "forecasts.parquet",
