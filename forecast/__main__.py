@@ -1,4 +1,4 @@
-"""`python -m forecast` is the command line."""
+"""Run the command line with `python -m forecast`."""
 
 from forecast.cli import main
 

@@ -1,4 +1,4 @@
-"""What all commands share: the program itself, how it answers people and machines, and what it says when wrong."""
+"""Shared parts of all commands: the program, its output as text or JSON, and its error messages."""
 
 from __future__ import annotations
 
@@ -17,80 +17,78 @@ import typer
 app = typer.Typer(
     name="forecast",
     help=(
-        "Does a recurrent net beat ARIMA, or doing nothing, on my series? An honest walk-forward answer.\n\n"
+        "Backtest recurrent networks against ARIMA and naive forecasts on your own time series.\n\n"
         "[bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm\n\n"
-        "[bold]Exit codes:[/bold] 0 done; 1 an audit that a model fails; 2 a mistake, said in one sentence; "
-        "130 stopped."
+        "[bold]Exit codes:[/bold] 0 success; 1 a model failed the audit; 2 invalid input; 130 interrupted."
     ),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
 )
 
-_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
-class Stopped(Exception):
-    """Ctrl-C while work was under way, with what is left of it."""
+class Interrupted(Exception):
+    """Ctrl-C during a command; the message describes the work that is saved."""
 
 
-class Answer(NamedTuple):
-    """What a command found: plain values for machines, and how people are shown it."""
+class CommandResult(NamedTuple):
+    """Result of a command: data for --json, a function that prints it as text, and the exit code."""
 
     data: Any
     show: Callable[[], None]
     code: int = 0
 
 
-def command(name: str | None = None) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
-    """Add a command to the program, with --json and --quiet: it gives an Answer, and this prints it."""
-    more = {
-        "json": Annotated[bool, typer.Option("--json", help="Print plain JSON; messages go to stderr.")],
-        "quiet": Annotated[bool, typer.Option("--quiet", help="Print nothing but mistakes and warnings.")],
+def command(name: str | None = None) -> Callable[[Callable[..., CommandResult]], Callable[..., None]]:
+    """Register a function as a command with the options --json and --quiet, and print its CommandResult."""
+    common_options = {
+        "json": Annotated[bool, typer.Option("--json", help="Print JSON; messages go to stderr.")],
+        "quiet": Annotated[bool, typer.Option("--quiet", help="Print only errors and warnings.")],
     }
 
-    def register(function: Callable[..., Answer]) -> Callable[..., None]:
+    def register(function: Callable[..., CommandResult]) -> Callable[..., None]:
         @wraps(function)
-        def answer(**given: Any) -> None:
-            as_json, quiet = given.pop("json"), given.pop("quiet")
-            _quiet.set(quiet)
-            found = function(**given)
+        def run(**arguments: Any) -> None:
+            as_json = arguments.pop("json")
+            quiet.set(arguments.pop("quiet"))
+            result = function(**arguments)
             if as_json:
-                print(json.dumps(plain(found.data), indent=2, ensure_ascii=False, allow_nan=False))
-            elif not quiet:
-                found.show()
-            if found.code:
-                raise typer.Exit(found.code)
+                print(json.dumps(to_json(result.data), indent=2, ensure_ascii=False, allow_nan=False))
+            elif not quiet.get():
+                result.show()
+            if result.code:
+                raise typer.Exit(result.code)
 
-        own = inspect.signature(function, eval_str=True).parameters.values()
         options = [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
-            for key, kind in more.items()
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+            for key, annotation in common_options.items()
         ]
-        with_signature(answer, [*own, *options])
-        app.command(name)(answer)
-        return answer
+        set_signature(run, [*inspect.signature(function, eval_str=True).parameters.values(), *options])
+        app.command(name)(run)
+        return run
 
     return register
 
 
-def with_signature(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
-    """Give a function the parameters that typer shall see."""
+def set_signature(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
+    """Set the parameters of a function that typer reads."""
     keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
     function.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in keywords}
 
 
-def plain(value: Any) -> Any:
-    """Turn tables, dates and numbers into what JSON knows; NaN is null."""
+def to_json(value: Any) -> Any:
+    """Return tables, dates and numbers as values of JSON; NaN and infinity become null."""
     import pandas as pd
 
     if isinstance(value, pd.DataFrame):
-        return [plain(row) for row in value.to_dict("records")]
+        return [to_json(row) for row in value.to_dict("records")]
     if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
+        return {str(key): to_json(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
+        return [to_json(inner) for inner in value]
     if isinstance(value, pd.Timestamp):
         return value.isoformat() if value != value.normalize() else f"{value:%Y-%m-%d}"
     if hasattr(value, "item"):
@@ -100,41 +98,40 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
-def fail(message: str, code: int = 2) -> int:
-    """Say in one sentence what is wrong, and give the exit code."""
+def print_message(message: str) -> None:
+    """Print an error or a warning to stderr."""
     print(f"forecast: {message}", file=sys.stderr)
+
+
+def fail(message: str, code: int = 2) -> int:
+    """Print an error and return the exit code."""
+    print_message(message)
     return code
 
 
-def progress_bar(what: str, unit: str) -> Any:
-    """Make a bar that shows itself in a terminal, unless all is to be quiet."""
-    from forecast.cli.terminal import progress_bar
-
-    bar = progress_bar(what, unit)
-    bar.disable |= _quiet.get()
-    return bar
-
-
 @contextmanager
-def telling(*kinds: type[Warning]) -> Iterator[None]:
-    """Say warnings of these kinds as sentences, and keep what Ctrl-C says of the work that is done."""
-    shown = warnings.showwarning
+def report_warnings(*categories: type[Warning]) -> Iterator[None]:
+    """Print warnings of these categories as messages; after Ctrl-C raise Interrupted with the notes on saved work."""
+    default = warnings.showwarning
 
-    def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
-        fail(str(message)) if issubclass(category, kinds) else shown(message, category, *where, **more)
+    def show(message: Any, category: Any, *location: Any, **options: Any) -> None:
+        if issubclass(category, categories):
+            print_message(str(message))
+        else:
+            default(message, category, *location, **options)
 
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show
             yield
     except KeyboardInterrupt as error:
-        raise Stopped("; ".join(getattr(error, "__notes__", ["nothing was written"]))) from None
+        raise Interrupted("; ".join(getattr(error, "__notes__", ["nothing was written"]))) from None
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        from importlib.metadata import version as installed
+def _root(show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show_version:
+        from importlib.metadata import version
 
-        print(f"forecast {installed('forecast')}")
+        print(f"forecast {version('forecast')}")
         raise typer.Exit

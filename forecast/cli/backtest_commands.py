@@ -1,4 +1,4 @@
-"""The commands about walks: `forecast backtest`, `audit` and `report`."""
+"""The commands `backtest`, `audit` and `report`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from forecast.cli.app import Answer, command, fail, progress_bar, telling
-from forecast.cli.model_commands import Horizon, Settings, chosen_models, fields_read
+from forecast.cli.app import CommandResult, command, print_message, report_warnings
+from forecast.cli.model_commands import Horizon, Settings, make_models, required_fields
 from forecast.cli.price_commands import Prices, takes_prices
+from forecast.cli.terminal import progress_bar, show_result
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel
     from forecast.models.base import Forecaster
 
-Windows = Annotated[int, typer.Option(help="Cutoffs to forecast from; the last lies `horizon` rows before the end.")]
-StepSize = Annotated[int | None, typer.Option(help="Rows between cutoffs (if not given: the horizon).")]
+Windows = Annotated[int, typer.Option(help="Number of cutoffs; the last is `horizon` rows before the end.")]
+StepSize = Annotated[int | None, typer.Option(help="Rows between cutoffs (default: the horizon).")]
 TrainSize = Annotated[
-    int | None, typer.Option(help="Train on so many rows only (if not given: on all up to the cutoff).")
+    int | None, typer.Option(help="Train on this number of newest rows (default: all up to the cutoff).")
 ]
-Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are never trained on.")]
+Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are excluded from training.")]
 
 
 @command()
@@ -32,104 +33,102 @@ Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are nev
 def backtest(
     prices: Prices,
     models: Annotated[
-        str, typer.Option(help="Names from `forecast models`, with commas between them; naive always runs.")
+        str, typer.Option(help="Models (see `forecast models`), separated by commas; naive always runs.")
     ] = "naive,drift,arima,lstm",
     horizon: Horizon = 5,
     windows: Windows = 20,
     step_size: StepSize = None,
     train_size: TrainSize = None,
     embargo: Embargo = 0,
-    refit: Annotated[int, typer.Option(help="Fit every model anew at every so many-th cutoff.")] = 1,
-    warm: Annotated[bool, typer.Option("--warm", help="Networks and ARIMA go on from their last fit.")] = False,
-    season: Annotated[int, typer.Option(help="Season of MASE's scale, in rows.")] = 1,
+    refit: Annotated[int, typer.Option(help="Refit the models at every n-th cutoff.")] = 1,
+    warm: Annotated[bool, typer.Option("--warm", help="Start networks and ARIMA from their previous fit.")] = False,
+    season: Annotated[int, typer.Option(help="Season of the scale in MASE, in rows.")] = 1,
     set_: Settings = None,
-    jobs: Annotated[int, typer.Option(help="Processes that share the work; the numbers do not depend on it.")] = 1,
-    backend: Annotated[str, typer.Option(help="What shares the work: `processes`, or a `dask` cluster.")] = "processes",
+    jobs: Annotated[int, typer.Option(help="Number of processes; the results do not depend on it.")] = 1,
+    backend: Annotated[str, typer.Option(help="`processes` on this machine, or a `dask` cluster.")] = "processes",
     scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
     ] = None,
-    on_error: Annotated[
-        str, typer.Option(help="A failed fit: `raise` stops, `record` notes it and goes on.")
-    ] = "raise",
+    on_error: Annotated[str, typer.Option(help="`raise` stops if a fit fails, `record` notes it.")] = "raise",
     out: Annotated[Path | None, typer.Option(help="Folder for the run: forecasts, fits, spec and report.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out that was stopped.")] = False,
-    spec: Annotated[Path | None, typer.Option(help="Repeat the run of this folder, or of its spec.json.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
+    spec: Annotated[Path | None, typer.Option(help="Repeat the run of this folder or spec.json.")] = None,
     *,
     context: typer.Context,
-) -> Answer:
-    """Walk models forward through prices and say whether any beats doing nothing.
+) -> CommandResult:
+    """Compare models with the naive forecast in a walk-forward backtest.
 
     [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --windows 40 --refit 10 --out runs/stocks
     """
     from forecast import _io
+    from forecast._validation import check_int
     from forecast.backtesting.split import WalkForward
 
     for name, value in (("refit", refit), ("season", season), ("jobs", jobs)):
-        if value < 1:
-            raise ValueError(f"--{name} must be at least 1; got {value}")
+        check_int(f"--{name}", value, 1)
     if out is not None:
         _io.check_destination(out, _io.RUN)
     elif resume:
-        raise ValueError("--resume goes on with the run in a folder: name it with --out")
+        raise ValueError("--resume needs the folder of the run: name it with --out")
     if spec is not None:
-        _only_how(context)
-        plan = _plan_of(spec)
+        _reject_options_of_spec(context)
+        definition = _read_definition(spec)
     else:
         cv = WalkForward(horizon, windows, step_size, train_size, embargo)
-        plan = _Plan(prices, chosen_models(models, set_ or []), cv, {"refit": refit, "warm": warm, "season": season})
-    exog = fields_read(plan.models)
-    panel = plan.prices.panel(plan.prices.table(exog), exog)
+        settings = {"refit": refit, "warm": warm, "season": season}
+        definition = _Definition(prices, make_models(models, set_ or []), cv, settings)
+    exog = required_fields(definition.models)
+    panel = definition.prices.panel(definition.prices.table(exog), exog)
     with _cluster(backend, scheduler) as client:
-        more = {"n_jobs": jobs, "on_error": on_error, "client": client, "out": out, "resume": resume}
-        result = _walk(plan.models, panel, plan.cv, plan.settings | more)
-    if plan.sha256 not in (None, result.spec["data"]["sha256"]):
-        fail(f"the prices are no longer those of {spec}: this is another run")
+        execution = {"n_jobs": jobs, "on_error": on_error, "client": client, "out": out, "resume": resume}
+        result = _run_backtest(definition.models, panel, definition.cv, definition.settings | execution)
+    if definition.sha256 not in (None, result.spec["data"]["sha256"]):
+        print_message(f"the prices differ from those of {spec}: this does not repeat that run")
     if out is not None:
         from forecast.report.html.page import write_report
 
         write_report(result, out / _io.REPORT)
-    return _answer(result, out)
+    return _summarise(result, out)
 
 
-class _Plan(NamedTuple):
-    """What a run is made of."""
+class _Definition(NamedTuple):
+    """Everything that determines the forecasts of a run."""
 
     prices: Prices
     models: dict[str, Forecaster]
     cv: WalkForward
     settings: dict[str, Any]
-    sha256: str | None = None  # of the prices, if they are to be those of another run
+    sha256: str | None = None  # hash of the prices of the run that is repeated
 
 
-#: Options that say how a run is made, and not what it is.
-HOW = {"spec", "out", "resume", "jobs", "backend", "scheduler", "on_error", "json", "quiet", "offline"}
+#: Options that determine how a run is executed, not its forecasts; --spec allows them.
+EXECUTION = {"spec", "out", "resume", "jobs", "backend", "scheduler", "on_error", "json", "quiet", "offline"}
 
 
-def _only_how(context: typer.Context) -> None:
-    """Refuse options that a spec says already."""
+def _reject_options_of_spec(context: typer.Context) -> None:
+    """Raise ValueError for options that a spec defines already."""
     for name in context.params:
         source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE" and name not in HOW:
-            what = "the prices" if name == "data" else f"--{name.rstrip('_').replace('_', '-')}"
-            raise ValueError(f"--spec says already what is run: leave {what} out")
+        if source is not None and source.name == "COMMANDLINE" and name not in EXECUTION:
+            option = "the prices" if name == "data" else f"--{name.rstrip('_').replace('_', '-')}"
+            raise ValueError(f"--spec already defines the run: leave {option} out")
 
 
-def _plan_of(spec: Path) -> _Plan:
-    """Read a run's spec back into what it was made of."""
+def _read_definition(path: Path) -> _Definition:
+    """Return the definition of a run from its folder or spec.json."""
     from forecast import _io
     from forecast.backtesting.spec import rebuild
     from forecast.backtesting.split import WalkForward
 
-    said = _io.read_spec(spec.parent if spec.name == _io.SPEC else spec)
-    data = said["data"]
+    spec = _io.read_spec(path.parent if path.name == _io.SPEC else path)
+    data = spec["data"]
     prices = Prices(**data.get("asked", {"data": data["source"]}))
-    settings = {name: said[name] for name in ("refit", "warm", "season")}
-    return _Plan(prices, rebuild(said["models"]), WalkForward(**said["cv"]), settings, data["sha256"])
+    settings = {name: spec[name] for name in ("refit", "warm", "season")}
+    return _Definition(prices, rebuild(spec["models"]), WalkForward(**spec["cv"]), settings, data["sha256"])
 
 
-def _answer(result: BacktestResult, out: Path | None) -> Answer:
+def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
     from forecast import _io
-    from forecast.cli.terminal import show as show_result
 
     def show() -> None:
         show_result(result)
@@ -145,24 +144,24 @@ def _answer(result: BacktestResult, out: Path | None) -> Answer:
         "skipped": result.skipped,
         "out": None if out is None else str(out),
     }
-    return Answer(data, show)
+    return CommandResult(data, show)
 
 
 @command()
 @takes_prices
 def audit(
     prices: Prices,
-    models: Annotated[str, typer.Option(help="Names from `forecast models`, with commas between them.")] = "arima,lstm",
+    models: Annotated[str, typer.Option(help="Models (see `forecast models`), separated by commas.")] = "arima,lstm",
     horizon: Horizon = 5,
     windows: Windows = 6,
     step_size: StepSize = None,
     train_size: TrainSize = None,
     embargo: Embargo = 0,
     set_: Settings = None,
-) -> Answer:
-    """Try whether anything of the future reaches the forecasts: change what comes later, and forecast again.
+) -> CommandResult:
+    """Test models for look-ahead: forecasts must not change if later prices do.
 
-    Exit code 1 if a model fails. Each model takes 22 walks.
+    The exit code is 1 if a model fails. Each model takes 22 walk-forward runs.
 
     [bold]Example:[/bold] forecast audit stocks --models arima,lstm
     """
@@ -170,12 +169,12 @@ def audit(
     from forecast.evaluation.audit import audit as audit_model
 
     cv = WalkForward(horizon, windows, step_size, train_size, embargo)
-    chosen = chosen_models(models, set_ or [], always=())
-    exog = fields_read(chosen)
+    audited = make_models(models, set_ or [], always=())
+    exog = required_fields(audited)
     table = prices.table(exog)
     reports = {
         name: audit_model(model, table, cv, prepare=lambda raw: prices.panel(raw, exog))
-        for name, model in chosen.items()
+        for name, model in audited.items()
     }
     failed = [name for name, report in reports.items() if not report.passed]
 
@@ -183,18 +182,18 @@ def audit(
         for name, report in reports.items():
             print(f"{name}: {report}\n")
         if failed:
-            print(f"Not to be trusted on these data: {', '.join(failed)}")
+            print(f"Failed the audit on these data: {', '.join(failed)}")
 
     data = {name: {"passed": report.passed, "checks": report.table} for name, report in reports.items()}
-    return Answer(data, show, code=1 if failed else 0)
+    return CommandResult(data, show, code=1 if failed else 0)
 
 
 @command()
 def report(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
-    out: Annotated[Path | None, typer.Option(help="File to write (if not given: report.html in the folder).")] = None,
-) -> Answer:
-    """Write the report of a run anew, as one HTML file that opens offline.
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    out: Annotated[Path | None, typer.Option(help="File to write (default: report.html in the folder).")] = None,
+) -> CommandResult:
+    """Write the report of a run as one HTML file that works offline.
 
     [bold]Example:[/bold] forecast report runs/stocks --out stocks.html
     """
@@ -203,16 +202,17 @@ def report(
     from forecast.report.html.page import write_report
 
     result = BacktestResult.load(run)
-    place = run / _io.REPORT if out is None else out
-    if place.is_dir() or not place.absolute().parent.is_dir():
-        raise ValueError(f"--out {place} cannot be written: name a file in a folder that is there")
-    write_report(result, place)
-    return Answer({"out": str(place)}, lambda: print(f"The report is in {place}; open it in a browser."))
+    destination = run / _io.REPORT if out is None else out
+    if destination.is_dir() or not destination.absolute().parent.is_dir():
+        raise ValueError(f"--out {destination} cannot be written: name a file in an existing folder")
+    write_report(result, destination)
+    data = {"out": str(destination)}
+    return CommandResult(data, lambda: print(f"The report is in {destination}; open it in a browser."))
 
 
 @contextmanager
 def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
-    """Give a client of the cluster asked for, or None."""
+    """Yield a client of the Dask cluster, or None without one."""
     if backend not in ("processes", "dask"):
         raise ValueError(f"--backend must be processes or dask; got {backend!r}")
     if (backend == "dask") != (scheduler is not None):
@@ -225,17 +225,15 @@ def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
     try:
         from distributed import Client
     except ImportError:
-        raise ValueError("--backend dask needs Dask: pip install 'forecast[dask]', here and at the workers") from None
+        raise ValueError("--backend dask needs Dask: pip install 'forecast[dask]', here and on the workers") from None
     with Client(scheduler, timeout="10s") as client:
         yield client
 
 
-def _walk(models: dict[str, Forecaster], prices: Panel, cv: Any, options: dict[str, Any]) -> BacktestResult:
+def _run_backtest(
+    models: dict[str, Forecaster], prices: Panel, cv: WalkForward, options: dict[str, Any]
+) -> BacktestResult:
     from forecast.backtesting import ResumeWarning, backtest
 
-    bar = progress_bar("walking forward", "fits")
-    with telling(ResumeWarning), bar:
-        job = bar.add_task("", total=None)
-        return backtest(
-            models, prices, cv, **options, progress=lambda done, total: bar.update(job, completed=done, total=total)
-        )
+    with report_warnings(ResumeWarning), progress_bar("backtesting", "fits") as progress:
+        return backtest(models, prices, cv, **options, progress=progress)

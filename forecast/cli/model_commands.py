@@ -1,4 +1,4 @@
-"""Models by name: which there are, fitting one, and tomorrow's forecast of one that was fitted."""
+"""The commands `models`, `fit` and `predict`, and the models that other commands take by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from forecast.cli.app import Answer, command, telling
+from forecast.cli.app import CommandResult, command, report_warnings
 from forecast.cli.price_commands import Prices, check_out, takes_prices, write_table
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="MODEL.PARAM=VALUE", help="Set a parameter, such as lstm.trainer.lr=3e-4."),
 ]
-Horizon = Annotated[int, typer.Option(help="Steps to forecast; a step is a row.")]
+Horizon = Annotated[int, typer.Option(help="Steps to forecast; one step is one row.")]
 
 
-def chosen_models(names: str, settings: list[str], always: tuple[str, ...] = ("naive",)) -> dict[str, Forecaster]:
-    """Make the models that are named, with the parameters that are set."""
+def make_models(names: str, settings: list[str], always: tuple[str, ...] = ("naive",)) -> dict[str, Forecaster]:
+    """Return the models of --models, and those of `always`, with the parameters of --set."""
     from forecast._validation import did_you_mean
     from forecast.models.registry import make_model, parse_value, set_parameter
 
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    if not wanted:
-        raise ValueError("--models names no model: give some of `forecast models`, with commas between them")
-    models = {name: make_model(name) for name in dict.fromkeys([*always, *wanted])}
+    requested = [name.strip() for name in names.split(",") if name.strip()]
+    if not requested:
+        raise ValueError("--models names no model: choose from `forecast models`, separated by commas")
+    models = {name: make_model(name) for name in dict.fromkeys([*always, *requested])}
     for setting in settings:
         path, equals, text = setting.partition("=")
         name, dot, parameter = path.strip().partition(".")
@@ -48,13 +48,13 @@ def chosen_models(names: str, settings: list[str], always: tuple[str, ...] = ("n
     return models
 
 
-def fields_read(models: dict[str, Forecaster]) -> list[str]:
-    """Name the fields that models read beside the target."""
+def required_fields(models: dict[str, Forecaster]) -> list[str]:
+    """Return the fields that models read as well as the target."""
     return list(dict.fromkeys(name for model in models.values() for name in model.required_fields()))
 
 
 @command("models")
-def list_models() -> Answer:
+def list_models() -> CommandResult:
     """List the models with their parameters and defaults.
 
     [bold]Example:[/bold] forecast models
@@ -66,22 +66,23 @@ def list_models() -> Answer:
         {"name": name, "what": MODELS[name].description, "params": {k: repr(v) for k, v in params[name].items()}}
         for name in MODELS
     ]
-    return Answer(data, lambda: _show_models(params))
+    return CommandResult(data, lambda: _show_models(params))
 
 
 def _show_models(params: dict[str, dict[str, Any]]) -> None:
+    """Print each model; of several models of one class, the later ones with their differing parameters only."""
     from rich.console import Console
     from rich.table import Table
 
     from forecast.models.registry import MODELS
 
-    table = Table("model", "what it is", "parameters and defaults (for --set)", box=None, padding=(0, 2, 0, 0))
-    first: dict[str, tuple[str, dict[str, Any]]] = {}  # of each class: its first name, and the parameters under it
+    table = Table("model", "description", "parameters and defaults (for --set)", box=None, padding=(0, 2, 0, 0))
+    first_names: dict[str, str] = {}  # by class
     for name, entry in MODELS.items():
-        like, known = first.setdefault(entry.class_name, (name, {}))
-        own = ", ".join(f"{k}={v!r}" for k, v in params[name].items() if not known or known[k] != v)
-        table.add_row(name, entry.description, f"as {like}, but {own}" if known else own)
-        first[entry.class_name] = (like, known or params[name])
+        first = first_names.setdefault(entry.class_name, name)
+        known = {} if name == first else params[first]
+        listed = ", ".join(f"{k}={v!r}" for k, v in params[name].items() if name == first or known[k] != v)
+        table.add_row(name, entry.description, listed if name == first else f"as {first}, but {listed}")
     Console().print(table)
 
 
@@ -90,58 +91,57 @@ def _show_models(params: dict[str, dict[str, Any]]) -> None:
 def fit(
     prices: Prices,
     out: Annotated[Path, typer.Option(help="Folder for the fitted model.")],
-    model: Annotated[str, typer.Option(help="A name from `forecast models`.")] = "arima",
+    model: Annotated[str, typer.Option(help="Name of a model (see `forecast models`).")] = "arima",
     horizon: Horizon = 5,
     set_: Settings = None,
-) -> Answer:
-    """Fit a model on all rows and keep it, for `forecast predict`.
+) -> CommandResult:
+    """Fit a model on all rows and save it for `forecast predict`.
 
     [bold]Example:[/bold] forecast fit stocks --model lstm --horizon 5 --out models/lstm
     """
     from forecast import _io
     from forecast.data.panel import format_date
     from forecast.models.base import ShortSeriesWarning
-    from forecast.models.store import MODEL
 
-    _io.check_destination(out, MODEL)
+    _io.check_destination(out, _io.MODEL)
     if "," in model:
         raise ValueError(f"--model takes one name; got {model!r}")
-    chosen = chosen_models(model, set_ or [], always=())
-    fitted = chosen[model.strip()]
-    exog = fields_read(chosen)
+    models = make_models(model, set_ or [], always=())
+    fitted = models[model.strip()]
+    exog = required_fields(models)
     panel = prices.panel(prices.table(exog), exog)
-    with telling(ShortSeriesWarning):
+    with report_warnings(ShortSeriesWarning):
         fitted.fit(panel, horizon)
         fitted.save(out)
+    last = format_date(panel.index[-1])
     data = {"model": model, "horizon": horizon, "series": list(panel.series), "rows": len(panel)}
-    data |= {"target": panel.channels[0], "last": format_date(panel.index[-1]), "out": str(out), "fit": fitted.record_}
+    data |= {"target": panel.channels[0], "last": last, "out": str(out), "fit": fitted.record_}
 
     def show() -> None:
-        print(
-            f"{model} is fitted on {len(panel):,} rows of {', '.join(panel.series)}, up to {format_date(panel.index[-1])}."
-        )
-        print(f"It is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
+        print(f"Fitted {model} on {len(panel):,} rows of {', '.join(panel.series)}, up to {last}.")
+        print(f"The model is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
 
-    return Answer(data, show)
+    return CommandResult(data, show)
 
 
 @command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="The folder that `forecast fit` made.")],
-    data: Annotated[str, typer.Argument(help="A sample, a CSV or Parquet file, or yahoo:AAPL,MSFT.")],
+    model: Annotated[Path, typer.Argument(help="Folder that `forecast fit` created.")],
+    data: Annotated[str, typer.Argument(help="Sample, CSV or Parquet file, or yahoo:AAPL,MSFT.")],
     exchange: Annotated[
-        str | None, typer.Option(help="Dates are its trading days: XNYS, XLON, XTKS … (else those of the rows).")
+        str | None, typer.Option(help="Exchange whose trading days follow: XNYS, XLON, XTKS … (default: as the rows).")
     ] = None,
-    start: Annotated[str | None, typer.Option(help="First date that is read.")] = None,
-    end: Annotated[str | None, typer.Option(help="Last date that is read: forecast from it.")] = None,
+    start: Annotated[str | None, typer.Option(help="First date to read.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last date to read; the forecast starts after it.")] = None,
     day_first: Annotated[
-        bool | None, typer.Option("--day-first/--month-first", help="How a file's dates such as 01/02/2024 are meant.")
+        bool | None,
+        typer.Option("--day-first/--month-first", help="Order of day and month in a file's dates, such as 01/02/2024."),
     ] = None,
-    decimal: Annotated[str | None, typer.Option(help="A file's decimal mark, if it cannot be told.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Take what is kept of Yahoo's, ask nobody.")] = False,
+    decimal: Annotated[str | None, typer.Option(help="Decimal mark of a file, if ambiguous: , or .")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Use cached Yahoo prices only.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write: .csv or .parquet.")] = None,
-) -> Answer:
-    """Forecast the rows after the last one with a fitted model, with intervals and dates.
+) -> CommandResult:
+    """Forecast the rows after the last one with a fitted model, with quantiles and dates.
 
     [bold]Example:[/bold] forecast predict models/lstm stocks --exchange XNYS --out tomorrow.csv
     """
@@ -152,30 +152,30 @@ def predict(
         check_out(out)
     fitted = load_model(model)
     prices = Prices(data, start=start, end=end, day_first=day_first, decimal=decimal, offline=offline)
-    prices = replace(prices, target=_target_of(fitted))
-    exog = fields_read({"": fitted})
+    prices = replace(prices, target=_target_option(fitted))
+    exog = required_fields({"": fitted})
     panel = prices.panel(prices.table(exog), exog)
-    dates, said = next_dates(panel.index, fitted.horizon_, exchange)
+    dates, calendar = next_dates(panel.index, fitted.horizon_, exchange)
     table = fitted.predict(panel).to_frame()
     table.insert(3, "ds", dates[table["step"].to_numpy() - 1])
     if out is not None:
         write_table(table, out, index=False)
-    return Answer({"dates": said, "forecast": table}, lambda: _show_forecast(table, said, out))
+    return CommandResult({"dates": calendar, "forecast": table}, lambda: _show_forecast(table, calendar, out))
 
 
-def _target_of(model: Any) -> str:
-    """Say which --target gives what a model was fitted on."""
+def _target_option(model: Any) -> str:
+    """Return the value of --target that selects what a model was fitted on."""
     from forecast.data.panel import TARGETS
 
     channel = getattr(model, "target_", "y")
     return "price" if channel in ("y", *TARGETS) else channel
 
 
-def _show_forecast(table: pd.DataFrame, said: str, out: Path | None) -> None:
+def _show_forecast(table: pd.DataFrame, calendar: str, out: Path | None) -> None:
     from forecast.data.panel import format_date
 
-    shown = table.assign(ds=table["ds"].map(format_date)).drop(columns="cutoff")
-    print(shown.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
-    print(f"\nFrom {format_date(table['cutoff'].iloc[0])}; dates: {said}.")
+    rows = table.assign(ds=table["ds"].map(format_date)).drop(columns="cutoff")
+    print(rows.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
+    print(f"\nForecast from {format_date(table['cutoff'].iloc[0])}; dates: {calendar}.")
     if out is not None:
         print(f"The forecast is in {out}.")

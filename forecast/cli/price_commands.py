@@ -1,9 +1,8 @@
-"""Which prices: the options that every command with prices has, and the commands about prices alone."""
+"""Options of every command that reads prices, and the commands `download`, `check` and `samples`."""
 
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import wraps
@@ -12,28 +11,30 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from forecast.cli.app import Answer, command, progress_bar, telling, with_signature
+from forecast._io import atomic_file
+from forecast.cli.app import CommandResult, command, report_warnings, set_signature
+from forecast.cli.terminal import progress_bar, show_prices
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.data.checks import PriceReport
     from forecast.data.panel import Panel
 
 YAHOO = "yahoo:"
+DERIVED_TARGETS = ("return", "parkinson", "garman_klass")  # computed from several fields
 
 
 def _option(text: str, *names: str) -> Any:
-    # in a box of their own in the help
+    """Return an option that the help lists in the box "Prices"."""
     return typer.Option(*names, help=text, rich_help_panel="Prices")
 
 
 @dataclass(frozen=True)
 class Prices:
-    """The prices that a command was given: where they are, and what of them is wanted."""
+    """Prices that a command reads: their source, and the part and target that are used."""
 
     data: Annotated[
-        str, typer.Argument(help="A sample (see `forecast samples`), a CSV or Parquet file, or yahoo:AAPL,MSFT.")
+        str, typer.Argument(help="Sample (see `forecast samples`), CSV or Parquet file, or yahoo:AAPL,MSFT.")
     ] = ""
     target: Annotated[
         str,
@@ -41,54 +42,59 @@ class Prices:
     ] = "price"
     start: Annotated[str | None, _option("First date.")] = None
     end: Annotated[str | None, _option("Last date.")] = None
-    rows: Annotated[str, _option("`all` dates of all series, or the `common` ones, on which each has a value.")] = "all"
+    rows: Annotated[str, _option("`all` dates, or the `common` ones, on which every series has a value.")] = "all"
     day_first: Annotated[
-        bool | None, _option("How a file's dates such as 01/02/2024 are meant.", "--day-first/--month-first")
+        bool | None,
+        _option("Order of day and month in a file's dates, such as 01/02/2024.", "--day-first/--month-first"),
     ] = None
-    decimal: Annotated[str | None, _option("A file's decimal mark, if it cannot be told: , or .")] = None
-    interval: Annotated[str, _option("Of Yahoo's bars: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.")] = "1d"
-    offline: Annotated[bool, _option("Take what is kept of Yahoo's, ask nobody.", "--offline")] = False
+    decimal: Annotated[str | None, _option("Decimal mark of a file, if ambiguous: , or .")] = None
+    interval: Annotated[str, _option("Interval of Yahoo's bars: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.")] = "1d"
+    offline: Annotated[bool, _option("Use cached Yahoo prices only.", "--offline")] = False
 
     def table(self, exog: Sequence[str] = ()) -> pd.DataFrame:
-        """Give the table as it stands, with no more fields than are needed."""
-        plain = not exog and self.target not in ("return", "parkinson", "garman_klass")
-        prices = self._read({"price": None, "volume": "Volume"}.get(self.target, self.target) if plain else "all")
+        """Return the raw prices, with all fields only if the target or `exog` needs them."""
+        field = {"price": None, "volume": "Volume"}.get(self.target, self.target)
+        prices = self._read("all" if self._needs_fields(exog) else field)
         prices.attrs["source"] = self.data
         prices.attrs["asked"] = {
-            k: v for k, v in asdict(self).items() if v != type(self).__dataclass_fields__[k].default
+            name: value for name, value in asdict(self).items() if value != self.__dataclass_fields__[name].default
         }
         return prices
 
     def panel(self, table: pd.DataFrame, exog: Sequence[str] = ()) -> Panel:
-        """Make what is forecast, with the further fields that models read beside it."""
+        """Return the panel of the target, with the fields `exog` as further channels."""
         from forecast.data.panel import as_panel
         from forecast.data.targets import make_target
 
-        plain = not exog and self.target not in ("return", "parkinson", "garman_klass")
-        return as_panel(table, how=self.rows) if plain else make_target(table, self.target, exog, self.rows)
+        if self._needs_fields(exog):
+            return make_target(table, self.target, exog, self.rows)
+        return as_panel(table, how=self.rows)
 
-    def everything(self) -> pd.DataFrame:
-        """Give all fields: events tell of prices what the prices do not."""
+    def all_fields(self) -> pd.DataFrame:
+        """Return the raw prices with all fields, dividends and splits included."""
         return self._read("all")
+
+    def _needs_fields(self, exog: Sequence[str]) -> bool:
+        return bool(exog) or self.target in DERIVED_TARGETS
 
     def _read(self, field: str | None) -> pd.DataFrame:
         if not self.data:
-            raise ValueError("no prices are named: give a sample (see `forecast samples`), a file, or yahoo:TICKER")
-        file = {"--day-first": self.day_first is not None, "--decimal": self.decimal is not None}
-        yahoo = {"--interval": self.interval != "1d", "--offline": self.offline}
+            raise ValueError("no prices are named: use a sample (see `forecast samples`), a file, or yahoo:TICKER")
+        file_options = {"--day-first": self.day_first is not None, "--decimal": self.decimal is not None}
+        yahoo_options = {"--interval": self.interval != "1d", "--offline": self.offline}
         if self.data.startswith(YAHOO):
-            _refuse(file, "a file")
-            return fetch(self.data.removeprefix(YAHOO), self, field)
-        _refuse(yahoo, f"prices from Yahoo, such as {YAHOO}AAPL")
-        if self.data in (names := _samples()):
+            _reject(file_options, "files")
+            return download_prices(self.data.removeprefix(YAHOO), self, field)
+        _reject(yahoo_options, f"prices from Yahoo, such as {YAHOO}AAPL")
+        if self.data in (names := _sample_names()):
             from forecast.data.samples import load_sample
 
-            _refuse(file, "a file")
-            return self._between(load_sample(self.data, field))
+            _reject(file_options, "files")
+            return self._slice(load_sample(self.data, field))
         if Path(self.data).exists() or Path(self.data).suffix:
             from forecast.data.files import read_prices
 
-            return self._between(read_prices(self.data, field, dayfirst=self.day_first, decimal=self.decimal))
+            return self._slice(read_prices(self.data, field, dayfirst=self.day_first, decimal=self.decimal))
         from forecast._validation import did_you_mean
 
         raise ValueError(
@@ -96,34 +102,36 @@ class Prices:
             f"file, a sample, or {YAHOO}TICKER"
         )
 
-    def _between(self, prices: pd.DataFrame) -> pd.DataFrame:
+    def _slice(self, prices: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows from --start to --end."""
         if self.start is None and self.end is None:
             return prices
         import pandas as pd
 
         if not isinstance(prices.index, pd.DatetimeIndex):
             raise ValueError(f"--start and --end need dates, and the rows of {self.data} have none")
-        cut = prices.loc[as_date(self.start, "--start") : as_date(self.end, "--end")]
-        if cut.empty:
+        selected = prices.loc[parse_date(self.start, "--start") : parse_date(self.end, "--end")]
+        if selected.empty:
             first, last = (f"{day:%Y-%m-%d}" for day in prices.index[[0, -1]])
-            raise ValueError(f"{self.data} has no rows between --start and --end; it goes from {first} to {last}")
-        return cut
+            raise ValueError(f"{self.data} has no rows between --start and --end; its dates are {first} to {last}")
+        return selected
 
 
-def _refuse(options: dict[str, bool], what: str) -> None:
-    given = next((name for name, is_given in options.items() if is_given), None)
-    if given is not None:
-        raise ValueError(f"{given} is for {what}: leave it out")
+def _reject(options: dict[str, bool], applicable: str) -> None:
+    """Raise ValueError for the first option that is set."""
+    option = next((name for name, is_set in options.items() if is_set), None)
+    if option is not None:
+        raise ValueError(f"{option} applies only to {applicable}: leave it out")
 
 
-def _samples() -> list[str]:
+def _sample_names() -> list[str]:
     from forecast.data.samples import samples
 
     return list(samples()["name"])
 
 
-def takes_prices(command: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Give a command the options of `Prices`, before its own, and hand it these as its first argument."""
+def takes_prices(command: Callable[..., CommandResult]) -> Callable[..., CommandResult]:
+    """Add the options of `Prices` before a command's own, and pass it a `Prices` as its first argument."""
     hints = get_type_hints(Prices, include_extras=True)
     options = [
         inspect.Parameter(
@@ -134,38 +142,36 @@ def takes_prices(command: Callable[..., Answer]) -> Callable[..., Answer]:
         )
         for field in fields(Prices)
     ]
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    own_options = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
     @wraps(command)
-    def with_prices(**given: Any) -> Answer:
-        chosen = Prices(**{option.name: given.pop(option.name) for option in options})
-        return command(chosen, **given)
+    def with_prices(**arguments: Any) -> CommandResult:
+        prices = Prices(**{option.name: arguments.pop(option.name) for option in options})
+        return command(prices, **arguments)
 
-    with_signature(with_prices, [*options, *own])
+    set_signature(with_prices, [*options, *own_options])
     return with_prices
 
 
-def fetch(tickers: str, prices: Prices, field: str | None, **more: Any) -> pd.DataFrame:
-    """Download, with a bar in the terminal, and with what is to be told told."""
+def download_prices(tickers: str, prices: Prices, field: str | None, **options: Any) -> pd.DataFrame:
+    """Download prices with a progress bar, and print warnings as messages."""
     from forecast.data.yahoo.download import DownloadWarning, download
 
-    bar = progress_bar("downloading", "tickers")
-    with telling(DownloadWarning), bar:
-        job = bar.add_task("", total=None)
+    with report_warnings(DownloadWarning), progress_bar("downloading", "tickers") as progress:
         return download(
             tickers,
-            as_date(prices.start, "--start"),
-            as_date(prices.end, "--end"),
+            parse_date(prices.start, "--start"),
+            parse_date(prices.end, "--end"),
             prices.interval,
             fields=field,
             offline=prices.offline,
-            progress=lambda done, total: bar.update(job, completed=done, total=total),
-            **more,
+            progress=progress,
+            **options,
         )
 
 
-def as_date(text: str | None, option: str) -> pd.Timestamp | None:
-    """Read a date of the command line."""
+def parse_date(text: str | None, option: str) -> pd.Timestamp | None:
+    """Return the date in the text of an option."""
     import pandas as pd
 
     try:
@@ -176,17 +182,17 @@ def as_date(text: str | None, option: str) -> pd.Timestamp | None:
 
 @command()
 def download(
-    tickers: Annotated[list[str], typer.Argument(help="As Yahoo writes them: AAPL MSFT VOD.L BTC-USD ^GSPC.")],
-    start: Annotated[str | None, typer.Option(help="First date (if not given: as far back as there is).")] = None,
-    end: Annotated[str | None, typer.Option(help="Last date (if not given: up to now).")] = None,
-    interval: Annotated[str, typer.Option(help="1d, 1wk, 1mo, or of the last days 1h, 15m, 5m, 2m, 1m.")] = "1d",
-    adjust: Annotated[str, typer.Option(help="For dividends: `auto`, or `none`.")] = "auto",
+    tickers: Annotated[list[str], typer.Argument(help="Yahoo's symbols: AAPL MSFT VOD.L BTC-USD ^GSPC.")],
+    start: Annotated[str | None, typer.Option(help="First date (default: the first one available).")] = None,
+    end: Annotated[str | None, typer.Option(help="Last date (default: the newest one).")] = None,
+    interval: Annotated[str, typer.Option(help="1d, 1wk or 1mo; recent days only: 1h, 15m, 5m, 2m, 1m.")] = "1d",
+    adjust: Annotated[str, typer.Option(help="`auto` adjusts prices for dividends, `none` does not.")] = "auto",
     field: Annotated[str, typer.Option(help="`all`, or one field such as Close.")] = "all",
-    on_error: Annotated[str, typer.Option(help="A ticker that fails: `raise` stops, `skip` leaves it out.")] = "raise",
-    offline: Annotated[bool, typer.Option("--offline", help="Take what is kept, ask nobody.")] = False,
+    on_error: Annotated[str, typer.Option(help="`raise` stops if a ticker fails, `skip` leaves it out.")] = "raise",
+    offline: Annotated[bool, typer.Option("--offline", help="Use cached prices only.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write: .parquet or .csv.")] = None,
-) -> Answer:
-    """Download prices from Yahoo; what was fetched before is kept, and only the missing end is asked for.
+) -> CommandResult:
+    """Download prices from Yahoo; only prices that are not cached are fetched.
 
     [bold]Example:[/bold] forecast download AAPL MSFT --start 2015-01-01 --out prices.parquet
     """
@@ -194,47 +200,40 @@ def download(
 
     if out is not None:
         check_out(out)
-    chosen = Prices(",".join(tickers), start=start, end=end, interval=interval, offline=offline)
-    prices = fetch(chosen.data, chosen, field, adjust=adjust, on_error=on_error)
-    found = check_prices(prices)
+    request = Prices(",".join(tickers), start=start, end=end, interval=interval, offline=offline)
+    prices = download_prices(request.data, request, field, adjust=adjust, on_error=on_error)
+    report = check_prices(prices)
     if out is not None:
         write_table(prices, out)
 
     def show() -> None:
-        show_prices(found)
+        show_prices(report)
         if out is not None:
             print(f"\n{len(prices):,} rows of {', '.join(prices.attrs['facts'])} are in {out}")
 
-    more = {"rows": len(prices), "failed": prices.attrs.get("failed", {}), "out": None if out is None else str(out)}
-    return Answer(found.to_dict() | {"facts": prices.attrs["facts"]} | more, show)
+    summary = {"rows": len(prices), "failed": prices.attrs.get("failed", {}), "out": None if out is None else str(out)}
+    return CommandResult(report.to_dict() | {"facts": prices.attrs["facts"]} | summary, show)
 
 
 @command()
 @takes_prices
-def check(prices: Prices) -> Answer:
-    """Say what is odd about prices: days missing, stale runs, jumps like a split, zeros, mixed currencies.
+def check(prices: Prices) -> CommandResult:
+    """Report anomalies in prices: missing days, stale runs, jumps like a split, zeros, mixed currencies.
 
-    Nothing is repaired.
+    The prices are not changed.
 
     [bold]Example:[/bold] forecast check prices.csv
     """
     from forecast.data.checks import check_prices
 
-    plain = prices.target == "price" and prices.rows == "all"
-    found = check_prices(prices.everything() if plain else prices.panel(prices.table()))
-    return Answer(found.to_dict(), lambda: show_prices(found))
-
-
-def show_prices(found: PriceReport) -> None:
-    """Print what was found about prices."""
-    from forecast.cli.terminal import show_prices
-
-    show_prices(found)
+    is_raw = prices.target == "price" and prices.rows == "all"
+    report = check_prices(prices.all_fields() if is_raw else prices.panel(prices.table()))
+    return CommandResult(report.to_dict(), lambda: show_prices(report))
 
 
 @command("samples")
-def list_samples() -> Answer:
-    """List the price samples that can be named instead of a file.
+def list_samples() -> CommandResult:
+    """List the included price samples, which commands accept in place of a file.
 
     [bold]Example:[/bold] forecast samples
     """
@@ -245,26 +244,23 @@ def list_samples() -> Answer:
             print(f"{row.name:10} {row.what}")
             print(f"{'':10} {row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}\n")
 
-    return Answer(samples(), show)
+    return CommandResult(samples(), show)
 
 
 def check_out(out: Path) -> None:
-    """Raise ValueError if a table cannot be written there."""
+    """Raise ValueError if a table cannot be written to the file --out."""
     if out.suffix.lower() not in (".parquet", ".csv"):
         raise ValueError(f"--out {out} must end in .parquet or .csv")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        what = "is a folder" if out.is_dir() else f"cannot be written: {out.absolute().parent} is no folder"
-        raise ValueError(f"--out {out} {what}; name a file in a folder that is there")
+    parent = out.absolute().parent
+    if out.is_dir() or not parent.is_dir():
+        problem = "is a folder" if out.is_dir() else f"cannot be written: {parent} is not a folder"
+        raise ValueError(f"--out {out} {problem}; name a file in an existing folder")
 
 
 def write_table(table: pd.DataFrame, out: Path, index: bool = True) -> None:
-    """Write a table so that the file is whole or not there."""
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    """Write a table to a Parquet or CSV file atomically."""
+    with atomic_file(out) as temporary:
         if out.suffix.lower() == ".parquet":
-            table.to_parquet(beside, index=index)
+            table.to_parquet(temporary, index=index)
         else:
-            table.to_csv(beside, index=index)
-        beside.replace(out)
-    finally:
-        beside.unlink(missing_ok=True)
+            table.to_csv(temporary, index=index)

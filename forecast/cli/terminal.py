@@ -1,8 +1,12 @@
-"""What a run looks like in a terminal of 80 columns: the bar while it goes, the leaderboard and the verdict after."""
+"""Text output in a terminal of 80 columns: progress bars, leaderboard, verdicts and price checks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from forecast.cli.app import quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -10,11 +14,12 @@ if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
     from forecast.data.checks import PriceReport
 
-LISTED = 5  # failed fits of each model, or findings, that are named; `fits` and `spec` hold them all
+MAX_LISTED = 5  # failed fits of a model, or findings, that are printed; the files of the run contain all
 
 
-def progress_bar(what: str, unit: str) -> Any:
-    """Make a bar that counts fits (or tickers) and says how long they will take; silent where nobody looks."""
+@contextmanager
+def progress_bar(description: str, noun: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar in a terminal, except with --quiet; yield its update function of (done, total)."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -25,21 +30,26 @@ def progress_bar(what: str, unit: str) -> Any:
         TimeRemainingColumn,
     )
 
-    columns: tuple[Any, ...] = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
+    columns: tuple[Any, ...] = (TextColumn(description), BarColumn(), MofNCompleteColumn(), TextColumn(noun))
     columns += (TimeElapsedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    is_hidden = not console.is_terminal or quiet.get()
+    with Progress(*columns, console=console, transient=True, disable=is_hidden) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def show_prices(report: PriceReport) -> None:
-    """Print what was found about prices."""
+    """Print the table and the anomalies of a price check."""
     from rich.console import Console
     from rich.table import Table
+
+    from forecast.data.checks import NO_ANOMALIES
 
     console = Console()
     widths = [max([len(heading), *column.astype(str).str.len()]) for heading, column in report.table.items()]
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    # Where it is too wide the names of the series give way.
+    # In a narrow terminal the names of the series are shortened, not the numbers.
     table.add_column("series", no_wrap=True, max_width=max(8, console.width - sum(widths) - len(widths) - 1))
     for heading, width in zip(report.table, widths, strict=True):
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)
@@ -47,12 +57,12 @@ def show_prices(report: PriceReport) -> None:
         table.add_row(str(name), *("-" if value is None or value != value else str(value) for value in row))
     console.print(table)
     print()
-    for sentence in report.sentences() or ["Nothing odd was found."]:
+    for sentence in report.sentences() or [NO_ANOMALIES]:
         print(sentence)
 
 
-def show(result: BacktestResult) -> None:
-    """Print leaderboard and verdict, and what is odd about the prices."""
+def show_result(result: BacktestResult) -> None:
+    """Print the leaderboard, the verdicts, failed fits, skipped series and anomalies of the prices."""
     from rich.console import Console
 
     Console().print(_leaderboard(result.leaderboard()))
@@ -60,42 +70,41 @@ def show(result: BacktestResult) -> None:
         print(f"\n{verdict}")
     _show_failures(result)
     if len(result.skipped):
-        print("\nTook no part:")
+        print("\nSkipped series:")
         for row in result.skipped.itertuples():
             print(f"  {row.unique_id}: {row.reason}, at {row.cutoffs} cutoffs ({row.first} to {row.last})")
     _show_findings(result.spec["data"].get("report", {}).get("findings", []))
 
 
 def _show_findings(findings: list[list[str]]) -> None:
-    """Name what was odd about the prices that were walked over."""
     if findings:
         print("\nAbout the prices:")
-        for name, sentence in findings[:LISTED]:
+        for name, sentence in findings[:MAX_LISTED]:
             print(f"  {name}: {sentence}" if name else f"  {sentence}")
-        if len(findings) > LISTED:
-            print(f"  and {len(findings) - LISTED} more, which `forecast check` names")
+        if len(findings) > MAX_LISTED:
+            print(f"  and {len(findings) - MAX_LISTED} more; `forecast check` lists all")
 
 
 def _show_failures(result: BacktestResult) -> None:
-    """Name the fits that failed, and how many rows are left to compare on."""
+    """Print the failed fits, and the number of rows that remain for the comparison."""
     from forecast.data.panel import format_date
 
     failures = result.failures()
     if failures.empty:
         return
     common, forecast = result.compared()
-    print(f"\nFailed; all models are compared on the {common:,} of {forecast:,} rows that none of them lacks:")
+    print(f"\nFailed fits; models are compared on the {common:,} of {forecast:,} rows that all of them forecast:")
     for model, rows in failures.groupby("model", sort=False):
-        for row in rows.head(LISTED).itertuples():
+        for row in rows.head(MAX_LISTED).itertuples():
             print(f"  {model} at {format_date(row.cutoff)}: {' '.join(row.error.split())}")
-        if len(rows) > LISTED:
-            print(f"  {model}: {len(rows) - LISTED} more")
+        if len(rows) > MAX_LISTED:
+            print(f"  {model}: {len(rows) - MAX_LISTED} more")
 
 
 def _leaderboard(board: pd.DataFrame) -> Any:
     from rich.table import Table
 
-    columns = {  # heading and format; all of them fit a terminal of 80 columns
+    columns = {  # heading and format; together they fit into 80 columns
         "skill": ("skill", "+.2%"),
         "mase": ("MASE", ".3f"),
         "rmse": ("RMSE", ".4g"),

@@ -1,4 +1,4 @@
-"""The command line: what goes wrong is one sentence and exit code 2, and leaves nothing behind."""
+"""The command line: results, help, and errors of one line with exit code 2 that leave no files."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ TINY = "--set lstm.lookback=10 --set lstm.hidden=3 --set lstm.trainer.steps=3"
 RUN = ["fits.parquet", "forecasts.parquet", "report.html", "spec.json"]
 
 
-def everything(folder: Path) -> dict[str, bytes | None]:
-    """All that lies in a folder, hidden or not, with what it holds."""
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """Return the content of all files in a folder by relative path, hidden ones included; None for folders."""
     return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A working folder with price files in it, good and bad."""
+def workdir(tmp_path, monkeypatch):
+    """Return the working folder of the test, with valid and invalid price files."""
     frame = walks(rows=60, series=2)
     negative = frame.copy()
     negative.iloc[30, 0] = -5
@@ -47,7 +47,7 @@ def place(tmp_path, monkeypatch):
         "narrow.csv": "date\n2020-01-01\n2020-01-02\n",
         "twice.csv": "date,A\n2020-01-01,1\n2020-01-02,2\n2020-01-02,3\n",
         "text.csv": "date,A\n2020-01-01,1\n2020-01-02,1 234\n2020-01-03,3\n",
-        "a-file": "no folder",
+        "a-file": "not a folder",
         "notes/thesis.txt": "keep me",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -59,23 +59,23 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    """Run a command line in this process: exit code, stdout, stderr."""
+    """Return a function that runs a command line in this process and returns its exit code, stdout and stderr."""
 
     def run(line: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["forecast", *shlex.split(line)])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        said = capsys.readouterr()
-        return end.value.code, said.out, said.err
+        output = capsys.readouterr()
+        return end.value.code, output.out, output.err
 
     return run
 
 
 DRIFT = "--models drift --horizon 2 --windows 3"
 LSTM = f"--models lstm --horizon 2 --windows 3 {TINY}"
-WRONG = {  # a command line, and what its sentence must hold, in order
-    "audit of nothing": ("audit good.csv --models drift --windows 2", r"at least 3 cutoffs.*n_windows=2"),
-    "audit of no model": ("audit good.csv --models driftt", r"no model 'driftt'.*did you mean 'drift'"),
+ERRORS = {  # a command line, and a pattern of its message
+    "audit of too few cutoffs": ("audit good.csv --models drift --windows 2", r"at least 3 cutoffs.*n_windows=2"),
+    "audit of unknown model": ("audit good.csv --models driftt", r"no model 'driftt'.*did you mean 'drift'"),
     "missing file": ("backtest nowhere.csv", r"nowhere\.csv does not exist in .*: check the path"),
     "empty file": ("backtest empty.csv", r"empty\.csv is empty.*needed: save or download it again"),
     "header only": ("backtest header.csv", r"header\.csv: .*no row.*needed"),
@@ -83,7 +83,7 @@ WRONG = {  # a command line, and what its sentence must hold, in order
     "duplicate dates": ("backtest twice.csv", r"twice\.csv: 2020-01-02 appears more than once.*keep one"),
     "text among prices": ("backtest text.csv", r"text\.csv: .*'A' holds '1 234' at 2020-01-02.*write 1234\.5"),
     "a folder": ("backtest notes", r"notes is a folder; .* needed: give the path of one file"),
-    "nothing named": ("backtest ''", "no prices are named"),
+    "empty name": ("backtest ''", "no prices are named"),
     "no argument": ("backtest", "no prices are named"),
     "unknown sample": ("backtest stoks", r"no sample 'stoks' \(did you mean 'stocks'\?\): name a CSV"),
     "unknown field": (f"backtest good.csv {DRIFT} --target Open", r"no field 'Open'"),
@@ -111,9 +111,9 @@ WRONG = {  # a command line, and what its sentence must hold, in order
         "backtest good.csv --models drift --horizon 5 --windows 100",
         r"60 rows cannot hold n_windows=100 .* at most 11 fit\. Ask for fewer windows",
     ),
-    "no word for errors": (f"backtest good.csv {DRIFT} --on-error ignore", r"'raise', 'record'; got 'ignore'"),
+    "unknown value of on-error": (f"backtest good.csv {DRIFT} --on-error ignore", r"'raise', 'record'; got 'ignore'"),
     "unknown model": ("backtest good.csv --models drift,lstmm", r"no model 'lstmm' \(did you mean 'lstm'\?\).*models"),
-    "no model": ("backtest good.csv --models ,", "names no model: give some of"),
+    "no model": ("backtest good.csv --models ,", "--models names no model: choose from"),
     "unknown parameter": (
         "backtest good.csv --models lstm --set lstm.hiden=3",
         r"lstm has no parameter 'hiden' \(did you mean 'hidden'\?\); it has base, .*trainer",
@@ -122,14 +122,14 @@ WRONG = {  # a command line, and what its sentence must hold, in order
         "backtest good.csv --models lstm --set lstm.trainer.step=3",
         r"lstm\.trainer has no parameter 'step' \(did you mean 'steps'\?\)",
     ),
-    "no parameters of its own": ("backtest good.csv --models arima --set arima.order.p=1", r"set arima\.order itself"),
+    "parameter of a tuple": ("backtest good.csv --models arima --set arima.order.p=1", r"set arima\.order itself"),
     "set without a value": (
         "backtest good.csv --models lstm --set lstm.hidden",
         r"lstm\.hidden cannot .*write MODEL\.",
     ),
     "set without a model": ("backtest good.csv --set hidden=3", r"hidden=3 cannot be read: write MODEL\.PARAM=VALUE"),
     "set without a parameter": ("backtest good.csv --set lstm.=3", r"lstm\.=3 cannot be read: write MODEL"),
-    "set of a model not asked for": (
+    "set of a model that is not requested": (
         "backtest good.csv --models drift,lstm --set lstn.hidden=3",
         r"'lstn' is not among --models \(did you mean 'lstm'\?\)",
     ),
@@ -143,12 +143,12 @@ WRONG = {  # a command line, and what its sentence must hold, in order
     "trainer=3": ("backtest good.csv --models lstm --set lstm.trainer=3", "lstm: trainer must be a Trainer .* got 3"),
     "levels=3": ("backtest good.csv --models drift --set drift.levels=3", r"drift: levels must be .* got 3"),
     "horizon abc": ("backtest good.csv --horizon abc", "--horizon.*integer"),
-    "illegal pair": (
+    "invalid combination": (
         "backtest good.csv --models lstm --set lstm.bidirectional=true",
         r"bidirectional=True with the aligned strategy would read the future.* Use topology='many-to-one'",
     ),
     "out below a file": (f"backtest good.csv {DRIFT} --out a-file/run", r"a-file/run: .*(a-file is|[Nn]ot a)"),
-    "out where none can be": (
+    "out in an unwritable folder": (
         f"backtest good.csv {DRIFT} --out /proc/run",
         r"cannot write to /proc/run.*another folder",
     ),
@@ -158,30 +158,30 @@ WRONG = {  # a command line, and what its sentence must hold, in order
         r"notes holds 'thesis\.txt', .*: name a folder",
     ),
     "unknown option": ("backtest good.csv --bogus 3", "--bogus"),
-    "an option nearly known": ("backtest good.csv --horizn 3", "--horizn.*--horizon"),
+    "misspelled option": ("backtest good.csv --horizn 3", "--horizn.*--horizon"),
     "unknown command": ("bactest good.csv", "No such command 'bactest'"),
     "too many arguments": ("models lstm", "lstm"),
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_what_goes_wrong_is_one_sentence_and_leaves_nothing(wrong, place, call):
-    line, expected = WRONG[wrong]
+@pytest.mark.parametrize("case", ERRORS)
+def test_error_is_one_line_and_leaves_no_files(case, workdir, call):
+    line, expected = ERRORS[case]
     if line.startswith("backtest ") and "--out" not in line:
         line += " --out runs/deep/run"
-    before = everything(place)
+    before = snapshot(workdir)
     code, out, err = call(line)
     assert code == 2
-    assert ("fits are kept" in err) == bool(dismiss(place))  # of naive, which was done when another could not be
-    assert everything(place) == before
+    assert ("fits are kept" in err) == bool(delete_fits(workdir))  # naive had finished before another model failed
+    assert snapshot(workdir) == before
     assert out == ""
     assert "Traceback" not in err
     assert re.search(expected, err)
     assert re.fullmatch(r"forecast: .*\n", err)
 
 
-def test_exit_codes_of_the_real_command(place):
-    before = everything(place)
+def test_exit_codes_of_the_real_command(workdir):
+    before = snapshot(workdir)
 
     def real(line: str) -> subprocess.CompletedProcess:
         return subprocess.run([*COMMAND, *line.split()], capture_output=True, text=True, env=ENV)
@@ -193,22 +193,22 @@ def test_exit_codes_of_the_real_command(place):
     assert bad.returncode == 2
     assert re.fullmatch(r"forecast: empty\.csv is empty .*\n", bad.stderr)
     assert bad.stdout == ""
-    assert everything(place) == before
+    assert snapshot(workdir) == before
 
 
-def dismiss(place):
-    """Take away the finished fits of a run that stopped, and give their number."""
-    folders = list(place.rglob(".*.units"))
+def delete_fits(workdir):
+    """Delete the stored fits of an interrupted run and return their number."""
+    folders = list(workdir.rglob(".*.units"))
     fits = [fit for folder in folders for fit in folder.glob("*.npz")]
     for folder in folders:
         shutil.rmtree(folder)
-        if folder.parent != place:
-            shutil.rmtree(place / folder.relative_to(place).parts[0])  # the folders above it, made for the run
+        if folder.parent != workdir:
+            shutil.rmtree(workdir / folder.relative_to(workdir).parts[0])  # parents created for the run
     return len(fits)
 
 
-def test_a_real_interrupt_keeps_what_is_finished(place):
-    before = everything(place)
+def test_sigint_stores_finished_fits(workdir):
+    before = snapshot(workdir)
     line = f"backtest good.csv {LSTM} --set lstm.trainer.steps=1000000 --out run"
     process = subprocess.Popen(
         [*COMMAND, *line.split()],
@@ -216,45 +216,47 @@ def test_a_real_interrupt_keeps_what_is_finished(place):
         stderr=subprocess.PIPE,
         text=True,
         env=ENV,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background process ignores SIGINT
     )
     try:
         for _ in range(600):
-            if list(place.glob(".run.units/*.npz")):
+            if list(workdir.glob(".run.units/*.npz")):
                 break
             time.sleep(0.05)
-        time.sleep(0.5)  # by now it learns, and would for an hour
+        time.sleep(0.5)  # it is training now, and would be for an hour
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     finally:
         process.kill()
-    assert process.returncode in (130, -signal.SIGINT)  # CPython may yet kill itself by the signal: 130 to a shell
-    assert dismiss(place) > 0
-    assert everything(place) == before
+    assert process.returncode in (130, -signal.SIGINT)  # CPython may end by the signal: 130 in a shell
+    assert delete_fits(workdir) > 0
+    assert snapshot(workdir) == before
     assert out == ""
     assert "Traceback" not in err
-    assert re.fullmatch(r"forecast: stopped; \d+ of \d+ fits are kept: resume goes on from there", err.splitlines()[-1])
+    assert re.fullmatch(
+        r"forecast: interrupted; \d+ of \d+ fits are kept: resume goes on from there", err.splitlines()[-1]
+    )
 
 
 @pytest.mark.parametrize("out", ["", "--out run", "--out runs/new"])
-def test_an_interrupt_is_130_and_an_old_run_stays(out, place, call, monkeypatch):
-    fc.backtest(fc.Naive(), walks(rows=60), fc.WalkForward(2, 3)).save(place / "run")
-    before = everything(place)
+def test_interrupt_exits_130_and_preserves_old_run(out, workdir, call, monkeypatch):
+    fc.backtest(fc.Naive(), walks(rows=60), fc.WalkForward(2, 3)).save(workdir / "run")
+    before = snapshot(workdir)
 
-    def stopped(self, panel, horizon):
+    def interrupt(self, panel, horizon):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fc.Drift, "_fit", stopped)
+    monkeypatch.setattr(fc.Drift, "_fit", interrupt)
     code, printed, err = call(f"backtest good.csv {DRIFT} {out}")
     assert code == 130
-    kept = dismiss(place)
-    assert everything(place) == before
+    fits = delete_fits(workdir)
+    assert snapshot(workdir) == before
     assert printed == ""
-    said = f"{kept} of {2 * kept} fits are kept: resume goes on from there" if out else "nothing was written"
-    assert err.splitlines()[-1] == f"forecast: stopped; {said}"
+    note = f"{fits} of {2 * fits} fits are kept: resume goes on from there" if out else "nothing was written"
+    assert err.splitlines()[-1] == f"forecast: interrupted; {note}"
 
 
-def test_resume_goes_on_and_says_what_changed(place, call, monkeypatch):
+def test_resume_reports_changed_models(workdir, call, monkeypatch):
     line = f"backtest good.csv {DRIFT} --out run"
     with monkeypatch.context() as patch:
         patch.setattr(fc.Drift, "_fit", lambda *_: 1 / 0)
@@ -265,37 +267,37 @@ def test_resume_goes_on_and_says_what_changed(place, call, monkeypatch):
     assert re.fullmatch(
         r"forecast: models\.drift changed since the run was stopped: of its \d+ fits \d+ are used\n", err
     )
-    assert sorted(path.name for path in (place / "run").iterdir()) == [
+    assert sorted(path.name for path in (workdir / "run").iterdir()) == [
         "fits.parquet", "forecasts.parquet", "report.html", "spec.json"
     ]  # fmt: skip
     code, _, err = call(f"{line} --resume --set drift.log=false")
     assert (code, err) == (0, "")
     assert call(f"backtest good.csv {DRIFT} --resume")[2] == (
-        "forecast: --resume goes on with the run in a folder: name it with --out\n"
+        "forecast: --resume needs the folder of the run: name it with --out\n"
     )
 
 
 @pytest.mark.parametrize("options", ["--backend dask", "--scheduler tcp://127.0.0.1:9", "--backend ray"])
-def test_half_a_cluster_is_refused(options, place, call):
+def test_incomplete_cluster_options_are_errors(options, workdir, call):
     code, _, err = call(f"backtest good.csv {DRIFT} {options}")
     assert code == 2
     assert re.fullmatch(r"forecast: (a cluster needs both --backend dask|--backend must be) .*\n", err)
 
 
-def test_a_failure_halfway_leaves_the_old_run(place, call):
-    fc.backtest(fc.Naive(), walks(rows=60), fc.WalkForward(2, 3)).save(place / "run")
-    before = everything(place)
+def test_failed_run_preserves_old_run(workdir, call):
+    fc.backtest(fc.Naive(), walks(rows=60), fc.WalkForward(2, 3)).save(workdir / "run")
+    before = snapshot(workdir)
     code, _, _ = call("backtest negative.csv --models arima --windows 3 --set arima.log=true --out run")
     assert code == 2
-    assert dismiss(place) == 3
-    assert everything(place) == before
+    assert delete_fits(workdir) == 3
+    assert snapshot(workdir) == before
 
 
-def test_a_run_is_written_and_told(place, call):
+def test_run_is_written_and_printed(workdir, call):
     code, out, err = call(f"backtest good.csv --models naive,drift,lstm --horizon 2 --windows 4 {TINY} --out runs/new")
     assert code == 0
-    assert sorted(path.name for path in (place / "runs/new").iterdir()) == RUN
-    assert [path.name for path in (place / "runs").iterdir()] == ["new"]
+    assert sorted(path.name for path in (workdir / "runs/new").iterdir()) == RUN
+    assert [path.name for path in (workdir / "runs").iterdir()] == ["new"]
     assert "Warning" not in err
     assert re.search(r"^ *naive +\+0\.00%", out, re.MULTILINE)
     assert re.search(r"^ *lstm +[+-]\d+\.\d\d%", out, re.MULTILINE)
@@ -312,26 +314,26 @@ def test_a_run_is_written_and_told(place, call):
             "lookback": 10, "hidden": 3, "trainer.steps": 3})},
         walks(rows=60, series=2), fc.WalkForward(2, 4),
     )  # fmt: skip
-    np.testing.assert_allclose(result.forecasts["y_hat"], again.forecasts["y_hat"], rtol=1e-9)  # the same call
-    page = (place / "runs/new/report.html").read_text(encoding="utf-8")
+    np.testing.assert_allclose(result.forecasts["y_hat"], again.forecasts["y_hat"], rtol=1e-9)  # the same run in Python
+    page = (workdir / "runs/new/report.html").read_text(encoding="utf-8")
     assert "<html" in page
     assert "lstm" in page
 
 
-def test_an_old_run_is_replaced_whole(place, call):
+def test_old_run_is_replaced_completely(workdir, call):
     assert call(f"backtest good.csv {DRIFT} --out run")[0] == 0
-    (place / "run" / "spec.json").write_text("{}")
+    (workdir / "run" / "spec.json").write_text("{}")
     assert call(f"backtest good.csv {DRIFT} --models seasonal-naive --out run")[0] == 0
-    assert sorted(path.name for path in (place / "run").iterdir()) == RUN
-    spec = json.loads((place / "run" / "spec.json").read_text(encoding="utf-8"))
+    assert sorted(path.name for path in (workdir / "run").iterdir()) == RUN
+    spec = json.loads((workdir / "run" / "spec.json").read_text(encoding="utf-8"))
     assert list(spec["models"]) == ["naive", "seasonal-naive"]
-    assert not list(place.glob(".run*"))
+    assert not list(workdir.glob(".run*"))
 
 
-def test_settings_reach_the_trainer(place, call):
+def test_settings_reach_the_trainer(workdir, call):
     line = f"backtest good.csv {LSTM} --set lstm.trainer.lr=3e-4 --set lstm.base=none --set 'lstm.levels=(.2, .5, .8)'"
     assert call(f"{line} --refit 3 --out run")[0] == 0
-    spec = json.loads((place / "run" / "spec.json").read_text(encoding="utf-8"))
+    spec = json.loads((workdir / "run" / "spec.json").read_text(encoding="utf-8"))
     params = spec["models"]["lstm"]["params"]
     assert params["trainer"]["params"]["lr"] == 3e-4
     assert params["trainer"]["params"]["steps"] == 3
@@ -340,92 +342,92 @@ def test_settings_reach_the_trainer(place, call):
     assert spec["refit"] == 3
 
 
-def test_without_out_it_only_prints(place, call):
-    before = everything(place)
+def test_without_out_nothing_is_written(workdir, call):
+    before = snapshot(workdir)
     code, out, err = call(f"backtest good.csv {DRIFT} --season 5 --embargo 1 --train-size 30 --step-size 2")
     assert code == 0
     assert "drift" in out
     assert "over 3 cutoffs" in out
     assert "Warning" not in err
-    assert everything(place) == before
+    assert snapshot(workdir) == before
 
 
-def test_the_leaderboard_fits_a_terminal_of_80_columns(place, call):
+def test_leaderboard_fits_80_columns(workdir, call):
     _, out, _ = call(f"backtest good.csv {DRIFT}")
-    board = out.split("\n\n")[0]  # the sentences below it wrap as the terminal likes
-    assert "…" not in board  # nothing is cut off
+    board = out.split("\n\n")[0]  # the sentences below it are wrapped by the terminal
+    assert "…" not in board  # nothing is truncated
     assert max(map(len, board.splitlines())) <= 80
 
 
-def test_a_scale_that_does_not_exist_is_a_dash_and_no_warning(place, call):
+def test_undefined_scale_is_dash_without_warning(workdir, call):
     code, out, err = call(f"backtest good.csv {DRIFT} --season 59")
     assert code == 0
     assert "Warning" not in err
     assert re.search(r"naive +\+0\.00% +-", out)
 
 
-def test_prices_that_never_move_are_no_crash(place, call):
-    walks(rows=60, series=1).assign(S0=100.0).to_csv(place / "peg.csv", index_label="date")
+def test_constant_prices_do_not_crash(workdir, call):
+    walks(rows=60, series=1).assign(S0=100.0).to_csv(workdir / "peg.csv", index_label="date")
     code, out, err = call(f"backtest peg.csv {DRIFT}")
     assert code == 0
     assert "naive" in out
     assert "Warning" not in err
 
 
-def test_a_failed_fit_can_be_recorded(place, call):
+def test_failed_fit_is_recorded(workdir, call):
     line = "backtest negative.csv --models drift,arima --horizon 2 --windows 3 --set arima.log=true"
     code, out, _ = call(f"{line} --on-error record --out run")
     assert code == 0
     assert re.search(r"^ *arima .* 3 *$", out, re.MULTILINE)
-    assert re.search(r"^Failed; all models are compared on the (\d+) of \1 rows that", out, re.MULTILINE)
+    assert re.search(r"^Failed fits; models are compared on the (\d+) of \1 rows that all", out, re.MULTILINE)
     assert len(re.findall(r"^  arima at \d{4}-\d\d-\d\d: ValueError: S0 is -5 at 2015-02-12", out, re.MULTILINE)) == 3
     fits = fc.BacktestResult.load("run").fits
     assert fits.loc[fits["model"] == "arima", "error"].str.contains("S0 is -5 at 2015-02-12").all()
     assert (fits.loc[fits["model"] != "arima", "error"] == "").all()
 
 
-def test_series_that_took_no_part_are_named(place, call):
+def test_skipped_series_are_printed(workdir, call):
     frame = walks(rows=60, series=2)
     frame.iloc[:55, 1] = np.nan
-    frame.to_csv(place / "late.csv", index_label="date")
+    frame.to_csv(workdir / "late.csv", index_label="date")
     code, out, _ = call(f"backtest late.csv {DRIFT}")
     assert code == 0
-    assert re.search(r"Took no part:\s+S1: fewer than 4 observed training rows, at \d cutoff", out)
+    assert re.search(r"Skipped series:\s+S1: fewer than 4 observed training rows, at \d cutoff", out)
 
 
-def test_a_parquet_file_and_a_sample_are_read_too(place, call):
-    walks(rows=60, series=2).to_parquet(place / "good.parquet")
+def test_parquet_file_and_sample_are_read(workdir, call):
+    walks(rows=60, series=2).to_parquet(workdir / "good.parquet")
     assert call(f"backtest good.parquet {DRIFT}")[0] == 0
     assert call(f"backtest sp500 {DRIFT} --target Open")[0] == 0
 
 
 @pytest.mark.parametrize("command", ["models", "samples"])
-def test_lists_hold_every_entry(command, place, call):
+def test_lists_are_complete(command, workdir, call):
     code, out, err = call(command)
-    first = {line.split(" ")[0] for line in out.splitlines()}
+    names = {line.split(" ")[0] for line in out.splitlines()}
     assert code == 0
     assert err == ""
-    assert first >= set(fc.model_names() if command == "models" else fc.samples()["name"])
-    assert "…" not in out  # nothing is cut off
+    assert names >= set(fc.model_names() if command == "models" else fc.samples()["name"])
+    assert "…" not in out  # nothing is truncated
 
 
-def test_the_list_of_models_has_their_parameters(call, place):
+def test_models_lists_all_parameters(call, workdir):
     out = call("models")[1]
     for name in fc.model_names():
         for parameter in fc.make_model(name).get_params(deep=False):
             assert f"{parameter}=" in out
 
 
-def test_an_audit_is_told(place, call):
+def test_passed_audit_is_printed(workdir, call):
     code, out, err = call("audit good.csv --models drift,ses --horizon 2 --windows 3")
     assert (code, err) == (0, "")
     assert "drift: The audit is passed." in out
     assert "ses: The audit is passed." in out
     assert out.count("leakage: noise") == 2
-    assert "Not to be trusted" not in out
+    assert "Failed the audit" not in out
 
 
-def test_an_audit_that_fails_is_exit_code_1(place, call, monkeypatch):
+def test_failed_audit_exits_1(workdir, call, monkeypatch):
     def peek(self, y, rows, columns):
         return np.zeros((len(rows), y.shape[1], self.horizon_)) + 0.01 * y.mean(axis=0)[:, None]
 
@@ -434,14 +436,14 @@ def test_an_audit_that_fails_is_exit_code_1(place, call, monkeypatch):
     code, out, err = call("audit good.csv --models drift --horizon 2 --windows 3")
     assert (code, err) == (1, "")
     assert "FAILED  leakage: noise: forecasts up to" in out
-    assert "Not to be trusted on these data: drift" in out
+    assert "Failed the audit on these data: drift" in out
 
 
 COMMANDS = ["backtest", "audit", "report", "fit", "predict", "models", "download", "check", "samples"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help_says_what_it_is_and_names_an_example(command, place, call):
+def test_help_has_usage_and_example(command, workdir, call):
     code, out, err = call(f"{command} --help")
     text = " ".join(re.sub(r"[│╭╮╰╯─]", " ", out).split())
     assert code == 0
@@ -452,53 +454,53 @@ def test_help_says_what_it_is_and_names_an_example(command, place, call):
     assert re.search(rf"forecast {command or 'backtest'}", text.split("Example", 1)[1])
 
 
-def test_the_example_of_the_help_can_be_run(place, call, monkeypatch):
+def test_example_of_backtest_help_runs(workdir, call, monkeypatch):
     text = " ".join(call("backtest --help")[1].split())
     example = re.search(r"forecast (backtest \w+( --[\w-]+ \S+)+)", text).group(1)
 
     def reached(models, prices, cv, options):
         raise ValueError(f"reached with {', '.join(models)}, {len(prices)} rows and {cv.n_windows} windows")
 
-    monkeypatch.setattr(cli.run, "_walk", reached)
+    monkeypatch.setattr(cli.backtest_commands, "_run_backtest", reached)
     assert call(example)[2] == "forecast: reached with naive, arima, lstm, 3270 rows and 40 windows\n"
 
 
-def test_nothing_at_all_shows_the_help(place, call):
+def test_no_arguments_show_help(workdir, call):
     code, out, err = call("")
     assert code in (0, 2)
     assert "backtest" in out + err
-    assert err.strip() != "forecast:"  # not a sentence without words
+    assert err.strip() != "forecast:"  # not an empty message
 
 
-def test_every_option_of_the_walk_reaches_it(place, call):
+def test_split_options_reach_the_backtest(workdir, call):
     line = (
         "backtest good.csv --models drift --horizon 2 --windows 3 --step-size 4 --train-size 30 --embargo 2 --season 3"
     )
     assert call(f"{line} --refit 2 --out run")[0] == 0
-    spec = json.loads((place / "run" / "spec.json").read_text(encoding="utf-8"))
+    spec = json.loads((workdir / "run" / "spec.json").read_text(encoding="utf-8"))
     assert spec["cv"] == {"horizon": 2, "n_windows": 3, "step_size": 4, "train_size": 30, "embargo": 2}
     assert (spec["refit"], spec["season"]) == (2, 3)
-    table = pd.read_parquet(place / "run" / "forecasts.parquet")
+    table = pd.read_parquet(workdir / "run" / "forecasts.parquet")
     assert table["step"].max() == 2
     assert table["cutoff"].nunique() == 3
 
 
-def test_debugging_shows_where(place, call, monkeypatch):
+def test_debug_variable_shows_traceback(workdir, call, monkeypatch):
     monkeypatch.setenv("FORECAST_DEBUG", "1")
     monkeypatch.setattr(sys, "argv", ["forecast", "backtest", "nowhere.csv"])
     with pytest.raises(FileNotFoundError):
         cli.main()
 
 
-def test_fields_beside_the_price_are_read(place, call):
-    """A model that asks for the volume gets it out of the file; so does a sample; what is not there is named."""
+def test_exog_fields_are_read(workdir, call):
+    """Fields in a model's `exog` are read from a file or a sample; a missing field is named."""
     rng = np.random.default_rng(0)
     ohlcv = pd.DataFrame({"Close": walks(60, 1)["S0"], "Volume": rng.integers(100, 900, size=60)})
-    ohlcv.to_csv(place / "ohlcv.csv", index_label="date")
+    ohlcv.to_csv(workdir / "ohlcv.csv", index_label="date")
     line = f"--horizon 2 --windows 3 --models lstm {TINY}"
     code, _, err = call(f"backtest ohlcv.csv {line} --set \"lstm.exog=('Volume',)\" --out run")
     assert (code, err) == (0, "")
-    spec = json.loads((place / "run" / "spec.json").read_text())
+    spec = json.loads((workdir / "run" / "spec.json").read_text())
     assert spec["data"]["channels"] == ["Close", "Volume"]
     assert spec["data"]["source"] == "ohlcv.csv"
     assert call(f"backtest sp500 {line} --set \"lstm.exog=('Volume',)\"")[0] == 0
@@ -506,7 +508,7 @@ def test_fields_beside_the_price_are_read(place, call):
     assert code == 2
     assert "no field 'Volume' to read as exog" in err
     call(f"backtest ohlcv.csv {line} --target return --set \"lstm.exog=('Volume',)\" --out returns")
-    spec = json.loads((place / "returns" / "spec.json").read_text())
+    spec = json.loads((workdir / "returns" / "spec.json").read_text())
     assert spec["data"]["channels"] == ["return", "Volume"]
     assert spec["data"]["source"] == "log returns of ohlcv.csv"
     code, _, err = call(f"backtest ohlcv.csv {line} --set lstm.exog=Volume")
@@ -514,19 +516,19 @@ def test_fields_beside_the_price_are_read(place, call):
     assert "exog must be a list of fields, such as ('Volume',)" in err
 
 
-def test_the_list_of_models_says_what_is_different(call):
+def test_models_lists_only_differences_from_class(call):
     _, out, _ = call("models")
     assert "as rnn, but cell='gru'" in out
     assert "as naive" not in out
     assert out.count("gate_bias") == 1
 
 
-# --- prices: which, and what is odd about them ------------------------------------------------------------------------
+# --- prices: sources, options and anomalies ---------------------------------------------------------------------------
 
 
 @pytest.fixture
 def yahoo(tmp_path, monkeypatch):
-    """A local Yahoo that the process's yfinance client talks to, and a cache of this test alone."""
+    """Return a local Yahoo server that yfinance is redirected to; each test has a separate cache."""
     import yfinance
     from helpers.yahoo_server import LocalYahoo, session
     from yfinance.data import YfData
@@ -539,7 +541,7 @@ def yahoo(tmp_path, monkeypatch):
     server.close()
 
 
-def test_prices_are_downloaded_into_a_file_that_can_be_walked_over(place, call, yahoo):
+def test_downloaded_file_can_be_backtested(workdir, call, yahoo):
     from helpers.yahoo_server import walk
 
     for name in ("MSFT", "AAPL"):
@@ -547,22 +549,22 @@ def test_prices_are_downloaded_into_a_file_that_can_be_walked_over(place, call, 
     code, out, err = call("download msft AAPL --start 2020-01-06 --end 2020-12-31 --out prices.parquet")
     assert (code, err) == (0, "")
     assert "259 rows of MSFT, AAPL are in prices.parquet" in out
-    table = pd.read_parquet(place / "prices.parquet")
+    table = pd.read_parquet(workdir / "prices.parquet")
     assert list(table["Close"]) == ["MSFT", "AAPL"]
     assert table["Dividends"]["AAPL"].sum() == 1.0
     assert f"{table.index[0]:%Y-%m-%d} {table.index[-1]:%Y-%m-%d}" == "2020-01-06 2020-12-31"
     assert call(f"backtest prices.parquet {DRIFT}")[0] == 0
     call("download MSFT AAPL --start 2020-01-06 --end 2020-12-31 --field Close --offline --out prices.csv")
-    assert fc.read_prices(place / "prices.csv").equals(table["Close"])
+    assert fc.read_prices(workdir / "prices.csv").equals(table["Close"])
     assert yahoo.requests == {"MSFT": 1, "AAPL": 1}
 
 
-def test_a_walk_over_prices_from_yahoo(place, call, yahoo):
+def test_backtest_of_yahoo_prices(workdir, call, yahoo):
     yahoo.behave("AAPL")
     yahoo.behave("MSFT")
     code, _, err = call(f"backtest yahoo:AAPL,MSFT --start 2020-02-03 {DRIFT} --out run")
     assert (code, err) == (0, "")
-    data = json.loads((place / "run" / "spec.json").read_text())["data"]
+    data = json.loads((workdir / "run" / "spec.json").read_text())["data"]
     assert data["source"] == "yahoo:AAPL,MSFT"
     assert data["first"] == "2020-02-03"
     assert set(data["report"]["table"]) == {"AAPL", "MSFT"}
@@ -570,51 +572,51 @@ def test_a_walk_over_prices_from_yahoo(place, call, yahoo):
     assert set(yahoo.requests.values()) == {1}
 
 
-def test_a_download_that_fails_is_one_sentence_and_leaves_no_file(place, call, yahoo):
+def test_failed_download_leaves_no_file(workdir, call, yahoo):
     yahoo.behave("AAPL")
-    before = everything(place)
+    before = snapshot(workdir)
     code, out, err = call("download AAPL NONE --out prices.csv")
     assert (code, out) == (2, "")
     assert err == (
-        "forecast: 1 of 2 tickers could not be had: NONE: Yahoo has no such prices: No data found, symbol may be "
-        "delisted\n"
+        "forecast: 1 of 2 tickers could not be downloaded: NONE: Yahoo has no such prices: "
+        "No data found, symbol may be delisted\n"
     )
-    assert {name for name in everything(place) if not name.startswith("cache")} == {
+    assert {name for name in snapshot(workdir) if not name.startswith("cache")} == {
         name for name in before if not name.startswith("cache")
     }
     code, out, err = call("download AAPL NONE --on-error skip --out prices.csv")
     assert code == 0
-    assert "left out: 1 of 2 tickers could not be had: NONE" in err
-    assert list(fc.read_prices(place / "prices.csv")) == ["AAPL"]
+    assert "left out: 1 of 2 tickers could not be downloaded: NONE" in err
+    assert list(fc.read_prices(workdir / "prices.csv")) == ["AAPL"]
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("download AAPL --out prices.xls", "must end in .parquet or .csv"),
-        ("download AAPL --out nowhere/prices.csv", "is no folder"),
+        ("download AAPL --out nowhere/prices.csv", "is not a folder"),
         ("download AAPL --start someday", "--start must be a date such as 2015-01-31; got 'someday'"),
-        ("download A/B", "is no ticker as Yahoo writes them"),
-        ("check good.csv --offline", "--offline is for prices from Yahoo"),
-        ("check stocks --decimal ,", "--decimal is for a file: leave it out"),
-        ("check yahoo:AAPL --day-first", "--day-first is for a file"),
+        ("download A/B", "is not a Yahoo symbol"),
+        ("check good.csv --offline", "--offline applies only to prices from Yahoo"),
+        ("check stocks --decimal ,", "--decimal applies only to files: leave it out"),
+        ("check yahoo:AAPL --day-first", "--day-first applies only to files"),
         ("check good.csv --start 2050-01-01", "no rows between --start and --end"),
         ("check good.csv --rows some", "how must be 'all' or 'common'"),
         ("check yahoo:", "no ticker is named"),
         ("check yaho:AAPL", "there is no file and no sample 'yaho:AAPL'"),
     ],
 )
-def test_options_of_prices_that_make_no_sense(line, said, place, call):
+def test_invalid_price_options_are_errors(line, message, workdir, call):
     code, out, err = call(line)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
 
 
-def test_a_check_names_what_is_odd(place, call):
+def test_check_prints_anomalies(workdir, call):
     y = walks(100, 2)
     y.iloc[20:35, 0] = y.iloc[20, 0]
     y.iloc[60:, 1] /= 10
-    y.to_csv(place / "odd.csv", index_label="date")
+    y.to_csv(workdir / "odd.csv", index_label="date")
     code, out, err = call("check odd.csv")
     assert (code, err) == (0, "")
     assert "S0: 15 equal values in a row" in out
@@ -625,54 +627,56 @@ def test_a_check_names_what_is_odd(place, call):
     assert "About the prices:\n  S0: 15 equal values in a row" in out
 
 
-def test_dates_and_marks_of_a_file_can_be_said(place, call):
-    (place / "euro.csv").write_text("Date;A\n" + "".join(f"{d:02}.01.2024;1,{d:03}\n" for d in range(1, 13)))
+def test_date_order_and_decimal_mark_options(workdir, call):
+    (workdir / "euro.csv").write_text("Date;A\n" + "".join(f"{d:02}.01.2024;1,{d:03}\n" for d in range(1, 13)))
     assert "may mean" in call("check euro.csv")[2]
-    assert "say decimal=',' or" in call("check euro.csv --day-first")[2]
+    assert "set decimal=',' or" in call("check euro.csv --day-first")[2]
     code, out, _ = call("check euro.csv --day-first --decimal ,")
     assert code == 0
     assert "2024-01-12" in out
     assert "2024-12-01" in call("check euro.csv --month-first --decimal ,")[1]
 
 
-# --- fitted models, machines that read along, runs that are repeated --------------------------------------------------
+# --- fitted models, JSON output and repeated runs ---------------------------------------------------------------------
 
 
-def test_a_fitted_model_forecasts_what_python_says(place, call):
+def test_fitted_model_forecasts_as_in_python(workdir, call):
     code, out, err = call("fit good.csv --model ses --horizon 3 --out models/ses")
     assert (code, err) == (0, "")
-    assert "ses is fitted on 60 rows of S0, S1" in out or "ses is fitted on" in out
+    assert "Fitted ses on 60 rows of S0, S1" in out
     code, out, err = call("predict models/ses good.csv --out tomorrow.csv")
     assert (code, err) == (0, "")
-    prices = fc.read_prices(place / "good.csv")
-    said = fc.make_model("ses").fit(prices, 3).predict(prices).to_frame()
-    table = pd.read_csv(place / "tomorrow.csv", float_precision="round_trip")
-    assert table[["y_hat", "q0.1", "q0.9"]].to_numpy().tolist() == said[["y_hat", "q0.1", "q0.9"]].to_numpy().tolist()
-    assert list(table["unique_id"]) == list(said["unique_id"])
+    prices = fc.read_prices(workdir / "good.csv")
+    forecast = fc.make_model("ses").fit(prices, 3).predict(prices).to_frame()
+    table = pd.read_csv(workdir / "tomorrow.csv", float_precision="round_trip")
+    assert (
+        table[["y_hat", "q0.1", "q0.9"]].to_numpy().tolist() == forecast[["y_hat", "q0.1", "q0.9"]].to_numpy().tolist()
+    )
+    assert list(table["unique_id"]) == list(forecast["unique_id"])
     dates = fc.next_dates(prices.index, 3)[0]
     assert list(table["ds"][:3]) == [f"{day:%Y-%m-%d}" for day in dates]
     assert "dates: " in out
 
 
-def test_dates_of_a_forecast_are_those_of_an_exchange(place, call):
+def test_forecast_dates_follow_an_exchange(workdir, call):
     call("fit stocks --model naive --horizon 3 --out naive --end 2012-12-21 --quiet")
     code, out, _ = call("predict naive stocks --end 2012-12-21 --exchange XNYS --json")
-    said = json.loads(out)
+    output = json.loads(out)
     assert code == 0
-    assert [row["ds"] for row in said["forecast"][:3]] == ["2012-12-24", "2012-12-26", "2012-12-27"]
-    assert said["dates"] == "trading days of XNYS"
-    assert "Did you mean XNYS?" in call("predict naive stocks --exchange XNYSE")[2]
+    assert [row["ds"] for row in output["forecast"][:3]] == ["2012-12-24", "2012-12-26", "2012-12-27"]
+    assert output["dates"] == "trading days of XNYS"
+    assert "did you mean 'XNYS'?" in call("predict naive stocks --exchange XNYSE")[2]
 
 
-def test_a_model_of_ranges_is_given_ranges(place, call):
+def test_predict_uses_target_of_fit(workdir, call):
     call("fit stocks --target parkinson --model ewma --horizon 2 --out ranges")
-    said = json.loads(call("predict ranges stocks --json")[1])["forecast"]
-    assert all(0 < row["y_hat"] < 0.01 for row in said)  # variances, and no prices
+    forecast = json.loads(call("predict ranges stocks --json")[1])["forecast"]
+    assert all(0 < row["y_hat"] < 0.01 for row in forecast)  # variances, not prices
     assert "have no High, Low" in call("predict ranges good.csv")[2]
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("predict good.csv good.csv", "is not a model"),
         ("predict nowhere good.csv", "is not a model"),
@@ -683,12 +687,12 @@ def test_a_model_of_ranges_is_given_ranges(place, call):
         ("backtest --spec nowhere", "is not a run"),
     ],
 )
-def test_models_and_runs_that_are_not_there(line, said, place, call):
-    before = everything(place)
+def test_missing_models_and_runs_are_errors(line, message, workdir, call):
+    before = snapshot(workdir)
     code, out, err = call(line)
     assert (code, out) == (2, "")
-    assert said in err
-    assert everything(place) == before
+    assert message in err
+    assert snapshot(workdir) == before
 
 
 @pytest.mark.parametrize(
@@ -702,7 +706,7 @@ def test_models_and_runs_that_are_not_there(line, said, place, call):
         "fit good.csv --model naive --out m",
     ],
 )
-def test_machines_and_the_quiet_are_served(line, place, call):
+def test_json_and_quiet_output(line, workdir, call):
     code, out, err = call(f"{line} --json")
     assert (code, err) == (0, "")
     assert json.loads(out)
@@ -710,41 +714,41 @@ def test_machines_and_the_quiet_are_served(line, place, call):
     assert (code, out, err) == (0, "", "")
 
 
-def test_json_says_what_python_says(place, call):
-    said = json.loads(call(f"backtest good.csv {DRIFT} --out run --json")[1])
-    result = fc.BacktestResult.load(place / "run")
+def test_json_equals_result_in_python(workdir, call):
+    output = json.loads(call(f"backtest good.csv {DRIFT} --out run --json")[1])
+    result = fc.BacktestResult.load(workdir / "run")
     board = result.leaderboard()
-    assert [row["model"] for row in said["leaderboard"]] == list(board.index)
-    assert [row["rmse"] for row in said["leaderboard"]] == board["rmse"].tolist()
-    assert said["verdicts"][0]["sentence"] == result.verdict().sentence
-    assert said["out"] == "run"
+    assert [row["model"] for row in output["leaderboard"]] == list(board.index)
+    assert [row["rmse"] for row in output["leaderboard"]] == board["rmse"].tolist()
+    assert output["verdicts"][0]["sentence"] == result.verdict().sentence
+    assert output["out"] == "run"
 
 
-def test_a_run_is_repeated_by_its_spec(place, call):
+def test_spec_repeats_a_run(workdir, call):
     call(f"backtest good.csv {DRIFT} --target return --out first")
     code, _, err = call("backtest --spec first/spec.json --out second")
     assert (code, err) == (0, "")
-    assert (place / "first/forecasts.parquet").read_bytes() == (place / "second/forecasts.parquet").read_bytes()
+    assert (workdir / "first/forecasts.parquet").read_bytes() == (workdir / "second/forecasts.parquet").read_bytes()
     assert "leave --horizon out" in call("backtest --spec first --horizon 3")[2]
     assert "leave the prices out" in call("backtest good.csv --spec first")[2]
-    changed = fc.read_prices(place / "good.csv") * 2
+    changed = fc.read_prices(workdir / "good.csv") * 2
     changed.iloc[3, 0] += 1
-    changed.to_csv(place / "good.csv", index_label="date")
-    assert "the prices are no longer those of first" in call("backtest --spec first")[2]
+    changed.to_csv(workdir / "good.csv", index_label="date")
+    assert "the prices differ from those of first" in call("backtest --spec first")[2]
 
 
-def test_a_report_is_written_anew(place, call):
+def test_report_is_written_again(workdir, call):
     call(f"backtest good.csv {DRIFT} --out run")
-    before = (place / "run/report.html").read_bytes()
-    (place / "run/report.html").unlink()
+    before = (workdir / "run/report.html").read_bytes()
+    (workdir / "run/report.html").unlink()
     assert call("report run")[0] == 0
-    assert (place / "run/report.html").read_bytes() == before
+    assert (workdir / "run/report.html").read_bytes() == before
     assert call("report run --out elsewhere.html")[0] == 0
-    assert (place / "elsewhere.html").read_bytes() == before
+    assert (workdir / "elsewhere.html").read_bytes() == before
 
 
-def test_every_command_has_an_example_that_is_one(place, call, monkeypatch):
-    """The options of each example are known to its command; running all of them would take minutes."""
+def test_examples_in_help_are_valid(workdir, call, monkeypatch):
+    """Each command accepts the options of its example; running all examples would take minutes."""
     import typer.main
 
     program = typer.main.get_command(cli.app)
@@ -767,13 +771,13 @@ def test_every_command_has_an_example_that_is_one(place, call, monkeypatch):
         "samples",
     ],
 )
-def test_examples_of_the_help_run(example, place, call, yahoo):
+def test_examples_in_help_run(example, workdir, call, yahoo):
     assert f"forecast {example}" in " ".join(
         re.sub(r"[│╭╮╰╯─]", " ", call(f"{example.split(' ', maxsplit=1)[0]} --help")[1]).split()
     )
     for name in ("AAPL", "MSFT"):
         yahoo.behave(name)
-    shutil.copy(place / "good.csv", place / "prices.csv")
+    shutil.copy(workdir / "good.csv", workdir / "prices.csv")
     call("fit stocks --model naive --out models/lstm --quiet")
     call(f"backtest good.csv {DRIFT} --out runs/stocks --quiet")
     if example.startswith("fit"):

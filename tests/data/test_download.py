@@ -21,7 +21,7 @@ FORK = multiprocessing.get_context("fork")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Give each test its own cache, and yfinance its own cache of cookies."""
+    """Use a separate cache in each test, also for yfinance's cookies."""
     import yfinance
 
     monkeypatch.setenv("FORECAST_CACHE", str(tmp_path / "cache"))
@@ -40,13 +40,13 @@ def client(server, **options):
     return Yahoo(session(server.port), **({"pause": 0.005, "timeout": 5.0} | options))
 
 
-def until_yesterday(ticker, rows=300, zone="America/New_York", **more):
+def until_yesterday(ticker, rows=300, zone="America/New_York", **options):
     """Return bars up to the last working day before today."""
     freq = "D" if zone == "UTC" else "B"
     yesterday = pd.Timestamp.now(zone).tz_localize(None).normalize() - pd.Timedelta(days=1)
     days = pd.date_range(end=yesterday, periods=rows, freq=freq)
-    bars = walk(ticker, zone=zone, rows=rows, **more)
-    return Bars(bars.close.set_axis(days), zone, **more)
+    bars = walk(ticker, zone=zone, rows=rows, **options)
+    return Bars(bars.close.set_axis(days), zone, **options)
 
 
 def matches(column, bars):
@@ -113,7 +113,8 @@ def test_permanent_fault_is_error_with_ticker(fault, yahoo, folder):
 def test_client_prints_nothing_itself(yahoo, folder):
     yahoo.behave("AAPL", "hang up for ever")
     code = (
-        f"import sys; sys.path.insert(0, {str(TESTS)!r})\nfrom helpers.yahoo_server import session\nimport forecast as fc\n"
+        f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
+        "from helpers.yahoo_server import session\nimport forecast as fc\n"
         f"try: fc.download('AAPL', source=fc.Yahoo(session({yahoo.port}), tries=2, pause=0))\n"
         "except fc.DownloadError as error: print(error)"
     )
@@ -141,7 +142,7 @@ def test_two_hundred_tickers_with_refusals(yahoo):
     assert list(prices) == names
     assert all(matches(prices[name], yahoo.bars[name]) for name in names)
     assert [yahoo.requests[name] for name in names] == [3 if i % 5 == 0 else 1 for i in range(200)]
-    assert yahoo.most_at_once <= 4
+    assert yahoo.max_active <= 4
     assert updates == [(i, 200) for i in range(1, 201)]
 
 
@@ -236,18 +237,16 @@ def test_dividend_after_end_does_not_change_prices(yahoo):
     before = download("AAPL", end="2020-04-30", source=client(yahoo))
     assert before["AAPL"].tolist() == bars.close[:"2020-04-30"].tolist()
     download("AAPL", source=client(yahoo))
-    assert download("AAPL", end="2020-04-30", source=client(yahoo)).equals(
-        before
-    )  # although the cache has later dividends
+    after = download("AAPL", end="2020-04-30", source=client(yahoo))  # the cache now has the later dividend
+    assert after.equals(before)
 
 
 def test_range_without_prices_is_error(yahoo):
     yahoo.behave("AAPL")
     yahoo.behave("LATE", bars=walk("LATE", start="2020-06-01"))
     download(["AAPL", "LATE"], source=client(yahoo))
-    with pytest.raises(
-        DownloadError, match="1 of 2 tickers could not be downloaded: LATE: it has no prices in this range"
-    ):
+    message = "1 of 2 tickers could not be downloaded: LATE: it has no prices in this range"
+    with pytest.raises(DownloadError, match=message):
         download(["AAPL", "LATE"], end="2020-03-31", source=client(yahoo))
 
 
@@ -305,9 +304,8 @@ def test_past_range_is_fetched_once(yahoo):
     assert yahoo.requests["AAPL"] == 1
     earlier = download("AAPL", "2020-01-02", "2020-05-29", source=client(yahoo))
     assert len(earlier) > len(within)
-    assert len(download("AAPL", "2020-01-02", "2020-06-30", source=client(yahoo))) > len(
-        first
-    )  # the cached end is not lost
+    complete = download("AAPL", "2020-01-02", "2020-06-30", source=client(yahoo))
+    assert len(complete) > len(first)  # the cached end is not lost
     assert yahoo.requests["AAPL"] == 2
 
 

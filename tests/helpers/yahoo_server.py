@@ -1,7 +1,8 @@
 """A local Yahoo server: synthetic responses of the chart endpoint, and the faults that the real one shows.
 
 `LocalYahoo()` serves on loopback; `session()` returns a requests session that redirects every call of the real yfinance
-client to it. `behave(ticker, …)` sets the faults of a ticker; each response is built from `Bars`, which tests can change.
+client to it. `behave(ticker, …)` sets the faults of a ticker; each response is built from its `Bars`, which tests may
+change.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import requests
 from requests.adapters import HTTPAdapter
 
 OPEN = {"America/New_York": "09:30", "Europe/London": "08:00", "Asia/Tokyo": "09:00", "UTC": "00:00"}
-CLOSE = {"America/New_York": "16:00", "Europe/London": "16:30", "Asia/Tokyo": "15:30", "UTC": "23:59"}
 CURRENCY = {"America/New_York": "USD", "Europe/London": "GBp", "Asia/Tokyo": "JPY", "UTC": "USD"}
 
 
@@ -50,24 +50,24 @@ class Bars:
         return {"start": now - 86400 - 6 * 3600, "end": now - 86400}
 
 
-def walk(ticker: str, start: str = "2020-01-02", rows: int = 300, zone: str = "America/New_York", **more) -> Bars:
+def walk(ticker: str, start: str = "2020-01-02", rows: int = 300, zone: str = "America/New_York", **options) -> Bars:
     """Return a random walk seeded by the ticker's name, on weekdays (in UTC: on all days)."""
     days = pd.date_range(start, periods=rows, freq="D" if zone == "UTC" else "B")
     noise = np.random.default_rng(zlib.crc32(ticker.encode())).normal(0, 0.01, rows)
     close = np.float32(100 * np.exp(noise.cumsum())).astype(float)  # Yahoo stores single precision
-    return Bars(pd.Series(close, index=days), zone, **more)
+    return Bars(pd.Series(close, index=days), zone, **options)
 
 
 class LocalYahoo:
-    """Server on loopback: `requests` counts the chart requests per ticker, `queries` lists their parameters in order."""
+    """Server on loopback: `requests` counts the chart requests per ticker, `queries` lists their parameters."""
 
     def __init__(self) -> None:
         self.bars: dict[str, Bars] = {}
         self.faults: dict[str, list[str]] = {}
         self.requests: Counter[str] = Counter()
         self.queries: list[tuple[str, dict[str, str]]] = []
-        self.at_once = 0
-        self.most_at_once = 0
+        self.n_active = 0
+        self.max_active = 0
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -110,13 +110,13 @@ class LocalYahoo:
                 with yahoo.lock:
                     yahoo.requests[ticker] += 1
                     yahoo.queries.append((ticker, query))
-                    yahoo.at_once += 1
-                    yahoo.most_at_once = max(yahoo.most_at_once, yahoo.at_once)
+                    yahoo.n_active += 1
+                    yahoo.max_active = max(yahoo.max_active, yahoo.n_active)
                 try:
                     self.chart(ticker, query)
                 finally:
                     with yahoo.lock:
-                        yahoo.at_once -= 1
+                        yahoo.n_active -= 1
 
             def chart(self, ticker: str, query: dict[str, str]) -> None:
                 fault = yahoo.next_fault(ticker)
