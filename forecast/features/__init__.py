@@ -1,1 +1,1 @@
-"""Causal inputs computed from the rows up to each row, and the training examples made of them."""
+"""Causal inputs from the rows up to each row, aligned windows of rows, and training examples."""

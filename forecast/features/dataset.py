@@ -1,32 +1,97 @@
-"""Training examples: (series, origin) pairs over the training rows; nothing is copied until a batch is gathered."""
+"""Training examples: one rule for the rows they start from, and one class for each kind of example."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from forecast.features.inputs import MIN_CHANGES, Inputs, iter_series_chunks
+from forecast.features.inputs import MIN_CHANGES, N_INPUTS, N_STATE_CHANNELS, Inputs, iter_series_chunks
+from forecast.features.windows import block_edges, future_change, future_windows, windows_ending_at
+
+EXAMPLES_PER_CHUNK = 8192  # lagged windows that are computed at the same time: they fit into a processor's cache
+
+
+def trainable_rows(
+    inputs: Inputs,
+    *,
+    first: int = 0,
+    min_changes: int = MIN_CHANGES,
+    horizon: int | None = None,
+    needs_scale: bool = True,
+) -> np.ndarray:
+    """Return from which rows a training example can start, (T, N) of bool.
+
+    These are the observed rows with enough changes before them and a scale to measure the target in. With `horizon` the
+    missing row before a price is one too if no observed row reaches that price within the horizon. One step ahead, a
+    stock in a panel with a coin has no target on Fridays, as Saturday has no price, and no price on Sundays; without
+    Sundays, which read Friday's price and a flag, no Monday would ever be a target.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The inputs of T rows and N series.
+    first : int, default 0
+        Rows before it are excluded.
+    min_changes : int, default 20
+        Observed changes (or errors of the base) that must come before the row.
+    horizon : int, optional
+        Steps of a forecast, if missing rows may be included.
+    needs_scale : bool, default True
+        Whether to exclude rows whose scale is 0.
+
+    Returns
+    -------
+    array of bool, shape (T, N)
+    """
+    trainable = inputs.observed if horizon is None else inputs.observed | _before_unreached(inputs.observed, horizon)
+    trainable = trainable & (inputs.n_changes >= min_changes)
+    if needs_scale:
+        trainable &= inputs.scale > 0
+    trainable[:first] = False
+    return trainable
+
+
+def _before_unreached(observed: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the rows before an observed one that come after `horizon` missing rows, (T, N) of bool."""
+    count = np.cumsum(np.pad(observed, ((horizon, 0), (0, 0))), axis=0)
+    unreached = count[horizon:] == count[:-horizon]  # nothing was observed in the last `horizon` rows
+    return unreached & np.pad(observed[1:], ((0, 1), (0, 0)))
 
 
 class Batch(NamedTuple):
-    """B examples: what is read, what should have been said, and where that is known."""
+    """B training examples: inputs, targets, and where the targets are known."""
 
     x: np.ndarray  # (B, L, C) float32
     series: np.ndarray  # (B,) numbers of their series
-    target: np.ndarray  # (B, P, H) float32: corrections of the base, in units
-    weight: np.ndarray  # (B, P, H) float32: 1 where the target traded, else 0
+    target: np.ndarray  # (B, P, H) float32: corrections of the base, relative to the scale
+    weight: np.ndarray  # (B, P, H) float32: 1 where the target is known, else 0
 
 
 class SequenceDataset:
-    """All examples of `length` rows, of which the last `positions` are asked for a forecast.
+    """Sequences of input rows with targets at the last `positions` of them; nothing is copied before `gather`.
 
-    A window of 60 rows with one lesson has length 60 and positions 1; a long sequence with a lesson at every row but
+    A window of 60 rows with one target has length 60 and positions 1; a long sequence with a target at every row but
     the first 60 has length 300 and positions 240. An origin is the last row of an example. Near the ends of the
-    training rows examples reach past them by up to `positions` − 1 rows (read as 0, never a lesson), so that every row
-    is a lesson equally often, the newest too. Lessons stand at observed rows; before a price that none of them reaches
-    within the horizon, at the missing row before it. `base` (T, N, H) is what the correction is added to; rows before
-    `first` are read and teach nothing; `steps` is how many of H are taught (None: all).
+    training rows examples reach past them by up to `positions` − 1 rows (read as 0, without a target), so that every
+    row is supervised equally often, the newest too.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The inputs of T rows and N series.
+    base : array of shape (T, N, H)
+        The forecasts that are corrected.
+    length : int
+        Rows of an example.
+    positions : int, default 1
+        The last rows of an example, which have targets.
+    first : int, default 0
+        Rows before it are inputs only.
+    steps : int, optional
+        How many of the H steps are targets (None: all).
     """
 
     def __init__(
@@ -41,65 +106,230 @@ class SequenceDataset:
         self.inputs = inputs
         self.length = length
         self.positions = positions
-        self._target = _lessons(inputs, base, first, steps)  # (T, N, H) float32, NaN where nothing is taught
+        self._target = _corrections(inputs, base, first, steps)  # (T, N, H) float32, NaN where there is no target
         self.pairs = self._pairs()  # (M, 2): series, origin
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def _pairs(self) -> np.ndarray:
-        """Find the pairs whose supervised rows hold a lesson."""
-        reach = np.pad(~np.isnan(self._target).all(axis=2), ((0, self.positions - 1), (0, 0)))
-        lessons = np.cumsum(reach, axis=0, dtype=np.int64)  # in the supervised rows up to each
-        lessons[self.positions :] -= lessons[: -self.positions].copy()
-        origin, column = np.nonzero(lessons)
+        """Return the pairs of series and origin whose supervised rows have a target."""
+        has_target = np.pad(~np.isnan(self._target).all(axis=2), ((0, self.positions - 1), (0, 0)))
+        count = np.cumsum(has_target, axis=0, dtype=np.int64)
+        count[self.positions :] -= count[: -self.positions].copy()  # of the supervised rows up to each
+        origin, column = np.nonzero(count)
         return np.stack([column, origin], axis=1, dtype=np.int32, casting="same_kind")
 
     def draw(self, rng: np.random.Generator, batch_size: int) -> Batch:
         """Copy examples drawn at random."""
         return self.gather(rng.integers(len(self), size=batch_size))
 
-    def gather(self, which: np.ndarray) -> Batch:
-        """Copy the examples of these numbers (B,) out of the panel."""
-        series, origin = self.pairs[which].T
+    def gather(self, numbers: np.ndarray) -> Batch:
+        """Copy the examples of these numbers (B,)."""
+        series, origin = self.pairs[numbers].T
         x = windows_ending_at(self.inputs.x, origin, series, self.length)
-        asked = origin[:, None] + np.arange(1 - self.positions, 1)  # (B, P)
-        known = (asked >= 0) & (asked < len(self._target))
-        target = self._target[np.where(known, asked, 0), series[:, None]]  # (B, P, H)
-        weight = known[..., None] & ~np.isnan(target)
+        rows = origin[:, None] + np.arange(1 - self.positions, 1)  # (B, P)
+        inside = (rows >= 0) & (rows < len(self._target))
+        target = self._target[np.where(inside, rows, 0), series[:, None]]  # (B, P, H)
+        weight = inside[..., None] & ~np.isnan(target)
         return Batch(x, series, np.where(weight, target, np.float32(0)), weight.astype(np.float32))
 
 
-def _lessons(inputs: Inputs, base: np.ndarray, first: int, steps: int | None) -> np.ndarray:
-    """Give what is to be learnt at every row, in units, (T, N, H) float32; NaN where that is nothing."""
-    reach, base = base.shape[2], base[..., :steps]
-    beyond = np.full((base.shape[2], base.shape[1]), np.nan)
-    later = np.concatenate([np.where(inputs.observed, inputs.y, np.nan)[1:], beyond])  # (T − 1 + H, N)
-    future = np.lib.stride_tricks.sliding_window_view(later, base.shape[2], axis=0)  # (T, N, H), NaN past the end
-    teaches = _origins(inputs.observed, reach) & (inputs.n_changes >= MIN_CHANGES) & (inputs.scale > 0)
-    teaches[:first] = False
+def _corrections(inputs: Inputs, base: np.ndarray, first: int, steps: int | None) -> np.ndarray:
+    """Return the targets of every row, relative to the scale, (T, N, H) float32; NaN where there is none."""
+    trainable = trainable_rows(inputs, first=first, horizon=base.shape[2])
+    base = base[..., :steps]
+    future = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
     target = np.full(base.shape, np.nan, dtype=np.float32)
-    for some in iter_series_chunks(base.shape[1]):
-        teaches[:, some] &= np.isfinite(base[:, some]).all(axis=2)
-        gap, taught = future[:, some] - base[:, some], teaches[:, some, None]
-        target[:, some] = np.divide(gap, inputs.scale[:, some, None], out=np.full_like(gap, np.nan), where=taught)
+    for chunk in iter_series_chunks(base.shape[1]):
+        has_base = np.isfinite(base[:, chunk]).all(axis=2)
+        where = (trainable[:, chunk] & has_base)[..., None]
+        gap = future[:, chunk] - base[:, chunk]
+        target[:, chunk] = np.divide(gap, inputs.scale[:, chunk, None], out=np.full_like(gap, np.nan), where=where)
     return target
 
 
-def _origins(observed: np.ndarray, horizon: int) -> np.ndarray:
-    """Say which rows are asked for a forecast in training, (T, N).
+class LaggedFeatures:
+    """Features of a regression: the last changes and the newest distances from averages, of each channel.
 
-    One row ahead a stock beside a coin has no Saturday to be compared with on a Friday, and no price to be asked from
-    on a Sunday: unless Sunday is asked, which reads Friday's price and a flag, no Monday would ever be learnt.
+    A cell, one row of one series, has the number row · N + series, so that cells are numbered in order of time.
     """
-    seen = np.cumsum(np.pad(observed, ((horizon, 0), (0, 0))), axis=0)
-    unreached = seen[horizon:] == seen[:-horizon]  # nothing was observed in the last `horizon` rows
-    comes = np.pad(observed[1:], ((0, 1), (0, 0)))
-    return observed | (unreached & comes)
+
+    def __init__(self, channels: Sequence[np.ndarray], lookback: int) -> None:
+        """Store the inputs (T, N, C) of each channel; the last `lookback` changes of each are features."""
+        self.lookback = lookback
+        self.n_series = channels[0].shape[1]
+        columns = range(N_STATE_CHANNELS, N_INPUTS - 1)  # change, then the distances
+        self._inputs = [[x[:, :, c].ravel() for c in columns] for x in channels]
+        self.n_features = len(channels) * (lookback + len(columns) - 1)  # F
+
+    def at(self, cells: np.ndarray) -> np.ndarray:
+        """Return the features of cells (M,), each in a row, (F, M)."""
+        first = cells % self.n_series  # row 0, where no change has happened yet, replaces the rows before it
+        lagged = [np.maximum(cells - rows * self.n_series, first) for rows in range(self.lookback)]
+        features = [
+            feature
+            for change, *distances in self._inputs
+            for feature in (*(change[at] for at in lagged), *(distance[cells] for distance in distances))
+        ]
+        return np.stack(features)
 
 
-def windows_ending_at(x: np.ndarray, origin: np.ndarray, series: np.ndarray, length: int) -> np.ndarray:
-    """Copy the `length` rows up to each origin out of (T, N, C): (B, L, C), 0 where there are none."""
-    rows = origin[:, None] + np.arange(1 - length, 1)  # (B, L)
-    inside = (rows >= 0) & (rows < len(x))
-    return np.where(inside[..., None], x[np.where(inside, rows, 0), series[:, None]], np.float32(0))
+class LaggedDataset:
+    """The cells that a regression is trained on: their features, and the changes after them relative to the scale."""
+
+    def __init__(self, y: np.ndarray, inputs: Inputs, lagged: LaggedFeatures, horizon: int) -> None:
+        self.lagged, self.horizon = lagged, horizon
+        self.trainable = trainable_rows(inputs, first=lagged.lookback - 1)  # (T, N)
+        self.cells = np.flatnonzero(self.trainable)  # (M,)
+        self._y, self._future, self._scale = y, future_windows(y, horizon), inputs.scale
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def step_without_target(self) -> int | None:
+        """Return the first step for which no example has a target; None if each step has some."""
+        known = [(self.trainable & ~np.isnan(self._future[:, :, k])).any() for k in range(self.horizon)]
+        return None if all(known) else known.index(False) + 1
+
+    def features(self, examples: slice) -> np.ndarray:
+        """Return the features of these examples, (F, M)."""
+        return self.lagged.at(self.cells[examples])
+
+    def targets(self, examples: slice) -> np.ndarray:
+        """Return the changes after these examples, relative to the scale, (H, M); NaN where they are not known."""
+        cells = np.divmod(self.cells[examples], self.lagged.n_series)
+        return ((self._future[cells] - self._y[cells][:, None]) / self._scale[cells][:, None]).T
+
+    def feature_matrix(self) -> np.ndarray:
+        """Return the features of all examples, (M, F) float32."""
+        x = np.empty((len(self), self.lagged.n_features), dtype=np.float32)
+        for chunk in iter_example_chunks(slice(0, len(self))):
+            x[chunk] = self.features(chunk).T
+        return x
+
+    def blocks(self) -> Iterator[tuple[slice, slice]]:
+        """Yield the examples of each of five blocks of rows but the first, after those whose targets end before it."""
+        for start, stop in pairwise(block_edges(len(self._y))[1:]):
+            yield self._between(0, max(start - self.horizon, 0)), self._between(start, stop)
+
+    def _between(self, first: int, stop: int) -> slice:
+        """Return the examples of these rows."""
+        return slice(*np.searchsorted(self.cells, [first * self.lagged.n_series, stop * self.lagged.n_series]))
+
+
+def iter_example_chunks(examples: slice) -> Iterator[slice]:
+    """Yield chunks of examples that are small enough for all their features to be computed at once."""
+    for first in range(examples.start, examples.stop, EXAMPLES_PER_CHUNK):
+        yield slice(first, min(first + EXAMPLES_PER_CHUNK, examples.stop))
+
+
+class LabelledSequences:
+    """Sequences, each (L,) of token ids or (L, C) of vectors, with the numbers of their classes (M,).
+
+    A batch has sequences of one length: there is no padding to mask, so none can change an output. In each epoch
+    sequences are shuffled, sorted by length, cut into batches, and the batches are shuffled.
+    """
+
+    def __init__(self, sequences: Sequence[np.ndarray], labels: np.ndarray) -> None:
+        self.sequences, self.labels = sequences, labels
+        self.lengths = np.array([len(sequence) for sequence in sequences])
+        self._epoch: Iterator[np.ndarray] = iter(())  # the batches that remain
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def split(self, share: float) -> tuple[LabelledSequences, LabelledSequences | None]:
+        """Return the examples in two parts, the last share of them for validation (None if the share is 0)."""
+        n_train = len(self) - round(share * len(self))
+        if n_train == 0 or (share and n_train == len(self)):
+            raise ValueError(f"validation_split={share} of {len(self)} examples leaves one part empty")
+        train, late = slice(None, n_train), slice(n_train, None)
+        validation = LabelledSequences(self.sequences[late], self.labels[late]) if share else None
+        return LabelledSequences(self.sequences[train], self.labels[train]), validation
+
+    def n_batches(self, batch_size: int) -> int:
+        """Return the number of batches of an epoch."""
+        return int(np.ceil(np.unique(self.lengths, return_counts=True)[1] / batch_size).sum())
+
+    def draw(self, rng: np.random.Generator, batch_size: int) -> tuple[np.ndarray, ...]:
+        """Return the next batch of the epoch, or the first of a new one."""
+        numbers = next(self._epoch, None)
+        if numbers is None:
+            batches = batches_by_length(self.lengths, batch_size, rng.permutation(len(self)))
+            self._epoch = iter([batches[i] for i in rng.permutation(len(batches))])
+            numbers = next(self._epoch)
+        return self.gather(numbers)
+
+    def gather(self, numbers: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Copy these sequences, all of one length, and their classes: (B, L[, C]) and (B,)."""
+        return np.stack([self.sequences[i] for i in numbers]), self.labels[numbers]
+
+
+class DirectionDataset(LabelledSequences):
+    """Windows of a price panel with the direction of a later price, 0 down and 1 up.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The inputs of T rows and N series.
+    pairs : array of shape (M, 2)
+        Series and last row of each window.
+    labels : array of shape (M,)
+        The directions.
+    lookback : int
+        Rows of a window.
+    horizon : int
+        Rows from the end of a window to the price whose direction is the label.
+    """
+
+    def __init__(self, inputs: Inputs, pairs: np.ndarray, labels: np.ndarray, lookback: int, horizon: int) -> None:
+        self.inputs, self.pairs, self.labels = inputs, pairs, labels
+        self.lookback, self.horizon = lookback, horizon
+        self.lengths = np.full(len(pairs), lookback)
+        self._epoch = iter(())
+
+    @classmethod
+    def from_prices(cls, inputs: Inputs, prices: np.ndarray, lookback: int, horizon: int) -> DirectionDataset:
+        """Return all windows of prices (T, N) whose direction is known and not zero, oldest first.
+
+        Raises ValueError if there is none.
+        """
+        change, min_changes = future_change(prices, horizon), max(MIN_CHANGES, lookback)
+        labelled = trainable_rows(inputs, min_changes=min_changes, needs_scale=False)
+        labelled &= np.isfinite(change) & (change != 0)
+        origin, series = np.nonzero(labelled)
+        if not len(origin):
+            raise ValueError(
+                f"no row has {min_changes} traded rows before it and another price {horizon} rows after it: "
+                "use more history, prices that move, or a shorter lookback"
+            )
+        labels = (change[labelled] > 0).astype(np.int64)
+        return cls(inputs, np.stack([series, origin], axis=1), labels, lookback, horizon)
+
+    def split(self, share: float) -> tuple[LabelledSequences, LabelledSequences | None]:
+        """Return the examples in two parts by time: no label of the first depends on a row of the second."""
+        if not share:
+            return self, None
+        origin = self.pairs[:, 1]
+        first = origin[len(self) - max(round(share * len(self)), 1)]  # of the validation rows
+        train, validation = self._subset(origin + self.horizon < first), self._subset(origin >= first)
+        if not len(train):
+            raise ValueError(f"validation_split={share} of {len(self)} examples leaves none to train on")
+        return train, validation
+
+    def _subset(self, selected: np.ndarray) -> DirectionDataset:
+        return DirectionDataset(self.inputs, self.pairs[selected], self.labels[selected], self.lookback, self.horizon)
+
+    def gather(self, numbers: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Copy these windows and their directions: (B, L, C) and (B,)."""
+        series, origin = self.pairs[numbers].T
+        x = windows_ending_at(self.inputs.x[..., N_STATE_CHANNELS:], origin, series, self.lookback)
+        return x, self.labels[numbers]
+
+
+def batches_by_length(lengths: np.ndarray, batch_size: int, order: np.ndarray) -> list[np.ndarray]:
+    """Return the numbers in `order` as batches of sequences of one length."""
+    by_length = order[np.argsort(lengths[order], kind="stable")]
+    groups = np.split(by_length, np.flatnonzero(np.diff(lengths[by_length])) + 1)
+    return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]

@@ -1,6 +1,6 @@
-"""Causal inputs of the networks: at row t from rows up to t alone, in units of the series' own recent movement.
+"""Causal inputs of the models: at row t from rows up to t only, in units of the series' recent movement.
 
-Nothing is fitted, so nothing can have seen the test rows; prices × 10 give the same inputs and ten times the unit.
+Nothing is fitted, so nothing depends on test rows; prices × 10 give the same inputs and ten times the scale.
 """
 
 from __future__ import annotations
@@ -10,94 +10,89 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-WINDOWS = (5, 22, 1000)  # rows of the moving averages: a week, a month, and the level the series returns to
-SCALE_ROWS = 60  # rows of recent movement
-SCALE_FLOOR = 0.1  # of the average movement so far: a quiet stretch is not taken for a standstill
-SERIES_PER_CHUNK = 16  # series that are worked on at a time, for memory's sake
-MIN_CHANGES = 20  # observed changes before a row may teach anything
-LEVEL, RECENT_CHANGE, SCALE = (
-    0,
-    1,
-    2,
-)  # channels that are not read as they are: how far a series has come, in either unit
-N_STATE_CHANNELS = 3  # their number
-N_INPUTS = N_STATE_CHANNELS + 2 + len(WINDOWS)  # and change, distance from each average, observed or not
+WINDOWS = (5, 22, 1000)  # rows of the moving averages: a week, a month, and the level that the series reverts to
+SCALE_ROWS = 60  # rows that a scale averages over
+SCALE_FLOOR = 0.1  # of the mean size so far: after a quiet period the scale is small, not zero
+SERIES_PER_CHUNK = 16  # series that are processed at the same time, to limit memory
+MIN_CHANGES = 20  # observed changes before a row can be a training example
+LEVEL, RECENT_CHANGE, SCALE = range(3)  # state channels: networks read them relative to the newest row only
+N_STATE_CHANNELS = 3
+N_INPUTS = N_STATE_CHANNELS + 2 + len(WINDOWS)  # and change, distance from each average, whether observed
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the networks read of every series, and what their answers are measured in."""
+    """Inputs of all rows and series, and the scale of the targets."""
 
-    x: np.ndarray  # (T, N, C) float32: level (from the first value on), two units, change, distances, observed
-    start: np.ndarray  # (N,) the first value, where levels count from
-    y: np.ndarray  # (T, N) the series (in logs where the model is), the last value carried over missing rows
-    recent_change: np.ndarray  # (T, N) what inputs are measured in: mean |change| of late, 0 before the first
-    scale: np.ndarray  # (T, N) what answers are measured in: mean |error of the base| of late, 0 before the first
+    x: np.ndarray  # (T, N, C) float32: level (from the first value on), two scales, change, distances, observed
+    start: np.ndarray  # (N,) the first observed value, from which levels count
+    y: np.ndarray  # (T, N) the series (in logs if the model works in logs), forward-filled
+    recent_change: np.ndarray  # (T, N) scale of the inputs: recent mean |change|, 0 before the first
+    scale: np.ndarray  # (T, N) scale of the targets: recent mean |error of the base|, 0 before the first
     observed: np.ndarray  # (T, N) bool
-    n_changes: np.ndarray  # (T, N) such errors so far
+    n_changes: np.ndarray  # (T, N) number of such errors so far
 
     def __getitem__(self, rows: slice) -> Inputs:
-        """Give the inputs of these rows."""
-        cut = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "start"}
-        return Inputs(start=self.start, **cut)
+        """Return the inputs of these rows."""
+        by_row = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "start"}
+        return Inputs(start=self.start, **by_row)
 
 
 def causal_inputs(y: np.ndarray, base: np.ndarray | None = None) -> Inputs:
-    """Make the inputs of all rows from series (T, N) with NaN where they did not trade.
+    """Compute the inputs of all rows of series (T, N), NaN where a series was not observed.
 
-    With movement = max(mean |change| of the last 60 rows, a tenth of its mean so far): change / movement, and (level −
-    mean of w rows) / (movement · √w) for w = 5, 22, 1000, each over as many rows as there are until the window is full.
-    Averages run over observed rows; a missing row has change 0, the last level, and the flag 0. The unit of the
-    answers is that average of |y[t] − base[t − 1]|, where `base` (T, N) is what is corrected, one row ahead (None: the
-    last value, whose error is the change).
+    With recent_change = max(mean |change| of the last 60 rows, a tenth of its mean so far), the inputs are
+    change / recent_change, and (level − mean of w rows) / (recent_change · √w) for w = 5, 22, 1000, each over the rows
+    available until the window is full. Averages run over observed rows; a missing row has change 0, the last level, and
+    the flag 0. The scale of the targets is the same average of |y[t] − base[t − 1]|, where `base` (T, N) is the
+    one-step forecast that is corrected (None: the last value, whose error is the change).
     """
-    made: dict[str, np.ndarray] = {}
-    for some in iter_series_chunks(y.shape[1]):
-        part = vars(_inputs_of(y[:, some], None if base is None else base[:, some]))
+    result: dict[str, np.ndarray] = {}
+    for chunk in iter_series_chunks(y.shape[1]):
+        part = vars(_chunk_inputs(y[:, chunk], None if base is None else base[:, chunk]))
         for name, array in part.items():
             lead = () if name == "start" else (slice(None),)
-            if name not in made:
-                made[name] = np.empty(
-                    (*array.shape[: len(lead)], y.shape[1], *array.shape[len(lead) + 1 :]), array.dtype
-                )
-            made[name][*lead, some] = array
-    return Inputs(**made)
+            if name not in result:
+                shape = (*array.shape[: len(lead)], y.shape[1], *array.shape[len(lead) + 1 :])
+                result[name] = np.empty(shape, array.dtype)
+            result[name][*lead, chunk] = array
+    return Inputs(**result)
 
 
-def iter_series_chunks(series: int) -> Iterator[slice]:
-    """Part so many series into those that are worked on at a time: arrays of all rows and steps are held for these."""
-    return (slice(at, at + SERIES_PER_CHUNK) for at in range(0, series, SERIES_PER_CHUNK))
+def iter_series_chunks(n_series: int) -> Iterator[slice]:
+    """Yield chunks of series for which arrays of all rows and steps fit into memory."""
+    return (slice(first, first + SERIES_PER_CHUNK) for first in range(0, n_series, SERIES_PER_CHUNK))
 
 
-def _inputs_of(y: np.ndarray, base: np.ndarray | None) -> Inputs:
-    """Make the inputs of a few series."""
+def _chunk_inputs(y: np.ndarray, base: np.ndarray | None) -> Inputs:
+    """Compute the inputs of a chunk of series."""
     observed = ~np.isnan(y)
     count = np.cumsum(observed, axis=0, dtype=np.int32)  # (T, N) observed rows so far
     packed = _pack(y, observed)  # (T, N) observed values first, in order
     features, recent_change = _features(packed)
-    at = np.maximum(count - 1, 0)  # where a row's newest observed value stands in the packed series
+    newest = np.maximum(count - 1, 0)  # position of a row's newest observed value in the packed series
 
-    def spread(feature: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(feature, at, axis=0)
+    def unpack(feature: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(feature, newest, axis=0)
 
-    recent_change, n_changes = np.where(count > 0, spread(recent_change), 0.0), np.maximum(count - 1, 0)
+    recent_change, n_changes = np.where(count > 0, unpack(recent_change), 0.0), np.maximum(count - 1, 0)
     scale = recent_change
     if base is not None:
-        scale, n_changes = _unit_of_errors(np.abs(y[1:] - base[:-1]))
+        scale, n_changes = _error_scale(np.abs(y[1:] - base[:-1]))
     x = np.empty((*y.shape, N_INPUTS), dtype=np.float32)
-    for c, feature in enumerate([spread(packed - packed[:1]), recent_change, scale, *map(spread, features)]):
+    for c, feature in enumerate([unpack(packed - packed[:1]), recent_change, scale, *map(unpack, features)]):
         x[:, :, c] = feature
     x[:, :, N_STATE_CHANNELS] *= observed
     x[:, :, -1] = observed
     x[count == 0] = 0
-    level = np.where(count > 0, spread(packed), np.nan)
+    level = np.where(count > 0, unpack(packed), np.nan)
     return Inputs(
         x=x, start=packed[0], y=level, recent_change=recent_change, scale=scale, observed=observed, n_changes=n_changes
     )
 
 
-def _unit_of_errors(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average the errors (T − 1, N) of late at each row, with their number so far, (T, N) each."""
+def _error_scale(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the recent mean of absolute errors (T − 1, N) at each row, and their number so far, (T, N) each."""
     error = np.concatenate([np.full_like(error[:1], np.nan), error])
     known = ~np.isnan(error)
     count = np.cumsum(known, axis=0, dtype=np.int32)
@@ -106,23 +101,23 @@ def _unit_of_errors(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def recent_mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Turn running sums (T, N) of so many sizes into their mean of late, and at least a tenth of the mean so far."""
+    """Return the mean of the last 60 sizes from running sums (T, N), and at least a tenth of the mean so far."""
     recent = (total - _before(total, SCALE_ROWS)) / np.maximum(np.minimum(count, SCALE_ROWS), 1)
     return np.maximum(recent, SCALE_FLOOR * total / np.maximum(count, 1))
 
 
 def append_channels(inputs: Inputs, more: Sequence[np.ndarray]) -> Inputs:
-    """Add further channels (T, N, E) to what is read."""
+    """Return the inputs with further channels, (T, N, E) each."""
     return replace(inputs, x=np.concatenate([inputs.x, *more], axis=2)) if len(more) else inputs
 
 
 def calendar_inputs(dates: np.ndarray, n: int) -> np.ndarray:
-    """Say where in the day, the week, the month and the year each row stands, for n series: (T, n, 8) float32.
+    """Compute where in the day, the week, the month and the year each row lies, for n series: (T, n, 8) float32.
 
-    Sine and cosine of the phase, so that December is beside January. `dates` is (T,) of datetime64.
+    Sine and cosine of the phase, so that December is next to January. `dates` is (T,) of datetime64.
     """
     exact = dates.astype("datetime64[s]")
-    day, month, year = (exact.astype(f"datetime64[{scale}]") for scale in "DMY")
+    day, month, year = (exact.astype(f"datetime64[{period}]") for period in "DMY")
     second = np.timedelta64(1, "s")
     phases = [
         (exact - day) / second / 86_400,
@@ -136,74 +131,77 @@ def calendar_inputs(dates: np.ndarray, n: int) -> np.ndarray:
 
 
 def _pack(y: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return (T, N) with the observed values of each series first, in order, then 0 (never read)."""
     if observed.all():
         return y
     order = np.argsort(~observed, axis=0, kind="stable")
     packed = np.take_along_axis(y, order, axis=0)
-    return np.where(np.isnan(packed), 0.0, packed)  # the tail behind the last observed value is never read
+    return np.where(np.isnan(packed), 0.0, packed)
 
 
 def _features(packed: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Give change and distances from the averages in units, each (T, N), and the unit (T, N)."""
-    level = packed - packed[:1]  # sums of small numbers lose nothing
+    """Return change and distances from the averages, relative to the recent change, and that change; (T, N) each."""
+    level = packed - packed[:1]  # sums of small numbers lose no digits
     change = np.diff(level, axis=0, prepend=level[:1])
     k = np.arange(len(level))[:, None]  # changes so far
-    scale = recent_mean(np.cumsum(np.abs(change), axis=0), k)
+    recent_change = recent_mean(np.cumsum(np.abs(change), axis=0), k)
     total = np.cumsum(level, axis=0)
-    features = [_ratio(change, scale)]
+    features = [_ratio(change, recent_change)]
     for w in WINDOWS:
         average = (total - _before(total, w)) / np.minimum(k + 1, w)
-        features.append(_ratio(level - average, scale * np.sqrt(w)))
-    return features, scale
+        features.append(_ratio(level - average, recent_change * np.sqrt(w)))
+    return features, recent_change
 
 
 def _before(total: np.ndarray, rows: int) -> np.ndarray:
+    """Return running sums as they were a number of rows before."""
     return np.concatenate([np.zeros_like(total[:rows]), total[:-rows]])[: len(total)]
 
 
 def _ratio(a: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return a / scale, 0 where the scale is 0."""
     return np.divide(a, scale, out=np.zeros_like(a), where=scale > 0)
 
 
-def _known_mean(values: np.ndarray) -> np.ndarray:
-    """Average what is known of each row, (M, W) to (M,); 0 where nothing is."""
+def _mean_without_nan(values: np.ndarray) -> np.ndarray:
+    """Return the mean of each row of (M, W) without its NaN, (M,); 0 for a row of NaN only."""
     known = ~np.isnan(values)
     return np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
 
 
 class RecursiveState:
-    """The newest values of M series at their cutoffs, to be moved on value by value (recursive forecasts).
+    """The newest values of M series at their cutoffs, to which forecasts are appended one by one.
 
-    `append` takes the next value of each series and gives the input row that it makes, by the formulas of
-    `causal_inputs`; `unit` is that of the next answer. Where the base is not the last value its errors on the way are
-    not known, and the unit moves as the movement does.
+    `append` takes the next value of each series and returns the input row that results from it, by the formulas of
+    `causal_inputs`; `scale` is that of the next target. If the base is not the last value, its errors at forecast rows
+    are unknown, and the scale moves in proportion to the recent change.
     """
 
     def __init__(self, inputs: Inputs, rows: np.ndarray, columns: np.ndarray) -> None:
         longest = max(WINDOWS)
         self.values = np.full((len(rows), longest), np.nan)  # (M, W) oldest first, NaN before the start
-        self.moved = np.zeros(len(rows))  # sum of |change| so far
-        self.count = np.maximum(inputs.observed.cumsum(axis=0)[rows, columns] - 1.0, 0)  # changes so far
+        self.total_change = np.zeros(len(rows))  # sum of |change| so far
+        self.n_changes = np.maximum(inputs.observed.cumsum(axis=0)[rows, columns] - 1.0, 0)
         for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
             known = inputs.y[: row + 1, column][inputs.observed[: row + 1, column]]
             recent = known[-longest:]
             self.values[i, longest - len(recent) :] = recent
-            self.moved[i] = np.abs(np.diff(known)).sum()
+            self.total_change[i] = np.abs(np.diff(known)).sum()
         self.recent_change, self.scale = inputs.recent_change[rows, columns], inputs.scale[rows, columns]  # (M,)
-        self.wider = _ratio(self.scale, self.recent_change)
+        self.scale_ratio = _ratio(self.scale, self.recent_change)
         self.start = inputs.start[columns]  # (M,)
 
     def append(self, value: np.ndarray) -> np.ndarray:
-        """Move on to the next values (M,); gives the input rows (M, C)."""
+        """Append the next values (M,); return their input rows (M, C)."""
         change = value - self.values[:, -1]
         self.values = np.concatenate([self.values[:, 1:], value[:, None]], axis=1)
-        self.moved += np.abs(change)
-        self.count += 1
+        self.total_change += np.abs(change)
+        self.n_changes += 1
         recent = np.abs(np.diff(self.values[:, -(SCALE_ROWS + 1) :], axis=1))
-        self.recent_change = np.maximum(_known_mean(recent), SCALE_FLOOR * self.moved / self.count)
-        self.scale = self.recent_change * self.wider
+        self.recent_change = np.maximum(_mean_without_nan(recent), SCALE_FLOOR * self.total_change / self.n_changes)
+        self.scale = self.recent_change * self.scale_ratio
         features = [_ratio(change, self.recent_change)]
         for w in WINDOWS:
-            features.append(_ratio(value - _known_mean(self.values[:, -w:]), self.recent_change * np.sqrt(w)))
+            features.append(_ratio(value - _mean_without_nan(self.values[:, -w:]), self.recent_change * np.sqrt(w)))
         row = [value - self.start, self.recent_change, self.scale, *features, np.ones_like(value)]
         return np.stack(row, axis=1).astype(np.float32)

@@ -18,13 +18,18 @@ def forward_fill(y: np.ndarray) -> np.ndarray:
 
 
 def future_windows(y: np.ndarray, horizon: int) -> np.ndarray:
-    """Return the values 1 … H rows after each row as a view, (T, N, H); NaN past the end, so no target reaches there."""
+    """Return the values 1 … H rows after each row as a view, (T, N, H); NaN past the end, where no target is."""
     padded = np.concatenate([y[1:], np.full((horizon, y.shape[1]), np.nan)])
     return np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=0)
 
 
+def future_change(y: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the change from each row to the one `horizon` rows later, (T, N); NaN where either is missing."""
+    return future_windows(y, horizon)[..., -1] - y
+
+
 def windows_ending_at(x: np.ndarray, origin: np.ndarray, series: np.ndarray, length: int) -> np.ndarray:
-    """Copy the `length` rows up to each origin (B,) of a series (B,) out of (T, N, C): (B, L, C), 0 outside the rows."""
+    """Copy the `length` rows up to each origin (B,) of a series (B,) of (T, N, C): (B, L, C), 0 outside the rows."""
     rows = origin[:, None] + np.arange(1 - length, 1)  # (B, L)
     inside = (rows >= 0) & (rows < len(x))
     return np.where(inside[..., None], x[np.where(inside, rows, 0), series[:, None]], np.float32(0))

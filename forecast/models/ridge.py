@@ -1,4 +1,4 @@
-"""Ridge regression from sums: what scikit-learn's `Ridge` solves, of more windows than fit into memory."""
+"""Ridge regression from sums: the solution of scikit-learn's `Ridge`, for more examples than fit into memory."""
 
 from __future__ import annotations
 
@@ -7,92 +7,84 @@ from itertools import pairwise
 import numpy as np
 
 from forecast._estimator import Estimator
+from forecast.features.dataset import LaggedDataset, iter_example_chunks
 from forecast.features.inputs import MIN_CHANGES
-from forecast.features.lagged import LaggedDataset, chunks
 
 
 class SummedRidge(Estimator):
     """Least squares with a penalty of `alpha` on the squared slopes, not on the intercept, for all steps at once.
 
-    It reads the windows once, chunk by chunk, and keeps their sums alone; on the way each block is forecast from the
-    sums of the rows before it.
+    It reads the examples once, chunk by chunk, and stores only their sums; in the same pass each block is forecast from
+    the sums of the examples before it.
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    def _state(self) -> dict[str, np.ndarray]:
-        """Give what fitting has found."""
-        return {name: value for name, value in vars(self).items() if name.endswith("_")}
-
-    def _restore(self, state: dict[str, np.ndarray]) -> None:
-        """Take what another of these parameters has found."""
-        self.__dict__.update(state)
-
-    def learn(self, lessons: LaggedDataset) -> np.ndarray:
-        """Fit to all lessons; gives errors on those that were not fitted yet, (H, M), NaN where there are none."""
-        errors = np.full((lessons.horizon, len(lessons)), np.nan)
-        sums = Sums(lessons.horizon, lessons.reads.width)
-        blocks = list(lessons.blocks())
-        cuts = {0, len(lessons), *(before.stop for before, _ in blocks), *(block.start for _, block in blocks)}
-        ready: dict[int, np.ndarray | None] = {}  # what a block is to be forecast with, by where it starts
+    def fit(self, dataset: LaggedDataset) -> np.ndarray:
+        """Fit to all examples; return the errors (H, M) of fits to the examples before each block, NaN without one."""
+        errors = np.full((dataset.horizon, len(dataset)), np.nan)
+        sums = _Sums(dataset.horizon, dataset.lagged.n_features)
+        blocks = list(dataset.blocks())
+        edges = {0, len(dataset), *(before.stop for before, _ in blocks), *(block.start for _, block in blocks)}
+        block_weights: dict[int, np.ndarray | None] = {}  # by the first example of the block
         weights = None
-        for first, stop in pairwise(sorted(cuts)):
+        for first, stop in pairwise(sorted(edges)):
             for before, block in blocks:
                 if before.stop == first:
-                    ready[block.start] = sums.weights(self.alpha) if sums.count() >= MIN_CHANGES else None
-            weights = ready.pop(first, weights)
-            for some in chunks(slice(first, stop)):
-                x, answers = _with_one(lessons.windows(some)), lessons.answers(some)
+                    block_weights[block.start] = sums.weights(self.alpha) if sums.min_count() >= MIN_CHANGES else None
+            weights = block_weights.pop(first, weights)
+            for chunk in iter_example_chunks(slice(first, stop)):
+                x, targets = _append_one(dataset.features(chunk)), dataset.targets(chunk)
                 if weights is not None:
-                    errors[:, some] = answers - weights @ x
-                sums.add(x, answers)
+                    errors[:, chunk] = targets - weights @ x
+                sums.add(x, targets)
         self.weights_ = sums.weights(self.alpha)  # (H, F + 1)
         return errors
 
-    def say(self, windows: np.ndarray) -> np.ndarray:
-        """Answer windows (F, M), (M, H)."""
-        return (self.weights_ @ _with_one(windows)).T
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return the forecasts (M, H) from features (F, M)."""
+        return (self.weights_ @ _append_one(features)).T
 
 
-class Sums:
-    """Sums of products of what was read (F inputs and a one) and answered at H steps: all that a regression needs."""
+class _Sums:
+    """Sums of products of F features and a one, and of these with the targets of H steps: all a regression needs."""
 
-    def __init__(self, horizon: int, inputs: int) -> None:
-        self.read = np.zeros((horizon, inputs + 1, inputs + 1))
-        self.answered = np.zeros((horizon, inputs + 1))
+    def __init__(self, horizon: int, n_features: int) -> None:
+        self.xx = np.zeros((horizon, n_features + 1, n_features + 1))
+        self.xy = np.zeros((horizon, n_features + 1))
 
-    def add(self, x: np.ndarray, answers: np.ndarray) -> None:
-        """Add windows (F + 1, M) and their answers (H, M), each step's where it is known."""
-        known = ~np.isnan(answers)
-        whole = known.all(axis=0)
-        together = slice(None) if whole.all() else whole  # without a copy, if it can be
-        self._add(slice(None), x[:, together], answers[:, together])
-        for step in np.flatnonzero((known & ~whole).any(axis=1)):
-            rest = known[step] & ~whole
-            self._add(slice(step, step + 1), x[:, rest], answers[step : step + 1, rest])
+    def add(self, x: np.ndarray, targets: np.ndarray) -> None:
+        """Add examples (F + 1, M) with their targets (H, M), those of each step that are known."""
+        known = ~np.isnan(targets)
+        complete = known.all(axis=0)
+        columns = slice(None) if complete.all() else complete  # a slice does not copy
+        self._add(slice(None), x[:, columns], targets[:, columns])
+        for step in np.flatnonzero((known & ~complete).any(axis=1)):
+            rest = known[step] & ~complete
+            self._add(slice(step, step + 1), x[:, rest], targets[step : step + 1, rest])
 
-    def _add(self, steps: slice, x: np.ndarray, answers: np.ndarray) -> None:
-        self.read[steps] += x @ x.T
-        self.answered[steps] += answers @ x.T
+    def _add(self, steps: slice, x: np.ndarray, targets: np.ndarray) -> None:
+        self.xx[steps] += x @ x.T
+        self.xy[steps] += targets @ x.T
 
-    def count(self) -> int:
-        """Say how many answers the step has that has fewest."""
-        return int(self.read[:, -1, -1].min())
+    def min_count(self) -> int:
+        """Return the number of known targets of the step that has the fewest."""
+        return int(self.xx[:, -1, -1].min())
 
     def weights(self, alpha: float) -> np.ndarray:
-        """Solve for the slopes and, last, the intercept of each step, (H, F + 1)."""
-        count = self.read[:, -1:, -1]  # (H, 1)
-        means, middle = self.read[:, -1, :-1] / count, self.answered[:, -1:] / count  # (H, F) read and (H, 1) answered
-        spread = self.read[:, :-1, :-1] - count[:, :, None] * means[:, :, None] * means[:, None, :]
-        together = self.answered[:, :-1] - count * means * middle
-        inverse = np.linalg.pinv(spread + alpha * np.eye(means.shape[1]), hermitian=True)  # alpha may be 0
-        slopes = (inverse @ together[:, :, None])[:, :, 0]
-        return np.concatenate([slopes, middle - (slopes * means).sum(axis=1, keepdims=True)], axis=1)
+        """Return the slopes and, last, the intercept of each step, (H, F + 1)."""
+        count = self.xx[:, -1:, -1]  # (H, 1)
+        x_mean, y_mean = self.xx[:, -1, :-1] / count, self.xy[:, -1:] / count  # (H, F) and (H, 1)
+        xx = self.xx[:, :-1, :-1] - count[:, :, None] * x_mean[:, :, None] * x_mean[:, None, :]
+        xy = self.xy[:, :-1] - count * x_mean * y_mean
+        inverse = np.linalg.pinv(xx + alpha * np.eye(x_mean.shape[1]), hermitian=True)  # alpha may be 0
+        slopes = (inverse @ xy[:, :, None])[:, :, 0]
+        return np.concatenate([slopes, y_mean - (slopes * x_mean).sum(axis=1, keepdims=True)], axis=1)
 
 
-def _with_one(windows: np.ndarray) -> np.ndarray:
-    """Put a one under the windows (F, M), for the intercept, in double precision: (F + 1, M)."""
-    x = np.ones((len(windows) + 1, windows.shape[1]))
-    x[:-1] = windows
+def _append_one(features: np.ndarray) -> np.ndarray:
+    """Return the features (F, M) in double precision with a row of ones for the intercept, (F + 1, M)."""
+    x = np.ones((len(features) + 1, features.shape[1]))
+    x[:-1] = features
     return x

@@ -10,8 +10,8 @@ import numpy as np
 from forecast._estimator import clone
 from forecast._validation import check_fields, check_int, check_number
 from forecast.data.panel import Panel
+from forecast.features.dataset import LaggedDataset, LaggedFeatures
 from forecast.features.inputs import MIN_CHANGES, Inputs, causal_inputs
-from forecast.features.lagged import LaggedDataset, LaggedFeatures
 from forecast.features.windows import forward_fill
 from forecast.models.base import (
     LEVELS,
@@ -28,20 +28,31 @@ NAMES = ("ridge", "boosting")
 
 
 class Tabular(Forecaster):
-    """A regression or a tree on the last rows, of the kind that most quants try first.
+    """A regression, or a tree, on the last rows: what most quants try first.
 
-    `estimator` is "ridge", "boosting" (histogram-based trees), or any scikit-learn regressor; it is cloned for each
-    step and fitted to all series together. It reads the last `lookback` changes and the newest distances from the
-    averages of 5, 22 and 1,000 rows, of the series and of the fields named in `exog`, all in units of recent movement,
-    and answers in these units how far the series will have moved. In logs if `log` ("auto": if all training prices are
-    positive).
+    It reads the last `lookback` changes and the newest distances from the averages of 5, 22 and 1,000 rows, of the
+    series and of the fields in `exog`, and forecasts the change to each step, all relative to recent movement. The
+    quantiles come from rows outside the fit: each of five blocks is forecast by estimators fitted on the rows before it
+    (in sample, the errors of a boosted tree are a third of those on other rows).
 
-    "ridge" solves what scikit-learn's `Ridge` does from sums over windows made chunk by chunk: its memory grows with
-    the panel. Any other estimator is given one matrix of all windows, which grows with panel × `lookback`: for each
-    row of each series 4 × (`lookback` + 3) bytes, besides the copies that the estimator makes.
+    Parameters
+    ----------
+    estimator : {"ridge", "boosting"} or scikit-learn regressor, default "ridge"
+        It is cloned for each step and fitted to all series at once; "boosting" is histogram-based trees.
+    lookback : int, default 20
+        The number of changes that are read.
+    log : bool or "auto", default "auto"
+        Whether to work in logs; "auto": if all training prices are positive.
+    exog : tuple of str, default ()
+        Fields that are read in addition to the target.
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
 
-    Quantiles come from rows that were not fitted: each of five blocks is forecast by estimators fitted on the rows
-    before it. A boosted tree's errors on its own rows are a third of those on others.
+    Notes
+    -----
+    "ridge" has the solution of scikit-learn's `Ridge`, from sums over windows that are computed chunk by chunk: its
+    memory grows with the panel. Any other estimator is fitted to one matrix of all windows, which grows with panel ×
+    `lookback`: 4 × (`lookback` + 3) bytes for each row of each series, plus the copies that the estimator makes.
     """
 
     def __init__(
@@ -58,8 +69,35 @@ class Tabular(Forecaster):
         self.exog = exog
         self.levels = levels
 
+    nests_naive = True  # with all coefficients 0 the series does not move
+
+    def required_fields(self) -> tuple[str, ...]:
+        """Return the names of the fields that are read in addition to the target."""
+        return tuple(self.exog)
+
+    def min_rows(self, horizon: int) -> int:
+        """Return how many observed training rows a series needs: a window, and 20 examples before the second block."""
+        return max(self.lookback, MIN_CHANGES) + 2 * horizon + 40
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter is not valid."""
+        super().check_params()
+        check_int("lookback", self.lookback, 1)
+        check_fields(self.exog)
+        estimator = self.estimator
+        if isinstance(estimator, SummedRidge):
+            check_number("alpha", estimator.alpha, 0)
+            return
+        if isinstance(estimator, str) and estimator in NAMES:
+            return
+        from sklearn.base import is_regressor
+
+        if isinstance(estimator, (type, str)) or not hasattr(estimator, "fit") or not is_regressor(estimator):
+            names = ", ".join(map(repr, NAMES))
+            raise TypeError(f"estimator must be {names} or a scikit-learn regressor; got {estimator!r}")
+
     def default_estimator(self) -> Any:
-        """Make the estimator that a name stands for."""
+        """Return the estimator of the name."""
         if self.estimator == "boosting":
             from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -68,119 +106,93 @@ class Tabular(Forecaster):
             )
         return SummedRidge()
 
-    def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter cannot be used."""
-        super().check_params()
-        check_int("lookback", self.lookback, 1)
-        check_fields(self.exog)
-        given = self.estimator
-        if isinstance(given, SummedRidge):
-            check_number("alpha", given.alpha, 0)
-            return
-        if isinstance(given, str) and given in NAMES:
-            return
-        from sklearn.base import is_regressor
-
-        if isinstance(given, (type, str)) or not hasattr(given, "fit") or not is_regressor(given):
-            known = ", ".join(map(repr, NAMES))
-            raise TypeError(f"estimator must be {known} or a scikit-learn regressor; got {given!r}")
-
-    nests_naive = True  # no answer at all: the series will not have moved
-
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the fitted ridge into a folder; what scikit-learn has fitted is refused, as reading it runs code."""
-        learner = getattr(self, "learner_", None)
-        if isinstance(learner, _Matrix):
-            kind = type(learner.estimator).__name__
+        """Write the fitted ridge into a folder; raise TypeError for other estimators, as reading them runs code."""
+        regression = getattr(self, "regression_", None)
+        if isinstance(regression, _StepRegressors):
+            kind = type(regression.estimator).__name__
             raise TypeError(
                 f"a {type(self).__name__} fitted by {kind} cannot be saved: scikit-learn's estimators are read back "
                 "only by unpickling, which runs code. Fit it again; that takes seconds"
             )
         super().save(folder)
 
-    def min_rows(self, horizon: int) -> int:
-        """Say how many observed training rows a series needs: a window, and twenty lessons before the second block."""
-        return max(self.lookback, MIN_CHANGES) + 2 * horizon + 40
-
-    def required_fields(self) -> tuple[str, ...]:
-        """Name the fields that are read beside the target."""
-        return tuple(self.exog)
-
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.log_ = choose_log(self.log, panel)
         y = transform(panel, self.log_)
         inputs = causal_inputs(y)
-        lessons = LaggedDataset(y, inputs, self._lagged(panel, inputs), horizon)
-        if len(lessons) == 0:
+        dataset = LaggedDataset(y, inputs, self._lagged(panel, inputs), horizon)
+        if len(dataset) == 0:
             raise ValueError(f"{type(self).__name__} has nothing to learn: no series changes {MIN_CHANGES} times")
-        if (step := lessons.unanswered()) is not None:
+        if (step := dataset.step_without_target()) is not None:
             raise ValueError(unknown_error_message(step, "no series"))
-        self.record_ = {"log": self.log_, "lessons": len(lessons)}
-        made = self.default_estimator() if isinstance(self.estimator, str) else self.estimator
-        self.learner_ = clone(made) if isinstance(made, SummedRidge) else _Matrix(made)
-        self.spread_ = self._spread(self.learner_.learn(lessons))  # (H, Q), in units
+        self.record_ = {"log": self.log_, "lessons": len(dataset)}
+        estimator = self.default_estimator() if isinstance(self.estimator, str) else self.estimator
+        self.regression_ = clone(estimator) if isinstance(estimator, SummedRidge) else _StepRegressors(estimator)
+        self.spread_ = self._spread(self.regression_.fit(dataset))  # (H, Q), relative to the scale
 
     def _lagged(self, panel: Panel, inputs: Inputs) -> LaggedFeatures:
-        """Put together what is read: of the target, and of each field beside it."""
+        """Return the features of the target and of each field in `exog`."""
         fields = [panel.values[:, :, panel.channels.index(name)] for name in self.exog]
         return LaggedFeatures([inputs.x, *(causal_inputs(field).x for field in fields)], self.lookback)
 
     def _spread(self, errors: np.ndarray) -> np.ndarray:
-        """Take quantiles of errors (H, M) on lessons that were not fitted, and centre them on the point."""
+        """Return the quantiles (H, Q) of out-of-sample errors (H, M), centred on their median."""
         if np.isnan(errors).all(axis=1).any():
             raise ValueError(
-                f"{type(self).__name__} has too few rows to measure its errors on: bring more history, or ask for a "
-                "shorter lookback or horizon"
+                f"{type(self).__name__} has too few rows to measure its errors on: use more history, or a shorter "
+                "lookback or horizon"
             )
         quantiles = np.nanquantile(errors, (*self.levels, 0.5), axis=1).T
         return quantiles[:, :-1] - quantiles[:, -1:]
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         inputs = causal_inputs(transform(panel, self.log_))
-        lagged, every = self._lagged(panel, inputs), np.arange(len(panel.series))
-        # Cutoff by cutoff: a matrix product's last bits depend on how many rows it has.
-        said = np.stack([self.learner_.say(lagged.windows(row * len(every) + every)) for row in rows])  # (K, N, H)
-        unit = np.where(inputs.n_changes[rows] > 0, inputs.scale[rows], np.nan)[:, :, None]  # (K, N, 1)
+        lagged, n_series = self._lagged(panel, inputs), len(panel.series)
+        # Cutoff by cutoff: the last bits of a matrix product depend on how many rows it has.
+        cells = rows[:, None] * n_series + np.arange(n_series)  # (K, N)
+        output = np.stack([self.regression_.predict(lagged.at(at_row)) for at_row in cells])  # (K, N, H)
+        scale = np.where(inputs.n_changes[rows] > 0, inputs.scale[rows], np.nan)[:, :, None]  # (K, N, 1)
+        change = scale * output
         last = forward_fill(panel.target)[rows][:, :, None]
-        spread = unit[..., None] * self.spread_  # (K, N, H, Q)
         return Forecast(
-            point=apply_change(last, unit * said, self.log_),
-            quantiles=apply_change(last[..., None], (unit * said)[..., None] + spread, self.log_),
+            point=apply_change(last, change, self.log_),
+            quantiles=apply_change(last[..., None], change[..., None] + scale[..., None] * self.spread_, self.log_),
             levels=tuple(self.levels),
             series=panel.series,
             cutoffs=panel.index[rows],
         )
 
 
-class _Matrix:
-    """A regressor of scikit-learn for each step, fitted to one matrix of all windows."""
+class _StepRegressors:
+    """A scikit-learn regressor for each step, fitted to one matrix of all windows."""
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def learn(self, lessons: LaggedDataset) -> np.ndarray:
-        """Fit to all lessons; gives errors on those that were not fitted yet, (H, M), NaN where there are none."""
-        every = slice(0, len(lessons))
-        x, answers = lessons.matrix(), lessons.answers(every)
-        self.fitted = self._fit(x, answers)
-        errors = np.full_like(answers, np.nan)
-        for before, block in lessons.blocks():
-            known = ~np.isnan(answers[:, before])
+    def fit(self, dataset: LaggedDataset) -> np.ndarray:
+        """Fit to all examples; return the errors (H, M) of fits to the examples before each block, NaN without one."""
+        x, targets = dataset.feature_matrix(), dataset.targets(slice(0, len(dataset)))
+        self.estimators = self._fit(x, targets)
+        errors = np.full_like(targets, np.nan)
+        for before, block in dataset.blocks():
+            known = ~np.isnan(targets[:, before])
             if known.sum(axis=1).min() >= MIN_CHANGES and block.start < block.stop:
-                said = _said(self._fit(x[before], answers[:, before]), x[block])
-                errors[:, block] = answers[:, block] - said.T
+                earlier = self._fit(x[before], targets[:, before])
+                errors[:, block] = targets[:, block] - _predict_steps(earlier, x[block]).T
         return errors
 
-    def say(self, windows: np.ndarray) -> np.ndarray:
-        """Answer windows (F, M), (M, H)."""
-        return _said(self.fitted, np.ascontiguousarray(windows.T))
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return the forecasts (M, H) from features (F, M)."""
+        return _predict_steps(self.estimators, np.ascontiguousarray(features.T))
 
-    def _fit(self, x: np.ndarray, answers: np.ndarray) -> list[Any]:
-        """Fit one estimator for each step, to the rows whose answer is known."""
+    def _fit(self, x: np.ndarray, targets: np.ndarray) -> list[Any]:
+        """Return an estimator for each step, fitted to the examples (M, F) whose target (H, M) is known."""
         return [
-            clone(self.estimator).fit(x[known], y[known]) for y, known in zip(answers, ~np.isnan(answers), strict=True)
+            clone(self.estimator).fit(x[known], y[known]) for y, known in zip(targets, ~np.isnan(targets), strict=True)
         ]
 
 
-def _said(estimators: list[Any], x: np.ndarray) -> np.ndarray:
+def _predict_steps(estimators: list[Any], x: np.ndarray) -> np.ndarray:
+    """Return the forecasts of each step, (M, H), from features (M, F)."""
     return np.stack([np.asarray(estimator.predict(x), dtype=np.float64) for estimator in estimators], axis=1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast.features.dataset import SequenceDataset, windows_ending_at
+from forecast.features.dataset import SequenceDataset
 from forecast.features.inputs import (
     MIN_CHANGES,
     N_INPUTS,
@@ -19,7 +19,7 @@ from forecast.features.inputs import (
     calendar_inputs,
     causal_inputs,
 )
-from forecast.features.windows import forward_fill, future_windows
+from forecast.features.windows import forward_fill, future_windows, windows_ending_at
 
 
 def _slow(y):
@@ -197,7 +197,7 @@ def test_many_series_are_read_and_taught_as_each_alone(with_base):
     for n in range(y.shape[1]):
         one = slice(n, n + 1)
         alone = causal_inputs(y[:, one], base[:, one, 0] if with_base else None)
-        for name in ("x", "y", "movement", "unit", "observed", "changes"):
+        for name in ("x", "y", "recent_change", "scale", "observed", "n_changes"):
             np.testing.assert_array_equal(getattr(together, name)[:, one], getattr(alone, name), err_msg=name)
         assert together.start[n] == alone.start[0]
         own = SequenceDataset(alone, base[:, one], 12, 4)

@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 import forecast as fc
-from forecast.features import lagged as lessons
+from forecast.features import dataset
+from forecast.features.dataset import LaggedDataset, LaggedFeatures
 from forecast.features.inputs import MIN_CHANGES, causal_inputs
-from forecast.features.lagged import LaggedDataset, LaggedFeatures
 from forecast.models.ridge import SummedRidge
 
 
@@ -134,16 +134,16 @@ def _with_holes():
 @pytest.mark.parametrize("alpha", [0.0, 1.0, 300.0])
 def test_ridge_is_that_of_scikit_learn(frame, alpha, monkeypatch):
     """On the matrix of all windows, each step on the rows whose answer is known, each block on the rows before it."""
-    monkeypatch.setattr(lessons, "CHUNK", 100)
+    monkeypatch.setattr(dataset, "EXAMPLES_PER_CHUNK", 100)
     given = _lessons(frame, lookback=7, horizon=3)
     ours = SummedRidge(alpha)
-    errors = ours.learn(given)
-    x, answers, rows = given.matrix().astype(float), given.answers(slice(0, len(given))), given.cells // 4
+    errors = ours.fit(given)
+    x, answers, rows = given.feature_matrix().astype(float), given.targets(slice(0, len(given))), given.cells // 4
     for k, answer in enumerate(answers):
         known = ~np.isnan(answer)
         theirs = Ridge(alpha).fit(x[known], answer[known])
         np.testing.assert_allclose(ours.weights_[k], [*theirs.coef_, theirs.intercept_], rtol=0, atol=1e-8)
-        np.testing.assert_allclose(ours.say(x[-9:].T)[:, k], theirs.predict(x[-9:]), rtol=0, atol=1e-8)
+        np.testing.assert_allclose(ours.predict(x[-9:].T)[:, k], theirs.predict(x[-9:]), rtol=0, atol=1e-8)
         assert np.isnan(errors[k, rows < 80]).all()
         for start, stop in pairwise([80, 160, 240, 320, 400]):
             before, block = known & (rows < start - 3), (rows >= start) & (rows < stop)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.features.dataset import windows_ending_at
 from forecast.features.inputs import Inputs, RecursiveState
-from forecast.features.windows import future_windows
+from forecast.features.windows import future_windows, windows_ending_at
 from forecast.models.base import unknown_error_message
 from forecast.models.recurrent.batches import CHUNK, predict_rows, predict_windows
 from forecast.models.recurrent.build import Architecture

@@ -10,9 +10,8 @@ import pandas as pd
 from sklearn.utils.multiclass import check_classification_targets
 
 from forecast.data.panel import Panel
-from forecast.features.dataset import windows_ending_at
 from forecast.features.inputs import MIN_CHANGES, N_STATE_CHANNELS, Inputs, causal_inputs
-from forecast.features.windows import future_windows
+from forecast.features.windows import future_windows, windows_ending_at
 from forecast.models.base import transform
 from forecast.models.recurrent.classifier_network import Examples
 
