@@ -43,7 +43,7 @@ def stocks() -> pd.DataFrame:
 
 
 def simulated() -> pd.DataFrame:
-    """Return seven simulated series; each has its own random stream, so a further series would not change the others."""
+    """Return seven simulated series; each has its own random stream, so adding a series would not change the others."""
     walks = [np.cumsum(STEP * noise(stream)) for stream in range(4)]  # four of (T,)
     logs = {
         "random_walk": walks[0],

@@ -143,7 +143,7 @@ def _read_parquet(path: Path, fields: str | None) -> pd.DataFrame:
         del parts, columns
         frame = table.to_pandas(split_blocks=True, self_destruct=True)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise ValueError("this is not a readable Parquet file, perhaps cut short: save or download it again") from error
+        raise ValueError("not a readable Parquet file, perhaps cut short: save or download it again") from error
     if isinstance(frame.index, pd.DatetimeIndex) and not frame.index.hasnans:
         return frame.set_axis(frame.index.tz_localize(None), axis=0)
     if not isinstance(frame.index, pd.RangeIndex):

@@ -136,9 +136,7 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
         raise ValueError(f"how must be 'all' or 'common'; got {how!r}")
     if isinstance(prices, Panel):
         if target not in (None, prices.channels[0]) or any(name not in prices.channels for name in exog):
-            raise ValueError(
-                f"this Panel has the channels {', '.join(prices.channels)}: build it again from the prices"
-            )
+            raise ValueError(f"the Panel has the channels {', '.join(prices.channels)}: build it again from the prices")
         return _common(prices) if how == "common" else prices
     if isinstance(exog, str):
         raise TypeError(f"exog must be a list of fields, such as [{exog!r}]; got {exog!r}")
@@ -209,7 +207,7 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         duplicates = _duplicates(known)
         if duplicates:
             raise ValueError(
-                f"two columns are called {duplicates[0]} and differ only in upper and lower case: keep one of them"
+                f"two columns are called {duplicates[0]}, apart from upper and lower case: keep one of them"
             )
         series = str(frame.attrs.get("ticker", "y"))
         return {field: frame.iloc[:, [i]].set_axis([series], axis=1) for i, field in enumerate(known)}

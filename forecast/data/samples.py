@@ -15,45 +15,24 @@ SAMPLE_FOLDERS = (Path(__file__).parents[1] / "_samples", Path(__file__).parents
 
 #: Constants, so that listing reads no file; a test compares them with the loaded samples.
 SAMPLES = pd.DataFrame(
-    [
-        (
-            "stocks",
+    {
+        "name": ["stocks", "simulated", "sp500", "nasdaq"],
+        "what": [
             "daily prices of AAPL, IBM, MSFT and GOOG (listed 2004-08-19)",
-            3270,
-            "2000-03-01",
-            "2013-03-01",
-            "Quandl WIKI Prices, from bokeh-sampledata 2026.1",
-            "public domain",
-        ),
-        (
-            "simulated",
             "seven simulated series: random walk, AR(1), season, GARCH, late listing, delisting, gaps",
-            2000,
-            "2016-01-04",
-            "2023-09-01",
-            "data/prepare.py, seeded",
-            "Apache-2.0",
-        ),
-        (
-            "sp500",
             "daily S&P 500 index",
-            5031,
-            "1999-01-04",
-            "2018-12-31",
-            "read from the installed arch package",
-            "arch's own terms; not copied",
-        ),
-        (
-            "nasdaq",
             "daily Nasdaq Composite index",
-            5031,
-            "1999-01-04",
-            "2018-12-31",
-            "read from the installed arch package",
-            "arch's own terms; not copied",
-        ),
-    ],
-    columns=["name", "what", "rows", "first", "last", "source", "licence"],
+        ],
+        "rows": [3270, 2000, 5031, 5031],
+        "first": ["2000-03-01", "2016-01-04", "1999-01-04", "1999-01-04"],
+        "last": ["2013-03-01", "2023-09-01", "2018-12-31", "2018-12-31"],
+        "source": [
+            "Quandl WIKI Prices, from bokeh-sampledata 2026.1",
+            "data/prepare.py, seeded",
+            *["read from the installed arch package"] * 2,
+        ],
+        "licence": ["public domain", "Apache-2.0", *["arch's own terms; not copied"] * 2],
+    }
 )
 
 

@@ -107,7 +107,7 @@ AMBIGUOUS = {  # name: text, options, part of the error text
         {},
         "a column has no name and contains 2.5",
     ),
-    "half UTF-16": (HEAD.encode("utf-16")[:-1], {}, "this is not a complete UTF-16 text"),
+    "half UTF-16": (HEAD.encode("utf-16")[:-1], {}, "not a complete UTF-16 text"),
     "dayfirst": (HEAD, {"dayfirst": "yes"}, "dayfirst must be True or False; got 'yes'"),
     "remarks": ("# a\n# b\n", {}, "the file has only remarks"),
 }
@@ -160,7 +160,7 @@ UNAMBIGUOUS = {  # name: text, options, dates and values
     "spaces before quotes": ('"Date", "A"\n"2024-01-02", "1.5"\n', {}, {"2024-01-02": [1.5]}),
     "May first": (HEAD + '"May 31, 2024",1,2\n"Jun 03, 2024",3,4\n', {}, {"2024-05-31": [1, 2], "2024-06-03": [3, 4]}),
     "weekdays": (HEAD + '"Tuesday, 2 January 2024",1,2\n', {}, {"2024-01-02": [1, 2]}),
-    "one figure": ("Date;A\n2.1.2024;1,5\n13.1.2024;2,5\n", {}, {"2024-01-02": [1.5], "2024-01-13": [2.5]}),
+    "one digit": ("Date;A\n2.1.2024;1,5\n13.1.2024;2,5\n", {}, {"2024-01-02": [1.5], "2024-01-13": [2.5]}),
     "in the afternoon": (HEAD + "1/31/2024 4:00 PM,1,2\n", {}, {"2024-01-31 16:00:00": [1, 2]}),
     "year first with dayfirst": (HEAD + "2024-01-02,1,2\n", {"dayfirst": True}, {"2024-01-02": [1, 2]}),
     "long, with inputs": (

@@ -69,7 +69,7 @@ def test_undated_prices_are_numbered(build):
     assert list(panel.index) == list(range(T))
 
 
-def test_undated_series_end_together():
+def test_undated_series_are_aligned_at_the_end():
     panel = as_panel({"short": [8.0, 9.0], "long": [1, 2, 3, 4]})
     np.testing.assert_array_equal(panel.target, [[np.nan, 1], [np.nan, 2], [8, 3], [9, 4]])
 
@@ -248,7 +248,7 @@ INVALID = {
         "row label 'a' is not a date: rows need dates, or whole numbers",
     ),
     "long twice": (pd.concat([to_long(closes())] * 2), ValueError, "A has two values at 2024-01-01: keep one row"),
-    "odd levels": (
+    "levels without a price": (
         with_fields()[["Open"]].rename_axis(columns=[None, None]),
         ValueError,
         "two-level columns need Close or Adj Close in one level",

@@ -302,7 +302,7 @@ TEXT_FAILURES = {
         "AAPL,IBM\n1.5,2\n",
         "no date column: none is named date, ds or time, and the first, 'AAPL', begins wi",
     ),
-    "no date, whole": ("AAPL,IBM\n1995,2\n1996,3\n", "the first, 'AAPL', begins with '1995'; add a column of dates"),
+    "no date, integers": ("AAPL,IBM\n1995,2\n1996,3\n", "the first, 'AAPL', begins with '1995'; add a column of dates"),
     "no date, words": ("Name,IBM\nfoo,2\n", "the first, 'Name', begins with 'foo'; add a column of dates"),
     "bad date": (
         HEAD + GOOD + "\n2024-02-30,1,2\n",
@@ -316,7 +316,7 @@ TEXT_FAILURES = {
         HEAD + "01/02/2024,1,2\n13/13/2024,1,2\n",
         "line 3 contains '13/13/2024' instead of a date: write all",
     ),
-    "two ways": (
+    "day or month first": (
         HEAD + "01/02/2024,1,2\n01/03/2024,1,2\n",
         "such as '01/02/2024' may mean month/day or day/month: set dayfirst",
     ),
@@ -338,7 +338,7 @@ TEXT_FAILURES = {
     "NUL": (HEAD + GOOD + "2024-01-03,1,\0\n", "line 3 contains a NUL byte"),
     "text": (HEAD + GOOD + "2024-01-03,1,halt\n", "'IBM' contains 'halt' at 2024-01-03; prices must be numbers"),
     "infinite": (HEAD + GOOD + "2024-01-03,1,inf\n", "'IBM' contains an infinite value at 2024-01-03; leave the cell"),
-    "name twice": ("Date,A,A\n2024-01-02,1,2\n", "the column 'A' appears more than once: give each its own name"),
+    "repeated name": ("Date,A,A\n2024-01-02,1,2\n", "the column 'A' appears more than once: give each its own name"),
     "long row": (HEAD + GOOD + "2024-01-03,1,2,3\n", "line 3 has more cells than the 3 of the header: remove"),
     "open quote": (HEAD + GOOD + '2024-01-03,"1,2\n', "is not readable CSV"),
     "no prices": (HEAD + "2024-01-02,,\n", "contain no observed value"),

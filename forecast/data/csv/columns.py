@@ -87,9 +87,9 @@ def _row_labels(column: pd.Series, name: str, row_word: str, dayfirst: bool | No
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.DatetimeIndex(column)
     text = column.astype(str).str.strip()
-    whole = text.str.fullmatch("[0-9]{1,18}").all()
+    integers = text.str.fullmatch("[0-9]{1,18}").all()
     compact = text.str.fullmatch("[12][0-9]{7}").any()  # one is enough: among 20240102, 2024013 is no row number
-    if name.lower() in STEP_COLUMNS and whole and not compact:
+    if name.lower() in STEP_COLUMNS and integers and not compact:
         return pd.Index(text.astype("int64"), name=None)
     is_dated = name.lower() in DATE_COLUMNS or compact or (has_digit(text.iloc[0]) and is_name(text.iloc[0]))
     if not is_dated:

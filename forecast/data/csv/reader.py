@@ -64,15 +64,13 @@ def _decode(path: Path) -> str:
         try:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError("this is not a readable gzip file, perhaps cut short: download it again") from error
+            raise ValueError("not a readable gzip file, perhaps cut short: download it again") from error
     is_utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))  # Excel calls it Unicode text
     try:
         text = raw.decode("utf-16" if is_utf16 else "utf-8")
     except UnicodeDecodeError as error:
         if is_utf16:
-            raise ValueError(
-                "this is not a complete UTF-16 text, perhaps cut short: save or download it again"
-            ) from error
+            raise ValueError("not a complete UTF-16 text, perhaps cut short: save or download it again") from error
         line = raw[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
         raise ValueError(f"line {line} is not UTF-8 text: save the file as CSV in UTF-8") from error
     text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
