@@ -1,25 +1,13 @@
-"""Is the difference real? Tests over the table of forecasts, and the verdict that follows from them by rule."""
+"""Evaluation of the table of forecasts: scores, tests, and the verdicts that follow from them by a fixed rule."""
 
 from __future__ import annotations
 
-from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
-from forecast.evaluation.pairwise import (
-    ALPHA,
-    ClarkWest,
-    DieboldMariano,
-    clark_west,
-    diebold_mariano,
-    directions,
-    holm,
-)
-from forecast.evaluation.verdict import (
-    POWER,
-    Verdict,
-    gap_by_cutoff,
-    loss_by_cutoff,
-    verdict,
-    verdict_by_step,
-)
+from forecast.evaluation.directional import directions
+from forecast.evaluation.multiple import SuperiorAbility, holm, model_confidence_set, superior_ability
+from forecast.evaluation.pairwise import ALPHA, ClarkWest, DieboldMariano, clark_west, diebold_mariano
+from forecast.evaluation.scores import gap_by_cutoff, loss_by_cutoff
+from forecast.evaluation.text import format_p
+from forecast.evaluation.verdict import POWER, Verdict, verdict, verdict_by_step
 
 __all__ = [
     "ALPHA",
@@ -31,6 +19,7 @@ __all__ = [
     "clark_west",
     "diebold_mariano",
     "directions",
+    "format_p",
     "gap_by_cutoff",
     "holm",
     "loss_by_cutoff",

@@ -1,88 +1,131 @@
-"""All models at once: which of them cannot be told from the best, and whether the best of many is better than one."""
+"""Multiple comparisons: Holm's adjustment, the Model Confidence Set, and the test of superior predictive ability."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.pairwise import ALPHA, SAME
-from forecast.evaluation.scores import NAIVE
-from forecast.evaluation.verdict import loss_by_cutoff, p_in_words
+from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE
+from forecast.evaluation.scores import NAIVE, loss_by_cutoff
+from forecast.evaluation.text import format_p
 
 REPETITIONS = 2000  # of the bootstrap
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return p-values adjusted for the number of tests (Holm, 1979).
+
+    >>> holm([0.01, 0.04, 0.03]).round(6).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(adjusted, 1.0)
 
 
 def model_confidence_set(
     forecasts: pd.DataFrame, overlap: int, size: float = 0.1, loss: str = "squared", seed: int = 0
 ) -> pd.DataFrame:
-    """Say which models may be the best: the others are worse than one of these, at this `size` of error.
+    """Return which models may be the best: the others are significantly worse than one of these.
 
-    A row for each model, most plausible first, with `p` and `in_set` (Hansen, Lunde and Nason, 2011; by arch's
-    stationary bootstrap, whose blocks are at least as long as cutoffs overlap). Models whose losses differ by the same
-    at every cutoff, or not at all, cannot be tested against each other and share the answer of the best of them. With
-    fewer than ten cutoffs, or fewer than three times the overlap, nobody can be excluded.
+    Parameters
+    ----------
+    forecasts : DataFrame
+        The long table of a run.
+    overlap : int
+        Number of successive cutoffs that share test rows; bootstrap blocks are at least as long.
+    size : float, default 0.1
+        Probability that the best model is missing from the set.
+    loss : {"squared", "qlike"}
+        Loss to compare by.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        A row for each model, most plausible first: `model`, `p`, `in_set`.
+
+    Raises
+    ------
+    ValueError
+        If `size` is not between 0 and 1.
+
+    Notes
+    -----
+    Models whose losses differ by the same at every cutoff, or not at all, cannot be tested against each other and
+    share the result of the best of them. With fewer than ten cutoffs, or fewer than three times the overlap, no model
+    is excluded.
+
+    References
+    ----------
+    Hansen, Lunde and Nason (2011), The model confidence set; stationary bootstrap of `arch`.
     """
     from arch.bootstrap import MCS
 
     if not 0 < size < 1:
-        raise ValueError(f"size is the share of errors allowed, between 0 and 1; got {size}")
+        raise ValueError(f"size, the probability that the best model is excluded, must be between 0 and 1; got {size}")
     table = loss_by_cutoff(forecasts, loss).dropna()
-    alike = _alike(table) if _enough(table, overlap) else {}
-    answers = dict.fromkeys(table.columns, 1.0)
-    if len(alike) > 1:
-        different = table[list(alike)]
-        found = MCS(different, size=size, reps=REPETITIONS, block_size=_block(different, overlap), seed=seed)
-        found.compute()
-        p_values = found.pvalues["Pvalue"]
-        answers = {name: float(p_values[first]) for first, same in alike.items() for name in same}
-    rows = [(name, p, p > size) for name, p in answers.items()]
-    said = pd.DataFrame(rows, columns=["model", "p", "in_set"])
-    return said.sort_values("p", ascending=False, kind="stable", ignore_index=True)
+    groups = _group_equal(table) if _is_enough(table, overlap) else {}
+    p_values = dict.fromkeys(table.columns, 1.0)
+    if len(groups) > 1:
+        different = table[list(groups)]
+        test = MCS(different, size=size, reps=REPETITIONS, block_size=_block_length(different, overlap), seed=seed)
+        test.compute()
+        p_values = {name: float(test.pvalues["Pvalue"][first]) for first, names in groups.items() for name in names}
+    rows = [(name, p, p > size) for name, p in p_values.items()]
+    result = pd.DataFrame(rows, columns=["model", "p", "in_set"])
+    return result.sort_values("p", ascending=False, kind="stable", ignore_index=True)
 
 
-def _alike(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Group models whose losses never move apart (arch would divide by 0), each group under the best of it."""
+def _group_equal(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Group models whose losses differ by a constant (`arch` would divide by 0), under the best of each group."""
     groups: dict[str, list[str]] = {}
     for name in table.mean().sort_values(kind="stable").index:
-        first = next((other for other in groups if not _moves(table[name] - table[other])), name)
+        first = next((other for other in groups if not _varies(table[name] - table[other])), name)
         groups.setdefault(first, []).append(name)
     return groups
 
 
-def _moves(difference: pd.Series) -> bool:
-    return bool(np.ptp(difference.to_numpy()) > SAME)
+def _varies(difference: pd.Series) -> bool:
+    return bool(np.ptp(difference.to_numpy()) > NEGLIGIBLE)
 
 
 @dataclass(frozen=True)
 class SuperiorAbility:
-    """Whether any of many models is better than one: p-values of "none is", and how many were tried."""
+    """Test whether the best of several models is better than one: p-values of "none is better"."""
 
     against: str
     best: str
-    models: int
+    models: int  # number of models compared with `against`
     lower: float
     consistent: float
     upper: float
-    smaller: bool  # the best one's mean loss, than that of `against`
+    smaller: bool  # whether the best model's mean loss is smaller than that of `against`
 
     @property
     def sentence(self) -> str:
-        """Say it in one sentence."""
+        """The result in one sentence."""
         if self.models == 0:
             return f"Only {self.against} was run: there is nothing to compare."
         many = self.models > 1
         tried = f"the {f'best of {self.models} models' if many else 'only model'} tried against {self.against}"
         if np.isnan(self.consistent):
-            return f"Whether {tried} is better cannot be tested: too few cutoffs, or losses that never move apart."
+            return (
+                f"Whether {tried} is better cannot be tested: too few cutoffs, or constant differences of losses."
+            )
         if self.consistent < ALPHA:
-            said = "is better, even as the best of so many" if many else "is better"
+            finding = "is better, even after adjusting for the number of models" if many else "is better"
         elif self.smaller:
-            said = f"may be {'the luckiest' if many else 'lucky'}"
+            finding = "has a smaller loss, but this may be luck"
         else:
-            said = "has no smaller loss"
-        return f"{self.best}, {tried}, {said} (SPA, p {p_in_words(self.consistent)})."
+            finding = "has no smaller loss"
+        return f"{self.best}, {tried}, {finding} (SPA, p {format_p(self.consistent)})."
 
     def __str__(self) -> str:
         return self.sentence
@@ -91,9 +134,34 @@ class SuperiorAbility:
 def superior_ability(
     forecasts: pd.DataFrame, overlap: int, against: str = NAIVE, loss: str = "squared", seed: int = 0
 ) -> SuperiorAbility:
-    """Say whether the best of all models is better than one (naive), having been the best of so many.
+    """Test whether the best of all models is better than one, given how many were tried.
 
-    The test of superior predictive ability of Hansen (2005), by arch's stationary bootstrap.
+    Parameters
+    ----------
+    forecasts : DataFrame
+        The long table of a run.
+    overlap : int
+        Number of successive cutoffs that share test rows; bootstrap blocks are at least as long.
+    against : str, default "naive"
+        Model to compare with.
+    loss : {"squared", "qlike"}
+        Loss to compare by.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    SuperiorAbility
+        Three p-values; NaN if no model can be tested.
+
+    Raises
+    ------
+    ValueError
+        If the run has no model `against`.
+
+    References
+    ----------
+    Hansen (2005), A test for superior predictive ability; stationary bootstrap of `arch`.
     """
     from arch.bootstrap import SPA
 
@@ -101,28 +169,28 @@ def superior_ability(
     if against not in table:
         raise ValueError(f"there is no model {against!r} in this run to compare; it has {', '.join(table)}")
     others = table.drop(columns=against)
-    enough = _enough(table, overlap)
-    apart = others[[name for name in others if enough and _moves(others[name] - table[against])]]
-    if apart.empty:
+    enough = _is_enough(table, overlap)
+    tested = others[[name for name in others if enough and _varies(others[name] - table[against])]]
+    if tested.empty:
         return SuperiorAbility(against, "", len(others.columns), np.nan, np.nan, np.nan, False)
-    block = _block(apart.sub(table[against], axis=0), overlap)
-    test = SPA(table[against], apart, block_size=block, reps=REPETITIONS, seed=seed)
+    block = _block_length(tested.sub(table[against], axis=0), overlap)
+    test = SPA(table[against], tested, block_size=block, reps=REPETITIONS, seed=seed)
     test.compute()
     p = test.pvalues
-    best = str(apart.mean().idxmin())
-    smaller = bool(apart[best].mean() < table[against].mean())
+    best = str(tested.mean().idxmin())
+    smaller = bool(tested[best].mean() < table[against].mean())
     return SuperiorAbility(against, best, len(others.columns), p["lower"], p["consistent"], p["upper"], smaller)
 
 
-def _enough(table: pd.DataFrame, overlap: int) -> bool:
+def _is_enough(table: pd.DataFrame, overlap: int) -> bool:
     return len(table) >= max(10, 3 * overlap)
 
 
-def _block(table: pd.DataFrame, overlap: int) -> int:
-    """Choose the length of bootstrap blocks: as the losses ask for, and no shorter than cutoffs overlap."""
+def _block_length(table: pd.DataFrame, overlap: int) -> int:
+    """Return the length of bootstrap blocks: optimal for the losses, and at least `overlap`."""
     from arch.bootstrap import optimal_block_length
 
-    moving = table.loc[:, table.std() > 0]
-    length = optimal_block_length(moving)["stationary"].max() if len(moving.columns) else 1.0
+    varying = table.loc[:, table.std() > 0]
+    length = optimal_block_length(varying)["stationary"].max() if len(varying.columns) else 1.0
     longest = max(len(table) // 3, 1)
     return int(np.clip(np.ceil(np.nan_to_num(length, nan=1.0)), min(overlap, longest), longest))

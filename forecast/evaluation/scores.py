@@ -1,4 +1,4 @@
-"""Scores and leaderboard: pure functions of the long table of forecasts that a backtest stores."""
+"""Scores, losses and leaderboard: pure functions of the long table of forecasts that a backtest stores."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from forecast._validation import check_choice
 from forecast.evaluation import metrics
+from forecast.models.base import quantile_columns
 
 NAIVE = "naive"
 KEYS = ["unique_id", "cutoff", "step"]
 
 
 def interval_columns(table: pd.DataFrame) -> tuple[str, str] | None:
-    """Name the outermost quantile columns, or None where there is no interval."""
-    columns = sorted((c for c in table.columns if c.startswith("q0.")), key=lambda c: float(c[1:]))
+    """Return the names of the lowest and highest quantile columns, or None if there are fewer than two."""
+    columns = list(quantile_columns(table.columns).values())
     return (columns[0], columns[-1]) if len(columns) > 1 else None
 
 
 def common_rows(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows that every model forecast and that traded: what models can fairly be compared on.
+    """Return the rows that every model forecast and whose outcome is observed: the rows on which models are compared.
 
     Only the model's own forecasts (member 0) are compared, never the best member of an ensemble.
     """
@@ -37,20 +39,22 @@ def _coverage(table: pd.DataFrame) -> float:
 
 
 def _interval_score(table: pd.DataFrame) -> float:
-    ends = interval_columns(table)
-    if ends is None or table[list(ends)].isna().all(axis=None):
+    levels = quantile_columns(table.columns)
+    if len(levels) < 2:
         return float("nan")
-    low, high = (table[column].to_numpy() for column in ends)
-    return metrics.interval_score(table["y"].to_numpy(), low, high, miss=1 - float(ends[1][1:]) + float(ends[0][1:]))
+    (low, low_column), *_, (high, high_column) = levels.items()
+    if table[[low_column, high_column]].isna().all(axis=None):
+        return float("nan")
+    ends = (table[column].to_numpy() for column in (low_column, high_column))
+    return metrics.interval_score(table["y"].to_numpy(), *ends, miss=1 - high + low)
 
 
-def _of_quantiles(score: Callable[[np.ndarray, np.ndarray, Sequence[float]], float], table: pd.DataFrame) -> float:
-    columns = [c for c in table.columns if c.startswith("q0.") and table[c].notna().any()]
-    levels = [float(column[1:]) for column in columns]
-    return score(table["y"].to_numpy(), table[columns].to_numpy(), levels) if levels else np.nan
+def _quantile_score(score: Callable[[np.ndarray, np.ndarray, Sequence[float]], float], table: pd.DataFrame) -> float:
+    columns = {level: name for level, name in quantile_columns(table.columns).items() if table[name].notna().any()}
+    return score(table["y"].to_numpy(), table[list(columns.values())].to_numpy(), list(columns)) if columns else np.nan
 
 
-#: Each score of one model's rows of one series (and one step); a new metric is one line here and one function.
+#: The scores of one model's rows of one series (and one step); a new metric needs one line here and one function.
 SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "mase": lambda t: metrics.mase(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["scale"].to_numpy()),
     "rmse": lambda t: metrics.rmse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
@@ -59,15 +63,15 @@ SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "mse": lambda t: metrics.mse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "qlike": lambda t: metrics.qlike(t["y"].to_numpy(), t["y_hat"].to_numpy()),
     "coverage": _coverage,
-    "crps": lambda t: _of_quantiles(metrics.crps, t),
-    "wql": lambda t: _of_quantiles(metrics.weighted_quantile_loss, t),
+    "crps": lambda t: _quantile_score(metrics.crps, t),
+    "wql": lambda t: _quantile_score(metrics.weighted_quantile_loss, t),
     "interval_score": _interval_score,
     "direction": lambda t: metrics.directional_accuracy(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["y0"].to_numpy()),
 }
 
 
 def scores(forecasts: pd.DataFrame, by: Sequence[str] = ("model", "unique_id")) -> pd.DataFrame:
-    """Score every model on the rows they have in common, one row for each group of `by`."""
+    """Return every score on the rows that all models share, one row for each group of `by`."""
     table = common_rows(forecasts)
     if table.empty:
         return pd.DataFrame(columns=[*by, "n", *SCORES])
@@ -78,32 +82,64 @@ def scores(forecasts: pd.DataFrame, by: Sequence[str] = ("model", "unique_id")) 
     return pd.DataFrame(rows)
 
 
-#: The loss of each row of the table; a run is judged by one of them.
+#: The losses by which models can be compared: functions of the table, one value for each row.
 LOSSES: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
     "squared": lambda t: ((t["y"] - t["y_hat"]) ** 2).to_numpy(),
-    "qlike": lambda t: metrics.qlike_each(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+    "qlike": lambda t: metrics.qlike_losses(t["y"].to_numpy(), t["y_hat"].to_numpy()),
 }
 
 
 def losses(table: pd.DataFrame, loss: str = "squared") -> pd.Series:
-    """Give the loss of each row; raises ValueError for a loss that does not exist, or that a row does not have."""
-    if loss not in LOSSES:
-        raise ValueError(f"there is no loss {loss!r}; there are {', '.join(LOSSES)}")
-    each = LOSSES[loss](table)
-    if np.isnan(each).any():
-        row = table.iloc[int(np.argmax(np.isnan(each)))]
+    """Return the loss of each row; raises ValueError for an unknown loss, or one that is not defined for a row."""
+    check_choice("loss", loss, list(LOSSES))
+    values = LOSSES[loss](table)
+    if np.isnan(values).any():
+        row = table.iloc[int(np.argmax(np.isnan(values)))]
         raise ValueError(
-            f"{loss} is a loss of variances, which are above 0; {row['model']} said {row['y_hat']:g} of "
-            f"{row['unique_id']} and {row['y']:g} came. Judge by squared errors"
+            f"{loss} is a loss of variances, which are above 0; {row['model']} forecast {row['y_hat']:g} for "
+            f"{row['unique_id']}, whose outcome is {row['y']:g}. Use loss='squared'"
         )
-    return pd.Series(each, index=table.index)
+    return pd.Series(values, index=table.index)
+
+
+def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = "squared") -> pd.DataFrame:
+    """Return the loss on which models are tested: a row for each cutoff and a column for each model.
+
+    The loss (squared errors, or "qlike" of variances) over naive's mean loss on the series, averaged over series and
+    steps. Series on which naive has no loss are left out.
+    """
+    table = _with_scale(forecasts, loss)
+    return _mean_by_cutoff(table.assign(value=table["loss"] / table["naive_loss"]), forecasts)
+
+
+def gap_by_cutoff(forecasts: pd.DataFrame, against: str) -> pd.DataFrame:
+    """Return the squared distance of each model's forecasts to another's, on the rows and scale of `loss_by_cutoff`."""
+    table = _with_scale(forecasts, "squared")
+    reference = table[table["model"].astype(str) == against].set_index(KEYS)["y_hat"]
+    aligned = reference.reindex(pd.MultiIndex.from_frame(table[KEYS])).to_numpy()
+    return _mean_by_cutoff(table.assign(value=(table["y_hat"] - aligned) ** 2 / table["naive_loss"]), forecasts)
+
+
+def _with_scale(forecasts: pd.DataFrame, loss: str) -> pd.DataFrame:
+    """Return the common rows with columns `loss` and `naive_loss`, naive's mean loss on the series (NaN if 0)."""
+    table = common_rows(forecasts)
+    values = losses(table, loss)
+    naive = values.where(table["model"].astype(str) == NAIVE).groupby(table["unique_id"], observed=True)
+    scale = naive.transform("mean")
+    return table.assign(loss=values, naive_loss=scale.where(scale > 0))
+
+
+def _mean_by_cutoff(table: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
+    wide = table.groupby(["cutoff", "model"], observed=True)["value"].mean().unstack("model")
+    wide.columns = wide.columns.astype(str)
+    return wide.reindex(columns=forecasts["model"].astype(str).unique()).dropna(how="all").sort_index()
 
 
 def error_ratios(forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",), loss: str = "squared") -> pd.DataFrame:
-    """Give the mean loss over naive's: a row for each group of `by`, a column for each model."""
+    """Return the mean loss over naive's: a row for each group of `by`, a column for each model."""
     table = common_rows(forecasts)
-    each = table.assign(loss=losses(table, loss))
-    wide = each.pivot_table(index=list(by), columns="model", values="loss", aggfunc="mean", observed=True)
+    table = table.assign(loss=losses(table, loss))
+    wide = table.pivot_table(index=list(by), columns="model", values="loss", aggfunc="mean", observed=True)
     wide.columns = wide.columns.astype(str)
     if wide.empty:
         return pd.DataFrame(columns=forecasts["model"].astype(str).unique(), dtype=float)
@@ -111,7 +147,7 @@ def error_ratios(forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",), lo
 
 
 def win_rates(forecasts: pd.DataFrame) -> pd.Series:
-    """Share of (series, cutoff) pairs on which a model's squared error is below naive's; a draw is half a win."""
+    """Return the share of (series, cutoff) pairs on which a model's squared error is below naive's; a tie counts ½."""
     table = common_rows(forecasts)
     if table.empty:
         return pd.Series(dtype=float, name="win_rate")
@@ -124,47 +160,50 @@ def win_rates(forecasts: pd.DataFrame) -> pd.Series:
 
 
 def members(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Say how far the members of each model lie apart, and what combining them brings: a row for each such model.
+    """Compare the members of each model with their combination: a row for each model that has members.
 
-    `skill` is the model's, `best`, `median` and `worst` are those of its members alone (a member that was chosen for
-    its score is no forecast: tests are on the model); `spread` is the standard deviation of the members' forecasts
+    `skill` is the model's; `best`, `median` and `worst` are the skills of single members (a member selected by its
+    score is not a forecast: tests are on the model); `spread` is the standard deviation of the members' forecasts
     over naive's root mean squared error, averaged over rows.
     """
     own = common_rows(forecasts)
+    own = own.assign(model=own["model"].astype(str))
     apart = forecasts[forecasts["member"] > 0]
     apart = apart[apart["y"].notna() & apart["model"].isin(own["model"].unique())]
+    naive = own[own["model"] == NAIVE]
+    size = ((naive["y"] - naive["y_hat"]) ** 2).groupby(naive["unique_id"], observed=True).mean() ** 0.5
     rows = []
     for model, table in apart.groupby("model", observed=True):
-        # by names that no model of the run can have
-        each = [_relabelled(table[table["member"] == s], f"{model} {s}") for s in sorted(table["member"].unique())]
-        whole = own[own["model"].astype(str).isin([NAIVE, str(model)])]
-        ratios = error_ratios(pd.concat([whole.astype({"model": str}), *each]))
-        skills = {name: metrics.skill(ratios[name].to_numpy(), np.ones(len(ratios))) for name in ratios}
-        alone = pd.Series({name: skills[name] for name in skills if name not in (NAIVE, str(model))})
-        naive = own[own["model"].astype(str) == NAIVE]
-        size = ((naive["y"] - naive["y_hat"]) ** 2).groupby(naive["unique_id"], observed=True).mean() ** 0.5
+        skill, alone = _member_skills(own, str(model), table)
         deviation = table.groupby(KEYS, observed=True)["y_hat"].std(ddof=0).groupby("unique_id", observed=True).mean()
         rows.append({
-            "model": str(model), "members": len(each), "skill": skills[str(model)], "best": alone.max(),
-            "median": alone.median(), "worst": alone.min(), "spread": float((deviation / size.where(size > 0)).mean()),
+            "model": str(model), "members": len(alone), "skill": skill, "best": alone.max(), "median": alone.median(),
+            "worst": alone.min(), "spread": float((deviation / size.where(size > 0)).mean()),
         })  # fmt: skip
     return pd.DataFrame(rows, columns=["model", "members", "skill", "best", "median", "worst", "spread"])
 
 
-def _relabelled(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Give a member's rows as those of a model of their own."""
-    return table.assign(model=name, member=0)
+def _member_skills(own: pd.DataFrame, model: str, table: pd.DataFrame) -> tuple[float, pd.Series]:
+    """Return the skill of a model and the skills of its members, whose rows are in `table`."""
+    # "model 1" and so on: names that no model of the run can have
+    renamed = [
+        table[table["member"] == member].assign(model=f"{model} {member}", member=0)
+        for member in sorted(table["member"].unique())
+    ]
+    ratios = error_ratios(pd.concat([own[own["model"].isin([NAIVE, model])], *renamed]))
+    skills = pd.Series({name: metrics.skill(ratios[name].to_numpy(), np.ones(len(ratios))) for name in ratios})
+    return float(skills[model]), skills.drop([NAIVE, model])
 
 
 def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
-    """Rank the models, best first: a row each, naive among them.
+    """Rank the models, best first: a row for each, naive included.
 
     `skill` is the share of naive's squared error that the model removes (geometric mean over series); `mase`, `rmse`,
     `mae`, `coverage` (of the outermost quantiles) and `direction` are means over series; `win_rate` counts series and
-    cutoffs; seconds are summed over the fits; `failures` counts fits that gave no forecast.
+    cutoffs; seconds are summed over the fits; `failures` counts fits without a forecast.
     """
-    each = scores(forecasts)
-    board = each.groupby("model", observed=True)[["mase", "rmse", "mae", "coverage", "direction"]].mean()
+    by_series = scores(forecasts)
+    board = by_series.groupby("model", observed=True)[["mase", "rmse", "mae", "coverage", "direction"]].mean()
     board.index = board.index.astype(str)
     ratios = error_ratios(forecasts)
     board.insert(0, "skill", pd.Series({m: metrics.skill(ratios[m].to_numpy(), np.ones(len(ratios))) for m in ratios}))
@@ -177,15 +216,14 @@ def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_nixtla(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Give the rows that all models share as Nixtla's libraries read them: a column for each model.
+    """Return the rows that all models share in the layout of Nixtla's libraries: a column for each model.
 
-    unique_id, cutoff, ds, y, then a column named after each model, and beside it the ends of its intervals
-    (`lstm-lo-80`, `lstm-hi-80`) for each pair of levels that lies even about the median.
+    unique_id, cutoff, ds, y, then a column named after each model, followed by the ends of its intervals
+    (`lstm-lo-80`, `lstm-hi-80`) for each pair of levels symmetric about the median.
     """
-    columns = [c for c in forecasts.columns if c.startswith("q0.")]
-    levels = {round(float(c[1:]), 9): c for c in columns}
+    levels = {round(level, 9): name for level, name in quantile_columns(forecasts.columns).items()}
     values = {"": "y_hat"}
-    for level in sorted(levels):
+    for level in levels:
         if level < 0.5 and round(1 - level, 9) in levels:
             width = f"{round(100 * (1 - 2 * level), 6):g}"
             values |= {f"-lo-{width}": levels[level], f"-hi-{width}": levels[round(1 - level, 9)]}

@@ -192,10 +192,10 @@ def test_a_verdict_by_qlike():
     assert table.loc["har", "skill"] == pytest.approx(1 - np.exp(np.log(ratio).mean()))
     assert table.loc["har", "skill"] != pytest.approx(result.verdict().table.set_index("model").loc["har", "skill"])
     assert table.loc["har", "finding"] == "better"
-    with pytest.raises(ValueError, match="there is no loss 'mae'; there are squared, qlike"):
+    with pytest.raises(ValueError, match="loss must be one of 'squared', 'qlike'; got 'mae'"):
         result.verdict(loss="mae")
     spread = fc.backtest(fc.Drift(), variances(rows=300, series=1) - 1, cv)
-    with pytest.raises(ValueError, match=r"qlike is a loss of variances.*naive said -.* Judge by squared"):
+    with pytest.raises(ValueError, match=r"qlike is a loss of variances.*naive forecast -.* Use loss='squared'"):
         spread.verdict(loss="qlike")
 
 

@@ -1,1 +1,1 @@
-"""The report of a run as one HTML page."""
+"""The report of a run as one HTML page: Python computes tables, figures and texts, templates lay them out."""

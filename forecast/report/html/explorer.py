@@ -1,4 +1,4 @@
-"""What the explorer of the page draws: every forecast beside what happened, as compact JSON."""
+"""The data of the page's explorer: every forecast with its outcome, as compact JSON."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ import pandas as pd
 
 from forecast.data.panel import format_date
 from forecast.evaluation.scores import NAIVE, interval_columns
+from forecast.models.base import quantile_columns
 from forecast.report import plots
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
-#: It shows at most so many forecasts (series × cutoff × step × model): 2.5 MB of numbers.
+#: Maximum number of forecasts shown (series × cutoff × step × model): 2.5 MB of numbers.
 MAX_ROWS = 80_000
 
 
 def explorer_data(result: BacktestResult) -> tuple[str, str]:
-    """Give the explorer's data as JSON that is safe inside a page, and a sentence on what was left out, if anything.
+    """Return the explorer's data as JSON that is safe inside a page, and a note on what was left out, if anything.
 
-    `paths[model][series]` holds y, low and high, each flat over cutoffs × steps; `truth[series]` is aligned with
-    `time`; `at[k]` is where cutoff k stands in `time`, and its step h is at `at[k] + h`.
+    `paths[model][series]` contains y, low and high, each flat over cutoffs × steps; `truth[series]` is aligned with
+    `time`; `at[k]` is the position of cutoff k in `time`, and that of its step h is `at[k] + h`.
     """
-    table, cutoffs, notes = _thinned(result.forecasts[result.forecasts["member"] == 0])
+    table, cutoffs, notes = _limit(result.forecasts[result.forecasts["member"] == 0])
     horizon, step = result.spec["cv"]["horizon"], result.spec["cv"]["step_size"]
     if (step or horizon) > horizon + 1:
-        notes.append("Rows that no model forecast are not part of a run: the truth is joined by straight lines there.")
+        notes.append("Outcomes between the forecasts are not stored in a run; straight lines connect the others.")
     dated = isinstance(cutoffs, pd.DatetimeIndex)
     time = cutoffs.append(pd.Index(table["ds"])).unique().sort_values()
+    # local time without a time zone
+    labels = [format_date(when) for when in time.tz_localize(None)] if dated else time.tolist()
     series = [str(name) for name in table["unique_id"].unique()]
-    said = dict(iter(table.groupby(["model", "unique_id"], observed=True)))
+    groups = dict(iter(table.groupby(["model", "unique_id"], observed=True)))
     ends = interval_columns(table) or ()
     looks = {name: style for name, style in plots.styles(result).items() if (table["model"] == name).any()}
     best = next((name for name in result.leaderboard().index if name in looks and name != NAIVE), NAIVE)
@@ -42,48 +45,46 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
         "series": series,
         "horizon": horizon,
         "dated": dated,
-        "time": [format_date(when) for when in time.tz_localize(None)]
-        if dated
-        else time.tolist(),  # the clock on the wall
+        "time": labels,
         "at": time.get_indexer(cutoffs).tolist(),
         "truth": [_numbers(plots.truth(result, name).reindex(time)) for name in series],
         "models": [{"name": name, "colour": style.colour} for name, style in looks.items()],
-        "first": list(looks).index(best),  # what the explorer opens with
-        "paths": [[_path(said.get((m, s)), ends, cutoffs, horizon) for s in series] for m in looks],
-        "band": [f"{float(end[1:]):g}" for end in ends],
+        "first": list(looks).index(best),  # the model selected at first
+        "paths": [[_path(groups.get((m, s)), ends, cutoffs, horizon) for s in series] for m in looks],
+        "band": [f"{level:g}" for level in quantile_columns(ends)],
     }
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e"), " ".join(notes)
 
 
-def _thinned(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.Index, list[str]]:
-    """Keep the newest cutoffs, as many as fit (if not even one does: the first series), and say what was left out."""
+def _limit(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.Index, list[str]]:
+    """Return the newest cutoffs that fit (or the first series of one), with notes on what is left out."""
     notes = []
     per_cutoff = table.groupby("cutoff").size().sort_index(ascending=False)
     fitting = max(int((per_cutoff.cumsum() <= MAX_ROWS).sum()), 1)
     cutoffs = per_cutoff.index[:fitting].sort_values()
     if fitting < len(per_cutoff):
-        notes.append(f"To keep the file small, this shows only the newest {fitting:,} of {len(per_cutoff):,} cutoffs.")
+        notes.append(f"To limit the file size, only the newest {fitting:,} of {len(per_cutoff):,} cutoffs are shown.")
         table = table[table["cutoff"].isin(cutoffs)]
     series = table["unique_id"].unique()
     allowed = max(MAX_ROWS * len(series) // len(table), 1)
     if allowed < len(series):
-        notes.append(f"Of {len(series):,} series, it shows only the first {allowed:,}.")
+        notes.append(f"Of {len(series):,} series, only the first {allowed:,} are shown.")
         table = table[table["unique_id"].isin(series[:allowed])]
     return table, cutoffs, notes
 
 
 def _path(rows: pd.DataFrame | None, ends: tuple[str, ...], cutoffs: pd.Index, horizon: int) -> dict[str, Any]:
-    """Lay one model's forecasts of one series out flat, over cutoffs × steps; null where there is none."""
+    """Return one model's forecasts of one series, flat over cutoffs × steps; null where there is none."""
     path = {}
     for key, column in {"y": "y_hat", **dict(zip(("low", "high"), ends, strict=False))}.items():
         flat = np.full(len(cutoffs) * horizon, np.nan)
-        if rows is not None:  # the model gave at least one
+        if rows is not None:  # the model has a forecast of this series
             flat[cutoffs.get_indexer(rows["cutoff"]) * horizon + rows["step"].to_numpy() - 1] = rows[column]
         path[key] = _numbers(flat)
     return path
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:
-    """Round to what a screen can show; JSON has no NaN."""
+    """Return numbers with six digits, which is all that a screen shows; JSON has no NaN."""
     return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values]

@@ -1,92 +1,104 @@
-"""The words and tables of the page: the verdict, the leaderboard, the models that may be the best."""
+"""Tables of the verdicts, of the leaderboard and of the Model Confidence Set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from forecast.evaluation import ALPHA, Verdict
-from forecast.evaluation.scores import interval_columns
-from forecast.report.html import cells
+from forecast.models.base import quantile_columns
+from forecast.report.html.tables import (
+    Cell,
+    Table,
+    decimal_cell,
+    four_digits,
+    interval_cell,
+    model_cell,
+    number_cell,
+    p_cell,
+    percent_cell,
+    skill_cell,
+)
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
-SIZE = ALPHA  # of the Model Confidence Set, how often the best model may be missing from it: as the verdict has it
+SIZE = ALPHA  # of the Model Confidence Set: the probability that the best model is missing, as in the verdict
+MARKS = {"better": "▲ better", "worse": "▼ worse", "identical": "= the same forecasts"}
 
 
-def verdict(result: BacktestResult) -> str:
-    """Write the verdict against naive, model by model, then the same against ARIMA where nets were run with it."""
-    first, *others = result.verdicts()
-    size = " long" if len(first.sentence) > 160 else ""
-    parts = [f'<p class="verdict{size}">{escape(first.sentence)}</p>']
-    parts += [f'<p class="second">{escape(verdict.sentence)}</p>' for verdict in others]
-    parts += [_findings(result, first)] if len(first.table) else []
-    parts += [cells.details(f"The same against {other.against}", _findings(result, other)) for other in others]
-    return "\n".join(parts)
+@dataclass(frozen=True)
+class VerdictSection:
+    """A verdict: its sentence, and its table model by model."""
+
+    sentence: str
+    against: str
+    table: Table
 
 
-def _findings(result: BacktestResult, verdict: Verdict) -> str:
-    marks = {"better": "▲ better", "worse": "▼ worse", "identical": "= the same forecasts"}
+def verdicts(result: BacktestResult) -> list[VerdictSection]:
+    """Return the verdict against naive, then those against ARIMA if networks were run with it."""
+    return [VerdictSection(v.sentence, v.against, _verdict_table(result, v)) for v in result.verdicts()]
+
+
+def _verdict_table(result: BacktestResult, verdict: Verdict) -> Table:
     rows = [
         [
-            cells.model(result, row.model),
-            f'<td class="{escape(row.finding.split()[0])}">{escape(marks.get(row.finding, row.finding))}</td>',
-            cells.number(row.skill, cells.skill(row.skill)),
-            cells.interval(row.low, row.high),
-            cells.p_value(row.p_worse_holm if row.finding == "worse" else row.p_holm),
-            cells.number(row.detectable, cells.percent(row.detectable) if row.detectable < 1 else "none"),
+            model_cell(result, row.model),
+            Cell(MARKS.get(row.finding, row.finding), style=row.finding.split()[0]),
+            skill_cell(row.skill),
+            interval_cell(row.low, row.high),
+            p_cell(row.p_worse_holm if row.finding == "worse" else row.p_holm),
+            percent_cell(row.detectable) if row.detectable < 1 else number_cell(row.detectable, "none"),
         ]
         for row in verdict.table.itertuples()
     ]
-    return cells.table(
-        ["Model", f"Against {verdict.against}", "Skill", "90% interval", "p (adjusted)", "Could have shown"], rows
-    )
+    headings = ["Model", f"Against {verdict.against}", "Skill", "90% interval", "p (adjusted)", "Could have shown"]
+    return Table(headings, rows)
 
 
-def leaderboard(result: BacktestResult) -> str:
-    """Write the leaderboard as a table that can be sorted."""
+def leaderboard(result: BacktestResult) -> Table:
+    """Return the leaderboard."""
     board, (low, high) = result.leaderboard(), band(result)
-    known: dict[Any, tuple[str, Callable[[float], str]]] = {
-        "skill": ("Skill", cells.skill),
-        "mase": ("MASE", lambda x: cells.fixed(x, 3)),
-        "rmse": ("RMSE", cells.figures(board["rmse"])),
-        "mae": ("MAE", cells.figures(board["mae"])),
-        "coverage": (f"In {high - low:.0%} band", cells.percent),
-        "direction": ("Direction", cells.percent),
-        "win_rate": ("Wins", cells.percent),
-        "seconds_fit": ("Fit s", lambda x: cells.fixed(x, 2)),
-        "seconds_predict": ("Forecast s", lambda x: cells.fixed(x, 2)),
-        "failures": ("Failed", lambda x: cells.fixed(x, 0)),
+    known: dict[Any, tuple[str, Callable[[float], Cell]]] = {
+        "skill": ("Skill", skill_cell),
+        "mase": ("MASE", partial(decimal_cell, decimals=3)),
+        "rmse": ("RMSE", four_digits(board["rmse"])),
+        "mae": ("MAE", four_digits(board["mae"])),
+        "coverage": (f"In {high - low:.0%} band", percent_cell),
+        "direction": ("Direction", percent_cell),
+        "win_rate": ("Wins", percent_cell),
+        "seconds_fit": ("Fit s", partial(decimal_cell, decimals=2)),
+        "seconds_predict": ("Forecast s", partial(decimal_cell, decimals=2)),
+        "failures": ("Failed", partial(decimal_cell, decimals=0)),
     }
-    shown = [known.get(name, (str(name), cells.figures(board[name]))) for name in board]
-    columns = [[cells.number(x, write(x)) for x in board[name]] for name, (_, write) in zip(board, shown, strict=True)]
-    rows = [[cells.model(result, model), *row] for model, *row in zip(board.index, *columns, strict=True)]
-    return cells.table(["Model", *(title for title, _ in shown)], rows, 'id="leaderboard"')
+    columns = [known.get(name, (str(name), four_digits(board[name]))) for name in board]
+    cells = [[as_cell(x) for x in board[name]] for name, (_, as_cell) in zip(board, columns, strict=True)]
+    rows = [[model_cell(result, model), *row] for model, *row in zip(board.index, *cells, strict=True)]
+    return Table(["Model", *(heading for heading, _ in columns)], rows, id="leaderboard")
 
 
 def band(result: BacktestResult) -> tuple[float, float]:
-    """Give the levels between which the run's intervals lie."""
-    ends = interval_columns(result.forecasts)
-    return (float(ends[0][1:]), float(ends[1][1:])) if ends else (0.1, 0.9)
+    """Return the lowest and highest quantile level of the run."""
+    levels = list(quantile_columns(result.forecasts.columns))
+    return (levels[0], levels[-1]) if len(levels) > 1 else (0.1, 0.9)
 
 
-def confidence_set(result: BacktestResult) -> str:
-    """Say which models may be the best, by the Model Confidence Set, and how sure it is of the others."""
+def confidence_set(result: BacktestResult) -> tuple[str, Table] | None:
+    """Return the Model Confidence Set as a sentence and a table; None if there is only one model."""
     table = result.confidence_set(SIZE)
     if len(table) < 2:
-        return '<p class="note">Only one model was run.</p>'
-    outside = [escape(name) for name in table[~table["in_set"]]["model"]]
-    said = f"All {len(table)} models may be the best: none is excluded."
-    if outside:
-        said = f"{len(table) - len(outside)} of {len(table)} models may be the best. Excluded: {', '.join(outside)}."
+        return None
+    excluded = table[~table["in_set"]]["model"].tolist()
+    sentence = f"All {len(table)} models may be the best: none is excluded."
+    if excluded:
+        sentence = (
+            f"{len(table) - len(excluded)} of {len(table)} models may be the best. Excluded: {', '.join(excluded)}."
+        )
     rows = [
-        [
-            cells.model(result, row.model),
-            cells.cell("may be the best" if row.in_set else "excluded"),
-            cells.p_value(row.p),
-        ]
+        [model_cell(result, row.model), Cell("may be the best" if row.in_set else "excluded"), p_cell(row.p)]
         for row in table.itertuples()
     ]
-    return f"<p>{said}</p>\n{cells.details('Model by model', cells.table(['Model', 'Finding', 'p'], rows))}"
+    return sentence, Table(["Model", "Finding", "p"], rows)

@@ -1,4 +1,4 @@
-"""Pictures. Each function returns the Axes; the table behind a picture is a function of its own."""
+"""Plots of a result: each function returns the Axes, and the table that it plots has a function too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from forecast.report.plots.errors import (
 )
 from forecast.report.plots.folds import MOST_FOLDS, folds, plot_folds
 from forecast.report.plots.forecasts import plot_forecasts, truth
-from forecast.report.plots.frame import COLOURS, GREY, INK, LABEL_LENGTH, Style, evenly, shortened, spread, styles
+from forecast.report.plots.frame import COLOURS, GREY, INK, LABEL_LENGTH, Style, evenly, shorten, spread, styles
 from forecast.report.plots.svg import as_svg
 from forecast.report.plots.training import plot_gradient_flow, plot_history, plot_training, training_curves
 
@@ -36,7 +36,7 @@ __all__ = [
     "plot_history",
     "plot_skill_through_time",
     "plot_training",
-    "shortened",
+    "shorten",
     "skill_through_time",
     "spread",
     "styles",

@@ -1,4 +1,4 @@
-"""How good the forecasts were: by step ahead, through time, and their quantiles."""
+"""Accuracy of the forecasts: by step, through time, and calibration of their quantiles."""
 
 from __future__ import annotations
 
@@ -11,62 +11,58 @@ from matplotlib.ticker import MaxNLocator
 
 from forecast.evaluation import loss_by_cutoff
 from forecast.evaluation.scores import NAIVE, common_rows
-from forecast.report.plots.frame import FONT, INK, RULE, label_ends, new_axes, shortened, styles, time_axis, times
+from forecast.models.base import quantile_columns
+from forecast.report.plots.frame import FONT, INK, RULE, Style, label_ends, new_axes, shorten, styles, time_axis, times
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
 
 def error_by_step(result: BacktestResult) -> pd.DataFrame:
-    """Say how far off each model is by rows ahead, naive being 1: a row for each model and step, with its interval.
+    """Return each model's error over naive's at each step, with its interval: a row for each model and step.
 
-    `error` is the root of the mean squared error over naive's (the geometric mean over series), so it is the root of
-    1 − `skill`, the share of naive's squared error that the model removes; `low` to `high` is the 90 % interval of the
-    error. `p_holm` and `finding` are those of `result.verdict_by_step()`.
+    `error` is the root mean squared error over naive's (geometric mean over series), the root of 1 − `skill`; `low` to
+    `high` is its 90 % interval. `p_holm` and `finding` are those of `result.verdict_by_step()`.
     """
     table = result.verdict_by_step()
     table = table[table["skill"].notna()].rename(columns={"low": "skill_low", "high": "skill_high"})
     for name, skill in (("error", "skill"), ("low", "skill_high"), ("high", "skill_low")):
         table[name] = np.sqrt((1 - table[skill]).clip(lower=0))
-    known = ["model", "step", "error", "low", "high", "skill", "skill_low", "skill_high", "p_holm", "finding"]
+    columns = ["model", "step", "error", "low", "high", "skill", "skill_low", "skill_high", "p_holm", "finding"]
     order = pd.CategoricalDtype(list(styles(result)), ordered=True)
-    return (
-        table.astype({"model": order})[known]
-        .sort_values(["model", "step"])
-        .astype({"model": str})
-        .reset_index(drop=True)
-    )
+    table = table.astype({"model": order})[columns].sort_values(["model", "step"])
+    return table.astype({"model": str}).reset_index(drop=True)
 
 
 def skill_through_time(result: BacktestResult) -> pd.DataFrame:
-    """Say when a model gained on naive, and when it lost: a row for each cutoff, a column for each model.
+    """Return the cumulative skill: a row for each cutoff, a column for each model.
 
-    The sum, up to the cutoff, of naive's squared errors less the model's, as a share of naive's whole sum (each in
-    units of naive's mean squared error on its series). The last row is the skill of the whole run, taken as a mean
-    over series. The picture of Goyal and Welch (2008).
+    It is the sum, up to the cutoff, of naive's squared errors minus the model's, as a share of naive's total (squared
+    errors of a series are divided by naive's mean squared error on it). The last row is the skill of the run, taken as
+    a mean over series. After Goyal and Welch (2008).
     """
     losses = loss_by_cutoff(result.forecasts).dropna()
-    gained = losses.rsub(losses[NAIVE], axis=0).cumsum() / losses[NAIVE].sum()
-    return gained[[name for name in styles(result) if name in gained]]
+    gains = losses.rsub(losses[NAIVE], axis=0).cumsum() / losses[NAIVE].sum()
+    return gains[[name for name in styles(result) if name in gains]]
 
 
 def calibration(result: BacktestResult) -> pd.DataFrame:
-    """Say how often the outcome came below each forecast quantile: an honest 0.1 is undercut one time in ten.
+    """Return the share of outcomes below each forecast quantile: for a calibrated 0.1 quantile it is 0.1.
 
-    A row for each model that gives quantiles, a column for each level; shares of outcomes, averaged over series.
+    A row for each model that forecasts quantiles, a column for each level; shares are averaged over series.
     """
     table = common_rows(result.forecasts)
-    columns = [column for column in table.columns if column.startswith("q0.")]
-    below = pd.DataFrame({float(c[1:]): (table["y"] <= table[c]).where(table[c].notna()) for c in columns}, dtype=float)
-    each = below.groupby([table["model"].astype(str), table["unique_id"]], observed=True).mean()
-    shares = each.groupby(level=0).mean().dropna(how="all")
+    columns = quantile_columns(table.columns)
+    below = {level: (table["y"] <= table[name]).where(table[name].notna()) for level, name in columns.items()}
+    groups = pd.DataFrame(below, dtype=float).groupby([table["model"].astype(str), table["unique_id"]], observed=True)
+    shares = groups.mean().groupby(level=0).mean().dropna(how="all")
     return shares.reindex([name for name in styles(result) if name in shares.index])
 
 
 def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
-    """Draw how each model's error compares with doing nothing, by step: below the line at 1 is better than naive.
+    """Plot each model's error over naive's by step: below the line at 1 it is better than naive.
 
-    The strokes are 90 % intervals: one that crosses the line is of a step at which model and naive may be equally good.
+    The vertical bars are 90 % intervals: where one crosses the line, model and naive may be equally accurate.
     """
     table = error_by_step(result)
     if table.empty:
@@ -74,51 +70,52 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax)
     names, looks = list(dict.fromkeys(table["model"])), styles(result)
     steps = np.sort(table["step"].unique())
-    low, high = _scale(table)
+    low, high = _limits(table)
     ax.set_ylim(low, high)
     ax.axhline(1, color=looks[NAIVE].colour, linewidth=1.6)
     for i, name in enumerate(names):
         rows, style = table[table["model"] == name], looks[name]
-        beside = rows["step"] + (i - (len(names) - 1) / 2) * min(0.09, 0.7 / len(names))  # strokes apart
-        ax.vlines(beside, rows["low"], rows["high"], color=style.colour, linewidth=1, alpha=0.45)
-        shown: dict[str, Any] = {"marker": style.marker, "markersize": 4.5, "markevery": -(-len(steps) // 12)}
-        ax.plot(beside, rows["error"], color=style.colour, linestyle=style.dash, linewidth=1.5, **shown)
+        x = rows["step"] + (i - (len(names) - 1) / 2) * min(0.09, 0.7 / len(names))  # so that bars do not overlap
+        ax.vlines(x, rows["low"], rows["high"], color=style.colour, linewidth=1, alpha=0.45)
+        markers: dict[str, Any] = {"marker": style.marker, "markersize": 4.5, "markevery": -(-len(steps) // 12)}
+        ax.plot(x, rows["error"], color=style.colour, linestyle=style.dash, linewidth=1.5, **markers)
     ax.set_xlim(steps[0] - 0.4, steps[-1] + 0.4)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     ax.set_xlabel("step (rows ahead)", color=INK, fontsize=FONT)
     ax.set_ylabel("error ÷ naive's error", color=INK, fontsize=FONT)
     last = table[table["step"] == steps[-1]].set_index("model")["error"]
     label_ends(ax, steps[-1] + 0.35, {NAIVE: 1.0} | last.to_dict(), looks)
-    worst = table.groupby("model")["error"].max()
-    _tell_outside(ax, worst[worst > high], "up to {:.2f}")
+    largest = table.groupby("model")["error"].max()
+    _list_outside(ax, largest[largest > high], "up to {:.2f}")
     return ax
 
 
-def _tell_outside(ax: Axes, values: pd.Series, how: str) -> None:
-    """Say in the title which lines leave the picture, the farthest first."""
+def _list_outside(ax: Axes, values: pd.Series, template: str) -> None:
+    """List in the title the models whose lines leave the plot, the farthest first."""
     if len(values):
         farthest = values.reindex(values.abs().sort_values(ascending=False).index).head(2)
-        said = ", ".join(
-            f"{shortened(name)} ({how.format(value).replace('-', '−')})" for name, value in farthest.items()
-        )
+        names = [f"{shorten(name)} ({template.format(x).replace('-', '−')})" for name, x in farthest.items()]
         more = f" and {len(values) - 2} more" if len(values) > 2 else ""
-        title = f"outside the picture: {said}{more}"
+        title = f"outside the plot: {', '.join(names)}{more}"
         ax.set_title(title, loc="left", color=INK, fontsize=FONT - 1, parse_math=False)
 
 
-def _scale(table: pd.DataFrame) -> tuple[float, float]:
-    """Choose what the picture shows: one wild model, or interval, would flatten the others into one line."""
-    worst = table.assign(away=(table["error"] - 1).abs()).groupby("model")["away"].max().sort_values()
-    cap = max(0.015, 2.5 * worst.iloc[(len(worst) - 1) // 2])  # the better half of the models sets the scale
+def _limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Return the limits of the error axis, set by the better half of the models.
+
+    A single model or interval far away would flatten the others into one line.
+    """
+    farthest = table.assign(away=(table["error"] - 1).abs()).groupby("model")["away"].max().sort_values()
+    cap = max(0.015, 2.5 * farthest.iloc[(len(farthest) - 1) // 2])
     low, high = min(table["error"].min(), 1), min(max(table["error"].max(), 1), 1 + cap)
     low = max(min(low, table["low"].min()), low - cap)
     high = max(high, min(table["high"].max(), 1 + cap))
-    room = max(0.05 * (high - low), 0.004)
-    return low - room, high + room
+    margin = max(0.05 * (high - low), 0.004)
+    return low - margin, high + margin
 
 
 def plot_skill_through_time(result: BacktestResult, ax: Axes | None = None) -> Axes:
-    """Draw when each model gained on naive (the line rises) and when it lost: one good month is not a good model."""
+    """Plot the cumulative skill: a line rises where the model is better than naive and falls where it is worse."""
     table = skill_through_time(result)
     if table.empty:
         raise ValueError("there is no error to compare: naive was never wrong, or the models share no row")
@@ -128,48 +125,51 @@ def plot_skill_through_time(result: BacktestResult, ax: Axes | None = None) -> A
         style = looks[name]
         ax.plot(times(table.index), table[name] * 100, color=style.colour, linestyle=style.dash, linewidth=1.5)
     time_axis(ax, table.index)
-    reach = table.drop(columns=NAIVE).abs().max().sort_values() * 100
-    cap = (
-        max(0.5, 2.5 * reach.iloc[(len(reach) - 1) // 2]) if len(reach) else 1.0
-    )  # a wild one would flatten the others
+    farthest = table.drop(columns=NAIVE).abs().max().sort_values() * 100
+    # as in `_limits`
+    cap = max(0.5, 2.5 * farthest.iloc[(len(farthest) - 1) // 2]) if len(farthest) else 1.0
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, -cap), min(high, cap))
-    _tell_outside(ax, (table.iloc[-1] * 100).loc[lambda last: last.abs() > cap], "{:+.0f} %")
-    ax.set_ylabel("skill gathered so far, %", color=INK, fontsize=FONT)
+    _list_outside(ax, (table.iloc[-1] * 100).loc[lambda last: last.abs() > cap], "{:+.0f} %")
+    ax.set_ylabel("cumulative skill, %", color=INK, fontsize=FONT)
     label_ends(ax, times(table.index)[-1], (table.iloc[-1] * 100).to_dict(), looks)
     return ax
 
 
 def plot_calibration(result: BacktestResult, ax: Axes | None = None) -> Axes:
-    """Draw how often outcomes came below each forecast quantile: a mark belongs on the upright line of its level."""
+    """Plot the share of outcomes below each forecast quantile: a marker belongs on the vertical line of its level."""
     table = calibration(result)
     if table.empty:
-        raise ValueError("no model of this run gives quantiles: there is nothing to calibrate")
+        raise ValueError("no model of this run forecasts quantiles: there is nothing to calibrate")
     ax = new_axes(ax)
     looks = styles(result)
     for row, (name, shares) in enumerate(table.iterrows()):
-        style = looks[str(name)]
-        ax.plot([-0.04, 1.04], [row, row], color=RULE, alpha=0.25, linewidth=0.8, zorder=1)
-        for level, share in shares.items():
-            ax.plot([level, share], [row, row], color=style.colour, linewidth=2, zorder=2)
-            if len(shares) <= 3:  # room for the number, on the far side of the mark
-                side = 1 if share >= level else -1
-                where: dict[str, Any] = {"xytext": (side * 7, 0), "ha": "left" if side > 0 else "right", "va": "center"}
-                text = f"{share:.0%}" if np.isfinite(share) else ""
-                ax.annotate(text, (share, row), textcoords="offset points", fontsize=FONT - 1, color=INK, **where)
-        marker = style.marker or "o"
-        ax.plot(shares, [row] * len(shares), marker, color=style.colour, markersize=6.5, zorder=3, clip_on=False)
+        _draw_shares(ax, row, shares, looks[str(name)])
     for level in table.columns:
         ax.axvline(level, color=RULE, alpha=0.8, linewidth=0.9, zorder=0)
     ax.grid(False)
-    shown: list[float] = []
-    for level in table.columns:  # levels close together would print over each other
-        if not shown or level - shown[-1] >= 0.08:
-            shown.append(level)
-    ax.set_xticks(shown, [f"{level * 100:g}%" for level in shown])
-    ax.set_yticks(range(len(table)), [shortened(name) for name in table.index], parse_math=False)
+    labelled: list[float] = []
+    for level in table.columns:  # labels of levels close together would overlap
+        if not labelled or level - labelled[-1] >= 0.08:
+            labelled.append(level)
+    ax.set_xticks(labelled, [f"{level * 100:g}%" for level in labelled])
+    ax.set_yticks(range(len(table)), [shorten(name) for name in table.index], parse_math=False)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlim(-0.04, 1.04)  # room for a number beside a mark at the edge
+    ax.set_xlim(-0.04, 1.04)  # space for a number at a marker on the edge
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.set_xlabel("share of outcomes below the forecast quantile", color=INK, fontsize=FONT)
     return ax
+
+
+def _draw_shares(ax: Axes, row: int, shares: pd.Series, style: Style) -> None:
+    """Draw one model's row: a marker at each share, connected to its level."""
+    ax.plot([-0.04, 1.04], [row, row], color=RULE, alpha=0.25, linewidth=0.8, zorder=1)
+    for level, share in shares.items():
+        ax.plot([level, share], [row, row], color=style.colour, linewidth=2, zorder=2)
+        if len(shares) <= 3:  # enough space for the number, on the far side of the marker
+            side = 1 if share >= level else -1
+            align: dict[str, Any] = {"xytext": (side * 7, 0), "ha": "left" if side > 0 else "right", "va": "center"}
+            text = f"{share:.0%}" if np.isfinite(share) else ""
+            ax.annotate(text, (share, row), textcoords="offset points", fontsize=FONT - 1, color=INK, **align)
+    marker = style.marker or "o"
+    ax.plot(shares, [row] * len(shares), marker, color=style.colour, markersize=6.5, zorder=3, clip_on=False)

@@ -1,4 +1,4 @@
-"""The walk itself: what is trained on, what is tested, cutoff by cutoff."""
+"""The folds of a walk-forward run: which rows are trained on and which are tested on at each cutoff."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from matplotlib.axes import Axes
 from forecast.backtesting.split import WalkForward
 from forecast.report.plots.frame import COLOURS, FONT, GREY, INK, evenly, new_axes, time_axis, times
 
-MOST_FOLDS = 24  # folds that are drawn: of more, only some, evenly spread
+MOST_FOLDS = 24  # of more folds, this many are drawn, evenly spaced
 
 
 def folds(cv: WalkForward, prices: Sized, refit: int = 1) -> pd.DataFrame:
-    """List the folds of a walk over prices (a frame, an index, anything with a length): a row for each cutoff.
+    """Return the folds over prices (a frame, an index, anything with a length): a row for each cutoff.
 
-    `train_first` to `train_last` are fitted on (where `fitted` is False: would be, the model is that of
-    the last fold above where it is True), `test_first` to `test_last` are forecast. Dates where prices have them, else
-    rows.
+    `train_first` to `train_last` are the training rows, `test_first` to `test_last` the rows forecast: dates if prices
+    have them, else row numbers. Where `fitted` is False, the model is that of the last row above where it is True.
 
     >>> plots.folds(fc.WalkForward(horizon=2, n_windows=2), range(10))[["train_last", "test_last"]].values.tolist()
     [[5, 7], [7, 9]]
@@ -33,29 +32,28 @@ def folds(cv: WalkForward, prices: Sized, refit: int = 1) -> pd.DataFrame:
 
 
 def plot_folds(cv: WalkForward, prices: Sized, refit: int = 1, ax: Axes | None = None) -> Axes:
-    """Draw the walk, oldest cutoff on top: what each model was fitted on, and the rows it was tested on.
+    """Plot the training and test rows of each fold, oldest cutoff on top.
 
-    Of many folds an even choice is drawn, which the title says. Faded are those in which the last fit goes on with
-    frozen parameters; between training and test lies the embargo, if there is one.
+    Of many folds an evenly spaced selection is drawn, as the title states. Folds are faded if the model is not refitted
+    there; the gap between training and test rows is the embargo, if there is one.
     """
     table = folds(cv, prices, refit)
     drawn = evenly(len(table), MOST_FOLDS)
     ax = new_axes(ax)
-    for place, fold in enumerate(table.iloc[drawn].itertuples()):
-        train, test = (
-            times(pd.Index([fold.train_first, fold.train_last])),
-            times(pd.Index([fold.cutoff, fold.test_last])),
-        )
-        ax.plot(train, [place] * 2, color=GREY, linewidth=4, alpha=1 if fold.fitted else 0.35, solid_capstyle="butt")
-        ax.plot(test, [place] * 2, color=COLOURS[0], linewidth=4, solid_capstyle="butt")
+    for position, fold in enumerate(table.iloc[drawn].itertuples()):
+        train = times(pd.Index([fold.train_first, fold.train_last]))
+        test = times(pd.Index([fold.cutoff, fold.test_last]))
+        alpha = 1 if fold.fitted else 0.35
+        ax.plot(train, [position] * 2, color=GREY, linewidth=4, alpha=alpha, solid_capstyle="butt")
+        ax.plot(test, [position] * 2, color=COLOURS[0], linewidth=4, solid_capstyle="butt")
     time_axis(ax, _index(prices))
     ax.grid(False)
     ax.set_yticks(range(len(drawn)), [str(i + 1) for i in drawn])
     ax.set_ylim(len(drawn) - 0.4, -0.6)
     ax.set_ylabel("cutoff", color=INK, fontsize=FONT)
-    some = f"{len(drawn)} of {len(table)} cutoffs · " if len(drawn) < len(table) else ""
-    faded = ", faded: not fitted anew" if refit > 1 else ""
-    ax.set_title(f"{some}grey: training{faded} · red: test", loc="left", color=INK, fontsize=FONT)
+    selection = f"{len(drawn)} of {len(table)} cutoffs · " if len(drawn) < len(table) else ""
+    faded = ", faded: not refitted" if refit > 1 else ""
+    ax.set_title(f"{selection}grey: training{faded} · red: test", loc="left", color=INK, fontsize=FONT)
     return ax
 
 

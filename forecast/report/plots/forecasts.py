@@ -1,4 +1,4 @@
-"""What was said at each cutoff, and what happened."""
+"""The forecasts of a run and the observed prices."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from forecast.evaluation.scores import NAIVE, interval_columns
-from forecast.report.plots.frame import FONT, INK, Style, label_ends, new_axes, shortened, styles, time_axis, times
+from forecast.models.base import quantile_columns
+from forecast.report.plots.frame import FONT, INK, Style, label_ends, new_axes, shorten, styles, time_axis, times
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
+TRUTH = "truth"
+
 
 def truth(result: BacktestResult, series: str) -> pd.Series:
-    """Give the prices of a series as far as the run has stored them: at the cutoffs, and at the rows forecast."""
+    """Return the prices of a series that a run has stored: at the cutoffs, and at the rows forecast."""
     rows = result.forecasts[result.forecasts["unique_id"] == series]
-    seen = [rows[[time, value]].set_axis(["time", "y"], axis=1) for time, value in (("cutoff", "y0"), ("ds", "y"))]
-    return pd.concat(seen).drop_duplicates("time").set_index("time")["y"].sort_index()
+    pairs = [rows[[time, value]].set_axis(["time", "y"], axis=1) for time, value in (("cutoff", "y0"), ("ds", "y"))]
+    return pd.concat(pairs).drop_duplicates("time").set_index("time")["y"].sort_index()
 
 
 def plot_forecasts(
@@ -30,41 +33,67 @@ def plot_forecasts(
     cutoffs: int = 5,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what was said at the newest cutoffs, and what happened.
+    """Plot the forecasts at the newest cutoffs and the observed prices.
 
-    `series` is the first unless named, `models` naive and the best of the others; the first of the models (or the one
-    after naive) gets its interval, from the lowest to the highest quantile.
+    Parameters
+    ----------
+    result : BacktestResult
+        The run.
+    series : str, optional
+        Series to plot; by default the first.
+    models : sequence of str, optional
+        Models to plot; by default naive and the best of the others. The first model other than naive is drawn with its
+        interval, from the lowest to the highest quantile.
+    cutoffs : int, default 5
+        Number of cutoffs.
+    ax : matplotlib Axes, optional
+        Axes to draw on; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the run has no such series or model.
     """
     table = result.forecasts[result.forecasts["member"] == 0]
-    series = _known("series", series, list(map(str, table["unique_id"].unique())))
-    names = [_known("model", name, list(result.spec["models"])) for name in models or _naive_and_best(result)]
+    series = _check_name("series", series, list(map(str, table["unique_id"].unique())))
+    names = [_check_name("model", name, list(result.spec["models"])) for name in models or _naive_and_best(result)]
     rows = table[table["unique_id"] == series]
     newest = pd.Index(rows["cutoff"].unique()).sort_values()[-cutoffs:]
     rows = rows[rows["cutoff"].isin(newest)]
     ax = new_axes(ax)
     looks, ends = styles(result), interval_columns(rows)
-    banded = next((name for name in names if name != NAIVE), names[0])
-    last: dict[str, float] = {}
+    with_band = next((name for name in names if name != NAIVE), names[0])
+    last = {}
     for name in names:
-        style = looks[name]
+        band = ends if name == with_band else None
         for _, path in rows[rows["model"] == name].sort_values("step").groupby("cutoff"):
-            when = times(pd.Index([path["cutoff"].iloc[0], *path["ds"]]))
-            start = path["y0"].iloc[0]
-            ax.plot(when, [start, *path["y_hat"]], color=style.colour, linestyle=style.dash, linewidth=1.6, zorder=3)
-            if ends and name == banded:
-                low, high = ([start, *path[column]] for column in ends)
-                ax.fill_between(when, low, high, color=style.colour, alpha=0.16, linewidth=0, zorder=1)
+            _draw_path(ax, path, looks[name], band)
             last[name] = path["y_hat"].iloc[-1]
     y = truth(result, series).dropna()
     y = y[y.index >= newest[0]]
     ax.plot(times(y.index), y, color=INK, linewidth=1.3, marker=".", markersize=4, zorder=2)
     time_axis(ax, y.index)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    band = f" · band: {shortened(banded)}, {ends[0][1:]} to {ends[1][1:]}" if ends else ""
-    ax.set_title(shortened(series) + band, loc="left", color=INK, fontsize=FONT + 1, parse_math=False)
-    looks = looks | {"truth": Style(INK, ".", "-")} if "truth" not in looks else looks
-    label_ends(ax, times(rows["ds"]).max(), last | ({"truth": y.iloc[-1]} if "truth" not in last else {}), looks)
+    levels = list(quantile_columns(rows.columns))
+    interval = f" · band: {shorten(with_band)}, {levels[0]:g} to {levels[-1]:g}" if ends else ""
+    ax.set_title(shorten(series) + interval, loc="left", color=INK, fontsize=FONT + 1, parse_math=False)
+    looks = {TRUTH: Style(INK, ".", "-")} | looks  # a model may have this name too
+    label_ends(ax, times(rows["ds"]).max(), last | {TRUTH: last.get(TRUTH, y.iloc[-1])}, looks)
     return ax
+
+
+def _draw_path(ax: Axes, path: pd.DataFrame, style: Style, band: tuple[str, str] | None) -> None:
+    """Draw one model's forecasts from one cutoff, starting at the last price, with an interval if given."""
+    when = times(pd.Index([path["cutoff"].iloc[0], *path["ds"]]))
+    start = path["y0"].iloc[0]
+    ax.plot(when, [start, *path["y_hat"]], color=style.colour, linestyle=style.dash, linewidth=1.6, zorder=3)
+    if band:
+        low, high = ([start, *path[column]] for column in band)
+        ax.fill_between(when, low, high, color=style.colour, alpha=0.16, linewidth=0, zorder=1)
 
 
 def _naive_and_best(result: BacktestResult) -> list[str]:
@@ -72,9 +101,10 @@ def _naive_and_best(result: BacktestResult) -> list[str]:
     return [NAIVE, *[name for name in board.index if name != NAIVE][:1]]
 
 
-def _known(what: str, name: str | None, names: list[str]) -> str:
+def _check_name(kind: str, name: str | None, names: list[str]) -> str:
+    """Return the name, or the first of the available names if None; raises ValueError if it is not among them."""
     if name is None:
         return names[0]
     if name not in names:
-        raise ValueError(f"there is no {what} {name!r} in this run; it has {', '.join(names)}")
+        raise ValueError(f"there is no {kind} {name!r} in this run; it has {', '.join(names)}")
     return name

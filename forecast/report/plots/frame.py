@@ -1,4 +1,4 @@
-"""The frame of every picture: colours that stay apart, axes without clutter, names beside the ends of lines."""
+"""Common parts of every plot: colours that stay distinguishable, plain axes, and names at the ends of lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LABEL_LENGTH = 26
 
 @dataclass(frozen=True)
 class Style:
-    """How a model looks in every picture of a run."""
+    """Colour, marker and dash of a model in every plot of a run."""
 
     colour: str
     marker: str
@@ -36,7 +36,7 @@ class Style:
 
 
 def new_axes(ax: Axes | None) -> Axes:
-    """Take the axes given, or make a figure of their own (not pyplot's, which is global), and clear the frame."""
+    """Return the axes with a plain frame; without axes, those of a new figure (not pyplot's, which is global)."""
     if ax is None:
         ax = Figure(figsize=(7.2, 3.8), layout="constrained").add_subplot()
     for side in ("top", "right", "left"):
@@ -50,52 +50,54 @@ def new_axes(ax: Axes | None) -> Axes:
 
 
 def label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style]) -> None:
-    """Write each name beside the end of its line, moved apart where they would overlap, with a thread to the line."""
+    """Write each name at the right of its line's end, with a connecting line; labels are moved apart where needed."""
     ends = {name: y for name, y in ends.items() if np.isfinite(y)}
     low, high = ax.get_ylim()
     height = ax.get_window_extent().height / ax.figure.dpi * 72  # points
     bottom, *scaled, top = ax.yaxis.get_transform().transform([low, *np.clip(list(ends.values()), low, high), high])
-    wanted = (np.array(scaled) - bottom) / (top - bottom)
-    places = spread(wanted, 1.35 * FONT / height)
-    thread = {"arrowstyle": "-", "linewidth": 1.1, "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 3}
-    for (name, y), place in zip(ends.items(), places, strict=True):
+    positions = spread((np.array(scaled) - bottom) / (top - bottom), 1.35 * FONT / height)
+    connector = {"arrowstyle": "-", "linewidth": 1.1, "relpos": (0, 0.5), "shrinkA": 2, "shrinkB": 3}
+    for (name, y), position in zip(ends.items(), positions, strict=True):
         ax.annotate(
-            shortened(name),
+            shorten(name),
             xy=(x, np.clip(y, low, high)),
-            xytext=(1.055, place),
+            xytext=(1.055, position),
             textcoords="axes fraction",
             va="center",
             fontsize=FONT,
             color=INK,
             parse_math=False,
             annotation_clip=False,
-            arrowprops=thread | {"color": looks[name].colour},
+            arrowprops=connector | {"color": looks[name].colour},
         )
 
 
-def shortened(name: Any) -> str:
-    """Cut a long name so that its label fits beside a picture."""
+def shorten(name: Any) -> str:
+    """Return a name cut to the length that fits at the side of a plot."""
     plain = " ".join(str(name).split())
     return plain if len(plain) <= LABEL_LENGTH else plain[: LABEL_LENGTH - 1] + "…"
 
 
 def spread(wanted: np.ndarray, gap: float) -> np.ndarray:
-    """Move positions between 0 and 1 as little as possible (least squares) until all are at least a gap apart."""
+    """Return positions in [0, 1], at least a gap apart, that differ least (least squares) from the wanted ones.
+
+    With the gaps subtracted, "a gap apart" means "not decreasing", so this is an isotonic regression.
+    """
+    from scipy.optimize import isotonic_regression
+
     n = len(wanted)
     if n == 0:
         return np.array([])
     gap = min(gap, 1 / max(n - 1, 1))
     order = np.argsort(wanted, kind="stable")
-    shifted = wanted[order] - gap * np.arange(n)  # apart by a gap = not falling, once the gaps are taken out
-    mean = [[shifted[min(i, j) : max(i, j) + 1].mean() for j in range(n)] for i in range(n)]
-    level = np.array([max(min(mean[j][k] for k in range(i, n)) for j in range(i + 1)) for i in range(n)])
-    places = np.empty(n)
-    places[order] = np.clip(level, 0, max(1 - gap * (n - 1), 0)) + gap * np.arange(n)
-    return places
+    level = isotonic_regression(wanted[order] - gap * np.arange(n)).x
+    positions = np.empty(n)
+    positions[order] = np.clip(level, 0, max(1 - gap * (n - 1), 0)) + gap * np.arange(n)
+    return positions
 
 
 def time_axis(ax: Axes, index: pd.Index) -> None:
-    """Label the axis of time: dates as short as they can be, rows as whole numbers."""
+    """Label the time axis: short dates, or whole numbers of rows."""
     if isinstance(index, pd.DatetimeIndex):
         locator = AutoDateLocator(minticks=3, maxticks=8)
         ax.xaxis.set_major_locator(locator)
@@ -105,13 +107,13 @@ def time_axis(ax: Axes, index: pd.Index) -> None:
 
 
 def times(index: pd.Index | pd.Series) -> np.ndarray:
-    """Turn labels of rows into what an axis takes: dates by the clock on the wall, numbers as they are."""
+    """Return labels of rows as values of an axis: dates in local time without a time zone, numbers unchanged."""
     index = pd.Index(index)
     return (index.tz_localize(None) if isinstance(index, pd.DatetimeIndex) else index).to_numpy()
 
 
 def styles(result: BacktestResult) -> dict[str, Style]:
-    """Give each model of a run its one colour and marker; naive is grey."""
+    """Return the style of each model of a run; naive is grey."""
     others = [name for name in result.spec["models"] if name != NAIVE]
     n = len(COLOURS)
     chosen = {m: Style(COLOURS[i % n], MARKERS[i % n], DASHES[i // n % len(DASHES)]) for i, m in enumerate(others)}
@@ -119,5 +121,5 @@ def styles(result: BacktestResult) -> dict[str, Style]:
 
 
 def evenly(n: int, most: int) -> np.ndarray:
-    """Choose at most so many of n places, evenly spread, the first and the last among them."""
+    """Return at most `most` of n positions, evenly spaced, first and last included."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))

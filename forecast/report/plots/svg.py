@@ -1,4 +1,4 @@
-"""A picture as part of a web page."""
+"""A plot as inline SVG for a web page."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from forecast.report.plots.frame import INK
 
 
 def as_svg(draw: Callable[[Axes], object], height: float, widths: Sequence[float], text: str) -> list[str]:
-    """Draw a picture once, and lay it out for a web page in several widths (inches).
+    """Return a plot as an <svg> for each width (inches), with `text` as its description for screen readers.
 
-    Gives an <svg> for each, with `text` for those who cannot see it, in the page's font and ink.
+    The SVG uses the font and the text colour of the page.
     """
     with sheets.context("default"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # letters stay text: the browser has the glyph
         rcParams["svg.fonttype"] = "none"
         figure = Figure(figsize=(widths[0], height), layout="constrained")
         draw(figure.add_subplot())
-        return [_laid_out(figure, width, text) for width in widths]
+        return [_render(figure, width, text) for width in widths]
 
 
-def _laid_out(figure: Figure, width: float, text: str) -> str:
+def _render(figure: Figure, width: float, text: str) -> str:
     page = StringIO()
     figure.set_figwidth(width)
     rcParams["svg.hashsalt"] = f"{text} {width}"
     figure.savefig(page, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = re.sub(r"<!--.*?-->|<style.*?</style>", "", page.getvalue(), flags=re.DOTALL).replace(INK, "currentColor")
-    used = set(re.findall(r"#([\w-]+)", svg))  # a page may hold many pictures: no id that is not needed
-    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
+    used = set(re.findall(r"#([\w-]+)", svg))  # a page may contain many plots: drop ids that nothing refers to
+    svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     head, body = svg[svg.index("<svg") :].split(">", maxsplit=1)
     box = re.search(r'viewBox="[^"]*"', head)
     return f'<svg {box[0] if box else ""} stroke-linejoin="round" role="img" aria-label="{escape(text)}">{body}'

@@ -1,0 +1,23 @@
+"""Numbers and lists of names in the sentences of verdicts and in reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def format_p(p: float) -> str:
+    """Return a p-value as text: ".034", "< .001" or "1".
+
+    >>> format_p(0.0342), format_p(1e-5), format_p(1.0)
+    ('.034', '< .001', '1')
+    """
+    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return names as an English list.
+
+    >>> join_names(["arima", "lstm", "gru"])
+    'arima, lstm and gru'
+    """
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -1,0 +1,129 @@
+"""The figures of the page, each with a table of its numbers; None where there is nothing to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from forecast.backtesting.split import WalkForward
+from forecast.data.panel import format_date
+from forecast.report import plots
+from forecast.report.html.tables import (
+    Cell,
+    Table,
+    decimal_cell,
+    interval_cell,
+    model_cell,
+    number_cell,
+    p_cell,
+    percent_cell,
+    skill_cell,
+)
+
+if TYPE_CHECKING:
+    from forecast.backtesting import BacktestResult
+
+MAX_ROWS = 25  # rows of a table behind a figure through time, evenly spaced
+WIDTHS = (8.6, 4.4)  # inches, of the figure in a wide and in a narrow window
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as SVG for wide and for narrow windows, where scaling would make text unreadable, and its numbers."""
+
+    wide: str
+    narrow: str
+    table: Table
+
+
+def _figure(draw: Callable[[Axes], Any], text: str, height: float, table: Table) -> Figure:
+    return Figure(*plots.as_svg(draw, height, WIDTHS, text), table)
+
+
+def error_by_step(result: BacktestResult) -> Figure | None:
+    """Return the error by step with its intervals, and the skill of each model and step."""
+    table = plots.error_by_step(result)
+    if table.empty:
+        return None
+    means = table.groupby("model", sort=False)["error"].mean()
+    errors = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
+    text = f"Error by step divided by naive’s, so that naive is 1. Mean over the steps: {errors}."
+    rows = [
+        [
+            model_cell(result, row.model),
+            number_cell(row.step, str(row.step)),
+            skill_cell(row.skill),
+            interval_cell(row.skill_low, row.skill_high),
+            p_cell(row.p_holm),
+            Cell(row.finding),
+        ]
+        for row in table.itertuples()
+    ]
+    headings = ["Model", "Step", "Skill", "90% interval", "p (adjusted)", "Against naive"]
+    return _figure(partial(plots.plot_error_by_step, result), text, 4.0, Table(headings, rows))
+
+
+def through_time(result: BacktestResult) -> Figure | None:
+    """Return the cumulative skill of each model."""
+    table = plots.skill_through_time(result)
+    if table.empty:
+        return None
+    text = "Cumulative skill from the first cutoff on, model by model; the table below contains the numbers."
+    shown = table.iloc[plots.evenly(len(table), MAX_ROWS)]
+    rows = [[Cell(format_date(cutoff)), *map(skill_cell, skills)] for cutoff, skills in shown.iterrows()]
+    draw = partial(plots.plot_skill_through_time, result)
+    return _figure(draw, text, 3.6, Table(["Up to", *table.columns], rows))
+
+
+def calibration(result: BacktestResult) -> Figure | None:
+    """Return the share of outcomes below each forecast quantile."""
+    table = plots.calibration(result)
+    if table.empty:
+        return None
+    text = "Share of outcomes below each forecast quantile, model by model; the table below contains the numbers."
+    rows = [[model_cell(result, name), *map(percent_cell, shares)] for name, shares in table.iterrows()]
+    headings = ["Model", *(f"Below quantile {level:g}" for level in table.columns)]
+    height = 0.75 + 0.3 * len(table)
+    return _figure(partial(plots.plot_calibration, result), text, height, Table(headings, rows))
+
+
+def training(result: BacktestResult) -> Figure | None:
+    """Return the training loss of the networks."""
+    table = plots.training_curves(result)
+    if table.empty:
+        return None
+    ends = table.groupby(["model", "member", "cutoff"], sort=False)["loss"].agg(["first", "last"])
+    text = "Training loss by step, divided by the first loss; the table below contains the numbers."
+    rows = [
+        [model_cell(result, name), number_cell(len(fits), f"{len(fits):,}")]
+        + [decimal_cell(x, 4) for x in (*fits.mean(), (fits["last"] / fits["first"]).mean())]
+        for name, fits in ends.groupby("model", sort=False)
+    ]
+    headings = ["Model", "Fits", "First loss", "Last loss", "Last ÷ first"]
+    return _figure(partial(plots.plot_training, result), text, 3.4, Table(headings, rows))
+
+
+def folds(result: BacktestResult) -> Figure:
+    """Return the training and test rows of each fold."""
+    cv, index = WalkForward(**result.spec["cv"]), pd.RangeIndex(result.spec["data"]["rows"])
+    refit = result.spec["refit"]
+    table = plots.folds(cv, index, refit)
+    shown = plots.evenly(len(table), MAX_ROWS)
+    rows = [
+        [
+            number_cell(i + 1, str(i + 1)),
+            Cell(f"{fold.train_first:,} to {fold.train_last:,}"),
+            Cell(f"{fold.test_first:,} to {fold.test_last:,}"),
+            Cell("yes" if fold.fitted else "no"),
+        ]
+        for i, fold in zip(shown, table.iloc[shown].itertuples(), strict=True)
+    ]
+    text = "Rows that models were trained on, and rows that they were tested on, cutoff by cutoff."
+    height = 0.9 + 0.13 * min(len(table), plots.MOST_FOLDS)
+    headings = ["Cutoff", "Trained on rows", "Tested on rows", "Refitted"]
+    return _figure(partial(plots.plot_folds, cv, index, refit), text, height, Table(headings, rows))

@@ -1,0 +1,103 @@
+"""What was run, so that it can be repeated, and which problems occurred."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from forecast.data.panel import format_date
+from forecast.report.html.tables import Cell, Table, count, model_cell, number_cell
+
+if TYPE_CHECKING:
+    from forecast.backtesting import BacktestResult
+
+MAX_LISTED = 100  # rows of a list of failures, warnings or skipped series
+
+
+def scope(result: BacktestResult) -> str:
+    """Return the line under the title: horizon, cutoffs and number of series."""
+    cutoffs = result.forecasts["cutoff"].drop_duplicates()
+    period = f"{count(len(cutoffs), 'cutoff')}, {format_date(cutoffs.min())} to {format_date(cutoffs.max())}"
+    horizon = count(result.spec["cv"]["horizon"], "step")
+    return f"{horizon} ahead · {period} · {result.forecasts['unique_id'].nunique()} series"
+
+
+def run_facts(result: BacktestResult) -> dict[str, str]:
+    """Return the facts needed to repeat the run, by name: data, walk-forward settings, versions."""
+    spec, data, fits = result.spec, result.spec["data"], result.fits
+    missing = ", ".join(f"{number:,} in {name}" for name, number in data["missing"].items())
+    target, *read = data["channels"]
+    seconds_fit, seconds_predict = (fits[name].sum() for name in ("seconds_fit", "seconds_predict"))
+    return {
+        "Data": f"{data['source']}: {count(data['rows'], 'row')}, {data['first']} to {data['last']}",
+        "Series": ", ".join(data["series"]),
+        "Column": target + (f"; models may also use {', '.join(read)}" if read else ""),
+        "Missing rows": missing or "none inside a series",
+        "Fingerprint": f"sha256 {data['sha256']}",
+        "Walk-forward": _walk_forward(spec),
+        "Time": f"{count(len(fits), 'fit')} in {seconds_fit:,.1f} s, forecasts in {seconds_predict:,.1f} s",
+        "Versions": ", ".join(f"{name} {number}" for name, number in spec["versions"].items()),
+    }
+
+
+def _walk_forward(spec: dict[str, Any]) -> str:
+    cv, refit = spec["cv"], spec["refit"]
+    step, horizon = count(cv["step_size"] or cv["horizon"], "row"), count(cv["horizon"], "row")
+    often = "every cutoff" if refit == 1 else f"every {refit}th cutoff"
+    rows = f"the newest {cv['train_size']:,} rows" if cv["train_size"] else "all rows"
+    embargo = f" except the newest {cv['embargo']:,} (embargo)" if cv["embargo"] else ""
+    text = f"{count(cv['n_windows'], 'cutoff')}, {step} apart, each with a forecast of the next {horizon}. "
+    text += f"Models are refitted at {often}, on {rows} up to it{embargo}. "
+    text += "In between they receive every new row, with frozen parameters. " if refit > 1 else ""
+    return text + f"The scale of MASE is the mean absolute change over {count(spec['season'], 'row')}."
+
+
+def model_calls(result: BacktestResult) -> dict[str, str]:
+    """Return each model as the Python call that creates it."""
+    return {name: _call(model) for name, model in result.spec["models"].items()}
+
+
+def _call(model: Any) -> str:
+    if isinstance(model, dict) and "class" in model:
+        return f"{model['class']}({', '.join(f'{key}={_call(value)}' for key, value in model['params'].items())})"
+    return f"({', '.join(map(_call, model))})" if isinstance(model, list) else repr(model)
+
+
+def problems(result: BacktestResult) -> dict[str, Table]:
+    """Return what failed, warned or was left out: tables by title, empty ones omitted."""
+    fits = result.fits
+    failed = fits[fits["error"] != ""]
+    warned: Counter[tuple[str, str]] = Counter()
+    for model, details in zip(fits["model"], fits["details"], strict=True):
+        warned.update((str(model), str(message)) for message in json.loads(details).get("warnings", []))
+    anomalies = result.spec["data"].get("report", {}).get("findings", [])
+    tables = {
+        f"Failed fits: {len(failed):,} of {len(fits):,}": Table(
+            ["Model", "Cutoff", "Reason"],
+            [[model_cell(result, f.model), Cell(format_date(f.cutoff)), Cell(f.error)] for f in failed.itertuples()],
+        ),
+        f"Warnings: {int(fits['warnings'].sum()):,}": Table(
+            ["Model", "In fits", "Warning"],
+            [
+                [model_cell(result, model), number_cell(n, f"{n:,}"), Cell(message)]
+                for (model, message), n in warned.most_common()
+            ],
+        ),
+        "Series excluded at some cutoffs": Table(
+            ["Series", "Reason", "Cutoffs", "From", "To"],
+            [[Cell(str(value)) for value in row] for row in result.skipped.itertuples(index=False)],
+        ),
+        "Anomalies in the prices": Table(
+            ["Series", "Finding"], [[Cell(str(name or "all")), Cell(str(finding))] for name, finding in anomalies]
+        ),
+    }
+    return {_limited_title(title, table): _limited(table) for title, table in tables.items() if table.rows}
+
+
+def _limited_title(title: str, table: Table) -> str:
+    return title + (f", the first {MAX_LISTED}" if len(table.rows) > MAX_LISTED else "")
+
+
+def _limited(table: Table) -> Table:
+    return Table(table.headings, table.rows[:MAX_LISTED])
