@@ -294,7 +294,7 @@ def test_exog_that_is_not_there_is_named():
     with pytest.raises(ValueError, match="no field 'Volume' to read as exog; the prices have Close, Signal"):
         quick("lstm", exog=("Volume",)).fit(_fields(), 2)
     panel = fc.as_panel(_fields())
-    with pytest.raises(ValueError, match="make it anew from the prices"):
+    with pytest.raises(ValueError, match="build it again from the prices"):
         quick("lstm", exog=("Signal",)).fit(panel, 2)
 
 
