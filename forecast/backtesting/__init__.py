@@ -1,4 +1,4 @@
-"""Walk-forward evaluation: `backtest` runs it, `BacktestResult` is what it leaves behind."""
+"""Walk-forward evaluation: `backtest` runs it and returns a `BacktestResult`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the units of a walk: in this process, in several, or on a cluster; finished ones are kept if asked for."""
+"""Runs the tasks of a backtest: in this process, in several, or on a cluster; results go to the checkpoint, if any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -19,112 +19,141 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from forecast.backtesting.checkpoint import Checkpoint
 from forecast.backtesting.tasks import FitTask, TaskResult, run_task
 from forecast.data.panel import Panel
+from forecast.models.base import Forecaster
 
-Jobs = Sequence[tuple[FitTask, Any]]
-Work = Callable[[Jobs], Iterator[tuple[FitTask, TaskResult]]]
-MAPPED = "64K"  # arrays of this size and more are mapped into the processes' memory, not sent with each unit
+Key = tuple[str, int, int]
+#: A task and, in a chain, the fitted model that it continues from.
+Job = tuple[FitTask, Forecaster | None]
+#: Runs jobs and yields each task with its result, in the order in which they finish.
+Runner = Callable[[Sequence[Job]], Iterator[tuple[FitTask, TaskResult]]]
+
+MIN_MAPPED_SIZE = "64K"  # arrays of this size and more are memory-mapped by the processes, not sent with each task
 
 
 @dataclass
 class Executor:
-    """What runs the units of one walk."""
+    """Runs the tasks of one backtest.
+
+    Parameters
+    ----------
+    panel : Panel
+        The prices.
+    horizon : int
+        Rows to forecast after each cutoff.
+    n_jobs : int, default 1
+        Number of processes; −1 for one per core.
+    client : distributed.Client, optional
+        Its workers run the tasks instead.
+    on_error : {"raise", "record"}, default "raise"
+        Whether a failed fit raises or is recorded.
+    checkpoint : Checkpoint, optional
+        Where results are stored as they finish, and from where those of an earlier run are read.
+    progress : callable, optional
+        Called with the number of tasks done and the number of all tasks.
+    """
 
     panel: Panel
     horizon: int
     n_jobs: int = 1
-    client: Any = None  # of Dask: its workers do the work
+    client: Any = None
     on_error: str = "raise"
-    kept: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None
     progress: Callable[[int, int], None] | None = None
-    outcomes: dict[tuple[str, int, int], TaskResult] = field(default_factory=dict)
+    results: dict[Key, TaskResult] = field(default_factory=dict)
 
-    def run(self, units: Sequence[FitTask]) -> dict[tuple[str, int, int], TaskResult]:
-        """Give what every unit gave, by its key.
+    def run(self, tasks: Sequence[FitTask]) -> dict[Key, TaskResult]:
+        """Return the result of every task, by its key.
 
-        Units do not depend on each other, but for those of a chain (a model that goes on from its last fit): with
-        chains all units of a stretch run together, one stretch after the other.
+        Tasks are independent, except in a chain (a model that continues from its last fit): with chains the tasks of
+        a refit period run together, one period after the other.
         """
-        fits = self._already(units)
-        chained = any(unit.chained for unit in units)
-        left = [unit for unit in units if unit.key not in self.outcomes]
+        fits = self._read_checkpoint(tasks)
+        remaining = [task for task in tasks if task.key not in self.results]
+        by_period = any(task.chained for task in tasks)
 
-        def turn(unit: FitTask) -> int:
-            return unit.stretch.number if chained else 0
+        def batch_number(task: FitTask) -> int:
+            return task.period.number if by_period else 0
 
-        with self._workers() as work:
-            for _, together in groupby(sorted(left, key=turn), key=turn):
-                for unit, outcome in work([(unit, fits.pop(unit.key[:2], None)) for unit in together]):
-                    self._take(unit, outcome)
-                    if unit.chained:
-                        fits[unit.key[:2]] = outcome.model
+        with self._runner() as run_jobs:
+            for _, batch in groupby(sorted(remaining, key=batch_number), key=batch_number):
+                for task, result in run_jobs([(task, fits.pop(task.key[:2], None)) for task in batch]):
+                    self._store(task, result)
+                    if task.chained:
+                        fits[task.key[:2]] = result.model
                     if self.progress is not None:
-                        self.progress(len(self.outcomes), len(units))
-        return self.outcomes
+                        self.progress(len(self.results), len(tasks))
+        return self.results
 
-    def _take(self, unit: FitTask, outcome: TaskResult) -> None:
-        self.outcomes[unit.key] = TaskResult(outcome.forecast, outcome.fit_info)
-        if self.kept is not None:
-            self.kept.write(unit, outcome)
+    def _store(self, task: FitTask, result: TaskResult) -> None:
+        self.results[task.key] = TaskResult(result.forecast, result.fit_info)
+        if self.checkpoint is not None:
+            self.checkpoint.write(task, result)
 
-    def _already(self, units: Sequence[FitTask]) -> dict[tuple[str, int], Any]:
-        """Take up what is finished already, and give the fits that chains go on from."""
-        fits: dict[tuple[str, int], Any] = {}
-        if self.kept is None:
+    def _read_checkpoint(self, tasks: Sequence[FitTask]) -> dict[tuple[str, int], Forecaster | None]:
+        """Read the results that are stored, and return the fitted models that unfinished chains continue from.
+
+        A chain whose last fitted model is not stored starts again.
+        """
+        fits: dict[tuple[str, int], Forecaster | None] = {}
+        if self.checkpoint is None:
             return fits
-        for name, group in groupby(units, key=lambda unit: unit.key[:2]):
+        for name, group in groupby(tasks, key=lambda task: task.key[:2]):
             chain = list(group)
-            found = [(unit, outcome) for unit in chain if (outcome := self.kept.read(unit)) is not None]
-            if chain[0].chained and len(found) < len(chain):
-                done = [unit.stretch.number for unit, _ in found]
-                whole = done == list(range(len(done)))
-                fit = self.kept.read_fit(found[-1][0]) if whole and found else None
-                found = found if fit is not None else []  # without the fit it ended with, a chain begins anew
-                fits[name] = fit
-            self.outcomes |= {unit.key: outcome for unit, outcome in found}
+            stored = [(task, result) for task in chain if (result := self.checkpoint.read(task)) is not None]
+            if chain[0].chained and len(stored) < len(chain):
+                done = [task.period.number for task, _ in stored]
+                has_no_gap = done == list(range(len(done)))
+                fits[name] = self.checkpoint.read_fit(stored[-1][0]) if has_no_gap and stored else None
+                stored = stored if fits[name] is not None else []
+            self.results |= {task.key: result for task, result in stored}
         return fits
 
     @contextmanager
-    def _workers(self) -> Iterator[Work]:
-        """Give what runs units, each with the fit it goes on from, and yields what they gave as they finish."""
+    def _runner(self) -> Iterator[Runner]:
+        """Yield the function that runs jobs: here, in processes, or on the cluster."""
         if self.client is not None:
-            panel = self.client.scatter(self.panel, broadcast=True)  # once to every worker
-            yield lambda jobs: _on_cluster(self.client, jobs, panel, self.horizon, self.on_error)
-            return
-        if self.n_jobs == 1:
-            yield lambda jobs: (_with_unit(unit, self.panel, self.horizon, self.on_error, fit) for unit, fit in jobs)
-            return
-        with (
-            warnings.catch_warnings(),
-            Parallel(
-                n_jobs=self.n_jobs,
-                backend="loky",  # by name, or a `joblib.parallel_config` around the call would choose another
-                return_as="generator_unordered",
-                max_nbytes=MAPPED,
-                initializer=_end_with,
-                initargs=(os.getpid(),),
-            ) as parallel,
-        ):
-            # loky replaces a worker that has grown, as one does that imports torch; no unit is lost
+            panel = self.client.scatter(self.panel, broadcast=True)  # sent once to every worker
+            yield lambda jobs: _run_on_cluster(self.client, jobs, panel, self.horizon, self.on_error)
+        elif self.n_jobs == 1:
+            yield lambda jobs: (_run_job(job, self.panel, self.horizon, self.on_error) for job in jobs)
+        else:
+            with self._processes() as parallel:
+                yield lambda jobs: parallel(
+                    delayed(_run_job)(job, self.panel, self.horizon, self.on_error) for job in jobs
+                )
+
+    @contextmanager
+    def _processes(self) -> Iterator[Callable[[Iterable[Any]], Iterator[Any]]]:
+        """Yield joblib's pool of processes; raise ChildProcessError if one of them is killed."""
+        pool = Parallel(
+            n_jobs=self.n_jobs,
+            backend="loky",  # named, so that a surrounding `joblib.parallel_config` does not choose another
+            return_as="generator_unordered",
+            max_nbytes=MIN_MAPPED_SIZE,
+            initializer=_exit_with_parent,
+            initargs=(os.getpid(),),
+        )
+        with warnings.catch_warnings(), pool as parallel:
+            # loky replaces a worker that has grown, as one that imports torch does; no task is lost
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
             try:
-                yield lambda jobs: parallel(
-                    delayed(_with_unit)(unit, self.panel, self.horizon, self.on_error, fit) for unit, fit in jobs
-                )
+                yield parallel
             except TerminatedWorkerError as error:
-                how = re.search(r"{(.*)}", str(error))
+                exit_codes = re.search(r"{(.*)}", str(error))
                 raise ChildProcessError(
-                    f"a process ended unexpectedly{f' ({how[1]})' if how else ''}, as one does that the system kills "
-                    "when memory runs out: ask for fewer with n_jobs"
+                    f"a process ended unexpectedly{f' ({exit_codes[1]})' if exit_codes else ''}, as when the system "
+                    "kills one because memory runs out: use fewer processes (n_jobs)"
                 ) from error
 
 
-def _with_unit(unit: FitTask, panel: Panel, horizon: int, on_error: str, before: Any) -> tuple[FitTask, TaskResult]:
-    """Run a unit; from other processes results come back in any order, so each names its unit."""
-    return unit, run_task(unit, panel, horizon, on_error, before)
+def _run_job(job: Job, panel: Panel, horizon: int, on_error: str) -> tuple[FitTask, TaskResult]:
+    """Run a task and return it with its result, as processes finish in any order."""
+    task, previous = job
+    return task, run_task(task, panel, horizon, on_error, previous)
 
 
-def _end_with(parent: int) -> None:
-    """See to it that this process ends when the one that started it was killed; loky's would wait for ever."""
+def _exit_with_parent(parent: int) -> None:
+    """End this process when its parent is killed; a loky worker would wait forever."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -134,17 +163,17 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _on_cluster(
-    client: Any, jobs: Jobs, panel: Any, horizon: int, on_error: str
+def _run_on_cluster(
+    client: Any, jobs: Sequence[Job], panel: Any, horizon: int, on_error: str
 ) -> Iterator[tuple[FitTask, TaskResult]]:
-    """Run units on Dask's workers; those of a worker that is lost are run by another.
+    """Run jobs on Dask's workers; another worker runs those of one that is lost.
 
-    Through Dask's own futures: joblib's backend waits for ever where a worker cannot load what it is sent.
+    Uses Dask's futures: joblib's Dask backend waits forever if a worker cannot load what it receives.
     """
     from distributed import as_completed
 
     futures = {
-        client.submit(run_task, unit, panel, horizon, on_error, before, pure=False): unit for unit, before in jobs
+        client.submit(run_task, task, panel, horizon, on_error, previous, pure=False): task for task, previous in jobs
     }
     try:
         for future in as_completed(list(futures)):

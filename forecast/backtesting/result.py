@@ -1,4 +1,4 @@
-"""What a walk-forward run leaves behind: its tables, and what follows from them."""
+"""The result of a walk-forward run: its tables, and the scores, verdicts and tests that follow from them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,20 @@ SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """Everything a walk-forward run said, and what follows from it.
+    """The forecasts of a walk-forward run, and what follows from them.
 
-    `forecasts` is the long table (unique_id, cutoff, step, ds, model, member, y0, y, y_hat, quantiles, scale, age);
-    `fits` has a row for each fit; `spec` says what was run; `skipped` which series took no part at which cutoffs.
-    Scores, leaderboard and verdict are derived from the table alone.
+    Scores, leaderboard and verdict are derived from the table of forecasts alone.
+
+    Attributes
+    ----------
+    forecasts : DataFrame
+        The long table: unique_id, cutoff, step, ds, model, member, y0, y, y_hat, quantiles ("q0.1" …), scale, age.
+    fits : DataFrame
+        A row for each fit: model, member, training rows, seconds, warnings, error and details.
+    spec : dict
+        What was run, as JSON values: data, models, split, settings, versions.
+    skipped : DataFrame
+        The series that were left out, with the reason and the cutoffs.
     """
 
     forecasts: pd.DataFrame
@@ -48,25 +57,25 @@ class BacktestResult:
         return leaderboard(self.forecasts, self.fits)
 
     def failures(self) -> pd.DataFrame:
-        """List the fits that failed, with their reason: model, member, cutoff, error."""
+        """Return the fits that failed, with their reason: model, member, cutoff, error."""
         failed = self.fits[self.fits["error"] != ""]
         return failed[["model", "member", "cutoff", "error"]].reset_index(drop=True)
 
     def compared(self) -> tuple[int, int]:
-        """Count the rows that all models forecast, on which they are compared, and those that naive forecast."""
+        """Return how many rows all models forecast, on which they are compared, and how many naive forecasts."""
         table = self.forecasts[(self.forecasts["member"] == 0) & (self.forecasts["model"].astype(str) == NAIVE)]
         return len(common_rows(self.forecasts)) // max(self.forecasts["model"].nunique(), 1), int(table["y"].count())
 
     def to_nixtla(self) -> pd.DataFrame:
-        """Give the forecasts as `utilsforecast` evaluates and draws them: columns for each model and its intervals."""
+        """Return the forecasts as `utilsforecast` reads them: columns for each model and its intervals."""
         return to_nixtla(self.forecasts)
 
     def members(self) -> pd.DataFrame:
-        """Say how far the members of each model lie apart, and what combining them brings; none is ever chosen."""
+        """Compare the members of each model with their combination; no member is ever selected."""
         return members(self.forecasts)
 
     def verdict(self, against: str = NAIVE, models: Sequence[str] | None = None, loss: str = "squared") -> Verdict:
-        """Say which models (None: all) are really better than naive, or another, by a rule fixed beforehand.
+        """Test which models (None: all) forecast better than naive, or than another model, by a rule fixed beforehand.
 
         Judged by squared errors, or by `loss` = "qlike" where variances are forecast.
         """
@@ -75,30 +84,30 @@ class BacktestResult:
     def verdict_by_step(
         self, against: str = NAIVE, models: Sequence[str] | None = None, loss: str = "squared"
     ) -> pd.DataFrame:
-        """Judge each step on its own, by the same rule, adjusted for all models and steps that were asked about."""
+        """Test each step by the same rule, adjusted for all the models and steps compared."""
         return verdict_by_step(self.forecasts, self.step_size, against, models, loss, self._nested(against))
 
     def directions(self, step: int = 1) -> pd.DataFrame:
-        """Say whether models call the direction of a move of so many rows better than chance, series by series."""
+        """Test whether models forecast the direction of a move over `step` rows better than chance, for each series."""
         return directions(self.forecasts, step, self.step_size)
 
     def confidence_set(self, size: float = 0.1, loss: str = "squared") -> pd.DataFrame:
-        """Say which models may be the best; the others are worse than one of these, at this `size` of error."""
+        """Return which models may be the best; the others are worse than one of these, at this `size` of error."""
         return model_confidence_set(self.forecasts, self.overlap, size, loss)
 
     def superior_ability(self, against: str = NAIVE, loss: str = "squared") -> SuperiorAbility:
-        """Say whether the best of all models is better than naive, having been the best of so many."""
+        """Test whether the best of all models is better than naive, allowing for the number of models."""
         return superior_ability(self.forecasts, self.overlap, against, loss)
 
     def _nested(self, against: str) -> list[str]:
         return [name for name, inner in self.spec.get("nests", {}).items() if against in inner]
 
     def verdicts(self) -> list[Verdict]:
-        """Answer the questions of the run: does anything beat naive, and do the networks beat ARIMA?"""
+        """Return the main verdicts of the run: all models against naive, and the networks against each ARIMA."""
         ran = set(self.forecasts["model"].unique())
         classes = {name: model["class"] for name, model in self.spec["models"].items() if name in ran}
-        nets = [name for name, kind in classes.items() if kind == "Recurrent"]
-        arimas = [name for name, kind in classes.items() if kind == "ARIMA"]
+        nets = [name for name, class_name in classes.items() if class_name == "Recurrent"]
+        arimas = [name for name, class_name in classes.items() if class_name == "ARIMA"]
         return [self.verdict(), *(self.verdict(name, nets) for name in arimas if nets)]
 
     @property
@@ -112,19 +121,19 @@ class BacktestResult:
         return int(self.spec["cv"]["step_size"] or self.spec["cv"]["horizon"])
 
     def save(self, folder: str | Path) -> None:
-        """Write the run as a folder of its own; what was there before is replaced only if it was a run."""
-        with _io.atomic_folder(folder, _io.RUN) as beside:
-            self.write(beside)
+        """Write the run as a folder; an existing folder is replaced only if it is empty or a run."""
+        with _io.atomic_folder(folder, _io.RUN) as temporary:
+            self.write(temporary)
 
     def write(self, folder: Path) -> None:
-        """Write the run's tables and spec into a folder that exists."""
+        """Write the run's tables and spec into an existing folder."""
         self.forecasts.to_parquet(folder / _io.FORECASTS, index=False)
         self.fits.to_parquet(folder / _io.FITS, index=False)
         _io.write_json(folder / _io.SPEC, self.spec | {"skipped": self.skipped.to_dict("records")})
 
     @classmethod
     def load(cls, folder: str | Path) -> BacktestResult:
-        """Read a run back, as it was."""
+        """Read a run from its folder; raise ValueError if the folder is not a run or is damaged."""
         spec = _io.read_spec(folder)
         skipped = pd.DataFrame(spec.pop("skipped", []), columns=SKIPPED).astype({"cutoffs": np.int64})
         tables = []

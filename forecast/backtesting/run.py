@@ -1,9 +1,10 @@
-"""Walk forward: fit every model alike, forecast from every cutoff, and store what was said and what happened."""
+"""The walk-forward run: fit every model alike, forecast from every cutoff, and collect the forecasts and outcomes."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,22 @@ import pandas as pd
 
 from forecast import _io
 from forecast._validation import check_choice, check_int, check_jobs
-from forecast.backtesting import table as rows
 from forecast.backtesting.checkpoint import Checkpoint
-from forecast.backtesting.executor import Executor
+from forecast.backtesting.executor import Executor, Key
 from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.spec import differences, make_spec
 from forecast.backtesting.split import WalkForward
+from forecast.backtesting.table import ForecastIndex, join, skipped
 from forecast.backtesting.tasks import FitTask, RefitPeriod, TaskResult, eligible, make_tasks
 from forecast.data.panel import Panel, as_panel
 from forecast.evaluation.scores import NAIVE
 from forecast.models.base import Forecast, Forecaster
 from forecast.models.naive import Naive
+from forecast.models.wrapped import as_forecaster
 
 
 class ResumeWarning(UserWarning):
-    """What was stopped and what is gone on with are not the same."""
+    """A resumed run differs from the run that was stopped, or stored fits cannot be used."""
 
 
 def backtest(
@@ -43,154 +45,216 @@ def backtest(
     on_error: str = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> BacktestResult:
-    """Let models forecast from every cutoff of a walk through time, each knowing only what was known then.
+    """Forecast with models from every cutoff of a walk-forward split, each using only what was available then.
 
-    `models` maps names to forecasters (they are cloned, never changed); naive joins if it is not among them. Every
-    `refit`-th fold each model is fitted anew on the fold's training rows; in between it sees the newest history with
-    its parameters frozen. With `warm` networks and ARIMA go on from their last fit instead of from scratch. `season`
-    is the lag of MASE's scale.
+    Parameters
+    ----------
+    models : mapping of str to model, or Forecaster
+        Models by name. They are cloned, never changed. "naive" is added if it is missing. A model of another package
+        needs `fit(prices, horizon)` and `predict(prices)` or `predict_at(prices, cutoffs)`, which return a `Forecast`.
+    prices : DataFrame, array or Panel
+        Prices as `as_panel` accepts them: T rows, N series.
+    cv : WalkForward
+        Cutoffs, horizon, and the rows that models are fitted on.
+    refit : int, default 1
+        Models are fitted again at every `refit`-th cutoff; in between they see the newest history with their
+        parameters frozen.
+    warm : bool, default False
+        Whether networks and ARIMA continue from their last fit instead of starting from scratch.
+    season : int, default 1
+        Lag, in rows, of the scale of MASE.
+    n_jobs : int, default 1
+        Number of processes, −1 for one per core. A process runs one fit at a time, in one thread.
+    client : distributed.Client, optional
+        Dask client whose workers run the fits instead. The forecasts are the same to the byte wherever they are
+        computed.
+    out : str or Path, optional
+        Folder for the run, as `BacktestResult.save` writes it. If the run is stopped, by Ctrl-C, an error or the
+        machine, its finished fits remain in a checkpoint next to this folder.
+    resume : bool, default False
+        Whether to continue from the checkpoint. Warns if models, prices or settings have changed since.
+    on_error : {"raise", "record"}, default "raise"
+        With "record" a failed fit is a row of `fits` with its reason; `resume` tries it again.
+    progress : callable, optional
+        Called with the number of fits done and the number of all fits.
 
-    `n_jobs` processes share the work, or the workers of a Dask `client`; the forecasts are the same to the byte
-    wherever they were made. A process makes one fit at a time: a worker needs no second thread. `out` names a folder
-    for the run, as `BacktestResult.save` writes it. Whatever is finished before a run is stopped, by Ctrl-C, an error
-    or the machine, is kept beside that folder: the same call with `resume` goes on from there, and warns if models,
-    prices or settings have changed since. `on_error="record"` keeps a failed fit as a row of `fits` with its reason
-    instead of raising it, and `resume` tries it again. `progress` is called with the fits done and their number.
+    Returns
+    -------
+    BacktestResult
+        Forecasts, fits, spec and skipped series.
 
+    Raises
+    ------
+    TypeError
+        If models, the client or a setting are of the wrong type.
+    ValueError
+        If a setting is not valid, there are too few rows, or no forecast is possible.
+
+    Examples
+    --------
     >>> prices = fc.load_sample("stocks")
     >>> result = fc.backtest({"drift": fc.Drift()}, prices, fc.WalkForward(horizon=5, n_windows=40))
     >>> print(result.verdict().sentence)
     No model beats naive over 40 cutoffs: drift is not distinguishable from it; this run could have shown a skill of ...
     """
-    for name, switch in (("warm", warm), ("resume", resume)):
-        check_choice(name, switch, (True, False))
-    _check_settings(refit, season, n_jobs, on_error, out, resume)
-    if not (client is None or (hasattr(client, "submit") and hasattr(client, "scatter"))):
-        raise TypeError(f"client must be a Dask client, such as distributed.Client('tcp://host:8786'); got {client!r}")
-    named = _named(models)
-    ours = [model for model in named.values() if isinstance(model, Forecaster)]
-    for model in ours:
-        model.check_params()
-    panel = as_panel(prices, exog=tuple(dict.fromkeys(name for model in ours for name in model.required_fields())))
-    folds = list(cv.split(panel))
-    stretches = [RefitPeriod(i // refit, tuple(folds[i : i + refit])) for i in range(0, len(folds), refit)]
-    needed = max([model.min_rows(cv.horizon) for model in ours], default=cv.horizon + 2)
-    skipped = rows.skipped(panel, stretches, needed)
-    units = make_tasks(named, stretches, needed, warm)
-    spec = make_spec(named, panel, cv, {"refit": refit, "warm": warm, "season": season})
-    kept = None if out is None else Checkpoint(out, units, panel, cv.horizon)
-    if kept is not None and resume and (done := _finished(out, spec, kept)) is not None:
-        return done
+    _check_settings(refit, warm, season, n_jobs, client, out, resume, on_error)
+    plan = _plan(_named_forecasters(models), prices, cv, refit, warm, season)
+    checkpoint = None if out is None else Checkpoint(out, plan.tasks, plan.panel, cv.horizon)
+    executor = Executor(plan.panel, cv.horizon, n_jobs, client, on_error, checkpoint, progress)
+    if checkpoint is None:
+        return _collect(plan, executor.run(plan.tasks))
+    if resume and (finished := _finished_run(checkpoint, plan.spec)) is not None:
+        return finished
     try:
-        if kept is not None and (said := kept.begin(spec, resume)):
-            warnings.warn(said, ResumeWarning, stacklevel=2)
-        outcomes = Executor(panel, cv.horizon, n_jobs, client, on_error, kept, progress).run(units)
-        facts = [rows.ForecastIndex(panel, stretch, needed, cv.horizon, season) for stretch in stretches]
-        fits = pd.DataFrame([_fit_row(unit, panel, outcomes[unit.key]) for unit in units])
-        result = BacktestResult(_join(named, stretches, facts, outcomes), fits, spec, skipped)
-        if kept is not None:
-            result.save(kept.place)
+        if message := checkpoint.begin(plan.spec, resume):
+            warnings.warn(message, ResumeWarning, stacklevel=2)
+        result = _collect(plan, executor.run(plan.tasks))
+        result.save(checkpoint.path)
     except BaseException as error:
-        if kept is not None and (finished := kept.stop()):
-            error.add_note(f"{finished} of {len(units)} fits are kept: resume goes on from there")
+        if stored := checkpoint.stop():
+            error.add_note(f"{stored} of {len(plan.tasks)} fits are stored: resume continues from there")
         raise
-    if kept is not None and result.failures().empty:
-        kept.end()
+    if result.failures().empty:
+        checkpoint.delete()
     return result
 
 
-def _join(
-    models: Mapping[str, Any],
-    stretches: list[RefitPeriod],
-    facts: list[rows.ForecastIndex],
-    outcomes: Mapping[tuple[str, int, int], TaskResult],
-) -> pd.DataFrame:
-    """Make one table of all that was said; raises ValueError if nothing was, or not by naive."""
-    said = [
-        (name, facts[stretch.number].beside(name, forecast))
-        for name, model in models.items()
-        for stretch in stretches
-        if (forecast := _forecast(name, model, stretch, outcomes)) is not None
-    ]
-    if NAIVE not in dict(said):
-        why = dict.fromkeys(
-            f"{key[0]}: {fit_info}" for key, each in outcomes.items() if (fit_info := each.fit_info["error"])
-        )
-        who = "naive has made no" if said else "no model has made a"
-        raise ValueError(f"{who} forecast, so nothing can be compared: {'; '.join([*why][:3])}")
-    return rows.join([table for _, table in said], list(models))
-
-
-def _finished(out: Any, spec: dict[str, Any], kept: Checkpoint) -> BacktestResult | None:
-    """Give the run that is there already, if it is this one and none of its fits has failed; else say what is not."""
-    if not (Path(out) / _io.SPEC).exists():
-        return None
-    try:
-        changed = differences(_io.read_spec(out), spec)
-        done = None if changed else BacktestResult.load(out)
-    except ValueError as error:
-        said = f"{out} cannot be read and is replaced: {error}"
-    else:
-        said = f"{out} holds a finished run, and {', '.join(changed)} changed since: it is replaced"
-        if done is not None:
-            if not (failed := len(done.failures())):
-                kept.sweep(spec)
-                return done
-            lost = len(done.fits) - failed - kept.count()
-            others = f", as {lost} do that are not kept" if lost else ""
-            said = f"{failed} fits of the run in {out} failed, and run again{others}"
-    warnings.warn(said, ResumeWarning, stacklevel=3)
-    return None
-
-
-def _forecast(
-    name: str, model: Any, stretch: RefitPeriod, outcomes: Mapping[tuple[str, int, int], TaskResult]
-) -> Forecast | None:
-    """Combine what a model's parts said in a stretch; None if one of them failed, as no part stands for the whole."""
-    parts = len(model.parts()) if hasattr(model, "parts") else 1
-    members = range(1, parts + 1) if parts > 1 else [0]
-    said = [outcomes[name, member, stretch.number].forecast for member in members]
-    given = [forecast for forecast in said if forecast is not None]
-    if len(given) < len(said):
-        return None
-    return model.combine(given) if parts > 1 else given[0]
-
-
-def _fit_row(unit: FitTask, panel: Panel, outcome: TaskResult) -> dict[str, Any]:
-    """Tell of one fit: what it was fitted on, and what came of it."""
-    train = panel[unit.stretch.train]
-    return {
-        "model": unit.name,
-        "member": unit.member,
-        "cutoff": panel.index[unit.stretch.cutoffs[0]],
-        "train_start": train.index[0],
-        "train_end": train.index[-1],
-        "rows": len(train),
-        "series": int(eligible(panel, unit.stretch, unit.needed)[1].sum()),
-        "cutoffs": len(unit.stretch.folds),
-        **outcome.fit_info,
-    }
-
-
-def _check_settings(refit: Any, season: Any, n_jobs: Any, on_error: Any, out: Any, resume: Any) -> None:
+def _check_settings(
+    refit: Any, warm: Any, season: Any, n_jobs: Any, client: Any, out: Any, resume: Any, on_error: Any
+) -> None:
+    check_choice("warm", warm, (True, False))
+    check_choice("resume", resume, (True, False))
     check_int("refit", refit, 1)
     check_int("season", season, 1)
     check_jobs(n_jobs)
     check_choice("on_error", on_error, ("raise", "record"))
     if resume and out is None:
-        raise ValueError("resume goes on with the run in a folder: name it with out")
+        raise ValueError("resume continues the run in a folder: name it with out")
+    if not (client is None or (hasattr(client, "submit") and hasattr(client, "scatter"))):
+        raise TypeError(f"client must be a Dask client, such as distributed.Client('tcp://host:8786'); got {client!r}")
 
 
-def _named(models: Mapping[str, Any] | Forecaster) -> dict[str, Any]:
+def _named_forecasters(models: Mapping[str, Any] | Forecaster) -> dict[str, Forecaster]:
+    """Return the models by name, those of other packages wrapped, naive first if it was missing."""
     if isinstance(models, Forecaster):
         models = {type(models).__name__.lower(): models}
     if not isinstance(models, Mapping) or not models:
         raise TypeError(f"models must map names to forecasters, such as {{'naive': Naive()}}; got {models!r}")
+    named = {}
     for name, model in models.items():
         if not isinstance(name, str):
             raise TypeError(f"the names of models must be text; got {name!r}")
-        if not (hasattr(model, "fit") and hasattr(model, "predict_at")):
-            raise TypeError(f"{name} must be a Forecaster (with fit and predict_at); got {model!r}")
-    if NAIVE in models and not isinstance(models[NAIVE], Naive):
-        raise ValueError(f"the name {NAIVE!r} is kept for doing nothing; call {models[NAIVE]!r} something else")
-    return dict(models) if NAIVE in models else {NAIVE: Naive()} | dict(models)
+        named[name] = as_forecaster(model, name)
+    if NAIVE in named and not isinstance(named[NAIVE], Naive):
+        raise ValueError(f"the name {NAIVE!r} is reserved for the naive forecast; rename {models[NAIVE]!r}")
+    for model in named.values():
+        model.check_params()
+    return named if NAIVE in named else {NAIVE: Naive(), **named}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A validated run: what is fitted when, and on which rows."""
+
+    models: dict[str, Forecaster]
+    panel: Panel
+    horizon: int
+    season: int
+    periods: list[RefitPeriod]
+    min_train_rows: int
+    tasks: list[FitTask]
+    spec: dict[str, Any]
+    skipped: pd.DataFrame
+
+
+def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, refit: int, warm: bool, season: int) -> _Plan:
+    """Return the run's refit periods and tasks; raise ValueError if the prices cannot support them."""
+    exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
+    panel = as_panel(prices, exog=tuple(exog))
+    folds = list(cv.split(panel))
+    periods = [RefitPeriod(i // refit, tuple(folds[i : i + refit])) for i in range(0, len(folds), refit)]
+    min_train_rows = max(model.min_rows(cv.horizon) for model in models.values())
+    return _Plan(
+        models=models,
+        panel=panel,
+        horizon=cv.horizon,
+        season=season,
+        periods=periods,
+        min_train_rows=min_train_rows,
+        skipped=skipped(panel, periods, min_train_rows),
+        tasks=make_tasks(models, periods, min_train_rows, warm),
+        spec=make_spec(models, panel, cv, {"refit": refit, "warm": warm, "season": season}),
+    )
+
+
+def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResult | None:
+    """Return the finished run in the folder if it has this spec and no failed fit; otherwise None, with a warning."""
+    out = checkpoint.out
+    if not (Path(out) / _io.SPEC).exists():
+        return None
+    try:
+        changed = differences(_io.read_spec(out), spec)
+        result = None if changed else BacktestResult.load(out)
+    except ValueError as error:
+        message = f"{out} cannot be read and is replaced: {error}"
+    else:
+        message = f"{out} holds a finished run, and {', '.join(changed)} changed since: it is replaced"
+        if result is not None:
+            if not (failed := len(result.failures())):
+                checkpoint.delete_leftovers(spec)
+                return result
+            lost = len(result.fits) - failed - checkpoint.count()
+            others = f", as do {lost} that are not stored" if lost else ""
+            message = f"{failed} fits of the run in {out} failed, and run again{others}"
+    warnings.warn(message, ResumeWarning, stacklevel=3)
+    return None
+
+
+def _collect(plan: _Plan, results: Mapping[Key, TaskResult]) -> BacktestResult:
+    """Return the tables of a run; raise ValueError if no model has a forecast, or naive has none."""
+    indexes = [
+        ForecastIndex(plan.panel, period, plan.min_train_rows, plan.horizon, plan.season) for period in plan.periods
+    ]
+    tables = [
+        (name, index.to_frame(name, forecast))
+        for name, model in plan.models.items()
+        for period, index in zip(plan.periods, indexes, strict=True)
+        if (forecast := _combined_forecast(name, model, period, results)) is not None
+    ]
+    if NAIVE not in dict(tables):
+        reasons = dict.fromkeys(
+            f"{key[0]}: {error}" for key, result in results.items() if (error := result.fit_info["error"])
+        )
+        subject = "naive has no" if tables else "no model has a"
+        raise ValueError(f"{subject} forecast, so nothing can be compared: {'; '.join([*reasons][:3])}")
+    fits = pd.DataFrame([_fit_row(task, plan.panel, results[task.key]) for task in plan.tasks])
+    return BacktestResult(join([table for _, table in tables], list(plan.models)), fits, plan.spec, plan.skipped)
+
+
+def _combined_forecast(
+    name: str, model: Forecaster, period: RefitPeriod, results: Mapping[Key, TaskResult]
+) -> Forecast | None:
+    """Return a model's forecast for a period, combined from those of its parts; None if one of them failed."""
+    parts = len(model.parts())
+    members = range(1, parts + 1) if parts > 1 else [0]
+    forecasts = [results[name, member, period.number].forecast for member in members]
+    available = [forecast for forecast in forecasts if forecast is not None]
+    if len(available) < len(forecasts):
+        return None
+    return model.combine(available) if parts > 1 else available[0]
+
+
+def _fit_row(task: FitTask, panel: Panel, result: TaskResult) -> dict[str, Any]:
+    """Return the row of a fit: what it was fitted on, and how it went."""
+    train = panel[task.period.train]
+    return {
+        "model": task.name,
+        "member": task.member,
+        "cutoff": panel.index[task.period.cutoffs[0]],
+        "train_start": train.index[0],
+        "train_end": train.index[-1],
+        "rows": len(train),
+        "series": int(eligible(panel, task.period, task.min_train_rows)[1].sum()),
+        "cutoffs": len(task.period.folds),
+        **result.fit_info,
+    }

@@ -1,4 +1,4 @@
-"""Walk-forward evaluation: which rows a model may be fitted on, may condition on, and is tested on."""
+"""Walk-forward splits: which rows a model may be fitted on, which it may condition on, and which it is tested on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from numbers import Integral
 
 @dataclass(frozen=True)
 class Fold:
-    """One origin of the walk: slices of rows to `train` on, of `history` and to `test`; `cutoff` is the last row known.
+    """One cutoff of a walk-forward split, with its rows as slices.
 
-    `history` always starts at row 0: a model may condition on all of it. `train` is the part of it that it may be
-    fitted on. `test` is the next `horizon` rows.
+    Attributes
+    ----------
+    train : slice
+        Rows that a model may be fitted on, a part of `history`.
+    history : slice
+        Rows that a model may condition on: row 0 to the cutoff.
+    test : slice
+        The `horizon` rows after the cutoff.
+    cutoff : int
+        The last row that is available.
     """
 
     train: slice
@@ -23,12 +31,30 @@ class Fold:
 
 @dataclass(frozen=True)
 class WalkForward:
-    """Walk through time: fit on the past, forecast the next `horizon` rows, move on by `step_size`, and again.
+    """A walk-forward split: fit on the past, forecast the next `horizon` rows, move on by `step_size` rows, repeat.
 
-    `n_windows` cutoffs, the last one `horizon` rows before the end. `step_size` is the distance between cutoffs
-    (None: `horizon`, so that test rows do not overlap). `train_size` rows make the training range rolling (None:
-    expanding from row 0). The newest `embargo` rows before the cutoff are never fitted on, but always conditioned on.
+    Parameters
+    ----------
+    horizon : int
+        Rows to forecast after each cutoff.
+    n_windows : int, default 20
+        Number of cutoffs; the last one is `horizon` rows before the end.
+    step_size : int, optional
+        Rows between two cutoffs; `horizon` by default, so that test rows do not overlap.
+    train_size : int, optional
+        Length of a rolling training range; by default the range expands from row 0.
+    embargo : int, default 0
+        Number of the newest rows before the cutoff that are never fitted on, but always conditioned on.
 
+    Raises
+    ------
+    TypeError
+        If a setting is not an integer.
+    ValueError
+        If a setting is too small.
+
+    Examples
+    --------
     >>> [fold.test for fold in fc.WalkForward(horizon=2, n_windows=2).split(range(10))]
     [slice(6, 8, None), slice(8, 10, None)]
     """
@@ -40,15 +66,15 @@ class WalkForward:
     embargo: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("horizon", 1), ("n_windows", 1), ("step_size", 1), ("train_size", 1), ("embargo", 0)):
+        for name, minimum in (("horizon", 1), ("n_windows", 1), ("step_size", 1), ("train_size", 1), ("embargo", 0)):
             value = getattr(self, name)
             if value is None and name in ("step_size", "train_size"):
                 continue
             if isinstance(value, bool) or not isinstance(value, Integral):
                 raise TypeError(f"{name} must be a whole number of rows; got {value!r}")
-            object.__setattr__(self, name, int(value))  # numpy's integers are no JSON
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}; got {value}")
+            object.__setattr__(self, name, int(value))  # JSON has no NumPy integers
+            if value < minimum:
+                raise ValueError(f"{name} must be at least {minimum}; got {value}")
 
     @property
     def step(self) -> int:
@@ -56,22 +82,22 @@ class WalkForward:
         return self.horizon if self.step_size is None else self.step_size
 
     def cutoffs(self, index: Sized) -> list[int]:
-        """List the rows of the cutoffs, oldest first; raises ValueError if the rows cannot hold them."""
+        """Return the rows of the cutoffs, oldest first; raise ValueError if there are too few rows for them."""
         rows = len(index)
         last = rows - 1 - self.horizon
         first = last - (self.n_windows - 1) * self.step
-        least = self.embargo + (self.train_size or 1)  # rows up to the first cutoff, it included
-        if first + 1 < least:
-            fit = (last + 1 - least) // self.step + 1
+        minimum = self.embargo + (self.train_size or 1)  # rows up to and including the first cutoff
+        if first + 1 < minimum:
+            possible = max((last + 1 - minimum) // self.step + 1, 0)
             raise ValueError(
                 f"{rows} rows cannot hold n_windows={self.n_windows} with horizon={self.horizon}, "
-                f"step_size={self.step} and {least} rows up to the first cutoff: at most {max(fit, 0)} fit. "
-                + ("Ask for fewer windows or bring more history." if fit > 0 else "Bring more history.")
+                f"step_size={self.step} and {minimum} rows up to the first cutoff: at most {possible} fit. "
+                + ("Use fewer windows or bring more history." if possible else "Bring more history.")
             )
         return [first + i * self.step for i in range(self.n_windows)]
 
     def split(self, index: Sized) -> Iterator[Fold]:
-        """Give the folds in order of time, for anything that has a length (an index, a frame, a Panel)."""
+        """Yield the folds in order of time, for anything that has a length (an index, a frame, a Panel)."""
         for cutoff in self.cutoffs(index):
             end = cutoff + 1 - self.embargo
             start = 0 if self.train_size is None else end - self.train_size

@@ -1,7 +1,8 @@
-"""From forecasts to the long table: each beside what happened, one row for each member, cutoff, series and step."""
+"""From forecasts to the long table: a row for each model, member, cutoff, series and step, with what happened."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,23 +11,22 @@ import pandas as pd
 from forecast.backtesting.result import SKIPPED
 from forecast.backtesting.tasks import RefitPeriod, eligible
 from forecast.data.panel import Panel, format_date
-from forecast.models.base import Forecast, quantile_column
+from forecast.models.base import Forecast, quantile_column, quantile_columns
 
 
 class ForecastIndex:
-    """What a stretch's rows say besides the forecasts, the same for every model."""
+    """The columns of a refit period's rows that are the same for every model."""
 
-    def __init__(self, panel: Panel, stretch: RefitPeriod, needed: int, horizon: int, season: int) -> None:
-        cutoffs = stretch.cutoffs
-        traded, trained = eligible(panel, stretch, needed)
-        shape = (len(cutoffs), len(panel.series), horizon)
-        self.keep = np.broadcast_to((traded & trained)[:, :, None], shape)  # (K, N, H)
-        steps, at, ids = (  # (K, N, H) each
-            np.broadcast_to(np.arange(1, horizon + 1), shape)[self.keep],
-            np.broadcast_to(cutoffs[:, None, None], shape)[self.keep],
-            np.broadcast_to(np.arange(shape[1])[:, None], shape)[self.keep],
+    def __init__(self, panel: Panel, period: RefitPeriod, min_train_rows: int, horizon: int, season: int) -> None:
+        traded, trained = eligible(panel, period, min_train_rows)
+        shape = (len(period.folds), len(panel.series), horizon)
+        self.rows = np.broadcast_to((traded & trained)[:, :, None], shape)  # (K, N, H): what the table contains
+        steps, at, ids = (  # one value for each row of the table
+            np.broadcast_to(np.arange(1, horizon + 1), shape)[self.rows],
+            np.broadcast_to(period.cutoffs[:, None, None], shape)[self.rows],
+            np.broadcast_to(np.arange(shape[1])[:, None], shape)[self.rows],
         )
-        scale = np.stack([_scale(panel[fold.train].target, season) for fold in stretch.folds])  # (K, N)
+        scale = np.stack([_scale(panel[fold.train].target, season) for fold in period.folds])  # (K, N)
         self.columns: dict[str, Any] = {
             "unique_id": pd.Categorical.from_codes(ids, list(panel.series)),
             "cutoff": panel.index[at],
@@ -34,57 +34,50 @@ class ForecastIndex:
             "ds": panel.index[at + steps],
             "y0": panel.target[at, ids],
             "y": panel.target[at + steps, ids],
-            "scale": np.broadcast_to(scale[:, :, None], shape)[self.keep],
-            "age": (at - (stretch.train.stop - 1)).astype(np.int32),
+            "scale": np.broadcast_to(scale[:, :, None], shape)[self.rows],
+            "age": (at - (period.train.stop - 1)).astype(np.int32),
         }
 
-    def beside(self, name: str, forecast: Forecast) -> pd.DataFrame:
-        """Lay a model's forecasts of the stretch beside them."""
+    def to_frame(self, name: str, forecast: Forecast) -> pd.DataFrame:
+        """Return the period's rows of a model: its forecasts (member 0), then those of its members."""
         quantiles = {}
         if forecast.quantiles is not None:
             levels = enumerate(forecast.levels)
-            quantiles = {quantile_column(q): forecast.quantiles[..., i][self.keep] for i, q in levels}
-        own = {"member": np.int32(0), "y_hat": forecast.point[self.keep]}
-        tables = [pd.DataFrame(self.columns | own | quantiles)]
-        for s, points in enumerate(forecast.members if forecast.members is not None else [], start=1):
-            tables.append(pd.DataFrame(self.columns | {"member": np.int32(s), "y_hat": points[self.keep]}))
+            quantiles = {quantile_column(level): forecast.quantiles[..., i][self.rows] for i, level in levels}
+        combined = {"member": np.int32(0), "y_hat": forecast.point[self.rows]}
+        tables = [pd.DataFrame(self.columns | combined | quantiles)]
+        for number, points in enumerate(forecast.members if forecast.members is not None else [], start=1):
+            tables.append(pd.DataFrame(self.columns | {"member": np.int32(number), "y_hat": points[self.rows]}))
         return pd.concat(tables, ignore_index=True).assign(model=name)
 
 
-def join(tables: list[pd.DataFrame], names: list[str]) -> pd.DataFrame:
-    """Make one table of all, its columns in their order."""
+def join(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    """Return all tables as one, with the columns in their order."""
     table = pd.concat(tables, ignore_index=True)
-    table["model"] = pd.Categorical(table["model"], categories=names)
-    quantiles = sorted((c for c in table.columns if c.startswith("q0.")), key=lambda c: float(c[1:]))
+    table["model"] = pd.Categorical(table["model"], categories=list(names))
     first = ["unique_id", "cutoff", "step", "ds", "model", "member", "y0", "y", "y_hat"]
-    return table[[*first, *quantiles, "scale", "age"]]
+    return table[[*first, *quantile_columns(table.columns).values(), "scale", "age"]]
 
 
-def skipped(panel: Panel, stretches: list[RefitPeriod], needed: int) -> pd.DataFrame:
-    """List the series that take no part in some fold, with the reason; raises if nothing is left to forecast."""
+def skipped(panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int) -> pd.DataFrame:
+    """Return the series that are left out at some cutoffs, with the reason; raise ValueError if none is left."""
     rows = []
-    left = False
-    for stretch in stretches:
-        traded, trained = eligible(panel, stretch, needed)
-        left |= bool((traded & trained).any())
-        for k, cutoff in enumerate(stretch.cutoffs):
+    any_left = False
+    for period in periods:
+        traded, trained = eligible(panel, period, min_train_rows)
+        any_left |= bool((traded & trained).any())
+        for k, cutoff in enumerate(period.cutoffs):
             for n in np.flatnonzero(~(traded[k] & trained)):
-                reason = "not observed at the cutoff" if trained[n] else f"fewer than {needed} observed training rows"
+                short = f"fewer than {min_train_rows} observed training rows"
+                reason = "not observed at the cutoff" if trained[n] else short
                 rows.append((panel.series[n], reason, format_date(panel.index[cutoff])))
-    if not left:
-        longest = int(panel[stretches[-1].train].observed.sum(axis=0).max())
-        if longest >= needed:
-            raise ValueError(
-                "no series has a value at any cutoff, to forecast from: move the cutoffs by another n_windows or "
-                "step_size"
-            )
-        raise ValueError(
-            f"no series has the {needed} observed training rows that these models need (the longest has {longest}): "
-            "bring more history, or ask for fewer windows, a shorter horizon or a shorter lookback"
-        )
-    each = pd.DataFrame(rows, columns=["unique_id", "reason", "cutoff"]).groupby(["unique_id", "reason"], sort=False)
+    if not any_left:
+        _raise_nothing_left(int(panel[periods[-1].train].observed.sum(axis=0).max()), min_train_rows)
+    by_reason = pd.DataFrame(rows, columns=["unique_id", "reason", "cutoff"]).groupby(
+        ["unique_id", "reason"], sort=False
+    )
     return (
-        each["cutoff"]
+        by_reason["cutoff"]
         .agg(["size", "first", "last"])
         .reset_index()
         .set_axis(SKIPPED, axis=1)
@@ -92,9 +85,20 @@ def skipped(panel: Panel, stretches: list[RefitPeriod], needed: int) -> pd.DataF
     )
 
 
+def _raise_nothing_left(longest: int, min_train_rows: int) -> None:
+    if longest >= min_train_rows:
+        raise ValueError(
+            "no series has a value at any cutoff to forecast from: move the cutoffs by another n_windows or step_size"
+        )
+    raise ValueError(
+        f"no series has the {min_train_rows} observed training rows that these models need (the longest has "
+        f"{longest}): bring more history, or use fewer windows, a shorter horizon or a shorter lookback"
+    )
+
+
 def _scale(train: np.ndarray, season: int) -> np.ndarray:
-    """MASE's scale of each series, (N,): mean |y[t] − y[t − season]| in training; NaN where it never changed."""
+    """Return MASE's scale of each series, (N,): mean |y[t] − y[t − season]| in training; NaN where it never changed."""
     change = np.abs(train[season:] - train[:-season])
-    seen = ~np.isnan(change)
-    mean = np.where(seen, change, 0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    observed = ~np.isnan(change)
+    mean = np.where(observed, change, 0).sum(axis=0) / np.maximum(observed.sum(axis=0), 1)
     return np.where(mean > 0, mean, np.nan)

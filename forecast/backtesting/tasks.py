@@ -1,4 +1,4 @@
-"""Units of work: one model, or one member of it, fitted for a stretch of folds and asked at each of its cutoffs."""
+"""Tasks of a backtest: fit one model, or one part of it, for a refit period and forecast from each of its cutoffs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,147 +17,161 @@ from forecast._estimator import clone
 from forecast.backtesting.spec import describe
 from forecast.backtesting.split import Fold
 from forecast.data.panel import Panel, format_date
-from forecast.models.base import Forecast, ShortSeriesWarning
+from forecast.models.base import Forecast, Forecaster, ShortSeriesWarning
 
-#: Warnings are caught, and threads of BLAS counted, for the whole process: the units of its threads take turns.
-ALONE = threading.RLock()  # of one thread may be within another: a model that chooses its parameters walks itself
+#: Warnings are caught, and BLAS threads limited, for the whole process, so the threads of a process run one task at a
+#: time. Reentrant, as a task may hold another: `Tuned` runs a backtest inside its fit.
+ONE_TASK = threading.RLock()
 
 
 @dataclass(frozen=True)
 class RefitPeriod:
-    """The folds from one refit to the next: fitted at the first, forecast from each."""
+    """The folds from one refit to the next: models are fitted at the first and forecast from each."""
 
     number: int
     folds: tuple[Fold, ...]
 
     @property
     def cutoffs(self) -> np.ndarray:
-        """The rows of the cutoffs, (K,)."""
+        """Rows of the cutoffs, (K,)."""
         return np.array([fold.cutoff for fold in self.folds])
 
     @property
     def train(self) -> slice:
-        """The rows that are fitted on."""
+        """Rows that models are fitted on."""
         return self.folds[0].train
 
     @property
     def history(self) -> slice:
-        """The rows that are known at its last cutoff."""
+        """Rows that are available at the last cutoff."""
         return self.folds[-1].history
 
 
 @dataclass(frozen=True)
 class FitTask:
-    """One unit of work; `run_unit` is a pure function of it, of the prices and, in a chain, of the fit before."""
+    """One fit and its forecasts; `run_task` depends on the task, the prices and, in a chain, the previous fit only."""
 
     name: str
-    member: int  # 0: the model itself; 1 … S: of the parts that it combines
-    model: Any
-    stretch: RefitPeriod
-    needed: int  # observed training rows that a series must have, the same for all models
-    chained: bool = False  # does its fit go on from that of the stretch before?
+    member: int  # 0: the model itself; 1 … S: one of the parts that it combines
+    model: Forecaster
+    period: RefitPeriod
+    min_train_rows: int  # observed training rows that a series must have, the same for all models
+    chained: bool = False  # whether the fit continues from that of the previous period
 
     @property
     def key(self) -> tuple[str, int, int]:
-        """What tells it from the other units of a run."""
-        return (self.name, self.member, self.stretch.number)
+        """The model's name, the member and the number of the period, which identify the task in its run."""
+        return (self.name, self.member, self.period.number)
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a unit gave: a forecast, or none and an error; what is told of the fit; the model, where a chain goes on."""
+    """The forecast of a task (None after an error), facts about the fit and, in a chain, the fitted model."""
 
     forecast: Forecast | None
     fit_info: dict[str, Any]
-    model: Any = None
+    model: Forecaster | None = None
 
 
-def make_tasks(models: Mapping[str, Any], stretches: list[RefitPeriod], needed: int, warm: bool) -> list[FitTask]:
-    """List the units of a run, model by model, part by part, in order of time."""
-    units = []
+def make_tasks(
+    models: Mapping[str, Forecaster], periods: Sequence[RefitPeriod], min_train_rows: int, warm: bool
+) -> list[FitTask]:
+    """Return the tasks of a run: model by model, part by part, in order of time."""
+    tasks = []
     for name, model in models.items():
-        parts = model.parts() if hasattr(model, "parts") else [model]
-        for s, given in enumerate(parts, start=1):
-            part = clone(given)
-            params = part.get_params() if hasattr(part, "get_params") else {}
-            chained = warm and "warm_start" in params
-            # Units share the cores among themselves: inside one, nothing is shared out again.
-            settings = {name: 1 for name in params if name.split("__")[-1] == "n_jobs"}
-            if chained:
-                settings["warm_start"] = True
-            if settings:
-                part.set_params(**settings)
-            member = s if len(parts) > 1 else 0
-            units += [FitTask(name, member, part, stretch, needed, chained) for stretch in stretches]
-    return units
+        parts = model.parts()
+        for number, part in enumerate(map(clone, parts), start=1):
+            chained = warm and part.enable_warm_start()
+            # The tasks share the cores, so a model starts no processes of its own.
+            jobs = {param: 1 for param in part.get_params() if param.split("__")[-1] == "n_jobs"}
+            part.set_params(**jobs)
+            member = number if len(parts) > 1 else 0
+            tasks += [FitTask(name, member, part, period, min_train_rows, chained) for period in periods]
+    return tasks
 
 
-def eligible(panel: Panel, stretch: RefitPeriod, needed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Say which series take part: observed at the cutoff (K, N), and long enough in training (N,)."""
-    trained = panel[stretch.train].observed.sum(axis=0) >= needed
-    return panel.observed[stretch.cutoffs], trained
+def eligible(panel: Panel, period: RefitPeriod, min_train_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which series are observed at each cutoff, (K, N), and which have enough training rows, (N,)."""
+    trained = panel[period.train].observed.sum(axis=0) >= min_train_rows
+    return panel.observed[period.cutoffs], trained
 
 
-def run_task(unit: FitTask, panel: Panel, horizon: int, on_error: str, before: Any = None) -> TaskResult:
-    """Fit a model for one stretch of folds and forecast from each cutoff.
+def run_task(
+    task: FitTask, panel: Panel, horizon: int, on_error: str, previous: Forecaster | None = None
+) -> TaskResult:
+    """Fit a model for one refit period and forecast from each of its cutoffs.
 
-    `before` is the fit that a chain goes on from. With `on_error` "record" what goes wrong is told instead of raised.
+    Parameters
+    ----------
+    task : FitTask
+        The model, the period and the training rows that a series must have.
+    panel : Panel
+        All prices; the model receives the rows of the period only.
+    horizon : int
+        Rows to forecast after each cutoff.
+    on_error : {"raise", "record"}
+        With "record" an error is stored in `fit_info` instead of raised.
+    previous : Forecaster, optional
+        The fitted model of the previous period, from which a chained fit continues.
+
+    Returns
+    -------
+    TaskResult
+        Forecasts of K cutoffs, N series and `horizon` steps, and the facts about the fit.
     """
     fit_info: dict[str, Any] = {"seconds_fit": 0.0, "seconds_predict": 0.0, "warnings": 0, "error": "", "details": "{}"}
-    model = clone(unit.model) if before is None else before
+    model = clone(task.model) if previous is None else previous
     forecast = None
-    # One thread per unit, also when serial: small models are fastest so, and the bytes do not depend on n_jobs.
-    with ALONE, threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+    # One thread per task, also when serial: small models run fastest so, and the bytes do not depend on n_jobs.
+    with ONE_TASK, threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             start = time.perf_counter()
-            model.fit(panel[unit.stretch.train], horizon)
+            model.fit(panel[task.period.train], horizon)
             fit_info["seconds_fit"] = time.perf_counter() - start
             start = time.perf_counter()
-            made = model.predict_at(panel[unit.stretch.history], unit.stretch.cutoffs)
+            output = model.predict_at(panel[task.period.history], task.period.cutoffs)
             fit_info["seconds_predict"] = time.perf_counter() - start
-            _check(unit, panel, made, horizon, [str(w.message) for w in caught])
-            forecast = made
+            _check_forecast(task, panel, output, horizon, [str(w.message) for w in caught])
+            forecast = output
         except Exception as error:
             if on_error == "raise":
-                error.add_note(
-                    f"while fitting {unit.name} at the cutoff {format_date(panel.index[unit.stretch.cutoffs[0]])}"
-                )
+                cutoff = format_date(panel.index[task.period.cutoffs[0]])
+                error.add_note(f"while fitting {task.name} at the cutoff {cutoff}")
                 raise
             fit_info["error"] = f"{type(error).__name__}: {error}"
-    said = [str(w.message) for w in caught if not issubclass(w.category, ShortSeriesWarning)]  # `skipped` tells those
-    messages = sorted(set(said))
-    fit_info["warnings"] = len(said)
-    record = dict(getattr(model, "record_", {})) | ({"warnings": messages[:5]} if messages else {})
+    # Short series are listed in `BacktestResult.skipped`.
+    messages = [str(w.message) for w in caught if not issubclass(w.category, ShortSeriesWarning)]
+    fit_info["warnings"] = len(messages)
+    record = dict(vars(model).get("record_", {})) | ({"warnings": sorted(set(messages))[:5]} if messages else {})
     fit_info["details"] = json.dumps(record, default=describe)
-    return TaskResult(forecast, fit_info, model if unit.chained else None)
+    return TaskResult(forecast, fit_info, model if task.chained else None)
 
 
-def _check(unit: FitTask, panel: Panel, forecast: Forecast, horizon: int, fit_info: list[str]) -> None:
-    """Raise ValueError for a wrong shape, or a series that takes part and has no forecast, with what was `told`."""
-    traded, trained = eligible(panel, unit.stretch, unit.needed)
-    shape = (len(unit.stretch.folds), len(panel.series), horizon)
-    _check_shapes(unit.name, forecast, shape)
-    keep = np.broadcast_to((traded & trained)[:, :, None], shape)
-    unknown = keep & ~np.isfinite(forecast.point)
+def _check_forecast(task: FitTask, panel: Panel, forecast: Forecast, horizon: int, messages: Sequence[str]) -> None:
+    """Raise ValueError for a wrong shape, or for an eligible series without a forecast, with the model's warnings."""
+    traded, trained = eligible(panel, task.period, task.min_train_rows)
+    shape = (len(task.period.folds), len(panel.series), horizon)
+    _check_shapes(task.name, forecast, shape)
+    required = np.broadcast_to((traded & trained)[:, :, None], shape)
+    missing = required & ~np.isfinite(forecast.point)
     if forecast.quantiles is not None:
-        unknown |= keep & ~np.isfinite(forecast.quantiles).all(axis=-1)
-    if unknown.any():
-        at, series, _ = np.argwhere(unknown)[0]
-        cutoff = format_date(panel.index[unit.stretch.cutoffs[at]])
-        name = panel.series[series]
-        why = "".join(f": {said}" for said in fit_info if name in said)
-        raise ValueError(f"{unit.name} has no finite forecast for {name} at the cutoff {cutoff}{why}")
+        missing |= required & ~np.isfinite(forecast.quantiles).all(axis=-1)
+    if missing.any():
+        k, n, _ = np.argwhere(missing)[0]
+        cutoff, series = format_date(panel.index[task.period.cutoffs[k]]), panel.series[n]
+        reasons = "".join(f": {message}" for message in messages if series in message)
+        raise ValueError(f"{task.name} has no finite forecast for {series} at the cutoff {cutoff}{reasons}")
 
 
-def _check_shapes(name: str, forecast: Forecast, asked: tuple[int, int, int]) -> None:
-    arrays: list[tuple[str, np.ndarray, tuple[int, ...]]] = [("point", forecast.point, asked)]
+def _check_shapes(name: str, forecast: Forecast, expected: tuple[int, int, int]) -> None:
+    arrays: list[tuple[str, np.ndarray, tuple[int, ...]]] = [("point", forecast.point, expected)]
     if forecast.quantiles is not None:
-        arrays.append(("quantiles", forecast.quantiles, (*asked, len(forecast.levels))))
+        arrays.append(("quantiles", forecast.quantiles, (*expected, len(forecast.levels))))
     if forecast.members is not None:
-        arrays.append(("members", forecast.members, (len(forecast.members), *asked)))
-    for what, array, shape in arrays:
+        arrays.append(("members", forecast.members, (len(forecast.members), *expected)))
+    for kind, array, shape in arrays:
         if np.shape(array) != shape:
             raise ValueError(
-                f"{name} gave {what} of shape {np.shape(array)}; asked for were {shape} (cutoffs, series, steps)"
+                f"{name} returned {kind} of shape {np.shape(array)}; expected is {shape} (cutoffs, series, steps)"
             )

@@ -1,4 +1,4 @@
-"""What choosing parameters gains: a backtest of `Tuned` beside the model with its defaults."""
+"""The gain from choosing parameters: a backtest of `Tuned` against the model with its defaults."""
 
 from __future__ import annotations
 
@@ -17,15 +17,23 @@ from forecast.models.tuned import Tuned
 
 @dataclass(frozen=True)
 class Tuning:
-    """What choosing brought: the backtest of it beside the model as it was, and what was chosen when."""
+    """The result of `tune`.
+
+    Attributes
+    ----------
+    result : BacktestResult
+        The backtest of the models "tuned" and "untuned", with naive.
+    choices : DataFrame
+        A row for each fit: cutoff, chosen, tried (number of combinations), loss (relative to naive's).
+    """
 
     result: BacktestResult
-    choices: pd.DataFrame  # cutoff, chosen, tried, loss (over naive's), one row for each fit
+    choices: pd.DataFrame
 
     def __repr__(self) -> str:
         board = self.result.leaderboard()[["skill", "mase", "win_rate"]]
-        judged = self.result.verdict("untuned", ["tuned"])
-        return f"{self.choices.to_string(index=False)}\n\n{board.to_string()}\n\n{judged}"
+        verdict = self.result.verdict("untuned", ["tuned"])
+        return f"{self.choices.to_string(index=False)}\n\n{board.to_string()}\n\n{verdict}"
 
     def _repr_html_(self) -> str:
         return self.choices.to_html(index=False) + self.result._repr_html_()
@@ -41,22 +49,45 @@ def tune(
     loss: str = "squared",
     **options: Any,
 ) -> Tuning:
-    """Say what choosing parameters brings: choose at every fit inside its training rows, and test beside the default.
+    """Compare a model whose parameters are chosen at every fit, within its training rows, with its defaults.
 
-    `grid`, `n_windows` and `loss` are those of `Tuned`, `options` those of `backtest`. The outer walk `cv` judges the
-    whole procedure, so that the best of many tries is not taken for skill.
+    The outer split `cv` tests the whole procedure, so that the best of many combinations is not mistaken for skill.
 
+    Parameters
+    ----------
+    model : Forecaster
+        The model with its default parameters.
+    grid : mapping or sequence of mappings
+        Values to try of each parameter, as for `Tuned`.
+    prices : DataFrame, array or Panel
+        Prices, as for `backtest`.
+    cv : WalkForward
+        The outer walk-forward split.
+    n_windows : int, default 5
+        Cutoffs of the inner split, on which the parameters are chosen.
+    loss : {"squared", "qlike"}, default "squared"
+        Loss that the choice minimises.
+    **options
+        Further arguments of `backtest`, such as `refit` or `n_jobs`.
+
+    Returns
+    -------
+    Tuning
+        The backtest of both models, and the parameters chosen at each fit.
+
+    Examples
+    --------
     >>> prices = fc.load_sample("simulated")[["ar1"]]
-    >>> walk = fc.WalkForward(horizon=1, n_windows=20)
-    >>> fc.tune(fc.WindowMean(), {"window": [1, 3, 100]}, prices, walk, refit=20).choices["chosen"].tolist()
+    >>> cv = fc.WalkForward(horizon=1, n_windows=20)
+    >>> fc.tune(fc.WindowMean(), {"window": [1, 3, 100]}, prices, cv, refit=20).choices["chosen"].tolist()
     ['window=1']
     """
-    race = {"untuned": model, "tuned": Tuned(model, grid, n_windows, loss)}
-    result = backtest(race, prices, cv, **options)
+    models = {"untuned": model, "tuned": Tuned(model, grid, n_windows, loss)}
+    result = backtest(models, prices, cv, **options)
     rows = []
     for fit in result.fits[result.fits["model"] == "tuned"].itertuples():
-        fit_info = json.loads(fit.details)
-        if "chosen" in fit_info:
-            chosen = fit_info["chosen"]
-            rows.append((fit.cutoff, chosen, fit_info["tried"], fit_info["losses"][chosen]))
+        details = json.loads(fit.details)
+        if "chosen" in details:
+            chosen = details["chosen"]
+            rows.append((fit.cutoff, chosen, details["tried"], details["losses"][chosen]))
     return Tuning(result, pd.DataFrame(rows, columns=["cutoff", "chosen", "tried", "loss"]))

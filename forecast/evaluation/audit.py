@@ -16,6 +16,7 @@ from forecast.backtesting import backtest
 from forecast.backtesting.split import WalkForward
 from forecast.data.panel import Panel, as_panel, format_date
 from forecast.models.base import Forecast, Forecaster
+from forecast.models.wrapped import as_forecaster
 
 NAME = "audited"
 KEYS = ["unique_id", "cutoff", "step", "member"]
@@ -69,34 +70,9 @@ def audit(
     if words:
         raise TypeError(f"an audit changes rows of numbers: give a wide table; the column {words[0]!r} holds none")
     frame = frame.astype(float)
-    judged = model if isinstance(model, Forecaster) else AnyModel(model)
-    trial = _Trial(judged, frame, cv, prepare or (lambda raw: raw))
+    trial = _Trial(as_forecaster(model), frame, cv, prepare or (lambda raw: raw))
     rows = [*_leakage(trial), _determinism(trial), *_of_one_fit(trial)]
     return AuditReport(pd.DataFrame(rows, columns=["check", "passed", "detail"]).astype({"passed": object}))
-
-
-class AnyModel(Forecaster):
-    """Anything that has `fit(prices, horizon)` and `predict(prices)`, made a Forecaster."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def check_params(self) -> None:
-        """Raise TypeError unless it can be fitted and asked."""
-        if not (hasattr(self.model, "fit") and hasattr(self.model, "predict")):
-            raise TypeError(f"model must have fit(prices, horizon) and predict(prices); got {self.model!r}")
-
-    def _fit(self, panel: Panel, horizon: int) -> None:
-        self.model_ = clone(self.model)
-        self.model_.fit(panel, horizon)
-
-    def _predict(self, panel: Panel) -> Forecast:
-        return self.model_.predict(panel)
-
-    def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
-        if hasattr(self.model_, "predict_at"):
-            return self.model_.predict_at(panel, rows)
-        return super()._predict_at(panel, rows)
 
 
 @dataclass(frozen=True)

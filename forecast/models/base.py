@@ -163,6 +163,13 @@ class Forecaster(Estimator):
         """Return this model's forecast, from those of its parts in their order."""
         return forecasts[0]
 
+    def enable_warm_start(self) -> bool:
+        """Let each fit continue from the one before; return False if the model cannot."""
+        can_continue = "warm_start" in self.get_params(deep=False)
+        if can_continue:
+            self.set_params(warm_start=True)
+        return can_continue
+
     def same_as(self, other: Forecaster) -> bool:
         """Return whether both models have the same class and parameters, quantile levels aside."""
 
@@ -224,7 +231,7 @@ class Forecaster(Estimator):
         panel = as_panel(prices, exog=self.required_fields())
         return self._predict(panel)
 
-    def predict_at(self, prices: Any, cutoffs: Sequence[int]) -> Forecast:
+    def predict_at(self, prices: Any, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
         """Forecast from each of these rows (0 is the first), using no row after it."""
         check_fitted(self, "horizon_")
         panel = as_panel(prices, exog=self.required_fields())

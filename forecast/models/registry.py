@@ -1,4 +1,4 @@
-"""The one table of models: their classes and modules, the names that the command line uses, and what each one is."""
+"""The one table of models: classes and modules, the names that the command line uses, and descriptions."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ MODELS: dict[str, Entry] = {
 
 
 def find_class(name: str) -> Any:
-    """Return a class of this package by its name; raises KeyError if the registry has none of this name."""
+    """Return a class of this package by its name; raise KeyError if the registry has none of this name."""
     return getattr(importlib.import_module({**CLASSES, **PARTS}[name]), name)
 
 
 def model_names() -> list[str]:
-    """Return the names of the models that the command line knows.
+    """Return the names of the models of the registry, which the command line uses.
 
     >>> fc.model_names()[:3]
     ['naive', 'drift', 'seasonal-naive']
@@ -105,7 +105,7 @@ def model_names() -> list[str]:
 
 
 def make_model(name: str, **params: Any) -> Forecaster:
-    """Return a model by its name, such as "lstm" or "arima", with the given parameters instead of its defaults.
+    """Return a model by its name, such as "lstm" or "arima", with these parameters instead of its defaults.
 
     >>> fc.make_model("lstm", lookback=30).lookback
     30
@@ -120,21 +120,21 @@ def make_model(name: str, **params: Any) -> Forecaster:
 
 
 def set_parameter(model: Any, path: str, value: Any, name: str) -> None:
-    """Set a parameter by its path ("lookback", "trainer.lr"); raises ValueError with the known names if it is not one.
+    """Set a parameter by its path ("lookback", "trainer.lr"); raise ValueError with the valid names if there is none.
 
-    `name` is what the model is called in the error.
+    `name` is the model's name in the error.
     """
     first, _, rest = path.partition(".")
-    known = model.get_params(deep=False)
-    if first not in known:
+    params = model.get_params(deep=False)
+    if first not in params:
         raise ValueError(
-            f"{name} has no parameter {first!r}{did_you_mean(first, known)}; it has {', '.join(known) or 'none'}"
+            f"{name} has no parameter {first!r}{did_you_mean(first, params)}; it has {', '.join(params) or 'none'}"
         )
     if not rest:
         model.set_params(**{first: value})
         return
-    inner = known[first]
-    if not hasattr(inner, "get_params") and hasattr(model, f"default_{first}"):  # None, or a name
+    inner = params[first]
+    if not hasattr(inner, "get_params") and hasattr(model, f"default_{first}"):  # the parameter is None, or a name
         inner = getattr(model, f"default_{first}")()
         model.set_params(**{first: inner})
     if not hasattr(inner, "get_params"):
@@ -143,12 +143,12 @@ def set_parameter(model: Any, path: str, value: Any, name: str) -> None:
 
 
 def parse_value(text: str) -> Any:
-    """Return a parameter's value as Python writes it (3, 3e-4, (1, 1, 1), true); any other text as it is."""
+    """Return the value of a Python literal (3, 3e-4, (1, 1, 1)) or of true, false and none; other text unchanged."""
     import ast
 
-    words = {"true": True, "false": False, "none": None}
-    if text.strip().lower() in words:
-        return words[text.strip().lower()]
+    constants = {"true": True, "false": False, "none": None}
+    if text.strip().lower() in constants:
+        return constants[text.strip().lower()]
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
