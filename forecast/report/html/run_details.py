@@ -58,10 +58,22 @@ def model_calls(result: BacktestResult) -> dict[str, str]:
     return {name: _call(model) for name, model in result.spec["models"].items()}
 
 
-def _call(model: Any) -> str:
-    if isinstance(model, dict) and "class" in model:
-        return f"{model['class']}({', '.join(f'{key}={_call(value)}' for key, value in model['params'].items())})"
-    return f"({', '.join(map(_call, model))})" if isinstance(model, list) else repr(model)
+def _call(value: Any) -> str:
+    """Return a model of the spec, or one of its parameters, as the Python expression that creates it."""
+    match value:
+        case {"class": name, "params": params}:
+            return f"{name}({', '.join(f'{key}={_call(item)}' for key, item in params.items())})"
+        case {"list": list(items)}:
+            return f"[{', '.join(map(_call, items))}]"
+        case {"dict": list(pairs)}:
+            return f"{{{', '.join(f'{_call(key)}: {_call(item)}' for key, item in pairs)}}}"
+        case {"float": str(text)} | {"date": str(text)}:
+            return text
+        case dict():
+            return f"{{{', '.join(f'{key!r}: {_call(item)}' for key, item in value.items())}}}"
+        case list():  # a tuple
+            return f"({', '.join(map(_call, value))})"
+    return repr(value)
 
 
 def problems(result: BacktestResult) -> dict[str, Table]:
