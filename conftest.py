@@ -1,8 +1,6 @@
-"""What examples in docstrings take for granted, and what keeps thousands of tests in one process quick."""
+"""Names that the examples in docstrings use without importing them."""
 
 from __future__ import annotations
-
-import gc
 
 import numpy as np
 import pandas as pd
@@ -15,9 +13,3 @@ from forecast.report import plots
 @pytest.fixture(autouse=True)
 def _names(doctest_namespace):
     doctest_namespace.update(np=np, pd=pd, fc=fc, plots=plots)
-
-
-def pytest_collection_finish():
-    """Leave what is loaded by now out of later collections: statsmodels asks for one in every verdict."""
-    gc.collect()
-    gc.freeze()

@@ -1,0 +1,319 @@
+"""The verdict: its findings and sentences, how often it is wrong, and the skill that it detects."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.losses import correlated_errors, table_of_errors
+
+import forecast as fc
+from forecast.evaluation import (
+    clark_west,
+    diebold_mariano,
+    gap_by_cutoff,
+    holm,
+    loss_by_cutoff,
+    verdict,
+    verdict_by_step,
+)
+
+
+def findings(result) -> dict[str, str]:
+    return dict(zip(result.table["model"], result.table["finding"], strict=True))
+
+
+@pytest.mark.parametrize("overlap", [1, 5])
+def test_interval_agrees_with_the_test(overlap):
+    """Its lower end is above zero exactly where the one-sided test, unadjusted, finds a win at .05."""
+    wins = 0
+    for seed in range(15):
+        row = verdict(table_of_errors(correlated_errors(n=60, seed=seed, naive=1, m=0.9)), overlap).table.iloc[0]
+        assert row["low"] < row["skill"] < row["high"] <= 1
+        assert (row["low"] > 0) == (row["p"] < 0.05)
+        wins += row["low"] > 0
+    assert 0 < wins < 15
+    few = verdict(table_of_errors(correlated_errors(n=3, naive=1, m=0.9)), 5).table.iloc[0]
+    assert np.isnan(few["low"])
+    assert np.isnan(few["high"])
+
+
+def two_series():
+    return [
+        table_of_errors({"naive": np.array([1.0, 3, 1, 1]), "m": np.array([1.0, 1, 0, 2])}, steps=2),
+        table_of_errors({"naive": np.array([0.0, 20, 0, 0]), "m": np.array([10.0, 0, 0, 0])}, steps=2, series=("B",)),
+    ]
+
+
+def test_loss_by_cutoff_by_hand():
+    flat = table_of_errors({"naive": np.zeros(4), "m": np.ones(4)}, steps=2, series=("flat",))
+    # naive's mean squared errors are 3 and 100; on `flat` there is none to compare with
+    losses = loss_by_cutoff(pd.concat([*two_series(), flat]))
+    np.testing.assert_allclose(losses["naive"], [(1 / 3 + 9 / 3 + 0 + 4) / 4, (1 / 3 + 1 / 3) / 4])
+    np.testing.assert_allclose(losses["m"], [(1 / 3 + 1 / 3 + 1 + 0) / 4, (0 + 4 / 3) / 4])
+
+
+def test_gap_by_cutoff_by_hand():
+    gaps = gap_by_cutoff(pd.concat(two_series()), "naive")  # naive's mean squared errors are 3 and 100
+    assert (gaps["naive"] == 0).all()
+    np.testing.assert_allclose(gaps["m"], [(0 + 4 / 3 + 1 + 4) / 4, (1 / 3 + 1 / 3) / 4])
+
+
+def test_win():
+    result = verdict(table_of_errors(correlated_errors(naive=1, good=0.5)), 1)
+    row = result.table.iloc[0]
+    assert findings(result) == {"good": "better"}
+    assert row["skill"] > 0.5
+    assert row["p"] == row["p_holm"] < 0.05
+    assert re.fullmatch(r"good \(skill \d\d\.\d%, p (< )?\.\d{3}\) beats naive over 40 cutoffs\.", result.sentence)
+
+
+def test_loss():
+    result = verdict(table_of_errors(correlated_errors(naive=1, bad=2)), 1)
+    assert findings(result) == {"bad": "worse"}
+    assert result.sentence == "No model beats naive over 40 cutoffs: bad is significantly worse."
+    assert "bad: worse, skill -" in str(result)
+
+
+def test_tie():
+    e = correlated_errors(naive=1)["naive"]
+    result = verdict(table_of_errors({"naive": e, "same": e.copy()}), 1)
+    assert findings(result) == {"same": "identical"}
+    assert result.sentence == "No model beats naive over 40 cutoffs: same made the same forecasts as naive."
+    assert "same: the same forecasts" in str(result)
+
+
+def test_many_models():
+    table = table_of_errors(correlated_errors(naive=1, good=0.5, best=0.3, near=1.001, bad=2, awful=3))
+    result = verdict(table, 1)
+    kinds = findings(result)
+    assert kinds == {"good": "better", "best": "better", "near": kinds["near"], "bad": "worse", "awful": "worse"}
+    assert kinds["near"] == "not distinguishable"
+    assert re.match(
+        r"good \(.*\) and best \(.*\) beat naive over 40 cutoffs: near is .*; bad and awful are", result.sentence
+    )
+    alone = verdict(table, 1, models=["good"])
+    assert list(alone.table["model"]) == ["good"]
+    p, p_all = alone.table["p_holm"].iloc[0], result.table.set_index("model").loc["good", "p_holm"]
+    assert p == alone.table["p"].iloc[0] < p_all  # one test needs no adjustment
+
+
+def test_three_winners_are_listed():
+    result = verdict(table_of_errors(correlated_errors(naive=1, a=0.5, b=0.4, c=0.3)), 1)
+    assert re.match(r"a \([^)]*\), b \([^)]*\) and c \([^)]*\) beat naive", result.sentence)
+
+
+def test_p_values_are_adjusted_for_all_models():
+    random = np.random.default_rng(3)
+    naive = random.normal(size=60)
+    lucky = {f"m{i}": naive + random.normal(0, 1.0, 60) - 0.45 * naive for i in range(1, 25)}
+    result = verdict(table_of_errors({"naive": naive} | lucky), 1)
+    p = result.table["p"].to_numpy()
+    np.testing.assert_allclose(result.table["p_holm"], holm(p))
+    assert (result.table["p_holm"] >= p).all()
+    assert result.table["p_holm"].max() <= 1
+
+
+def test_nothing_to_compare():
+    result = verdict(table_of_errors(correlated_errors(naive=1)), 1)
+    assert result.sentence == "Only naive was run: there is nothing to compare."
+    assert len(result.table) == 0
+    assert str(result) == result.sentence
+
+
+def test_against_another_model():
+    table = table_of_errors(correlated_errors(naive=1, arima=0.5, net=0.25))
+    result = verdict(table, 1, against="arima", models=["net"])
+    assert findings(result) == {"net": "better"}
+    assert re.match(r"net \(skill .*\) beats arima over", result.sentence)
+    assert findings(verdict(table, 1, against="arima")) == {"naive": "worse", "net": "better"}
+    with pytest.raises(ValueError, match=r"no model 'gru'.*naive, arima, net"):
+        verdict(table, 1, models=["gru"])
+    with pytest.raises(ValueError, match="no model 'gru'"):
+        verdict(table, 1, against="gru")
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 8, 20])
+def test_too_few_cutoffs_for_their_overlap(n):
+    result = verdict(table_of_errors(correlated_errors(n=n, naive=1, good=0.2, bad=3)), overlap=8)
+    assert set(findings(result).values()) == {"too few cutoffs"}
+    assert result.sentence == f"Too few cutoffs ({n}) to test whether any model differs from naive."
+    assert "nan" not in str(result)
+
+
+def test_identical_forecasts_with_too_few_cutoffs():
+    e = correlated_errors(n=4, naive=1, m=2)
+    result = verdict(table_of_errors({"naive": e["naive"], "same": e["naive"], "m": e["m"]}), overlap=8)
+    assert findings(result) == {"same": "identical", "m": "too few cutoffs"}
+
+
+def test_detectable_skill_is_below_one():
+    text = str(verdict(table_of_errors(correlated_errors(n=3, naive=1, m=1.3, k=0.8)), 1))
+    shown = [float(number) for number in re.findall(r"([\d.]+)%", text.split("shown", 1)[1].replace("80%", ""))]
+    assert all(number < 100 for number in shown if number >= 0), text  # no forecast removes more than all error
+
+
+def test_constant_advantage_is_not_too_few_cutoffs():
+    result = verdict(table_of_errors({"naive": np.ones(40), "m": np.full(40, 0.5)}), 1)
+    assert "Too few" not in result.sentence  # 40 are enough; what is missing is variation
+
+
+@pytest.mark.parametrize("series", [("A",), ("A", "B")])
+def test_series_without_naive_error(series):
+    flat = table_of_errors({"naive": np.zeros(40), "m": np.full(40, 0.1)}, series=("flat",))
+    other = table_of_errors(correlated_errors(naive=1, m=0.5), series=series)
+    assert findings(verdict(pd.concat([other, flat]), 1)) == {"m": "better"}
+
+
+def test_run_without_naive_error():
+    result = verdict(table_of_errors({"naive": np.zeros(40), "m": np.full(40, 0.1)}), 1)
+    assert "beats" in result.sentence  # "No model beats …"
+    assert not set(findings(result).values()) & {"better"}
+    assert "nan" not in str(result)
+
+
+def test_detectable_skill_is_found_with_the_power():
+    table = table_of_errors(correlated_errors(n=40, naive=1, m=1.01))
+    row = verdict(table, 1).table.iloc[0]
+    losses = loss_by_cutoff(table)
+    deviation = (losses["naive"] - losses["m"]).std()
+    assert row["finding"] == "not distinguishable"
+    random = np.random.default_rng(7)
+
+    def rejection_rate(skill: float, tables: int = 500) -> float:
+        differences = random.normal(skill, deviation, size=(tables, 40))  # naive's mean loss is 1
+        return np.mean([diebold_mariano(difference, np.zeros(40)).p_better < 0.05 for difference in differences])
+
+    assert rejection_rate(row["detectable"]) == pytest.approx(0.80, abs=0.05)
+    assert rejection_rate(0) == pytest.approx(0.05, abs=0.03)
+    assert f"could have shown {row['detectable']:.1%}" in str(verdict(table, 1))
+
+
+def test_equally_good_models_are_rarely_called_better():
+    random = np.random.default_rng(11)
+    results = []
+    for _ in range(60):
+        noise = dict(zip(("naive", "a", "b"), random.normal(size=(3, 30)), strict=True))
+        results.append(set(findings(verdict(table_of_errors(noise), 1)).values()))
+    assert sum("better" in kinds for kinds in results) <= 8  # 3 expected, for both models; 8 is 3 σ more
+    assert sum("worse" in kinds for kinds in results) <= 8
+
+
+def test_noise_rarely_beats_a_random_walk():
+    random = np.random.default_rng(5)
+    results = []
+    for _ in range(40):
+        change = random.normal(size=30)
+        table = table_of_errors({"naive": change, "drift": change - random.normal(0, 0.3)})
+        results.append(findings(verdict(table, 1))["drift"])
+    assert results.count("better") <= 4
+
+
+def test_nested_models_are_tested_by_clark_west():
+    table = table_of_errors(correlated_errors(naive=1, good=0.5, near=0.99))
+    result = verdict(table, 1, nested=("near",)).table.set_index("model")
+    assert result["test"].to_dict() == {"good": "Diebold-Mariano", "near": "Clark-West"}
+    losses, gaps = loss_by_cutoff(table), gap_by_cutoff(table, "naive")
+    expected = clark_west(losses["naive"].to_numpy(), losses["near"].to_numpy(), gaps["near"].to_numpy())
+    assert result.loc["near", "statistic"] == pytest.approx(expected.statistic)
+    assert result.loc["near", "p"] == pytest.approx(expected.p_small)
+    plain = verdict(table, 1).table.set_index("model")
+    assert result.loc["near", "p"] < plain.loc["near", "p"]  # its parameters cost nothing
+    assert result.loc["near", "p_worse_holm"] == plain.loc["near", "p_worse_holm"]
+    assert set(verdict(table, 1, against="good", nested=("naive",)).table["test"]) == {"Clark-West", "Diebold-Mariano"}
+
+
+def test_signal_with_worse_forecasts():
+    random = np.random.default_rng(0)
+    signal, noise = random.normal(size=200), random.normal(size=200)
+    naive = 0.5 * signal + random.normal(size=200)  # errors of the forecast 0
+    model = naive - 0.5 * signal - 0.6 * noise  # removes the signal and adds more noise
+    table = table_of_errors({"naive": naive, "m": model})
+    result = verdict(table, 1, nested=("m",))
+    assert result.table["skill"].iloc[0] < 0
+    assert findings(result) == {"m": "a signal, but worse forecasts"}
+    assert result.sentence == "No model beats naive over 200 cutoffs: m has a significant signal but worse forecasts."
+    assert re.search(r"m: a signal, but worse forecasts, skill -\d+\.\d% \(p < \.001 by Clark-West\)", str(result))
+    assert findings(verdict(table, 1))["m"] != "a signal, but worse forecasts"
+    worse = verdict(table_of_errors({"naive": naive, "m": model + 2 * noise}), 1, nested=("m",))
+    assert findings(worse) == {"m": "worse"}
+
+
+def test_verdict_by_step():
+    table = pd.concat(
+        table_of_errors(correlated_errors(n=60, seed=k, naive=1, good=0.4 if k == 1 else 1.0)).assign(step=k)
+        for k in (1, 2, 3)
+    )
+    result = verdict_by_step(table, step_size=1).set_index(["model", "step"])
+    assert list(result.index) == [("good", 1), ("good", 2), ("good", 3)]
+    assert result["finding"].tolist() == ["better", "not distinguishable", "not distinguishable"]
+    np.testing.assert_allclose(result["p_holm"], holm(result["p"].to_numpy()))
+    last = table[table["step"] == 3]
+    assert result.loc[("good", 3), "statistic"] == pytest.approx(verdict(last, 3).table["statistic"].iloc[0])
+    wide = verdict_by_step(table, step_size=5).set_index(["model", "step"])  # without overlap
+    assert wide.loc[("good", 3), "statistic"] == pytest.approx(verdict(last, 1).table["statistic"].iloc[0])
+
+
+def test_nested_models_of_a_run():
+    prices = fc.load_sample("simulated")
+    models = {
+        "drift": fc.Drift(), "mean": fc.WindowMean(), "arima": fc.ARIMA((1, 1, 1)), "flat": fc.ARIMA((1, 0, 1)),
+        "net": fc.Recurrent("lstm"), "hybrid": fc.Recurrent("lstm", base=fc.ARIMA((1, 1, 1))),
+        "both": fc.Ensemble([fc.Drift(), fc.ARIMA((1, 1, 0))]), "held": fc.Conformal(fc.WindowMean()),
+        "drawn": fc.MeanReversion(),
+    }  # fmt: skip
+    assert {name: models[name].nests(fc.Naive()) for name in models} == {
+        "drift": True, "mean": False, "arima": True, "flat": False, "net": True, "hybrid": True, "both": True,
+        "held": False, "drawn": True,
+    }  # fmt: skip
+    assert models["hybrid"].nests(fc.ARIMA((1, 1, 1), levels=(0.2, 0.5, 0.8)))
+    assert not models["hybrid"].nests(fc.ARIMA((2, 1, 1)))
+    assert models["held"].nests(fc.WindowMean())
+    result = fc.backtest({"drift": fc.Drift(), "mean": fc.WindowMean()}, prices, fc.WalkForward(3, 30), refit=30)
+    tests = result.verdict().table.set_index("model")["test"].to_dict()
+    assert tests == {"drift": "Clark-West", "mean": "Diebold-Mariano"}
+
+
+@pytest.fixture(scope="module")
+def run():
+    prices = 1e5 + np.random.default_rng(0).normal(0, 1, (200, 2)).cumsum(axis=0)
+    models = {"1": fc.Drift(), "arima": fc.ARIMA((1, 0, 0))}
+    return fc.backtest(models, prices, fc.WalkForward(2, 12), refit=12)
+
+
+def test_differences_of_rounding_are_identical(run):
+    table = run.forecasts.copy()
+    twin = table[table["model"].astype(str) == "naive"].copy()
+    twin["y_hat"] *= 1 + np.random.default_rng(1).choice([-1, 0, 1], len(twin)) * 2e-16
+    table = pd.concat([table.astype({"model": str}), twin.assign(model="twin")])
+    result = verdict(table, 1, nested=["twin"]).table.set_index("model")
+    assert result.loc["twin", "finding"] == "identical"
+
+
+def test_each_level_has_its_column():
+    from forecast.models.base import quantile_column
+
+    names = [quantile_column(level) for level in (1e-5, 0.1, 0.1 + 1e-12, 0.9999999)]
+    assert names[:2] == ["q0.00001", "q0.1"]
+    assert len(set(names)) == 4
+    assert all(name.startswith("q0.") for name in names)
+
+
+def test_invalid_arguments(run):
+    with pytest.raises(ValueError, match="models is empty"):
+        run.verdict(models=[])
+    assert list(run.verdict(models="1").table["model"]) == ["1"]
+    for size in (0, 1, 5, -0.1):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            run.confidence_set(size=size)
+
+
+def test_members_of_a_model_named_by_a_number():
+    prices = 100 + np.random.default_rng(0).normal(0, 1, 160).cumsum()
+    net = fc.Recurrent("rnn", members=2, lookback=5, trainer=fc.Trainer(steps=3))
+    result = fc.backtest({"1": net}, prices, fc.WalkForward(2, 4), refit=4)
+    row = result.members().iloc[0]
+    assert row["members"] == 2
+    assert row["worst"] <= row["median"] <= row["best"]
