@@ -1,13 +1,12 @@
-"""How often does the verdict claim a win where there is none, and how often does it see one? By simulation.
+"""Size and power of the verdict, by simulation: how often it finds a win where there is none, and where there is one.
 
-python benchmarks/significance.py                # everything, some minutes on one core
+python benchmarks/significance.py                # all tables, some minutes on one core
 python benchmarks/significance.py walk --models arima
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import warnings
 
 import numpy as np
@@ -25,8 +24,8 @@ MODELS = {
 }
 
 
-def draw(phi: float, seed: int) -> np.ndarray:
-    """Draw an AR(1) with unit shocks (phi = 1: a random walk without drift)."""
+def ar1(phi: float, seed: int) -> np.ndarray:
+    """Simulate an AR(1) with standard normal shocks (phi = 1: a random walk without drift)."""
     shocks = np.random.default_rng(seed).normal(size=ROWS)
     y = np.zeros(ROWS)
     for t in range(1, ROWS):
@@ -35,11 +34,11 @@ def draw(phi: float, seed: int) -> np.ndarray:
 
 
 def wins(name: str, phi: float, horizon: int, step_size: int) -> dict[str, object]:
-    """Count the series on which the verdict says that one model, run by itself, is better than naive, or worse."""
+    """Count the series on which the verdict finds one model, compared with naive alone, better or worse."""
     cv = fc.WalkForward(horizon, CUTOFFS, step_size)
     found = []
     for seed in range(DRAWS):
-        result = fc.backtest({name: MODELS[name]}, draw(phi, seed), cv, refit=CUTOFFS)
+        result = fc.backtest({name: MODELS[name]}, ar1(phi, seed), cv, refit=CUTOFFS)
         found.append(result.verdict().table.iloc[0])
     table = pd.DataFrame(found)
     return {
@@ -55,21 +54,20 @@ def wins(name: str, phi: float, horizon: int, step_size: int) -> dict[str, objec
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the requested tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["walk", "ar"], help="walk, ar")
     parser.add_argument("--models", nargs="+", default=list(MODELS), help=", ".join(MODELS))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    gc.freeze()  # statsmodels' multipletests collects at each call: what is loaded by now need not be looked through
     titles = {
         "walk": "random walks: every win is a false one (5 % of 200 are 10)",
         "ar": "AR(1), phi 0.5: wins that are there",
     }
     for what in options.what:
         print(f"\n{DRAWS} {titles[what]}")
-        walks = [(1, 1), (5, 5), (5, 1)] if what == "walk" else [(1, 1), (5, 5)]
-        rows = [wins(name, 1.0 if what == "walk" else 0.5, *walk) for name in options.models for walk in walks]
+        settings = [(1, 1), (5, 5), (5, 1)] if what == "walk" else [(1, 1), (5, 5)]  # horizon, step_size
+        rows = [wins(name, 1.0 if what == "walk" else 0.5, *setting) for name in options.models for setting in settings]
         print(pd.DataFrame(rows).to_string(index=False))
 
 
