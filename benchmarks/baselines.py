@@ -1,6 +1,6 @@
-"""Are the baselines hard to beat, and never the slow part? ARIMA beside statsmodels, HAR and GARCH.
+"""Accuracy and speed of the baselines: ARIMA against statsmodels, and models of volatility.
 
-python benchmarks/baselines.py roll windows           # need nothing
+python benchmarks/baselines.py roll windows           # no further data
 python benchmarks/baselines.py volatility --data DIR  # DIR holds realized_variance/
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.tsa.arima.model import ARIMA as Direct
+from statsmodels.tsa.arima.model import ARIMA as StatsmodelsARIMA
 
 import forecast as fc
 
@@ -27,20 +27,20 @@ ORIGINS, HORIZON = 1000, 5
 
 
 def closes(name: str = "sp500") -> np.ndarray:
-    """Adjusted closes out of the arch package, (T,)."""
+    """Return adjusted closes from the arch package, (T,)."""
     return import_module(f"arch.data.{name}").load()["Adj Close"].to_numpy()
 
 
 def returns() -> np.ndarray:
-    """Log returns of the S&P 500 × 100, 5,030 rows."""
+    """Return log returns of the S&P 500 × 100, 5,030 rows."""
     return 100 * np.diff(np.log(closes()))
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Give seconds and answer."""
+    """Return the seconds of a call, and its result."""
     start = time.perf_counter()
-    answer = call()
-    return time.perf_counter() - start, answer
+    result = call()
+    return time.perf_counter() - start, result
 
 
 def roll(_: argparse.Namespace) -> list[dict[str, object]]:
@@ -57,22 +57,22 @@ def roll(_: argparse.Namespace) -> list[dict[str, object]]:
         forecast = model.predict_at(y, rows)
         ours = median(timed(partial(model.predict_at, y, rows))[0] for _ in range(5))
         (fit,) = model.fits_["y"]
-        direct = Direct(y[:first], order=order, seasonal_order=season or (0, 0, 0, 0), trend=fit.order.trend)
+        direct = StatsmodelsARIMA(y[:first], order=order, seasonal_order=season or (0, 0, 0, 0), trend=fit.order.trend)
         result = direct.filter(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
         points, variances = np.zeros((2, ORIGINS, HORIZON))
         start = time.perf_counter()
         for k in range(ORIGINS):
             result = result.append(y[first + k - 1 : first + k], refit=False) if k else result
-            ahead = result.get_forecast(HORIZON)
-            points[k], variances[k] = ahead.predicted_mean, ahead.var_pred_mean
-        theirs = time.perf_counter() - start
+            forecasts = result.get_forecast(HORIZON)
+            points[k], variances[k] = forecasts.predicted_mean, forecasts.var_pred_mean
+        loop = time.perf_counter() - start
         width = (forecast.quantiles[:, 0, :, 2] - forecast.point[:, 0]) / 1.2815515655446004
         table.append(
             {
                 "model": f"{order}{season or ''}",
-                "loop s": f"{theirs:.1f}",
+                "loop s": f"{loop:.1f}",
                 "one pass s": f"{ours:.4f}",
-                "times as fast": f"{theirs / ours:.0f}",
+                "times as fast": f"{loop / ours:.0f}",
                 "points differ by": f"{np.abs(forecast.point[:, 0] / points - 1).max():.0e}",
                 "variances": f"{np.abs(width**2 / variances - 1).max():.0e}",
             }
@@ -90,19 +90,19 @@ def windows(_: argparse.Namespace) -> list[dict[str, object]]:
             prices = closes(name)
             for start in np.linspace(0, len(prices) - 1000, 8).astype(int):
                 y = prices[start : start + 1000]
-                spent, model = timed(partial(fc.ARIMA(order).fit, y, 1))
+                elapsed, model = timed(partial(fc.ARIMA(order).fit, y, 1))
                 ours = model.record_["loglike"]["y"]
-                seconds.append(spent)
+                seconds.append(elapsed)
                 logs = np.log(y) - np.log(y[0])
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    direct = Direct(logs, order=order, concentrate_scale=True).fit().llf
+                    direct = StatsmodelsARIMA(logs, order=order, concentrate_scale=True).fit().llf
                 others = [fc.ARIMA(o).fit(v, 1).record_["loglike"]["y"] for o, v in (((0, 1, 0), y), (order, y * 100))]
                 for row, value in zip(above.values(), (others[0], direct, others[1]), strict=True):
                     row.append(ours - value)
         spread = {name: f"{min(values):.3f} to {max(values):.3f}" for name, values in above.items()}
-        short = sum(value > 0.1 for value in above["statsmodels, concentrated"])
-        more = {"it stops short by > .1": f"{short} of {len(seconds)}", "fit s, median": f"{median(seconds):.3f}"}
+        lower = sum(value > 0.1 for value in above["statsmodels, concentrated"])
+        more = {"statsmodels lower by > .1": f"{lower} of {len(seconds)}", "fit s, median": f"{median(seconds):.3f}"}
         table.append({"order": order} | spread | more)
     return table
 
@@ -129,7 +129,7 @@ def volatility(options: argparse.Namespace) -> list[dict[str, object]]:
     worst = 0.0
     for row in result.forecasts.query("model == 'HAR'").itertuples():
         last = frame.index.get_loc(row.cutoff)
-        worst = max(worst, abs(row.y_hat / _by_hand(y[last - 999 : last + 1]) - 1))
+        worst = max(worst, abs(row.y_hat / _har_by_hand(y[last - 999 : last + 1]) - 1))
     print(f"HAR and an explicit loop of least squares differ by {worst:.0e} at most.\n")
     scores = result.scores().set_index("model")
     naive = scores.loc["naive"]
@@ -146,14 +146,14 @@ def volatility(options: argparse.Namespace) -> list[dict[str, object]]:
     ]
 
 
-def _by_hand(y: np.ndarray) -> float:
-    """HAR, one step, fitted to these rows and asked at the last: least squares written out."""
+def _har_by_hand(y: np.ndarray) -> float:
+    """Fit HAR to these rows by least squares, written out; return its one-step forecast from the last row."""
     x = np.array([[1.0, y[t], y[t - 4 : t + 1].mean(), y[t - 21 : t + 1].mean()] for t in range(21, len(y))])
     return float(x[-1] @ np.linalg.lstsq(x[:-1], y[22:], rcond=None)[0])
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the requested tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = {f.__name__: f for f in (roll, windows, volatility)}
     parser.add_argument("parts", nargs="+", choices=parts)

@@ -1,6 +1,6 @@
-"""The engine's promises, measured: two processes against one, runs that are killed, intervals that cover.
+"""Measurements of the backtest engine: two processes against one, killed runs, coverage of conformal intervals.
 
-python benchmarks/engine.py               # everything, about ten minutes on two cores
+python benchmarks/engine.py               # all parts, about ten minutes on two cores
 python benchmarks/engine.py parallel
 """
 
@@ -24,20 +24,22 @@ from forecast import _io
 
 NETS = {cell: fc.Recurrent(cell, trainer=fc.Trainer(steps=120)) for cell in ("lstm", "gru", "rnn")}
 CV = fc.WalkForward(horizon=5, n_windows=40)
-RUN = "import sys; sys.path.insert(0, sys.argv[3]); import engine; engine.walk(sys.argv[1], int(sys.argv[2]))"
+OPTIONS = "backtest stocks --models drift,arima,lstm --windows 20 --refit 2"
+OPTIONS += " --set lstm.trainer.steps=40 --set lstm.members=2 --out"
+COMMAND = [sys.executable, "-m", "forecast", *OPTIONS.split()]
+RUN = "import sys; sys.path.insert(0, sys.argv[3]); import engine; engine.run(sys.argv[1], int(sys.argv[2]))"
 
 
-def walk(out: str, jobs: int, resume: bool = False) -> bytes:
-    """Forty refits of three networks on the stocks, kept in a folder: the bytes of its forecasts."""
-    fc.backtest(NETS, fc.load_sample("stocks"), CV, n_jobs=jobs, out=out, resume=resume)
-    return (Path(out) / _io.FORECASTS).read_bytes()
+def run(out: str, jobs: int) -> None:
+    """Run forty refits of three networks on the stocks into a folder."""
+    fc.backtest(NETS, fc.load_sample("stocks"), CV, n_jobs=jobs, out=out)
 
 
 def parallel(turns: int = 2) -> pd.DataFrame:
-    """Time one process against two, in processes of their own that have nothing warm, taking turns."""
+    """Time one process against two, alternating, each in a fresh interpreter."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        said = []
+        outputs = []
         for turn in range(turns):
             seconds = {}
             for jobs in (1, 2):
@@ -45,62 +47,51 @@ def parallel(turns: int = 2) -> pd.DataFrame:
                 start = time.perf_counter()
                 subprocess.run([sys.executable, "-c", RUN, str(out), str(jobs), str(Path(__file__).parent)], check=True)
                 seconds[jobs] = time.perf_counter() - start
-                said.append((out / _io.FORECASTS).read_bytes())
+                outputs.append((out / _io.FORECASTS).read_bytes())
             ratio = seconds[1] / seconds[2]
             rows.append({"turn": turn + 1, "one (s)": seconds[1], "two (s)": seconds[2], "times faster": ratio})
-        same = len(set(said)) == 1
+        same = len(set(outputs)) == 1
     return pd.DataFrame(rows).round(2).assign(**{"same bytes": same})
 
 
 def killed(trials: int = 20) -> pd.DataFrame:
-    """Kill the command line's run by SIGKILL at random moments, go on with --resume, compare with a whole run."""
-    command = [
-        sys.executable,
-        "-m",
-        "forecast",
-        "backtest",
-        "stocks",
-        "--models",
-        "drift,arima,lstm",
-        "--windows",
-        "20",
-    ]
-    command += ["--refit", "2", "--set", "lstm.trainer.steps=40", "--set", "lstm.members=2", "--out"]
-    luck = random.Random(1)
+    """Kill runs of the command line by SIGKILL at random moments, resume them, compare with a complete run."""
+    rng = random.Random(1)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        subprocess.run([*command, f"{folder}/whole"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*COMMAND, f"{folder}/complete"], check=True, stdout=subprocess.DEVNULL)
         length = time.perf_counter() - start
-        whole = Path(folder, "whole", _io.FORECASTS).read_bytes()
+        complete = Path(folder, "complete", _io.FORECASTS).read_bytes()
         for trial in range(trials):
             out, options = f"{folder}/{trial}", [["--warm"], []][trial % 2]
             jobs = ["--jobs", str(1 + trial // 2 % 2)]
-            moment = luck.uniform(0.2, 1.0) * length
-            line = [*command, out, *jobs, *options]
-            child = subprocess.Popen(line, stdout=subprocess.DEVNULL, start_new_session=True)
+            moment = rng.uniform(0.2, 1.0) * length
+            command = [*COMMAND, out, *jobs, *options]
+            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
             time.sleep(moment)
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-            kept = len(list(Path(folder).glob(f".{trial}.units/*.npz")))
-            told = subprocess.run([*line, "--resume"], stdout=subprocess.DEVNULL)
-            same = Path(out, _io.FORECASTS).read_bytes() == (warm_of(command, folder) if options else whole)
-            rows.append({"killed after (s)": round(moment, 1), "fits kept": kept, "rc": told.returncode, "same": same})
-        litter = [path.name for path in Path(folder).iterdir() if path.name.startswith(".")]
-    print(f"left behind beside the runs: {litter or 'nothing'}")
+            n_checkpoints = len(list(Path(folder).glob(f".{trial}.*/*.npz")))
+            resumed = subprocess.run([*command, "--resume"], stdout=subprocess.DEVNULL)
+            same = Path(out, _io.FORECASTS).read_bytes() == (complete_warm_run(folder) if options else complete)
+            row = {"killed after (s)": round(moment, 1), "stored fits": n_checkpoints, "rc": resumed.returncode}
+            rows.append(row | {"same": same})
+        leftovers = [path.name for path in Path(folder).iterdir() if path.name.startswith(".")]
+    print(f"temporary files left next to the runs: {leftovers or 'none'}")
     return pd.DataFrame(rows)
 
 
-def warm_of(command: list[str], folder: str) -> bytes:
-    """Give the forecasts of the whole run with warm starts."""
-    place = Path(folder, "warm")
-    if not place.exists():
-        subprocess.run([*command, str(place), "--warm"], check=True, stdout=subprocess.DEVNULL)
-    return (place / _io.FORECASTS).read_bytes()
+def complete_warm_run(folder: str) -> bytes:
+    """Return the forecasts of the complete run with warm starts."""
+    path = Path(folder, "warm")
+    if not path.exists():
+        subprocess.run([*COMMAND, str(path), "--warm"], check=True, stdout=subprocess.DEVNULL)
+    return (path / _io.FORECASTS).read_bytes()
 
 
 def series(kind: str, n: int = 40, rows: int = 1505) -> np.ndarray:
-    """Draw AR(1) series, or walks whose changes have the variance of a GARCH(1,1)."""
+    """Simulate AR(1) series, or random walks whose changes have the variance of a GARCH(1,1)."""
     rng = np.random.default_rng(3)
     y, variance = np.zeros((rows, n)), np.ones(n)
     for t in range(1, rows):
@@ -112,7 +103,7 @@ def series(kind: str, n: int = 40, rows: int = 1505) -> np.ndarray:
 
 
 def conformal() -> pd.DataFrame:
-    """Cover 80 %: forty series of each kind, 500 origins each, the mean coverage at every step."""
+    """Mean coverage of 80 % intervals at every step: forty series of each kind, 500 origins each."""
     rows = []
     for kind in ("AR(1)", "clustering"):
         y = series(kind)
@@ -129,7 +120,7 @@ def conformal() -> pd.DataFrame:
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the requested tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = {"parallel": parallel, "killed": killed, "conformal": conformal}
     parser.add_argument("what", nargs="*", default=list(parts), help=", ".join(parts))

@@ -1,6 +1,6 @@
-"""Do the models find what is there, and leave alone what is not? Figures against series whose best forecast is known.
+"""Accuracy of the models on series whose best forecast is known, and on log range variance.
 
-python benchmarks/truth.py               # everything, about ten minutes on one core
+python benchmarks/truth.py               # all tables, about ten minutes on one core
 python benchmarks/truth.py ar1 --models lstm gru
 """
 
@@ -16,7 +16,7 @@ import pandas as pd
 import forecast as fc
 from forecast.evaluation import diebold_mariano
 
-BOTH = " in both directions"  # behind a model's name
+BOTH = " in both directions"  # suffix of a model's name
 OTHERS = ("drift", "seasonal-naive", "window-mean", "mean-reversion", "ses", "holt", "damped", "har", "garch", "ewma")
 MODELS = [name for name in fc.model_names() if name not in OTHERS]
 MODELS += [name + BOTH for name in MODELS if name.endswith(("many-to-one", "recursive", "seq2seq"))]
@@ -24,13 +24,13 @@ HORIZON, DRAWS, ROWS, ORIGINS = 5, 5, 3000, 300
 
 
 def make(name: str) -> fc.Forecaster:
-    """Make a model by its name, possibly one that reads its window in both directions."""
+    """Return a model by its name, bidirectional if the name has the suffix."""
     model = fc.make_model(name.removesuffix(BOTH))
     return model.set_params(bidirectional=True) if name.endswith(BOTH) else model
 
 
 def ar1(phi: float, seed: int, rows: int = ROWS) -> np.ndarray:
-    """Draw an AR(1) with unit shocks (phi = 1: a random walk)."""
+    """Simulate an AR(1) with standard normal shocks (phi = 1: a random walk)."""
     shocks = np.random.default_rng(seed).normal(size=rows + 500)
     y = np.zeros(rows + 500)
     for t in range(1, len(y)):
@@ -38,18 +38,18 @@ def ar1(phi: float, seed: int, rows: int = ROWS) -> np.ndarray:
     return y[500:]
 
 
-def ahead_of(y: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Give what came 1 … H rows after each row, (K, H)."""
+def targets(y: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the values 1 … H rows after each row, (K, H)."""
     return np.stack([y[rows + k] for k in range(1, HORIZON + 1)], axis=1)
 
 
 def rmse(forecast: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Root mean squared error at each step, (H,)."""
+    """Compute the root mean squared error at each step, (H,)."""
     return np.sqrt(((forecast - truth) ** 2).mean(axis=0))
 
 
 def on_ar1(name: str, phi: float) -> dict[str, object]:
-    """Fit once, forecast from the last 300 origins, and compare with the oracle; means over five draws."""
+    """Fit once, forecast from the last 300 origins, compare with the oracle; return means over five draws."""
     ours, best, p_values, seconds = [], [], [], []
     for seed in range(DRAWS):
         y = ar1(phi, seed)
@@ -57,40 +57,40 @@ def on_ar1(name: str, phi: float) -> dict[str, object]:
         start = time.perf_counter()
         model = make(name).fit(y[: rows[0] + 1], HORIZON)
         seconds.append(time.perf_counter() - start)
-        truth = ahead_of(y, rows)
-        said = model.predict_at(y, rows).point[:, 0]
+        truth = targets(y, rows)
+        forecast = model.predict_at(y, rows).point[:, 0]
         oracle = np.stack([phi**k * y[rows] for k in range(1, HORIZON + 1)], axis=1)
-        ours.append(rmse(said, truth))
+        ours.append(rmse(forecast, truth))
         best.append(rmse(oracle, truth))
         naive_loss = ((y[rows][:, None] - truth) ** 2).mean(axis=1)
-        p_values.append(diebold_mariano(naive_loss, ((said - truth) ** 2).mean(axis=1), HORIZON).p_better)
+        p_values.append(diebold_mariano(naive_loss, ((forecast - truth) ** 2).mean(axis=1), HORIZON).p_better)
     ratio = np.mean(ours, axis=0) / np.mean(best, axis=0)
     row: dict[str, object] = {"model": name} | {f"step {k}": f"{r:.4f}" for k, r in enumerate(ratio, start=1)}
     return row | {"least p of beating naive": f"{min(p_values):.3f}", "fit s": f"{np.median(seconds):.1f}"}
 
 
 def on_volatility(name: str) -> dict[str, object]:
-    """S&P 500 log range variance: the last 1,000 origins, refitted once half-way, RMSE over naive's."""
+    """Return RMSE over naive's on the S&P 500's log range variance: last 1,000 origins, refitted once half-way."""
     from arch.data import sp500
 
     prices = sp500.load()
     variance = np.log(np.log(prices["High"] / prices["Low"]) ** 2 / (4 * np.log(2))).to_frame("SP500")
     y = variance["SP500"].to_numpy()
     rows = np.arange(len(y) - HORIZON - 1000, len(y) - HORIZON)
-    truth = ahead_of(y, rows)
+    truth = targets(y, rows)
     start = time.perf_counter()
     halves = []
     for half in np.split(rows, 2):
         model = make(name).fit(variance.iloc[: half[0] + 1], HORIZON)
         halves.append(model.predict_at(variance, half).point[:, 0])
-    said = np.concatenate(halves)
+    forecast = np.concatenate(halves)
     naive = np.repeat(y[rows][:, None], HORIZON, axis=1)
-    ratio = np.sqrt(((said - truth) ** 2).mean() / ((naive - truth) ** 2).mean())
+    ratio = np.sqrt(((forecast - truth) ** 2).mean() / ((naive - truth) ** 2).mean())
     return {"model": name, "RMSE / naive's": f"{ratio:.4f}", "seconds": f"{time.perf_counter() - start:.1f}"}
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the requested tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["ar1", "walk", "volatility"], help="ar1, walk, volatility")
     parser.add_argument("--models", nargs="+", default=MODELS)

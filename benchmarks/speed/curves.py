@@ -1,10 +1,11 @@
-"""What does a run cost as it grows? Seconds against series, rows, origins and models, measured and drawn.
+"""Seconds of a run against the number of series, rows, origins and models, measured and plotted.
 
-python benchmarks/speed/curves.py    # about five minutes; writes curves.csv and curves.png beside itself
+python benchmarks/speed/curves.py    # about five minutes; writes curves.csv and curves.png next to this file
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import time
 from functools import partial
@@ -33,25 +34,26 @@ ROUNDS = 3
 
 
 def prices(rows: int, series: int) -> np.ndarray:
-    """Give random walks, (T, N)."""
+    """Return random walks, (T, N)."""
     return 100 * np.exp(np.random.default_rng(0).normal(0, 0.01, size=(rows, series)).cumsum(axis=0))
 
 
 def seconds(kind: str, series: int, rows: int, origins: int, models: int) -> float:
-    """Walk forward with one fit for every fifty origins; give the median of three."""
-    run = {f"{kind}{i}": KINDS[kind]() for i in range(models // 2)}
+    """Return the median of three walk-forward runs with one fit for every fifty origins."""
+    named = {f"{kind}{i}": KINDS[kind]() for i in range(models // 2)}
     y, walk = prices(rows, series), fc.WalkForward(1, origins)
-    spent = []
+    times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        fc.backtest(run, y, walk, refit=50)
-        spent.append(time.perf_counter() - start)
-    return median(spent)
+        fc.backtest(named, y, walk, refit=50)
+        times.append(time.perf_counter() - start)
+    return median(times)
 
 
 def main() -> None:
-    """Measure, print, write and draw."""
-    seconds("lstm", 2, 500, 10, 2)  # what is loaded at first use is not what is measured
+    """Measure, write the table, and plot it."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    seconds("lstm", 2, 500, 10, 2)  # so that loading modules on first use is not measured
     table = [
         {"model": kind, "what": what, "size": size, "seconds": round(seconds(kind, **BASE | {what: size}), 3)}
         for kind in KINDS
@@ -62,19 +64,19 @@ def main() -> None:
         writer = csv.DictWriter(file, list(table[0]))
         writer.writeheader()
         writer.writerows(table)
-    draw(table)
+    plot(table)
 
 
-def draw(table: list[dict[str, Any]]) -> None:
-    """Print how each cost grows, and draw it; both axes are logarithmic: a line at 45 degrees is a linear cost."""
+def plot(table: list[dict[str, Any]]) -> None:
+    """Print and plot each cost on two logarithmic axes, where a line at 45 degrees is a linear cost."""
     figure = Figure(figsize=(10, 2.8), layout="constrained")
     for ax, (what, sizes) in zip(figure.subplots(1, len(GROWING)), GROWING.items(), strict=True):
         for kind in KINDS:
-            spent = [row["seconds"] for row in table if row["model"] == kind and row["what"] == what]
-            ax.plot(sizes, spent, marker="o", label=kind)
-            power = np.polyfit(np.log(sizes), np.log(spent), 1)[0]
-            shown = "  ".join(f"{size}: {each:.2f} s" for size, each in zip(sizes, spent, strict=True))
-            print(f"{kind:>6} {what:>8}  {shown}  ~ {what}^{power:.2f}")
+            times = [row["seconds"] for row in table if row["model"] == kind and row["what"] == what]
+            ax.plot(sizes, times, marker="o", label=kind)
+            power = np.polyfit(np.log(sizes), np.log(times), 1)[0]
+            points = "  ".join(f"{size}: {value:.2f} s" for size, value in zip(sizes, times, strict=True))
+            print(f"{kind:>6} {what:>8}  {points}  ~ {what}^{power:.2f}")
         ax.set(xscale="log", yscale="log", xlabel=what, ylabel="seconds" if what == "series" else "")
         ax.set_xticks(sizes, [f"{size // 1000}k" if size >= 1000 else str(size) for size in sizes])
         ax.set_yticks([0.1, 0.2, 0.5, 1, 2, 5, 10])

@@ -1,4 +1,4 @@
-"""The series of the race, each (T, N)."""
+"""Series of the comparison, each (T, N)."""
 
 from __future__ import annotations
 
@@ -10,38 +10,44 @@ import forecast as fc
 Series = dict[str, np.ndarray]
 
 
-def three() -> Series:
-    """An AR(1), and returns and log variance of the S&P 500, 1999 to 2018: our steps and rates were chosen on these."""
-    return {"AR(1), 0.9": autoregression(), **both("S&P 500", fc.load_sample("sp500", fields="all"))}
+def main_series() -> Series:
+    """Return an AR(1), and returns and log variance of the S&P 500, 1999 to 2018.
+
+    The steps and the learning rates of our networks were chosen on these.
+    """
+    return {"AR(1), 0.9": autoregression(), **returns_and_variance("S&P 500", fc.load_sample("sp500", fields="all"))}
 
 
 def nasdaq() -> Series:
-    """The same of another index, which was looked at while they were chosen."""
-    return both("Nasdaq", fc.load_sample("nasdaq", fields="all"))
+    """Return the same of another index, which was also used while they were chosen."""
+    return returns_and_variance("Nasdaq", fc.load_sample("nasdaq", fields="all"))
 
 
 def variance() -> Series:
-    """The last of the three."""
-    return {"S&P 500 log variance": three()["S&P 500 log variance"]}
+    """Return the last of the main series."""
+    return {"S&P 500 log variance": main_series()["S&P 500 log variance"]}
 
 
 def stocks(*tickers: str) -> Series:
-    """The same of stocks, up to 2013. After IBM and Microsoft the base was chosen, after Apple and Google nothing."""
+    """Return the same of stocks, up to 2013.
+
+    The base was chosen on IBM and Microsoft; nothing was chosen on Apple and Google.
+    """
     prices = fc.load_sample("stocks", fields="all")
-    given: Series = {}
+    series: Series = {}
     for ticker in tickers:
-        given |= both(ticker, prices.xs(ticker, axis=1, level="Ticker").dropna())
-    return given
+        series |= returns_and_variance(ticker, prices.xs(ticker, axis=1, level="Ticker").dropna())
+    return series
 
 
-def both(title: str, prices: pd.DataFrame) -> Series:
-    """Give the returns of one ticker and the logarithm of its days' variances."""
+def returns_and_variance(title: str, prices: pd.DataFrame) -> Series:
+    """Return the returns of one ticker and the logarithm of its daily variances."""
     returns, variance = fc.log_returns(prices), fc.parkinson(prices)
     return {f"{title} returns": returns.to_numpy()[1:], f"{title} log variance": np.log(variance.to_numpy())}
 
 
 def hundred(n: int = 100, rows: int = 2500) -> Series:
-    """Simulated log variances that share a slow factor, each with a faster one of its own and noise."""
+    """Simulate log variances that share a slow factor, each with its own faster factor and noise."""
     rng = np.random.default_rng(1)
     shocks, own = rng.normal(size=rows), rng.normal(size=(rows, n))
     slow, fast = np.zeros(rows), np.zeros((rows, n))
@@ -52,8 +58,8 @@ def hundred(n: int = 100, rows: int = 2500) -> Series:
 
 
 def percent() -> Series:
-    """The S&P 500's returns in percent."""
-    return {"S&P 500 returns × 100": 100 * three()["S&P 500 returns"]}
+    """Return the S&P 500's returns in percent."""
+    return {"S&P 500 returns × 100": 100 * main_series()["S&P 500 returns"]}
 
 
 def autoregression(phi: float = 0.9, rows: int = 5030) -> np.ndarray:

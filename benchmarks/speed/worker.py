@@ -1,8 +1,8 @@
-"""What every side of the race runs in: a process of its own that is told tasks on standard input, one a line.
+"""Loop of every worker process of the comparison: read tasks from standard input, one a line, and write results.
 
-A task is JSON: its name, the file of the series, and the walk. The answer is the seconds that it took, the most memory
-that the process ever held, and the forecasts (or one number, of a fit), in a file. Needs numpy and nothing else, for it
-runs in the peers' environments.
+A task is JSON: its name, the file of the series, and the walk. The result is the seconds of the task, the peak memory
+of the process, and the forecasts (or one number, of a fit), in a file. Needs numpy only, as it also runs in the other
+packages' environments.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ LOOKBACK, HIDDEN, STEPS, WINDOWS = 60, 64, 300, 128  # of every network; windows
 
 @dataclass(frozen=True)
 class Walk:
-    """Cutoffs `step` rows apart, the last `horizon` rows before the end; fitted anew at every `refit`-th.
+    """Cutoffs `step_size` rows apart, the last one `horizon` rows before the end; refitted at every `refit`-th.
 
-    `training` is how many steps each fit takes, if not as many as a side would by itself.
+    `training_steps` is the number of training steps of a fit; None for a task's own number.
     """
 
     horizon: int
-    n: int
-    step: int
+    n_windows: int
+    step_size: int
     refit: int
-    training: int | None = None
+    training_steps: int | None = None
 
     def cutoffs(self, rows: int) -> list[int]:
-        """Give the last rows that are known."""
+        """Return the last row of each history."""
         last = rows - 1 - self.horizon
-        return [last - (self.n - 1 - i) * self.step for i in range(self.n)]
+        return [last - (self.n_windows - 1 - i) * self.step_size for i in range(self.n_windows)]
 
 
 class Stopwatch:
-    """Measures what is inside a `with`, so that a task can leave out what is not to be timed."""
+    """A timer of the code inside a `with`, so that a task can exclude what is not to be timed."""
 
     seconds = 0.0
 
@@ -56,16 +56,16 @@ Task = Callable[[np.ndarray, Walk, Stopwatch], np.ndarray]  # series (T, N) to f
 
 
 def serve(tasks: dict[str, Task]) -> None:
-    """Do the task that the command line names, untimed, then answer until the input ends."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    """Run the task that the command line names, untimed, then the tasks of the input until it ends."""
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # prints of the libraries go to standard error
     noise = np.random.default_rng(0).normal(size=(400, 1)).cumsum(axis=0)
-    tasks[sys.argv[1]](noise, Walk(horizon=5, n=2, step=5, refit=2), Stopwatch())  # what is loaded at first use
-    print("ready", file=answers, flush=True)
+    warm_up = Walk(horizon=5, n_windows=2, step_size=5, refit=2)
+    tasks[sys.argv[1]](noise, warm_up, Stopwatch())  # modules that load on first use
+    print("ready", file=output, flush=True)
     for line in sys.stdin:
-        ask = json.loads(line)
-        y, walk, watch = np.load(ask["data"]), Walk(**ask["walk"]), Stopwatch()
-        said = tasks[ask["task"]](y, walk, watch)
-        np.save(ask["out"], said)
+        request = json.loads(line)
+        y, walk, watch = np.load(request["data"]), Walk(**request["walk"]), Stopwatch()
+        np.save(request["out"], tasks[request["task"]](y, walk, watch))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": watch.seconds, "peak_mib": peak}), file=answers, flush=True)
+        print(json.dumps({"seconds": watch.seconds, "peak_mib": peak}), file=output, flush=True)

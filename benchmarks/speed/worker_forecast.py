@@ -1,4 +1,4 @@
-"""This package's side of the race."""
+"""This package in the comparison."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from worker import HIDDEN, LOOKBACK, Stopwatch, Walk, serve
 
 import forecast as fc
 
-SEQUENCES = 6  # of a training step: 180 rows each, with a lesson at 120 of them
+SEQUENCES = 6  # of a training step: 180 rows each, with targets at 120 of them
 
 
 def _lstm(steps: int = 40, lr: float = 4e-3, skip_lr: float = 4e-2) -> fc.Recurrent:
@@ -16,55 +16,55 @@ def _lstm(steps: int = 40, lr: float = 4e-3, skip_lr: float = 4e-2) -> fc.Recurr
     return fc.Recurrent("lstm", hidden=HIDDEN, lookback=LOOKBACK, base=base, loss="mse", log=False, trainer=trainer)
 
 
-def _walked(model: fc.Forecaster, y: np.ndarray, walk: Walk, watch: Stopwatch, **how: object) -> np.ndarray:
-    cv = fc.WalkForward(walk.horizon, walk.n, walk.step)
+def _walk_forward(model: fc.Forecaster, y: np.ndarray, walk: Walk, watch: Stopwatch, warm: bool = False) -> np.ndarray:
+    cv = fc.WalkForward(walk.horizon, walk.n_windows, walk.step_size)
     with watch:
-        result = fc.backtest({"it": model}, y, cv, refit=walk.refit, **how)
-    table = result.forecasts[(result.forecasts["model"] == "it") & (result.forecasts["member"] == 0)]
-    return table["y_hat"].to_numpy().reshape(walk.n, y.shape[1], walk.horizon)
+        result = fc.backtest({"model": model}, y, cv, refit=walk.refit, warm=warm)
+    table = result.forecasts[(result.forecasts["model"] == "model") & (result.forecasts["member"] == 0)]
+    return table["y_hat"].to_numpy().reshape(walk.n_windows, y.shape[1], walk.horizon)
 
 
 def base(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Give what the networks correct, as it is."""
-    return _walked(fc.MeanReversion(log=False), y, walk, watch)
+    """Run a walk with the base of the networks alone."""
+    return _walk_forward(fc.MeanReversion(log=False), y, walk, watch)
 
 
 def scratch(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Every refit begins anew."""
-    return _walked(_lstm(walk.training or 40), y, walk, watch)
+    """Run a walk that refits from scratch."""
+    return _walk_forward(_lstm(walk.training_steps or 40), y, walk, watch)
 
 
 def warm(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Every refit goes on from the one before, for ten steps; the first takes eighty."""
-    return _walked(_lstm(80, 2e-3, 5e-3), y, walk, watch, warm=True)
+    """Run a walk whose first fit takes eighty steps, and each refit ten more from the weights of the last."""
+    return _walk_forward(_lstm(80, 2e-3, 5e-3), y, walk, watch, warm=True)
 
 
 def panel(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Every refit begins anew, with twice the steps: a hundred series have more to teach than one."""
-    return _walked(_lstm(80), y, walk, watch)
+    """Run a walk that refits from scratch, with twice the steps, as a hundred series have more to learn from."""
+    return _walk_forward(_lstm(80), y, walk, watch)
 
 
 def fit(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Fit ARIMA(2, 0, 2) with a mean; give its log-likelihood."""
+    """Fit ARIMA(2, 0, 2) with a mean; return its log-likelihood."""
     with watch:
         model = fc.ARIMA((2, 0, 2), log=False).fit(y[:, 0], 1)
     return np.array(model.record_["loglike"]["y"])
 
 
 def auto(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Choose the order of an ARIMA; give its AICc."""
+    """Select the order of an ARIMA; return its AICc."""
     with watch:
         model = fc.ARIMA("auto", log=False).fit(y[:, 0], 1)
     return np.array(model.record_["aicc"]["y"])
 
 
 def arima(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Choose an order at every refit."""
-    return _walked(fc.ARIMA("auto", log=False), y, walk, watch)
+    """Run a walk that selects an order at every refit."""
+    return _walk_forward(fc.ARIMA("auto", log=False), y, walk, watch)
 
 
 def origins(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """One fit, not timed; then a forecast from each cutoff."""
+    """Fit once, not timed; then forecast from each cutoff."""
     rows = walk.cutoffs(len(y))
     model = _lstm().fit(y[: rows[0] + 1], walk.horizon)
     with watch:

@@ -1,9 +1,9 @@
-"""neuralforecast's side of the race: its LSTM, by its own cross-validation.
+"""neuralforecast in the comparison: its LSTM, by its own cross-validation.
 
-As it is documented, with the sizes of the race. Asked for all steps at once (`direct`, its default) it does not read
-the newest rows for the first of them; with `recurrent=True` it does. Its refits go on from the weights of the one
-before, with all steps again: its cross-validation has no other way. `best` has its own defaults instead (two layers of
-128, robust scaling of each window, absolute errors, 1,000 steps).
+As documented, with the sizes of the comparison. If it forecasts all steps at once (`direct`, its default) it does not
+read the newest rows for the first of them; with `recurrent=True` it does. Its cross-validation always refits from the
+weights of the fit before, with all steps again. `best` has the defaults instead (two layers of 128, robust scaling of
+each window, absolute errors, 1,000 steps).
 """
 
 from __future__ import annotations
@@ -36,33 +36,33 @@ SIZES = {
 }
 
 
-def _walked(y: np.ndarray, walk: Walk, watch: Stopwatch, **sizes: object) -> np.ndarray:
+def _walk_forward(y: np.ndarray, walk: Walk, watch: Stopwatch, **sizes: object) -> np.ndarray:
     rows, n = y.shape
     frame = pd.DataFrame(
         {"unique_id": np.repeat(np.arange(n), rows), "ds": np.tile(np.arange(rows), n), "y": y.T.ravel()}
     )
     with watch:
         model = LSTM(h=walk.horizon, input_size=LOOKBACK, accelerator="cpu", **sizes, **QUIET)
-        walker = NeuralForecast(models=[model], freq=1)
-        refit = walk.refit if walk.refit < walk.n else False
-        said = walker.cross_validation(frame, n_windows=walk.n, step_size=walk.step, refit=refit)
-    said = said.sort_values(["cutoff", "unique_id", "ds"])
-    return said["LSTM"].to_numpy().reshape(walk.n, n, walk.horizon)
+        runner = NeuralForecast(models=[model], freq=1)
+        refit = walk.refit if walk.refit < walk.n_windows else False
+        table = runner.cross_validation(frame, n_windows=walk.n_windows, step_size=walk.step_size, refit=refit)
+    table = table.sort_values(["cutoff", "unique_id", "ds"])
+    return table["LSTM"].to_numpy().reshape(walk.n_windows, n, walk.horizon)
 
 
 def direct(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """Every refit goes on from the one before, with as many steps as the first."""
-    return _walked(y, walk, watch, max_steps=walk.training or STEPS, **SIZES)
+    """Run a walk with the LSTM that forecasts all steps at once."""
+    return _walk_forward(y, walk, watch, max_steps=walk.training_steps or STEPS, **SIZES)
 
 
 def recursive(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """The same by the network that forecasts one step and reads it."""
-    return _walked(y, walk, watch, max_steps=walk.training or STEPS, recurrent=True, **SIZES)
+    """Run a walk with the LSTM that forecasts one step and feeds it back."""
+    return _walk_forward(y, walk, watch, max_steps=walk.training_steps or STEPS, recurrent=True, **SIZES)
 
 
 def best(y: np.ndarray, walk: Walk, watch: Stopwatch) -> np.ndarray:
-    """The recursive one with its own defaults."""
-    return _walked(y, walk, watch, recurrent=True)
+    """Run a walk with the recursive LSTM and its defaults."""
+    return _walk_forward(y, walk, watch, recurrent=True)
 
 
 serve({"first": direct, "direct": direct, "recursive": recursive, "best": best})

@@ -35,9 +35,7 @@ def make_state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None, c
     orders = {"order": (order.p, order.d, order.q), "seasonal_order": (order.P, order.D, order.Q, order.m)}
     x = x if x is not None and x.shape[1] else None
     model = SARIMAX(y, exog=x, **orders, trend="n", concentrate_scale=concentrate)
-    if not order.n_lost:
-        # By default statsmodels stops updating a covariance that has nearly converged. That costs digits; with
-        # differences it is needed.
+    if not order.n_lost:  # without a regression statsmodels stops updating a nearly converged covariance: lost digits
         model.ssm.tolerance = 0.0
     return model
 
