@@ -1,4 +1,4 @@
-"""The long table of a backtest: what stands in it, who was fitted when and on what, and that a run is kept whole."""
+"""The backtest's long table, which models are fitted when and on which rows, and saving and loading a run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from forecast import _io
 from forecast.features.windows import forward_fill
 from forecast.models.base import Forecast
 
-COLUMNS = ["unique_id", "cutoff", "step", "ds", "model", "member", "y0", "y", "y_hat"]
-ENDS = ["scale", "age"]
-SEEN: list[tuple] = []  # what the models below were shown, in order
+FIRST_COLUMNS = ["unique_id", "cutoff", "step", "ds", "model", "member", "y0", "y", "y_hat"]
+LAST_COLUMNS = ["scale", "age"]
+SEEN: list[tuple] = []  # the rows that the models below received, in order
 
 
 class Recorder(fc.Forecaster):
-    """Only _fit and _predict, as a user would write it: the last price, whatever happens."""
+    """A user's model with _fit and _predict only: the last price."""
 
     def _fit(self, panel, horizon):
         SEEN.append(("fit", panel.index[0], panel.index[-1], len(panel)))
@@ -37,17 +37,17 @@ class Recorder(fc.Forecaster):
         return Forecast(point, None, (), panel.series, panel.index[-1:])
 
 
-class Odd(Recorder):
-    """Goes wrong in the way it is told to."""
+class Faulty(Recorder):
+    """Fails as its parameter says."""
 
-    def __init__(self, way="", after=0):
-        self.way = way
-        self.after = after  # only where that many rows have gone by
+    def __init__(self, fault="", after=0):
+        self.fault = fault
+        self.after = after  # fail only with more rows than this
 
     def _fit(self, panel, horizon):
         super()._fit(panel, horizon)
-        if self.way == "fit" and len(panel) > self.after:
-            raise RuntimeError("cannot learn this")
+        if self.fault == "fit" and len(panel) > self.after:
+            raise RuntimeError("cannot fit this")
 
     def _predict(self, panel):
         good = super()._predict(panel)
@@ -60,16 +60,16 @@ class Odd(Recorder):
             "shorter": good.point[:, :, :-1],
             "fewer series": good.point[:, :-1],
             "more cutoffs": np.concatenate([good.point, good.point]),
-        }.get(self.way, good.point)
+        }.get(self.fault, good.point)
         quantiles = {
-            "no number among quantiles": np.stack([point - 1, np.full_like(point, np.nan), point + 1], axis=-1),
+            "NaN among quantiles": np.stack([point - 1, np.full_like(point, np.nan), point + 1], axis=-1),
             "two quantiles for three levels": np.stack([point - 1, point + 1], axis=-1),
-        }.get(self.way)
+        }.get(self.fault)
         return Forecast(point, quantiles, () if quantiles is None else (0.1, 0.5, 0.9), good.series, good.cutoffs)
 
 
-class Later(Recorder):
-    """Fails where Odd("fit", after=48) does not."""
+class FailsEarly(Recorder):
+    """Fails where Faulty("fit", after=48) does not."""
 
     def _fit(self, panel, horizon):
         super()._fit(panel, horizon)
@@ -92,7 +92,7 @@ CV = fc.WalkForward(horizon=3, n_windows=4)
 
 def test_the_table_and_its_columns(prices):
     table = fc.backtest({"naive": fc.Naive(), "drift": fc.Drift()}, prices, CV).forecasts
-    assert list(table.columns) == [*COLUMNS, "q0.1", "q0.5", "q0.9", *ENDS]
+    assert list(table.columns) == [*FIRST_COLUMNS, "q0.1", "q0.5", "q0.9", *LAST_COLUMNS]
     assert len(table) == 2 * 4 * 2 * 3  # models, cutoffs, series, steps
     assert not table.duplicated(["unique_id", "cutoff", "step", "model", "member"]).any()
     assert list(table["model"].cat.categories) == ["naive", "drift"]
@@ -110,7 +110,7 @@ def test_the_table_and_its_columns(prices):
     assert (table["age"] == 0).all()
 
 
-def test_members_have_rows_of_their_own(prices):
+def test_members_have_their_own_rows(prices):
     result = fc.backtest({"net": quick("lstm", members=3)}, prices, fc.WalkForward(2, 2), refit=2)
     net = result.forecasts[result.forecasts["model"] == "net"].set_index(["unique_id", "cutoff", "step"])
     assert net["member"].value_counts().to_dict() == {0: 8, 1: 8, 2: 8, 3: 8}
@@ -123,14 +123,14 @@ def test_members_have_rows_of_their_own(prices):
 
 
 @pytest.mark.parametrize("season", [1, 4])
-def test_the_scale_is_that_of_the_training_rows(prices, season):
+def test_scale_is_computed_on_training_rows(prices, season):
     table = fc.backtest(fc.Naive(), prices, CV, season=season, refit=4).forecasts
     for (name, cutoff), rows in table.groupby(["unique_id", "cutoff"], observed=True):
         expected = prices.loc[:cutoff, name].diff(season).abs().mean()
         np.testing.assert_allclose(rows["scale"], expected, rtol=1e-12)
 
 
-def test_refit_freezes_the_parameters_and_not_the_history(prices):
+def test_refit_freezes_parameters_but_not_history(prices):
     result = fc.backtest({"recorder": Recorder(), "drift": fc.Drift(log=False)}, prices, CV, refit=3)
     ix = prices.index
     shown = [
@@ -170,8 +170,16 @@ def test_rolling_training_rows_and_embargo(prices):
         np.testing.assert_allclose(rows["scale"], expected.loc[rows["unique_id"].astype(str)], rtol=1e-12)
 
 
-class Whole:
-    """No Forecaster, but fits and forecasts: it sees what it is handed, before any door of ours cuts it."""
+class Unvalidated(fc.Naive):
+    """Records the prices as the engine passes them, before `predict_at` validates and cuts them."""
+
+    def predict_at(self, prices, cutoffs):
+        SEEN.append((len(prices), list(cutoffs)))
+        return super().predict_at(prices, cutoffs)
+
+
+class Foreign:
+    """A model of another package: not a Forecaster, and without parameters."""
 
     def fit(self, prices, horizon):
         self.horizon = horizon
@@ -183,32 +191,50 @@ class Whole:
         return Forecast(point, None, (), prices.series, prices.index[cutoffs])
 
 
-def test_no_row_past_the_last_cutoff_of_its_stretch_is_handed_out(prices):
-    result = fc.backtest({"whole": Whole()}, prices, CV, refit=3)
+@pytest.mark.parametrize("model", [Unvalidated(), Foreign()], ids=["forecaster", "foreign"])
+def test_no_row_after_the_last_cutoff_is_passed(model, prices):
+    result = fc.backtest({"model": model}, prices, CV, refit=3)
     assert SEEN == [(54, [47, 50, 53]), (57, [56])]
+    assert result.verdict().table["finding"].tolist() == ["identical"]
+    assert result.spec["models"]["model"]["class"] == type(model).__name__
+
+
+class OnlyPredict:
+    """A model of another package that forecasts from the last row only."""
+
+    def fit(self, prices, horizon):
+        self.inner = fc.Naive().fit(prices, horizon)
+        return self
+
+    def predict(self, prices):
+        return self.inner.predict(prices)
+
+
+def test_foreign_model_may_have_predict_only(prices):
+    result = fc.backtest({"foreign": OnlyPredict()}, prices, CV, refit=3)
     assert result.verdict().table["finding"].tolist() == ["identical"]
 
 
-def test_naive_joins_by_itself(prices):
+def test_naive_is_added(prices):
     result = fc.backtest(fc.Drift(), prices, CV)
     assert list(result.forecasts["model"].cat.categories) == ["naive", "drift"]
     assert list(result.spec["models"]) == ["naive", "drift"]
     own = fc.backtest({"drift": fc.Drift(), "naive": fc.Naive(levels=(0.25, 0.5, 0.75))}, prices, CV)
     assert list(own.forecasts["model"].cat.categories) == ["drift", "naive"]
     assert own.spec["models"]["naive"]["params"]["levels"] == [0.25, 0.5, 0.75]
-    with pytest.raises(ValueError, match="'naive' is kept for doing nothing"):
+    with pytest.raises(ValueError, match="'naive' is reserved for the naive forecast"):
         fc.backtest({"naive": fc.Drift()}, prices, CV)
 
 
 @pytest.mark.parametrize("models", [{}, {"a": 3}, None, [fc.Naive()]])
-def test_what_are_no_models_is_refused(models, prices):
+def test_invalid_models_are_refused(models, prices):
     with pytest.raises(TypeError, match=r"[Ff]orecaster"):
         fc.backtest(models, prices, CV)
 
 
 @pytest.fixture(scope="module")
 def uneven():
-    frame = walks(rows=60, series=5).set_axis(["whole", "late", "ended", "hole", "target"], axis=1)
+    frame = walks(rows=60, series=5).set_axis(["complete", "late", "ended", "hole", "target"], axis=1)
     frame.iloc[:46, 1] = np.nan  # 2 observed rows at the first cutoff, 5, 8 and 11 at the others
     frame.iloc[52:, 2] = np.nan
     frame.iloc[50, 3] = np.nan  # a cutoff
@@ -216,26 +242,26 @@ def uneven():
     return frame
 
 
-def test_series_that_take_no_part_are_named_with_their_reason(uneven):
+def test_skipped_series_are_listed_with_their_reason(uneven):
     result = fc.backtest({"season": fc.SeasonalNaive(2)}, uneven, CV)  # needs 2 + 3 + 1 rows
     date = [str(d.date()) for d in uneven.index]
-    said = {(row.unique_id, row.reason): (row.cutoffs, row.first, row.last) for row in result.skipped.itertuples()}
+    found = {(row.unique_id, row.reason): (row.cutoffs, row.first, row.last) for row in result.skipped.itertuples()}
     short = "fewer than 6 observed training rows"
-    assert said == {
+    assert found == {
         ("late", short): (2, date[47], date[50]),
         ("ended", "not observed at the cutoff"): (2, date[53], date[56]),
         ("hole", "not observed at the cutoff"): (1, date[50], date[50]),
     }
-    taking = result.forecasts.groupby(["cutoff", "model"], observed=True)["unique_id"].agg(lambda ids: set(ids))
-    whole = {"whole", "late", "ended", "hole", "target"}
-    left = [whole - {"late"}, whole - {"late", "hole"}, whole - {"ended"}, whole - {"ended"}]
-    for model in ("naive", "season"):  # the same series for all
-        assert taking.xs(model, level="model").tolist() == left
+    participants = result.forecasts.groupby(["cutoff", "model"], observed=True)["unique_id"].agg(lambda ids: set(ids))
+    every = {"complete", "late", "ended", "hole", "target"}
+    expected = [every - {"late"}, every - {"late", "hole"}, every - {"ended"}, every - {"ended"}]
+    for model in ("naive", "season"):  # every model forecasts the same series
+        assert participants.xs(model, level="model").tolist() == expected
     assert result.fits["series"].tolist() == [4, 4, 5, 5] * 2
     assert fc.backtest(fc.Naive(), walks(rows=60), CV).skipped.empty
 
 
-def test_a_target_that_never_traded_is_kept_and_not_scored(uneven):
+def test_missing_targets_have_rows_but_no_score(uneven):
     result = fc.backtest({"season": fc.SeasonalNaive(2)}, uneven, CV)
     holes = result.forecasts[result.forecasts["y"].isna()]
     assert set(holes.loc[holes["unique_id"] == "target", "ds"]) == {uneven.index[54]}
@@ -245,72 +271,72 @@ def test_a_target_that_never_traded_is_kept_and_not_scored(uneven):
     assert np.isfinite(result.scores()[["mae", "mase"]]).all(axis=None)
 
 
-def test_no_series_left_is_an_error(uneven):
+def test_no_eligible_series_is_an_error(uneven):
     with pytest.raises(ValueError, match=r"the 103 observed training rows .* longest has 57.*bring more history"):
         fc.backtest({"long": fc.SeasonalNaive(99)}, uneven, CV)
 
 
-def test_a_failed_fit_is_raised_or_recorded(prices):
-    models = {"odd": Odd("fit", after=48), "drift": fc.Drift()}
-    with pytest.raises(RuntimeError, match="cannot learn this"):
+def test_failed_fit_is_raised_or_recorded(prices):
+    models = {"faulty": Faulty("fit", after=48), "drift": fc.Drift()}
+    with pytest.raises(RuntimeError, match="cannot fit this"):
         fc.backtest(models, prices, CV)
     result = fc.backtest(models, prices, CV, on_error="record")
-    odd = result.fits[result.fits["model"] == "odd"]
-    assert odd["error"].tolist() == ["", *["RuntimeError: cannot learn this"] * 3]
-    assert set(result.forecasts.loc[result.forecasts["model"] == "odd", "cutoff"]) == {prices.index[47]}
+    faulty = result.fits[result.fits["model"] == "faulty"]
+    assert faulty["error"].tolist() == ["", *["RuntimeError: cannot fit this"] * 3]
+    assert set(result.forecasts.loc[result.forecasts["model"] == "faulty", "cutoff"]) == {prices.index[47]}
     assert result.failures()["cutoff"].tolist() == list(prices.index[[50, 53, 56]])
-    assert set(result.failures()["error"]) == {"RuntimeError: cannot learn this"}
+    assert set(result.failures()["error"]) == {"RuntimeError: cannot fit this"}
     assert result.compared() == (6, 24)  # of four cutoffs one is left
     board = result.leaderboard()
-    assert board["failures"].to_dict() == {"naive": 0, "odd": 3, "drift": 0}
+    assert board["failures"].to_dict() == {"naive": 0, "faulty": 3, "drift": 0}
     with pytest.raises(ValueError, match="on_error must be one of 'raise', 'record'"):
         fc.backtest(models, prices, CV, on_error="ignore")
 
 
-def test_a_model_that_always_fails_leaves_the_race_to_the_others(prices, tmp_path):
-    result = fc.backtest({"odd": Odd("fit"), "drift": fc.Drift()}, prices, CV, on_error="record")
-    whole = fc.backtest({"drift": fc.Drift()}, prices, CV)
+def test_failing_model_does_not_affect_the_others(prices, tmp_path):
+    result = fc.backtest({"faulty": Faulty("fit"), "drift": fc.Drift()}, prices, CV, on_error="record")
+    without = fc.backtest({"drift": fc.Drift()}, prices, CV)
     board = result.leaderboard()
-    assert board.index[-1] == "odd"
-    assert board.loc["drift", "skill"] == whole.leaderboard().loc["drift", "skill"]
+    assert board.index[-1] == "faulty"
+    assert board.loc["drift", "skill"] == without.leaderboard().loc["drift", "skill"]
     assert list(result.verdict().table["model"]) == ["drift"]
     assert repr(result)
     result.save(tmp_path / "run")
     assert fc.BacktestResult.load(tmp_path / "run").leaderboard().equals(board)
 
 
-def test_models_that_share_no_row_are_a_finding_and_no_crash(prices):
-    models = {"odd": Odd("fit", after=0), "first": Odd("fit", after=48), "later": Later()}
+def test_models_without_common_rows_have_a_verdict(prices):
+    models = {"faulty": Faulty("fit", after=0), "first": Faulty("fit", after=48), "late": FailsEarly()}
     result = fc.backtest(models, prices, CV, on_error="record")
-    assert result.leaderboard()["failures"].to_dict() == {"naive": 0, "odd": 4, "first": 3, "later": 1}
+    assert result.leaderboard()["failures"].to_dict() == {"naive": 0, "faulty": 4, "first": 3, "late": 1}
     assert str(result.verdict())
 
 
-@pytest.mark.parametrize("way", ["nan", "inf"])
-def test_a_forecast_that_is_no_number_is_an_error(way, prices):
-    with pytest.raises(ValueError, match=rf"odd has no finite forecast for S0 .* {prices.index[50].date()}"):
-        fc.backtest({"odd": Odd(way, after=48)}, prices, CV)
-    result = fc.backtest({"odd": Odd(way, after=48)}, prices, CV, on_error="record")
-    assert result.leaderboard().loc["odd", "failures"] == 3
+@pytest.mark.parametrize("fault", ["nan", "inf"])
+def test_forecast_that_is_not_finite_is_an_error(fault, prices):
+    with pytest.raises(ValueError, match=rf"faulty has no finite forecast for S0 .* {prices.index[50].date()}"):
+        fc.backtest({"faulty": Faulty(fault, after=48)}, prices, CV)
+    result = fc.backtest({"faulty": Faulty(fault, after=48)}, prices, CV, on_error="record")
+    assert result.leaderboard().loc["faulty", "failures"] == 3
 
 
-WRONG = [
+FAULTS = [
     "longer",
     "shorter",
     "fewer series",
     "more cutoffs",
-    "no number among quantiles",
+    "NaN among quantiles",
     "two quantiles for three levels",
 ]
 
 
-@pytest.mark.parametrize("way", WRONG)
-def test_forecasts_of_a_wrong_shape_are_refused(way, prices):
-    with pytest.raises(ValueError, match="odd"):
-        fc.backtest({"odd": Odd(way)}, prices, CV)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_forecasts_of_wrong_shape_are_refused(fault, prices):
+    with pytest.raises(ValueError, match="faulty"):
+        fc.backtest({"faulty": Faulty(fault)}, prices, CV)
 
 
-def test_a_model_of_ones_own_and_what_goes_in_stays_as_it_was(prices):
+def test_models_and_prices_are_not_changed(prices):
     net = quick("gru", base=fc.Drift())
     models = {"own": Recorder(), "net": net}
     before, frame = copy.deepcopy({name: vars(model) for name, model in models.items()}), prices.copy()
@@ -322,7 +348,7 @@ def test_a_model_of_ones_own_and_what_goes_in_stays_as_it_was(prices):
     assert_frame_equal(prices, frame)
     own = result.forecasts[result.forecasts["model"] == "own"]
     np.testing.assert_array_equal(own["y_hat"], own["y0"])
-    assert own["q0.5"].isna().all()  # it gives no quantiles
+    assert own["q0.5"].isna().all()  # it has no quantiles
     assert own["q0.1"].isna().all()
     assert np.isnan(result.leaderboard().loc["own", "coverage"])
     assert result.verdict().table.set_index("model").loc["own", "finding"] == "identical"
@@ -334,11 +360,11 @@ def small(prices):
     return fc.backtest(models, prices, fc.WalkForward(2, 4), refit=2)
 
 
-def test_processes_do_not_change_a_byte(small, prices, tmp_path):
+def test_number_of_processes_changes_no_byte(small, prices, tmp_path):
     models = {"drift": fc.Drift(), "net": quick("lstm", members=2)}
-    told = []
-    parallel = fc.backtest(models, prices, fc.WalkForward(2, 4), refit=2, n_jobs=2, progress=lambda *n: told.append(n))
-    assert told == [(done, 8) for done in range(1, 9)]  # naive, drift and two members, at two cutoffs
+    calls = []
+    parallel = fc.backtest(models, prices, fc.WalkForward(2, 4), refit=2, n_jobs=2, progress=lambda *n: calls.append(n))
+    assert calls == [(done, 8) for done in range(1, 9)]  # naive, drift and two members, at two cutoffs
     for name, result in (("one", small), ("two", parallel)):
         result.save(tmp_path / name)
     one, two = (tmp_path / name for name in ("one", "two"))
@@ -349,40 +375,42 @@ def test_processes_do_not_change_a_byte(small, prices, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["dated", "numbered", "uneven"])
-def test_saved_and_loaded_without_loss(kind, small, uneven, tmp_path):
+def test_saving_and_loading_loses_nothing(kind, small, uneven, tmp_path):
     result = small
     if kind == "numbered":
         result = fc.backtest({"drift": fc.Drift()}, walks(rows=60).to_numpy(), CV)
         assert result.forecasts["cutoff"].dtype == np.int64
     if kind == "uneven":
-        result = fc.backtest({"season": fc.SeasonalNaive(2), "odd": Odd("fit", 50)}, uneven, CV, on_error="record")
+        result = fc.backtest(
+            {"season": fc.SeasonalNaive(2), "faulty": Faulty("fit", 50)}, uneven, CV, on_error="record"
+        )
     result.save(tmp_path / "deep" / "run")
-    again = fc.BacktestResult.load(tmp_path / "deep" / "run")
-    assert_frame_equal(again.forecasts, result.forecasts, check_exact=True, check_categorical=True)
-    assert_frame_equal(again.fits, result.fits, check_exact=True)
-    assert_frame_equal(again.skipped, result.skipped, check_exact=True)
-    assert again.spec == result.spec
-    assert list(again.forecasts["model"].cat.categories) == list(result.forecasts["model"].cat.categories)
-    assert_frame_equal(again.leaderboard(), result.leaderboard())
-    assert str(again.verdict()) == str(result.verdict())
+    loaded = fc.BacktestResult.load(tmp_path / "deep" / "run")
+    assert_frame_equal(loaded.forecasts, result.forecasts, check_exact=True, check_categorical=True)
+    assert_frame_equal(loaded.fits, result.fits, check_exact=True)
+    assert_frame_equal(loaded.skipped, result.skipped, check_exact=True)
+    assert loaded.spec == result.spec
+    assert list(loaded.forecasts["model"].cat.categories) == list(result.forecasts["model"].cat.categories)
+    assert_frame_equal(loaded.leaderboard(), result.leaderboard())
+    assert str(loaded.verdict()) == str(result.verdict())
 
 
 def listing(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_an_old_run_is_replaced_whole_and_anything_else_refused(small, tmp_path):
+def test_only_a_run_is_replaced_by_a_run(small, tmp_path):
     run = tmp_path / "run"
     small.save(run)
-    (run / _io.REPORT).write_text("of the old run")
+    (run / _io.REPORT).write_text("from the old run")
     small.save(run)
     assert listing(tmp_path) == ["run", *[f"run/{name}" for name in sorted((_io.FITS, _io.FORECASTS, _io.SPEC))]]
     (tmp_path / "empty").mkdir()
     small.save(tmp_path / "empty")
-    for place in ("mine", "note.txt"):
-        path = tmp_path / place
-        path.mkdir() if place == "mine" else path.write_text("keep me")
-        if place == "mine":
+    for name in ("mine", "note.txt"):
+        path = tmp_path / name
+        path.mkdir() if name == "mine" else path.write_text("keep me")
+        if name == "mine":
             (path / "thesis.tex").write_text("keep me")
         before = listing(tmp_path)
         with pytest.raises(ValueError, match=r"thesis.tex|is a file"):
@@ -390,41 +418,41 @@ def test_an_old_run_is_replaced_whole_and_anything_else_refused(small, tmp_path)
         assert listing(tmp_path) == before
 
 
-def cut_short(run: Path, stop: type[BaseException]) -> None:
+def interrupted_write(run: Path, stop: type[BaseException]) -> None:
     with _io.atomic_folder(run, _io.RUN) as folder:
-        (folder / _io.FORECASTS).write_text("half")
+        (folder / _io.FORECASTS).write_text("partial")
         raise stop
 
 
-def test_a_write_that_is_cut_short_leaves_the_old_run_whole(small, tmp_path):
+def test_interrupted_write_leaves_the_old_run(small, tmp_path):
     run = tmp_path / "run"
     small.save(run)
     before = {name: (run / name).read_bytes() for name in (_io.FORECASTS, _io.FITS, _io.SPEC)}
     for stop in (RuntimeError, KeyboardInterrupt):
         with pytest.raises(stop):
-            cut_short(run, stop)
+            interrupted_write(run, stop)
         assert listing(tmp_path) == ["run", *[f"run/{name}" for name in sorted(before)]]
         assert {name: (run / name).read_bytes() for name in before} == before
 
 
-def test_a_swap_that_fails_puts_the_old_run_back(small, tmp_path, monkeypatch):
+def test_failed_replacement_restores_the_old_run(small, tmp_path, monkeypatch):
     run = tmp_path / "run"
     small.save(run)
     rename = Path.rename
 
-    def fails_into_place(self, target):
+    def fails_to_replace(self, target):
         if Path(target) == run and ".old." not in str(self):
             raise OSError("no space left")
         return rename(self, target)
 
-    monkeypatch.setattr(Path, "rename", fails_into_place)
+    monkeypatch.setattr(Path, "rename", fails_to_replace)
     with pytest.raises(OSError, match="no space left"):
         small.save(run)
     assert fc.BacktestResult.load(run).spec == small.spec
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_a_folder_that_is_no_run_cannot_be_loaded(small, tmp_path):
+def test_only_a_run_can_be_loaded(small, tmp_path):
     with pytest.raises(ValueError, match=r"is not a run: it has no spec.json"):
         fc.BacktestResult.load(tmp_path)
     small.save(tmp_path / "run")
@@ -436,31 +464,29 @@ def test_a_folder_that_is_no_run_cannot_be_loaded(small, tmp_path):
         fc.BacktestResult.load(tmp_path / "run")
 
 
-def test_a_missing_interval_is_told_with_its_reason():
+def test_missing_interval_is_reported_with_its_reason():
     frame = walks(series=2)
-    frame.iloc[::2, 1] = np.nan  # never two rows running
+    frame.iloc[::2, 1] = np.nan  # never two successive rows
     with pytest.raises(ValueError, match=r"naive has no finite forecast for S1 at the cutoff .*: no row of S1 is ever"):
         fc.backtest(fc.Drift(), frame, fc.WalkForward(horizon=3, n_windows=4))
 
 
-def test_what_a_killed_process_began_to_write_is_swept(tmp_path):
-    from forecast import _io
-
+def test_folders_of_killed_processes_are_deleted(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    begun, ours = tmp_path / f".run.{dead.pid}-abc_1", tmp_path / f".run.{os.getpid()}-abc_2"
+    abandoned, ours = tmp_path / f".run.{dead.pid}-abc_1", tmp_path / f".run.{os.getpid()}-abc_2"
     others = tmp_path / f".runs.{dead.pid}-abc_3"
-    for folder in (begun, ours, others):
+    for folder in (abandoned, ours, others):
         folder.mkdir()
-    with _io.atomic_folder(tmp_path / "run", _io.RUN) as beside:
-        (beside / _io.SPEC).write_text("{}")
+    with _io.atomic_folder(tmp_path / "run", _io.RUN) as temporary:
+        (temporary / _io.SPEC).write_text("{}")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["run", ours.name, others.name])
 
 
-def test_without_naive_nothing_can_be_compared():
-    class Mute(fc.Naive):
+def test_run_without_naive_forecasts_is_an_error():
+    class Failing(fc.Naive):
         def _fit(self, panel, horizon):
-            raise ValueError("says nothing")
+            raise ValueError("fails")
 
-    with pytest.raises(ValueError, match=r"naive has made no forecast.*naive: ValueError: says nothing"):
-        fc.backtest({"naive": Mute(), "drift": fc.Drift()}, walks(), fc.WalkForward(2, 3), on_error="record")
+    with pytest.raises(ValueError, match=r"naive has no forecast.*naive: ValueError: fails"):
+        fc.backtest({"naive": Failing(), "drift": fc.Drift()}, walks(), fc.WalkForward(2, 3), on_error="record")

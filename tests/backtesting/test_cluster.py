@@ -1,6 +1,6 @@
-"""The same units on a Dask cluster: a scheduler and two workers, each a process of its own, one of which is killed.
+"""The same tasks on a Dask cluster: a scheduler and two workers, each in its own process, one of which is killed.
 
-The one that is left has two threads, which change no byte either.
+The remaining worker has two threads, which change no byte either.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CV = fc.WalkForward(horizon=2, n_windows=8)
 
 
 class Slow(Naive):
-    """Takes its time, so that a worker can be killed while it works."""
+    """Sleeps, so that a worker can be killed while it runs."""
 
     def _fit(self, panel, horizon):
         time.sleep(0.2)
@@ -40,26 +40,17 @@ def models():
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """A scheduler's address and its two workers, by their process ids."""
-    place = tmp_path_factory.mktemp("dask")
-    here = {
-        "cwd": place,
-        "env": os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])},
-    }
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests), str(Path(__file__).parent), *filter(None, sys.path)])
+    options = {"cwd": tmp_path_factory.mktemp("dask"), "env": os.environ | {"PYTHONPATH": path}}
+    options |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    logs = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    told = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--no-dashboard"]
-    scheduler = subprocess.Popen([*told, "--port", address.rsplit(":", 1)[1]], **here, **logs)
-    work = [
-        sys.executable,
-        "-m",
-        "distributed.cli.dask_worker",
-        address,
-        "--no-nanny",
-        "--nthreads",
-    ]
-    workers = [subprocess.Popen([*work, str(threads), "--no-dashboard"], **here, **logs) for threads in (1, 2)]
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--no-dashboard"]
+    scheduler = subprocess.Popen([*command, "--port", address.rsplit(":", 1)[1]], **options)
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard"]
+    workers = [subprocess.Popen([*command, "--nthreads", str(threads)], **options) for threads in (1, 2)]
     try:
         with distributed.Client(address, timeout="60s") as client:
             client.wait_for_workers(2, timeout=60)
@@ -70,32 +61,34 @@ def cluster(tmp_path_factory):
             process.wait()
 
 
-def test_a_cluster_gives_the_same_bytes_even_if_a_worker_dies(cluster, tmp_path):
+def test_cluster_changes_no_byte_if_a_worker_dies(cluster, tmp_path):
     address, workers = cluster
     prices = walks(rows=90, series=2)
     fc.backtest(models(), prices, CV, refit=2, out=tmp_path / "serial")
     with distributed.Client(address) as client:
-        fc.backtest(models(), prices, CV, refit=2, out=tmp_path / "whole", client=client)
-        assert (tmp_path / "whole" / _io.FORECASTS).read_bytes() == (tmp_path / "serial" / _io.FORECASTS).read_bytes()
+        fc.backtest(models(), prices, CV, refit=2, out=tmp_path / "complete", client=client)
+        assert (tmp_path / "complete" / _io.FORECASTS).read_bytes() == (
+            tmp_path / "serial" / _io.FORECASTS
+        ).read_bytes()
         done = threading.Event()
         killer = threading.Thread(target=lambda: (done.wait(60), os.kill(workers[0].pid, signal.SIGKILL)))
         killer.start()
-        fc.backtest(models(), prices, CV, refit=2, out=tmp_path / "hurt", client=client,
+        fc.backtest(models(), prices, CV, refit=2, out=tmp_path / "one-killed", client=client,
                     progress=lambda now, total: done.set() if now == 3 else None)  # fmt: skip
         killer.join()
         assert workers[0].wait(10) == -signal.SIGKILL
         assert len(client.scheduler_info()["workers"]) == 1
-    assert (tmp_path / "hurt" / _io.FORECASTS).read_bytes() == (tmp_path / "serial" / _io.FORECASTS).read_bytes()
+    assert (tmp_path / "one-killed" / _io.FORECASTS).read_bytes() == (tmp_path / "serial" / _io.FORECASTS).read_bytes()
 
 
-def test_the_command_line_sends_its_work_to_a_cluster(cluster, tmp_path):
+def test_command_line_runs_on_a_cluster(cluster, tmp_path):
     address, _ = cluster
     walks(rows=60).to_csv(tmp_path / "p.csv", index_label="date")
     command = [sys.executable, "-m", "forecast", "backtest", str(tmp_path / "p.csv"), "--models", "drift", "--windows"]
     command += ["4", "--out", str(tmp_path / "run"), "--backend", "dask", "--scheduler"]
-    told = subprocess.run([*command, address], capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
+    process = subprocess.run([*command, address], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
     assert (tmp_path / "run" / _io.REPORT).exists()
-    nobody = subprocess.run([*command, "tcp://127.0.0.1:9"], capture_output=True, text=True)
-    assert nobody.returncode == 2
-    assert nobody.stderr.splitlines()[-1].startswith("forecast: ")
+    process = subprocess.run([*command, "tcp://127.0.0.1:9"], capture_output=True, text=True)  # no scheduler there
+    assert process.returncode == 2
+    assert process.stderr.splitlines()[-1].startswith("forecast: ")

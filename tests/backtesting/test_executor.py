@@ -1,4 +1,4 @@
-"""The engine: warm chains, members as units, processes that share the work, runs stopped and gone on with."""
+"""Running the tasks: warm chains, members as tasks, several processes, and runs that are stopped and resumed."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def models():
     }
 
 
-def run(out=None, given=None, **options):
-    return fc.backtest(given or models(), walks(rows=90, series=2), CV, refit=2, out=out, **options)
+def run(out=None, named=None, **options):
+    return fc.backtest(named or models(), walks(rows=90, series=2), CV, refit=2, out=out, **options)
 
 
 def forecasts(folder: Path) -> bytes:
@@ -51,50 +51,50 @@ def forecasts(folder: Path) -> bytes:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["cold", "warm"])
-def whole(request, tmp_path_factory):
-    """An uninterrupted run, with whether it is warm."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
+def complete(request, tmp_path_factory):
+    """Whether the run is warm, its result, and its folder; it was never interrupted."""
+    folder = tmp_path_factory.mktemp("complete") / "run"
     return request.param, run(folder, warm=request.param), folder
 
 
-def test_parts_fitted_alone_are_the_model_fitted_together():
+def test_parts_fitted_separately_equal_the_model():
     prices = walks(rows=90, series=2)
     for model in (quick("lstm", members=3), quick("gru", members=2, point="mean"), quick("lstm-seq2seq", members=2)):
         fold = next(iter(fc.WalkForward(2, 1).split(prices)))
-        together = model.fit(prices.iloc[fold.train], 2).predict(prices.iloc[fold.history])
+        at_once = model.fit(prices.iloc[fold.train], 2).predict(prices.iloc[fold.history])
         table = fc.backtest({"net": model}, prices, fc.WalkForward(2, 1)).forecasts
         net = table[(table["model"] == "net") & (table["member"] == 0)]
-        np.testing.assert_array_equal(net["y_hat"], together.point.ravel())
-        np.testing.assert_array_equal(net["q0.1"], together.quantiles[..., 0].ravel())
+        np.testing.assert_array_equal(net["y_hat"], at_once.point.ravel())
+        np.testing.assert_array_equal(net["q0.1"], at_once.quantiles[..., 0].ravel())
 
 
-def test_warm_fits_go_on_and_cold_ones_begin_anew(whole):
-    warm, result, _ = whole
+def test_only_warm_fits_continue_from_the_last(complete):
+    warm, result, _ = complete
     prices = walks(rows=90, series=2)
     folds = list(CV.split(prices))[::2]
     for name, model in (("arima", fc.ARIMA((1, 1, 1))), ("net", quick("lstm", members=2))):
         model.set_params(warm_start=warm)
-        said = []
+        points = []
         for fold in folds:
             model.fit(prices.iloc[fold.train], 2)
-            said.append(model.predict(prices.iloc[fold.history]).point[0])
+            points.append(model.predict(prices.iloc[fold.history]).point[0])
         table = result.forecasts
         rows = table[(table["model"] == name) & (table["member"] == 0)]
         rows = rows[rows["cutoff"].isin([prices.index[fold.cutoff] for fold in folds])]
-        np.testing.assert_array_equal(rows["y_hat"], np.ravel(said))
+        np.testing.assert_array_equal(rows["y_hat"], np.ravel(points))
 
 
-def test_warm_is_another_fit():
+def test_warm_start_changes_the_fit():
     cold, warm = run().forecasts, run(warm=True).forecasts
-    moved = cold["y_hat"].ne(warm["y_hat"]).groupby([cold["model"], cold["cutoff"]], observed=True).any()
+    changed = cold["y_hat"].ne(warm["y_hat"]).groupby([cold["model"], cold["cutoff"]], observed=True).any()
     early, late = walks(rows=90).index[[73, 87]]
-    assert not moved.xs(early, level="cutoff").any()  # the first fit has nothing before it
-    assert moved.xs(late, level="cutoff")[["net", "pair"]].all()
-    assert not moved.xs(late, level="cutoff")[["naive", "drift"]].any()
+    assert not changed.xs(early, level="cutoff").any()  # the first fit has no previous one
+    assert changed.xs(late, level="cutoff")[["net", "pair"]].all()
+    assert not changed.xs(late, level="cutoff")[["naive", "drift"]].any()
 
 
-def test_processes_share_the_work_and_change_no_byte(whole, tmp_path):
-    warm, result, folder = whole
+def test_processes_change_no_byte(complete, tmp_path):
+    warm, result, folder = complete
     two = run(tmp_path / "run", warm=warm, n_jobs=2)
     assert forecasts(tmp_path / "run") == forecasts(folder)
     seconds = ["seconds_fit", "seconds_predict"]
@@ -105,7 +105,7 @@ def test_processes_share_the_work_and_change_no_byte(whole, tmp_path):
 
 
 class Warns(Naive):
-    """Warns so often that another thread comes between."""
+    """Warns so often that another thread runs in between."""
 
     def _fit(self, panel, horizon):
         for i in range(9):
@@ -115,53 +115,51 @@ class Warns(Naive):
 
 
 def deep():
-    """A network that draws all that one can: weights, gates, dropout; more often than a thread's turn is long."""
+    """A network with all kinds of random draws (weights, gates, dropout), long enough for threads to alternate."""
     trainer = fc.Trainer(steps=30, batch_size=8, lr=0.05)
     return quick("lstm", layers=2, dropout=0.3, gate_bias="chrono", members=2, n_jobs=2, trainer=trainer)
 
 
-def test_threads_of_one_process_change_no_byte():
+def test_threads_change_no_byte():
     panel = as_panel(walks(rows=90, series=2))
     folds = list(fc.WalkForward(2, 3).split(panel))
-    units = make_tasks(
-        {"net": deep(), "warns": Warns()}, [RefitPeriod(i, (f,)) for i, f in enumerate(folds)], 40, False
-    )
+    periods = [RefitPeriod(i, (fold,)) for i, fold in enumerate(folds)]
+    tasks = make_tasks({"net": deep(), "warns": Warns()}, periods, 40, False)
 
-    def go(unit):
-        return run_task(unit, panel, 2, "raise")
+    def result(task):
+        return run_task(task, panel, 2, "raise")
 
     def fitted(seed):
         return deep().set_params(seed=seed, members=1).fit(panel, 2).predict(panel)
 
-    alone = [go(unit) for unit in units]
+    serial = [result(task) for task in tasks]
     with ThreadPoolExecutor(3) as threads:
-        together = list(threads.map(go, units))
-        outside = list(threads.map(fitted, range(3)))
-    for one, other in zip(alone, together, strict=True):
+        threaded = list(threads.map(result, tasks))
+        forecasts = list(threads.map(fitted, range(3)))
+    for one, other in zip(serial, threaded, strict=True):
         np.testing.assert_array_equal(one.forecast.quantiles, other.forecast.quantiles)
         assert one.fit_info["warnings"] == other.fit_info["warnings"]
-    for seed, said in enumerate(outside):
-        np.testing.assert_array_equal(said.point, fitted(seed).point)
+    for seed, forecast in enumerate(forecasts):
+        np.testing.assert_array_equal(forecast.point, fitted(seed).point)
 
 
-def test_nothing_is_shared_out_within_a_unit():
+def test_models_start_no_processes_within_a_task():
     models = {
         "interval": fc.Conformal(deep()),
         "forest": fc.Tabular(RandomForestRegressor(n_jobs=-1)),
-        "none": fc.Tabular(LinearRegression()),  # its n_jobs=None is that of a surrounding parallel_config
+        "none": fc.Tabular(LinearRegression()),  # n_jobs=None would be that of a surrounding parallel_config
     }
-    for unit in make_tasks(models, [RefitPeriod(0, ())], 40, False):
-        given = models[unit.name].get_params()
-        jobs = {name for name in given if name.endswith("n_jobs")}
+    for task in make_tasks(models, [RefitPeriod(0, ())], 40, False):
+        params = models[task.name].get_params()
+        jobs = {name for name in params if name.endswith("n_jobs")}
         assert jobs
-        assert {name: value for name, value in unit.model.get_params().items() if name in jobs} == dict.fromkeys(
-            jobs, 1
-        )
-        assert {given[name] for name in jobs} <= {2, -1, None}  # what was handed in stays as it was
+        in_task = task.model.get_params()
+        assert {in_task[name] for name in jobs} == {1}
+        assert {params[name] for name in jobs} <= {2, -1, None}  # the given models are not changed
 
 
-class Where(Naive):
-    """Tells in which process it was fitted."""
+class RecordsProcess(Naive):
+    """Records the process in which it is fitted."""
 
     def _fit(self, panel, horizon):
         super()._fit(panel, horizon)
@@ -169,21 +167,21 @@ class Where(Naive):
 
 
 @pytest.mark.parametrize("backend", ["threading", "sequential"])
-def test_the_engine_names_its_backend_itself(backend):
+def test_joblib_configuration_does_not_change_the_backend(backend):
     with joblib.parallel_config(backend=backend):
-        fits = run(given={"where": Where()}, n_jobs=2).fits
-    told = fits.loc[fits["model"] == "where", "details"].map(json.loads)
-    assert os.getpid() not in {each["process"] for each in told}
+        fits = run(named={"where": RecordsProcess()}, n_jobs=2).fits
+    details = fits.loc[fits["model"] == "where", "details"].map(json.loads)
+    assert os.getpid() not in {record["process"] for record in details}
 
 
-class Looks(fc.Drift):
-    """Has an attribute `warm_start` that is no parameter."""
+class HasAttribute(fc.Drift):
+    """Has an attribute `warm_start` that is not a parameter."""
 
     warm_start = False
 
 
-def test_what_has_no_parameter_warm_start_begins_anew():
-    warm, cold = run(given={"looks": Looks()}, warm=True), run(given={"looks": Looks()})
+def test_model_without_warm_start_parameter_starts_again():
+    warm, cold = run(named={"drift": HasAttribute()}, warm=True), run(named={"drift": HasAttribute()})
     assert_frame_equal(warm.forecasts, cold.forecasts)
 
 
@@ -196,74 +194,73 @@ def stopped_after(done, error):
 
 
 @pytest.mark.parametrize("done", [1, 9, 17, 27])
-def test_what_was_stopped_is_gone_on_with(done, whole, tmp_path):
-    warm, _, folder = whole
-    place = tmp_path / "run"
+def test_stopped_run_is_resumed(done, complete, tmp_path):
+    warm, _, expected = complete
+    folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt) as stop:
-        run(place, warm=warm, progress=stopped_after(done, KeyboardInterrupt()))
-    assert stop.value.__notes__ == [f"{done} of 28 fits are kept: resume goes on from there"]
-    assert not place.exists()
-    told = []
+        run(folder, warm=warm, progress=stopped_after(done, KeyboardInterrupt()))
+    assert stop.value.__notes__ == [f"{done} of 28 fits are stored: resume continues from there"]
+    assert not folder.exists()
+    calls = []
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResumeWarning)
-        run(place, warm=warm, resume=True, progress=lambda now, total: told.append(now))
-    assert told[0] in ((done + 1, 1) if warm else (done + 1,))
-    assert forecasts(place) == forecasts(folder)
+        run(folder, warm=warm, resume=True, progress=lambda now, total: calls.append(now))
+    assert calls[0] in ((done + 1, 1) if warm else (done + 1,))
+    assert forecasts(folder) == forecasts(expected)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_without_resume_it_begins_anew(tmp_path):
+def test_run_starts_again_without_resume(tmp_path):
     with pytest.raises(RuntimeError):
         run(tmp_path / "run", progress=stopped_after(9, RuntimeError("stop")))
-    told = []
-    with pytest.warns(ResumeWarning, match="the 9 fits that an earlier run had finished are dropped"):
-        run(tmp_path / "run", progress=lambda now, total: told.append(now))
-    assert told[0] == 1
+    calls = []
+    with pytest.warns(ResumeWarning, match="the 9 fits that an earlier run had finished are deleted"):
+        run(tmp_path / "run", progress=lambda now, total: calls.append(now))
+    assert calls[0] == 1
 
 
-def test_a_finished_run_is_given_back(whole):
-    warm, result, folder = whole
+def test_finished_run_is_returned(complete):
+    warm, result, folder = complete
 
     def refuse(now, total):
-        raise AssertionError("nothing is left to do")
+        raise AssertionError("a fit was computed again")
 
     again = run(folder, warm=warm, resume=True, progress=refuse)
     assert_frame_equal(again.forecasts, result.forecasts)
 
 
-def test_changes_since_are_noticed(tmp_path):
-    place, prices = tmp_path / "run", walks(rows=90, series=2)
+def test_changes_since_the_stop_are_reported(tmp_path):
+    folder, prices = tmp_path / "run", walks(rows=90, series=2)
     changed = prices.copy()
-    changed.iloc[80, 0] *= 2  # after the first two cutoffs of four stretches
+    changed.iloc[80, 0] *= 2  # after the first two of four refit periods
     two = {"drift": fc.Drift(), "net": quick("lstm")}
     with pytest.raises(KeyboardInterrupt):
-        fc.backtest(two, prices, CV, refit=2, out=place, progress=stopped_after(11, KeyboardInterrupt()))
-    said = r"^data, models.drift changed since the run was stopped: of its 11 fits 4 are used$"
-    with pytest.warns(ResumeWarning, match=said):
-        fc.backtest(two | {"drift": fc.Drift(log=False)}, changed, CV, refit=2, out=place, resume=True)
+        fc.backtest(two, prices, CV, refit=2, out=folder, progress=stopped_after(11, KeyboardInterrupt()))
+    message = r"^data, models.drift changed since the run was stopped: of its 11 fits 4 are used$"
+    with pytest.warns(ResumeWarning, match=message):
+        fc.backtest(two | {"drift": fc.Drift(log=False)}, changed, CV, refit=2, out=folder, resume=True)
     fresh = fc.backtest(two | {"drift": fc.Drift(log=False)}, changed, CV, refit=2, out=tmp_path / "fresh")
-    assert forecasts(place) == forecasts(tmp_path / "fresh")
+    assert forecasts(folder) == forecasts(tmp_path / "fresh")
     with pytest.warns(ResumeWarning, match=r"holds a finished run, and cv\.embargo changed since: it is replaced"):
         fc.backtest(fresh_models := {"drift": fc.Drift(log=False), "net": quick("lstm")}, changed,
-                    fc.WalkForward(2, 8, embargo=1), refit=2, out=place, resume=True)  # fmt: skip
+                    fc.WalkForward(2, 8, embargo=1), refit=2, out=folder, resume=True)  # fmt: skip
     assert fresh.spec["models"].keys() == {"naive", *fresh_models}
     with pytest.raises(ValueError, match="name it with out"):
         fc.backtest(two, prices, CV, resume=True)
 
 
-def test_a_damaged_unit_runs_again(whole, tmp_path):
-    warm, _, folder = whole
+def test_damaged_result_runs_again(complete, tmp_path):
+    warm, _, folder = complete
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "run", warm=warm, progress=stopped_after(20, KeyboardInterrupt()))
-    (kept,) = [path for path in tmp_path.iterdir() if path.name.startswith(".run")]
-    for path in sorted(kept.glob("*.npz"))[::3]:
+    for path in sorted((tmp_path / ".run.checkpoint").glob("*.npz"))[::3]:
         path.write_bytes(path.read_bytes()[:100])
     run(tmp_path / "run", warm=warm, resume=True)
     assert forecasts(tmp_path / "run") == forecasts(folder)
 
 
 class Breaks(Naive):
-    """Fails while a file is there; takes its process with it if told to."""
+    """Fails while a file exists; with `hard` its process is killed."""
 
     def __init__(self, flag="", hard=False, levels=(0.1, 0.5, 0.9), log="auto"):
         self.flag = flag
@@ -280,25 +277,25 @@ class Breaks(Naive):
 
 
 @pytest.mark.parametrize("hard", [False, True], ids=["an error", "a worker killed"])
-def test_what_broke_is_gone_on_with_when_it_is_mended(hard, tmp_path):
+def test_failed_run_is_resumed_after_the_repair(hard, tmp_path):
     flag = tmp_path / "flag"
     flag.touch()
     two = {"drift": fc.Drift(), "breaks": Breaks(str(flag), hard)}
 
-    def go(**options):
+    def start(**options):
         return fc.backtest(two, walks(rows=90), CV, out=tmp_path / "run", n_jobs=2 if hard else 1, **options)
 
-    said = r"^a process ended unexpectedly \(.*SIGKILL.*with n_jobs" if hard else "^broken"
-    with pytest.raises(ChildProcessError if hard else RuntimeError, match=said) as broke:
-        go()
-    assert any("are kept: resume goes on from there" in note for note in broke.value.__notes__)
+    message = r"^a process ended unexpectedly \(.*SIGKILL.*fewer processes" if hard else "^broken"
+    with pytest.raises(ChildProcessError if hard else RuntimeError, match=message) as error:
+        start()
+    assert any("are stored: resume continues from there" in note for note in error.value.__notes__)
     flag.unlink()
-    go(resume=True)
-    fc.backtest(two, walks(rows=90), CV, out=tmp_path / "whole")
-    assert forecasts(tmp_path / "run") == forecasts(tmp_path / "whole")
+    start(resume=True)
+    fc.backtest(two, walks(rows=90), CV, out=tmp_path / "complete")
+    assert forecasts(tmp_path / "run") == forecasts(tmp_path / "complete")
 
 
-def test_a_part_that_fails_leaves_no_forecast_of_the_whole(tmp_path):
+def test_model_with_a_failed_part_has_no_forecast(tmp_path):
     flag = tmp_path / "flag"
     flag.touch()
     result = fc.backtest({"pair": fc.Ensemble([fc.Drift(), Breaks(str(flag))])}, walks(rows=90), CV, on_error="record")
@@ -311,45 +308,46 @@ def test_a_part_that_fails_leaves_no_forecast_of_the_whole(tmp_path):
 
 KILLED = """
 import sys
-sys.path.insert(0, {tests!r})
-import test_engine
-test_engine.run({place!r}, warm={warm}, resume=True, n_jobs={jobs})
+sys.path[:0] = {path!r}
+import test_executor
+test_executor.run({folder!r}, warm={warm}, resume=True, n_jobs={jobs})
 """
 
 
-def test_killed_at_random_moments(whole, tmp_path):
-    """Twenty runs, each killed somewhere on its way by a signal that nothing can catch, then gone on with."""
-    warm, _, folder = whole
-    luck = random.Random(0)
+def test_run_killed_at_random_moments_is_resumed(complete, tmp_path):
+    """Twenty runs, each killed at a random moment by a signal that cannot be caught, then resumed."""
+    warm, _, expected = complete
+    rng = random.Random(0)
     start = time.perf_counter()
     run(tmp_path / "timed", warm=warm)
-    length = time.perf_counter() - start
-    hit = 0
-    for trial in range(10):  # cold and warm make twenty
-        place = tmp_path / f"run{trial}"
+    seconds = time.perf_counter() - start
+    killed_runs = 0
+    for trial in range(10):  # cold and warm together twenty
+        folder = tmp_path / f"run{trial}"
         child = os.fork()
         if child == 0:
             try:
-                run(place, warm=warm)
+                run(folder, warm=warm)
             finally:
                 os._exit(0)
-        time.sleep(luck.uniform(0, length))
+        time.sleep(rng.uniform(0, seconds))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        hit += os.WIFSIGNALED(status) and not place.exists()
-        run(place, warm=warm, resume=True)
-        assert forecasts(place) == forecasts(folder)
-    assert hit >= 5
+        killed_runs += os.WIFSIGNALED(status) and not folder.exists()
+        run(folder, warm=warm, resume=True)
+        assert forecasts(folder) == forecasts(expected)
+    assert killed_runs >= 5
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["timed", *[f"run{i}" for i in range(10)]])
 
 
-def test_killed_with_processes_of_its_own(whole, tmp_path):
-    warm, _, folder = whole
-    place = tmp_path / "run"
-    code = KILLED.format(tests=str(Path(__file__).parents[1]), place=str(place), warm=warm, jobs=2)
+def test_worker_processes_end_with_a_killed_run(complete, tmp_path):
+    warm, _, expected = complete
+    folder = tmp_path / "run"
+    here = Path(__file__).parent
+    code = KILLED.format(path=[str(here), str(here.parent)], folder=str(folder), warm=warm, jobs=2)
     child = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".run.units/*.npz")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".run.checkpoint/*.npz")) and time.monotonic() < deadline:
         time.sleep(0.05)
     workers = [
         process for process in psutil.Process(child.pid).children() if "LokyProcess" in " ".join(process.cmdline())
@@ -357,26 +355,26 @@ def test_killed_with_processes_of_its_own(whole, tmp_path):
     assert len(workers) == 2
     child.kill()
     child.wait()
-    assert not place.exists()
-    run(place, warm=warm, resume=True)
-    assert forecasts(place) == forecasts(folder)
-    _, left = psutil.wait_procs(workers, timeout=20)
-    assert not left  # they end with the run that started them
+    assert not folder.exists()
+    run(folder, warm=warm, resume=True)
+    assert forecasts(folder) == forecasts(expected)
+    _, running = psutil.wait_procs(workers, timeout=20)
+    assert not running
 
 
 @pytest.mark.parametrize("wrong", [{"warm": "yes"}, {"resume": 1}])
-def test_switches_are_true_or_false(wrong):
+def test_switches_must_be_boolean(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be one of True, False"):
         run(**wrong)
 
 
-def test_a_client_is_one():
+def test_client_must_be_a_dask_client():
     with pytest.raises(TypeError, match="client must be a Dask client"):
         run(client="tcp://127.0.0.1:8786")
 
 
 class Mapped(Naive):
-    """Says whether the prices lie in a file that the processes share."""
+    """Records whether the prices are in a file that the processes share."""
 
     def _fit(self, panel, horizon):
         super()._fit(panel, horizon)
@@ -386,14 +384,14 @@ class Mapped(Naive):
         self.record_ = {"mapped": base is not None, "writeable": bool(panel.values.flags.writeable)}
 
 
-def test_prices_are_mapped_into_the_processes():
+def test_prices_are_memory_mapped():
     result = fc.backtest({"mapped": Mapped()}, walks(rows=2000, series=10), CV, n_jobs=2)
-    told = result.fits.loc[result.fits["model"] == "mapped", "details"]
-    assert set(told) == {'{"mapped": true, "writeable": false}'}
+    details = result.fits.loc[result.fits["model"] == "mapped", "details"]
+    assert set(details) == {'{"mapped": true, "writeable": false}'}
 
 
 class Chain:
-    """Not of ours: fits on from its last fit, and cannot be saved."""
+    """A model of another package that continues from its last fit, and cannot be saved."""
 
     def __init__(self, warm_start=False):
         self.warm_start = warm_start
@@ -415,23 +413,23 @@ class Chain:
         return Forecast(np.repeat(last, self.horizon, axis=2), None, (), prices.series, prices.index[cutoffs])
 
 
-def test_a_chain_that_cannot_be_saved_begins_anew(tmp_path):
+def test_chain_that_cannot_be_saved_starts_again(tmp_path):
     prices = walks(rows=90)
 
-    def go(place, **options):
-        return fc.backtest({"chain": Chain()}, prices, CV, warm=True, refit=2, out=place, **options)
+    def start(folder, **options):
+        return fc.backtest({"chain": Chain()}, prices, CV, warm=True, refit=2, out=folder, **options)
 
-    result = go(tmp_path / "whole")
+    result = start(tmp_path / "complete")
     chain = result.forecasts[result.forecasts["model"] == "chain"]
     added = (chain["y_hat"] - chain["y0"]).round(6).groupby(chain["cutoff"]).first()
     assert added.tolist() == [1, 1, 2, 2, 3, 3, 4, 4]
     with pytest.raises(KeyboardInterrupt):
-        go(tmp_path / "run", progress=stopped_after(5, KeyboardInterrupt()))
-    go(tmp_path / "run", resume=True)
-    assert forecasts(tmp_path / "run") == forecasts(tmp_path / "whole")
+        start(tmp_path / "run", progress=stopped_after(5, KeyboardInterrupt()))
+    start(tmp_path / "run", resume=True)
+    assert forecasts(tmp_path / "run") == forecasts(tmp_path / "complete")
 
 
-OF_A_SCRIPT = """
+SCRIPT = """
 import numpy as np, forecast as fc
 class Mine(fc.Forecaster):
     def _fit(self, panel, horizon):
@@ -447,13 +445,13 @@ if __name__ == "__main__":
 """
 
 
-def test_a_model_of_a_script_runs_in_other_processes(tmp_path):
-    (tmp_path / "script.py").write_text(OF_A_SCRIPT)
-    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)
-    assert done.stdout == "same\n", done.stderr
+def test_model_defined_in_a_script_runs_in_processes(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    process = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)
+    assert process.stdout == "same\n", process.stderr
 
 
-def test_nothing_at_any_cutoff_is_said():
+def test_no_value_at_any_cutoff_is_an_error():
     y = np.random.default_rng(0).normal(10, 1, 150)
     y[[129, 134, 139, 144]] = np.nan
     with pytest.raises(ValueError, match="no series has a value at any cutoff"):

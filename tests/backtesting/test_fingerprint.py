@@ -1,4 +1,4 @@
-"""Two models have the same fingerprint only where they do the same."""
+"""Two models have the same fingerprint only if they compute the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCALE = 1.0
 KNOWN = frozenset({"a", "b", "c"})
 
 def helper(x):
-    '''Called by a method.'''
+    '''Return a number for a method.'''
     return x * SCALE if x not in {"d", "e", "f"} else KNOWN
 
 class Base(Naive):
@@ -42,25 +42,25 @@ class Base(Naive):
 class Mine(Base):
     kind = "mine"
 
-    def __init__(self, each=1, levels=(0.1, 0.5, 0.9), log="auto"):
-        self.each = each
+    def __init__(self, factor=1, levels=(0.1, 0.5, 0.9), log="auto"):
+        self.factor = factor
         self.levels = levels
         self.log = log
 
     @property
     def half(self):
-        return self.each / 2
+        return self.factor / 2
 
     @staticmethod
     def twice(x):
         return 2 * x
 
     @functools.cached_property
-    def kept(self):
+    def cached(self):
         return 3
 
     @functools.lru_cache
-    def said(self, x):
+    def remembered(self, x):
         return x + 5
 
     def _fit(self, panel, horizon):
@@ -70,13 +70,13 @@ class Mine(Base):
 
 
 def own(source=OWN, name="own"):
-    """Run a module's source, as a cell of a notebook is run."""
+    """Return a module that is run from its source, as a notebook cell is."""
     module = types.ModuleType(name)
     exec(source, vars(module))
     return module
 
 
-def of(old=None, new=None):
+def fingerprint_with(old=None, new=None):
     assert old is None or old in OWN
     return fingerprint(own(OWN if old is None else OWN.replace(old, new)).Mine())
 
@@ -84,52 +84,52 @@ def of(old=None, new=None):
 CHANGES = {
     "a method": ("np.log(x)", "np.exp(x)"),
     "a base's method": ("return 1", "return 2"),
-    "what a method calls": ("x * SCALE", "x / SCALE"),
-    "a number it looks up": ("SCALE = 1.0", "SCALE = 1.1"),
-    "a set it looks up": ('"c"})', '"g"})'),
+    "a function that a method calls": ("x * SCALE", "x / SCALE"),
+    "a global number": ("SCALE = 1.0", "SCALE = 1.1"),
+    "a global set": ('"c"})', '"g"})'),
     "an attribute of the class": ('kind = "mine"', 'kind = "yours"'),
-    "a default": ("each=1", "each=2"),
-    "a property": ("self.each / 2", "self.each / 3"),
+    "a default": ("factor=1", "factor=2"),
+    "a property": ("self.factor / 2", "self.factor / 3"),
     "a static method": ("2 * x", "3 * x"),
     "a cached property": ("return 3", "return 4"),
-    "a remembered method": ("x + 5", "x + 6"),
-    "its base": ("class Mine(Base)", "class Mine(fc.Drift)"),
+    "a method with a cache": ("x + 5", "x + 6"),
+    "the base class": ("class Mine(Base)", "class Mine(fc.Drift)"),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_code_of_ones_own_counts(change):
-    assert of() == of()
-    assert of() != of(*CHANGES[change])
+def test_user_code_counts(change):
+    assert fingerprint_with() == fingerprint_with()
+    assert fingerprint_with() != fingerprint_with(*CHANGES[change])
 
 
-def test_where_it_stands_does_not_count():
-    assert of() == of("SCALE = 1.0", "\n\n# moved down\nSCALE = 1.0")
+def test_position_in_the_file_does_not_count():
+    assert fingerprint_with() == fingerprint_with("SCALE = 1.0", "\n\n# moved down\nSCALE = 1.0")
     assert fingerprint(own().Mine()) == fingerprint(own(OWN + "\nOTHER = 1").Mine())
-    assert fingerprint(own().Mine(each=1)) != fingerprint(own().Mine(each=1.0))
+    assert fingerprint(own().Mine(factor=1)) != fingerprint(own().Mine(factor=1.0))
 
 
-def test_another_process_finds_the_same(tmp_path):
+def test_fingerprint_is_the_same_in_another_process(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
     code = "import own; from forecast.backtesting.fingerprint import fingerprint; print(fingerprint(own.Mine()))"
     env = {"PYTHONPATH": f"{tmp_path}:{Path(fc.__file__).parents[1]}"}
-    run = [
-        subprocess.run([sys.executable, "-c", code], env=env | {"PYTHONHASHSEED": seed}, capture_output=True, text=True)
-        for seed in "12"
+    command = [sys.executable, "-c", code]
+    runs = [
+        subprocess.run(command, env=env | {"PYTHONHASHSEED": seed}, capture_output=True, text=True) for seed in "12"
     ]
-    assert run[0].returncode == 0, run[0].stderr
-    assert run[0].stdout == run[1].stdout
+    assert runs[0].returncode == 0, runs[0].stderr
+    assert runs[0].stdout == runs[1].stdout
 
 
-def test_what_a_module_of_ones_own_brings_counts():
-    def made(body):
+def test_code_of_imported_user_modules_counts():
+    def of_module(body):
         inner = own(f"def rule(x):\n    return {body}", "inner")
         module = own("class Mine:\n    def fit(self, x):\n        return inner.rule(x)", "outer")
         module.inner = inner
         return fingerprint(module.Mine())
 
-    assert made("x + 1") == made("x + 1")
-    assert made("x + 1") != made("x + 2")
+    assert of_module("x + 1") == of_module("x + 1")
+    assert of_module("x + 1") != of_module("x + 2")
 
 
 @dataclasses.dataclass
@@ -174,7 +174,7 @@ def test_values_count(one, other):
     assert fingerprint(one()) != fingerprint(other())
 
 
-def test_what_cannot_be_told_is_like_nothing_else():
+def test_what_cannot_be_inspected_equals_nothing_else():
     lock, loop = threading.Lock(), []
     assert fingerprint(lock) != fingerprint(lock)
     loop.append(loop)
@@ -184,7 +184,7 @@ def test_what_cannot_be_told_is_like_nothing_else():
     assert fingerprint(module.Mine()) != fingerprint(module.Mine())
 
 
-def test_how_many_processes_work_does_not_count():
+def test_number_of_processes_does_not_count():
     assert fingerprint(fc.Recurrent(n_jobs=2)) == fingerprint(fc.Recurrent())
     piped = make_pipeline(FunctionTransformer(np.log), LinearRegression())
     assert fingerprint(piped) == fingerprint(make_pipeline(FunctionTransformer(np.log), LinearRegression(n_jobs=2)))

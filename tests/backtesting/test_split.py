@@ -1,3 +1,5 @@
+"""Walk-forward splits: training rows, cutoffs and test rows, by properties of random splits."""
+
 import re
 from dataclasses import FrozenInstanceError
 
@@ -12,8 +14,8 @@ from forecast.data.panel import as_panel
 
 
 @st.composite
-def walks(draw):
-    """A walk and a number of rows that can hold it, sometimes exactly."""
+def splits(draw):
+    """A split, a number of rows that can hold it, sometimes exactly, and the smallest such number."""
     cv = WalkForward(
         horizon=draw(st.integers(1, 12)),
         n_windows=draw(st.integers(1, 8)),
@@ -21,13 +23,13 @@ def walks(draw):
         train_size=draw(st.none() | st.integers(1, 30)),
         embargo=draw(st.integers(0, 9)),
     )
-    least = cv.embargo + (cv.train_size or 1) + (cv.n_windows - 1) * cv.step + cv.horizon
-    return cv, least + draw(st.integers(0, 40)), least
+    minimum = cv.embargo + (cv.train_size or 1) + (cv.n_windows - 1) * cv.step + cv.horizon
+    return cv, minimum + draw(st.integers(0, 40)), minimum
 
 
-@given(walks())
-def test_nothing_is_fitted_on_after_the_cutoff_less_the_embargo(walk):
-    cv, rows, _ = walk
+@given(splits())
+def test_training_ends_embargo_rows_before_the_cutoff(split):
+    cv, rows, _ = split
     index = np.arange(rows)
     for fold in cv.split(index):
         train, history, test = index[fold.train], index[fold.history], index[fold.test]
@@ -39,9 +41,9 @@ def test_nothing_is_fitted_on_after_the_cutoff_less_the_embargo(walk):
         assert test.tolist() == list(range(fold.cutoff + 1, fold.cutoff + 1 + cv.horizon))
 
 
-@given(walks())
-def test_training_rows_roll_or_expand(walk):
-    cv, rows, _ = walk
+@given(splits())
+def test_training_rows_roll_or_expand(split):
+    cv, rows, _ = split
     for fold in cv.split(range(rows)):
         if cv.train_size is None:
             assert fold.train.start == 0
@@ -49,9 +51,9 @@ def test_training_rows_roll_or_expand(walk):
             assert fold.train.stop - fold.train.start == cv.train_size
 
 
-@given(walks())
-def test_cutoffs_are_equally_spaced_up_to_the_last_that_can_be_tested(walk):
-    cv, rows, _ = walk
+@given(splits())
+def test_cutoffs_are_equally_spaced_up_to_the_end(split):
+    cv, rows, _ = split
     cutoffs = cv.cutoffs(range(rows))
     assert len(cutoffs) == cv.n_windows
     assert cutoffs[-1] == rows - 1 - cv.horizon
@@ -59,45 +61,45 @@ def test_cutoffs_are_equally_spaced_up_to_the_last_that_can_be_tested(walk):
     assert [fold.cutoff for fold in cv.split(range(rows))] == cutoffs
 
 
-@given(walks())
-def test_by_default_test_rows_do_not_overlap(walk):
-    cv, rows, _ = walk
+@given(splits())
+def test_by_default_test_rows_do_not_overlap(split):
+    cv, rows, _ = split
     assume(cv.step_size is None)
-    tested = [row for fold in cv.split(range(rows)) for row in range(rows)[fold.test]]
-    assert tested == list(range(rows - cv.n_windows * cv.horizon, rows))
+    test_rows = [row for fold in cv.split(range(rows)) for row in range(rows)[fold.test]]
+    assert test_rows == list(range(rows - cv.n_windows * cv.horizon, rows))
 
 
-@given(walks())
-def test_as_many_windows_fit_as_the_error_says(walk):
-    cv, rows, _ = walk
+@given(splits())
+def test_error_states_how_many_windows_fit(split):
+    cv, rows, _ = split
     settings = {"step_size": cv.step, "train_size": cv.train_size, "embargo": cv.embargo}
-    with pytest.raises(ValueError, match=f"{rows} rows cannot hold n_windows=1000 with horizon={cv.horizon}") as caught:
+    with pytest.raises(ValueError, match=f"{rows} rows cannot hold n_windows=1000 with horizon={cv.horizon}") as error:
         WalkForward(cv.horizon, 1000, **settings).cutoffs(range(rows))
-    assert str(caught.value).endswith("Ask for fewer windows or bring more history.")
-    most = int(re.search(r"at most (\d+) fit", str(caught.value))[1])
-    assert most >= cv.n_windows
-    assert len(list(WalkForward(cv.horizon, most, **settings).split(range(rows)))) == most
-    with pytest.raises(ValueError, match=f"at most {most} fit"):
-        WalkForward(cv.horizon, most + 1, **settings).cutoffs(range(rows))
+    assert str(error.value).endswith("Use fewer windows or bring more history.")
+    possible = int(re.search(r"at possible (\d+) fit", str(error.value))[1])
+    assert possible >= cv.n_windows
+    assert len(list(WalkForward(cv.horizon, possible, **settings).split(range(rows)))) == possible
+    with pytest.raises(ValueError, match=f"at possible {possible} fit"):
+        WalkForward(cv.horizon, possible + 1, **settings).cutoffs(range(rows))
 
 
-@given(walks())
-def test_one_row_too_few_is_refused(walk):
-    cv, _, least = walk
-    assert cv.cutoffs(range(least))[0] == cv.embargo + (cv.train_size or 1) - 1
-    with pytest.raises(ValueError, match=f"at most {cv.n_windows - 1} fit"):
-        list(cv.split(range(least - 1)))
+@given(splits())
+def test_one_row_too_few_is_refused(split):
+    cv, _, minimum = split
+    assert cv.cutoffs(range(minimum))[0] == cv.embargo + (cv.train_size or 1) - 1
+    with pytest.raises(ValueError, match=f"at possible {cv.n_windows - 1} fit"):
+        list(cv.split(range(minimum - 1)))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5, 6])
-def test_where_none_fits_the_error_says_zero(rows):
-    with pytest.raises(ValueError, match=f"^{rows} rows cannot hold n_windows=3 .*at most 0 fit"):
+def test_error_states_zero_when_no_window_fits(rows):
+    with pytest.raises(ValueError, match=f"^{rows} rows cannot hold n_windows=3 .*at possible 0 fit"):
         WalkForward(horizon=5, n_windows=3, embargo=1).cutoffs(range(rows))
 
 
-def test_an_embargo_does_not_move_the_origin():
-    plain, embargoed = (WalkForward(5, 4, embargo=embargo).cutoffs(range(100)) for embargo in (0, 7))
-    assert plain == embargoed == [79, 84, 89, 94]
+def test_embargo_does_not_move_the_cutoffs():
+    plain, with_embargo = (WalkForward(5, 4, embargo=embargo).cutoffs(range(100)) for embargo in (0, 7))
+    assert plain == with_embargo == [79, 84, 89, 94]
 
 
 def test_anything_with_a_length_can_be_split():
@@ -111,22 +113,22 @@ def test_anything_with_a_length_can_be_split():
 
 
 @pytest.mark.parametrize("name", ["horizon", "n_windows", "step_size", "train_size", "embargo"])
-def test_settings_are_whole_numbers_of_rows(name):
-    sane = {"horizon": 1, name: 2}
-    assert getattr(WalkForward(**sane), name) == 2
-    least = 0 if name == "embargo" else 1
-    assert WalkForward(**{**sane, name: least})
-    with pytest.raises(ValueError, match=f"{name} must be at least {least}; got {least - 1}"):
-        WalkForward(**{**sane, name: least - 1})
+def test_settings_are_integers(name):
+    valid = {"horizon": 1, name: 2}
+    assert getattr(WalkForward(**valid), name) == 2
+    minimum = 0 if name == "embargo" else 1
+    assert WalkForward(**{**valid, name: minimum})
+    with pytest.raises(ValueError, match=f"{name} must be at least {minimum}; got {minimum - 1}"):
+        WalkForward(**{**valid, name: minimum - 1})
     for wrong in (2.0, "2", True):
         with pytest.raises(TypeError, match=f"{name} must be a whole number of rows; got {wrong!r}"):
-            WalkForward(**{**sane, name: wrong})
+            WalkForward(**{**valid, name: wrong})
     if name not in ("step_size", "train_size"):
         with pytest.raises(TypeError, match=f"{name} must be a whole number"):
-            WalkForward(**{**sane, name: None})
+            WalkForward(**{**valid, name: None})
 
 
-def test_a_walk_and_its_folds_are_frozen():
+def test_split_and_folds_are_frozen():
     cv = WalkForward(horizon=5, n_windows=1)
     with pytest.raises(FrozenInstanceError):
         cv.horizon = 6
