@@ -245,14 +245,6 @@ class Forecaster(Estimator):
         check_fitted(self, "horizon_")
         save_model(self, os.fspath(folder))
 
-    def _state(self) -> dict[str, Any]:
-        """Return what was fitted, as values and arrays."""
-        return {name: value for name, value in vars(self).items() if name.endswith("_")}
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        """Set what another model with these parameters has fitted."""
-        self.__dict__.update(state)
-
     def _fit(self, panel: Panel, horizon: int) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define _fit(panel, horizon)")
 

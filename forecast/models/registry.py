@@ -45,7 +45,7 @@ PARTS = {
     "SeriesFit": "forecast.models.arima.state_space",
     "Order": "forecast.models.arima.likelihood",
     "SummedRidge": "forecast.models.ridge",
-    "Architecture": "forecast.models.recurrent.build",
+    "RecurrentConfig": "forecast.models.recurrent.config",
 }
 
 CELLS = ("rnn", "lstm", "gru")

@@ -1,19 +1,23 @@
-"""Models in folders: the same bytes after loading, nothing unpickled, damage named."""
+"""Stored models: the same bytes after loading, nothing unpickled, damage reported."""
 
 from __future__ import annotations
 
+import io
 import json
-import pickle
+import subprocess
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
-import torch
 from helpers.quick import quick, walks
 
 import forecast as fc
-from forecast.models.store import ARRAYS, DESCRIPTION, _digest
+from forecast._io import ARRAYS, DESCRIPTION
+from forecast.models.serialize import decode, encode
+from forecast.models.store import _digest
 
-UNSAVED = ("boosting",)  # scikit-learn's estimators would have to be unpickled
+UNSAVED = ("boosting",)  # scikit-learn's estimators can only be read by unpickling
 OTHERS = {
     "auto": lambda: fc.ARIMA("auto", seasonal_order=5),
     "seasonal": lambda: fc.ETS(m=5),
@@ -27,17 +31,17 @@ OTHERS = {
 }
 
 
-def _saved(model, tmp_path):
+def _save_and_load(model, tmp_path):
     model.save(tmp_path / "model")
     return fc.load_model(tmp_path / "model")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", [*(name for name in fc.model_names() if name not in UNSAVED), *OTHERS])
-def test_a_loaded_model_forecasts_the_same_bytes(name, tmp_path):
+def test_loaded_model_forecasts_the_same_bytes(name, tmp_path):
     prices = walks(late=True)
     model = (OTHERS[name]() if name in OTHERS else quick(name)).fit(prices.iloc[:130], 3)
-    loaded = _saved(model, tmp_path)
+    loaded = _save_and_load(model, tmp_path)
     assert repr(loaded) == repr(model)
     for rows in ([129], [140, 150, 159]):
         ours, theirs = model.predict_at(prices, rows), loaded.predict_at(prices, rows)
@@ -45,12 +49,12 @@ def test_a_loaded_model_forecasts_the_same_bytes(name, tmp_path):
         assert ours.point.tobytes() == theirs.point.tobytes()
     if hasattr(model, "history_"):
         assert loaded.history_.equals(model.history_)
-    loaded.save(tmp_path / "again")
-    again = fc.load_model(tmp_path / "again")
-    assert again.predict(prices).quantiles.tobytes() == model.predict(prices).quantiles.tobytes()
+    loaded.save(tmp_path / "second")
+    second = fc.load_model(tmp_path / "second")
+    assert second.predict(prices).quantiles.tobytes() == model.predict(prices).quantiles.tobytes()
 
 
-def test_a_loaded_classifier_gives_the_same_probabilities(tmp_path):
+def test_loaded_classifier_predicts_the_same_probabilities(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 5, 2))
     y = np.where(x[:, 0, 0] > 0, "up", "down")
@@ -59,13 +63,13 @@ def test_a_loaded_classifier_gives_the_same_probabilities(tmp_path):
         (fc.RecurrentClassifier(hidden=4, epochs=1, lookback=10).fit(walks()), walks()),
         (fc.RecurrentClassifier(vocabulary=9, epochs=1).fit(rng.integers(1, 9, (60, 5)), y), [[1, 2], [8]]),
     ):
-        loaded = _saved(model, tmp_path)
+        loaded = _save_and_load(model, tmp_path)
         assert loaded.predict_proba(data).tobytes() == model.predict_proba(data).tobytes()
         assert list(loaded.predict(data)) == list(model.predict(data))
 
 
 @pytest.mark.parametrize("name", UNSAVED)
-def test_what_would_need_unpickling_is_not_saved(name, tmp_path):
+def test_models_that_need_unpickling_are_not_saved(name, tmp_path):
     model = quick(name).fit(walks(), 2)
     with pytest.raises(TypeError, match=r"Tabular fitted by .* cannot be saved.*Fit it again"):
         model.save(tmp_path / "model")
@@ -74,22 +78,28 @@ def test_what_would_need_unpickling_is_not_saved(name, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_loading_never_unpickles(tmp_path, monkeypatch):
-    """A model file with a pickle inside, its checksum made right, is refused and runs nothing."""
-    model = quick("lstm").fit(walks(), 2)
-    model.save(tmp_path / "model")
+class OpensFile:
+    """Creates a file when it is unpickled."""
 
-    class Bomb:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "boom"), "w"))
+    def __init__(self, path):
+        self.path = path
 
-    torch.save({"a0": Bomb()}, tmp_path / "model" / ARRAYS)
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+def test_loading_never_unpickles(tmp_path):
+    """Arrays that hold a pickle are refused, even with the right checksum."""
+    quick("lstm").fit(walks(), 2).save(tmp_path / "model")
+    content = io.BytesIO()
+    np.savez(content, a0=np.array([OpensFile(str(tmp_path / "opened"))], dtype=object))
+    (tmp_path / "model" / ARRAYS).write_bytes(content.getvalue())
     head = json.loads((tmp_path / "model" / DESCRIPTION).read_text())
     head["sha256"] = _digest(head["model"], (tmp_path / "model" / ARRAYS).read_bytes())
     (tmp_path / "model" / DESCRIPTION).write_text(json.dumps(head))
-    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded when allow_pickle=False"):
         fc.load_model(tmp_path / "model")
-    assert not (tmp_path / "boom").exists()
+    assert not (tmp_path / "opened").exists()
 
 
 def _cut(path):
@@ -116,28 +126,28 @@ def _edit(key, value):
     [
         (ARRAYS, _cut, r"model is damaged: .*Train the model again"),
         (ARRAYS, _flip, "is damaged"),
-        (ARRAYS, lambda path: path.unlink(), "is not a model: it has no weights.pt"),
+        (ARRAYS, lambda path: path.unlink(), "is not a model: it has no arrays.npz"),
         (DESCRIPTION, lambda path: path.unlink(), "is not a model: it has no model.json"),
         (DESCRIPTION, _cut, "model.json is damaged"),
-        (DESCRIPTION, lambda path: path.write_text("[]"), "reads format 2: install that version"),
+        (DESCRIPTION, lambda path: path.write_text("[]"), "reads format 3: install that version"),
         (
             DESCRIPTION,
-            _edit("format", 3),
-            r"written by forecast 0\.\d.*in format 3.*reads format 2: install that version",
+            _edit("format", 2),
+            r"written by forecast 0\.\d.*in format 2.*reads format 3: install that version",
         ),
-        (DESCRIPTION, _edit("model", {"$model": "System", "params": {}, "state": {}}), "damaged"),
+        (DESCRIPTION, _edit("model", {"class": "System", "params": {}, "state": {}}), "damaged"),
         (DESCRIPTION, _edit("model", 5), "damaged"),
         (DESCRIPTION, lambda path: path.write_text(path.read_text().replace("0.9", "0.8")), "damaged"),
     ],
 )
-def test_damage_is_named(file, damage, message, tmp_path):
+def test_damage_is_reported(file, damage, message, tmp_path):
     quick("lstm").fit(walks(), 2).save(tmp_path / "model")
     damage(tmp_path / "model" / file)
     with pytest.raises(ValueError, match=message):
         fc.load_model(tmp_path / "model")
 
 
-def test_what_cannot_be_loaded_again_is_not_saved(tmp_path):
+def test_models_that_cannot_be_loaded_are_not_saved(tmp_path):
     class Own(fc.Naive):
         pass
 
@@ -152,7 +162,7 @@ def test_what_cannot_be_loaded_again_is_not_saved(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes"]
 
 
-def test_an_older_model_is_replaced_whole(tmp_path):
+def test_older_model_is_replaced(tmp_path):
     prices = walks()
     quick("lstm").fit(prices, 2).save(tmp_path / "model")
     fc.Naive().fit(prices, 2).save(tmp_path / "model")
@@ -160,15 +170,15 @@ def test_an_older_model_is_replaced_whole(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
 
 
-def test_what_is_no_model_says_so(tmp_path):
+def test_only_a_model_can_be_loaded(tmp_path):
     (tmp_path / "model.py").write_text("")
-    for place in (tmp_path, tmp_path / "nowhere", tmp_path / "model.py"):
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "model.py"):
         with pytest.raises(ValueError, match=r"is not a model: it has no model.json|is not a model: it has no"):
-            fc.load_model(place)
+            fc.load_model(path)
 
 
-def test_a_network_is_kept_as_it_was_fitted(tmp_path):
-    """Parameters that are set after the fit change neither the model nor what is saved of it."""
+def test_network_is_stored_as_fitted(tmp_path):
+    """Parameters that are set after the fit change neither the forecasts nor the stored model."""
     prices = walks()
     model = quick("lstm").fit(prices, 2)
     before = model.predict(prices)
@@ -177,20 +187,58 @@ def test_a_network_is_kept_as_it_was_fitted(tmp_path):
     assert model.predict(prices).levels == (0.1, 0.5, 0.9)
     x, y = np.random.default_rng(0).normal(size=(40, 5, 2)), np.array(["2020-01-01", "2021-01-01"] * 20, dtype="M8[ns]")
     classifier = fc.RecurrentClassifier(hidden=4, epochs=1).fit(x, y).set_params(hidden=9)
-    loaded = _saved(classifier, tmp_path)
+    loaded = _save_and_load(classifier, tmp_path)
     assert loaded.predict_proba(x).tobytes() == classifier.predict_proba(x).tobytes()
     assert loaded.classes_.dtype == classifier.classes_.dtype
 
 
-def test_the_folder_one_stands_in_is_not_replaced(tmp_path, monkeypatch):
+def test_current_folder_is_not_replaced(tmp_path, monkeypatch):
     model = fc.Naive().fit(walks(), 2)
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     monkeypatch.chdir(tmp_path / "real")
-    for place in (".", "..", str(tmp_path / "link")):
-        with pytest.raises(ValueError, match=r"holds the folder you are in|which is not part of a model"):
-            model.save(place)
+    for path in (".", "..", str(tmp_path / "link")):
+        with pytest.raises(ValueError, match=r"holds the current folder|which is not part of a model"):
+            model.save(path)
     monkeypatch.chdir(tmp_path)
     model.save("link")
     assert (tmp_path / "link").is_symlink()
     assert isinstance(fc.load_model(tmp_path / "real"), fc.Naive)
+
+
+def test_saving_a_baseline_does_not_import_torch(tmp_path):
+    code = (
+        "import sys, numpy as np, forecast as fc\n"
+        "fc.Naive().fit(np.arange(20.0), 2).save(sys.argv[1])\n"
+        "print(fc.load_model(sys.argv[1]), 'torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "model")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "Naive() False\n"
+
+
+VALUES = [
+    (1, 2.5, "text", None, True),
+    [1, (2, [3])],
+    {"lookback": [30, 60], "trainer.lr": (1e-3, np.inf)},
+    {"list": 1, "class": "Naive"},
+    {(1, 2): -np.inf, "a": {"dict": ()}},
+    pd.Timestamp("2024-01-01 10:00", tz="UTC"),
+    fc.Trainer(steps=3),
+    fc.Ensemble([fc.Naive(), fc.Tuned(fc.WindowMean(), {"window": [2, 5]})]),
+    fc.ARIMA((1, 0, 1), exog=("Volume",)),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_parameters_survive_serialization(value):
+    decoded = decode(json.loads(json.dumps(encode(value), allow_nan=False)))
+    assert type(decoded) is type(value)
+    assert repr(decoded) == repr(value)
+
+
+def test_foreign_objects_are_not_serialized():
+    for value in (np.arange(3), object(), np.mean, {1, 2}):
+        with pytest.raises(TypeError, match="cannot be saved"):
+            encode(value)
+    with pytest.raises(ValueError, match="Pipeline is not a class of this package"):
+        decode({"class": "Pipeline", "params": {}})
