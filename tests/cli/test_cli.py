@@ -81,7 +81,7 @@ ERRORS = {  # a command line, and a pattern of its message
     "header only": ("backtest header.csv", r"header\.csv: .*no row.*needed"),
     "one column": ("backtest narrow.csv", r"narrow\.csv: .*only one column, 'date'.*needed: add"),
     "duplicate dates": ("backtest twice.csv", r"twice\.csv: 2020-01-02 appears more than once.*keep one"),
-    "text among prices": ("backtest text.csv", r"text\.csv: .*'A' holds '1 234' at 2020-01-02.*write 1234\.5"),
+    "text among prices": ("backtest text.csv", r"text\.csv: .*'A' contains '1 234' at 2020-01-02.*write 1234\.5"),
     "a folder": ("backtest notes", r"notes is a folder; .* needed: give the path of one file"),
     "empty name": ("backtest ''", "no prices are named"),
     "no argument": ("backtest", "no prices are named"),
@@ -109,7 +109,7 @@ ERRORS = {  # a command line, and a pattern of its message
     "no jobs": (f"backtest good.csv {DRIFT} --jobs 0", r"jobs must .*; got 0"),
     "more windows than fit": (
         "backtest good.csv --models drift --horizon 5 --windows 100",
-        r"60 rows cannot hold n_windows=100 .* at most 11 fit\. Ask for fewer windows",
+        r"60 rows cannot hold n_windows=100 .* at most 11 fit\. Use fewer windows",
     ),
     "unknown value of on-error": (f"backtest good.csv {DRIFT} --on-error ignore", r"'raise', 'record'; got 'ignore'"),
     "unknown model": ("backtest good.csv --models drift,lstmm", r"no model 'lstmm' \(did you mean 'lstm'\?\).*models"),
@@ -172,7 +172,7 @@ def test_error_is_one_line_and_leaves_no_files(case, workdir, call):
     before = snapshot(workdir)
     code, out, err = call(line)
     assert code == 2
-    assert ("fits are kept" in err) == bool(delete_fits(workdir))  # naive had finished before another model failed
+    assert ("fits are stored" in err) == bool(delete_fits(workdir))  # naive had finished before another model failed
     assert snapshot(workdir) == before
     assert out == ""
     assert "Traceback" not in err
@@ -198,7 +198,7 @@ def test_exit_codes_of_the_real_command(workdir):
 
 def delete_fits(workdir):
     """Delete the stored fits of an interrupted run and return their number."""
-    folders = list(workdir.rglob(".*.units"))
+    folders = list(workdir.rglob(".*.checkpoint"))
     fits = [fit for folder in folders for fit in folder.glob("*.npz")]
     for folder in folders:
         shutil.rmtree(folder)
@@ -220,7 +220,7 @@ def test_sigint_stores_finished_fits(workdir):
     )
     try:
         for _ in range(600):
-            if list(workdir.glob(".run.units/*.npz")):
+            if list(workdir.glob(".run.checkpoint/*.npz")):
                 break
             time.sleep(0.05)
         time.sleep(0.5)  # it is training now, and would be for an hour
@@ -234,7 +234,7 @@ def test_sigint_stores_finished_fits(workdir):
     assert out == ""
     assert "Traceback" not in err
     assert re.fullmatch(
-        r"forecast: interrupted; \d+ of \d+ fits are kept: resume goes on from there", err.splitlines()[-1]
+        r"forecast: interrupted; \d+ of \d+ fits are stored: resume continues from there", err.splitlines()[-1]
     )
 
 
@@ -252,7 +252,7 @@ def test_interrupt_exits_130_and_preserves_old_run(out, workdir, call, monkeypat
     fits = delete_fits(workdir)
     assert snapshot(workdir) == before
     assert printed == ""
-    note = f"{fits} of {2 * fits} fits are kept: resume goes on from there" if out else "nothing was written"
+    note = f"{fits} of {2 * fits} fits are stored: resume continues from there" if out else "nothing was written"
     assert err.splitlines()[-1] == f"forecast: interrupted; {note}"
 
 
@@ -622,7 +622,7 @@ def test_check_prints_anomalies(workdir, call):
     assert "S0: 15 equal values in a row" in out
     assert "S1: it goes from" in out
     assert max(map(len, out.split("\n\n")[0].splitlines())) <= 80
-    assert "Nothing odd was found." in call("check sp500")[1]
+    assert "No anomalies were found." in call("check sp500")[1]
     out = call(f"backtest odd.csv {DRIFT}")[1]
     assert "About the prices:\n  S0: 15 equal values in a row" in out
 
