@@ -1,4 +1,4 @@
-"""Recurrent networks that choose between classes: the direction of prices, a kind of sequence, a kind of text."""
+"""Recurrent networks that choose between classes: the direction of prices, classes of sequences or of texts."""
 
 from __future__ import annotations
 
@@ -12,49 +12,83 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from forecast._estimator import check_fitted
-from forecast._validation import check_choice, check_int, check_number
+from forecast._validation import check_int, check_number
 from forecast.data.panel import Panel, as_panel
-from forecast.features.inputs import N_STATE_CHANNELS, causal_inputs
+from forecast.features.dataset import DirectionDataset, LabelledSequences
+from forecast.features.inputs import causal_inputs
+from forecast.features.windows import future_change
 from forecast.models.base import Summary, check_rows, choose_log, summary_of, transform
-from forecast.models.recurrent.classifier_network import Classifier, Examples, probabilities
-from forecast.models.recurrent.config import check_layers, dilations
-from forecast.models.recurrent.diagnostics import layers
-from forecast.models.recurrent.layers import CELLS, Stack, set_gate_bias
-from forecast.models.recurrent.sequences import (
-    PriceWindows,
-    change_ahead,
-    class_numbers,
-    direction_examples,
-    token_sequences,
-    vectors,
-)
-from forecast.models.recurrent.trainer import Trainer, local_random, one_thread
-from forecast.models.recurrent.weights import net_arrays, set_net
+from forecast.models.recurrent.config import ClassifierConfig, check_stack, check_unchanged, describing_params
+from forecast.models.recurrent.diagnostics import layer_table
+from forecast.models.recurrent.inference import class_probabilities
+from forecast.models.recurrent.networks import Classifier, build_classifier, network_arrays
+from forecast.models.recurrent.sequences import check_tokens, check_vectors, encode_classes
+from forecast.models.recurrent.trainer import Trainer, one_thread, tensors
+from forecast.models.serialize import fitted_attributes
 from forecast.models.store import save_model
 
 DIRECTIONS = ("down", "up")
-#: Parameters that a fitted network keeps, whatever they are set to later.
-SHAPES = (
-    *("cell", "bidirectional", "hidden", "layers", "residual", "dropout", "gate_bias", "vocabulary", "embedding"),
-    *("lookback", "seed"),
-)
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "seconds")
+PROBE_EXAMPLES = 256
 
 
 class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     """An Elman, LSTM or GRU network that chooses a class, as a classifier of scikit-learn.
 
     It reads one of three things. Prices, as a DataFrame, Series, mapping or Panel: the classes are "down" and "up", the
-    direction of the price `horizon` rows ahead, read from windows of `lookback` rows; nothing is passed for y. Arrays
-    (B, L, C): sequences of vectors, given in a scale near 1. With `vocabulary`, token sequences, as lists of ids below
-    `vocabulary` or padded with 0, which is no token and never changes an answer: each token becomes a learned vector
-    of `embedding` numbers.
+    direction of the price `horizon` rows later, from windows of `lookback` rows; y is None. Arrays (B, L, C): sequences
+    of vectors with a scale near 1. With `vocabulary`, token sequences, as lists of ids below `vocabulary` or padded
+    with 0, which is no token and never changes an output: each token becomes a trained vector.
 
-    The newest `validation_split` of the examples (as they stand, before shuffling; of prices purged: no outcome that
-    is trained on lies behind the first row that judges) is kept out of training, and the weights are those of the epoch
-    that was best there, by its loss (0: all examples, the last epoch). `epochs`, `batch_size` and `lr` are those of
-    AdamW; the rate is warmed up to `lr` and decays to zero, half of it on average. `dropout` works between
-    layers and before the dense layer. `history_` holds loss and accuracy of every epoch.
+    Parameters
+    ----------
+    cell : {"rnn", "lstm", "gru"}, default "lstm"
+        The recurrent cell; "rnn" is Elman's.
+    bidirectional : bool, default False
+        Whether a sequence is read in both directions.
+    hidden : int, default 32
+        Size of the state.
+    layers : int or tuple of int, default 1
+        The number of layers, or the dilation of each, such as (1, 7, 28).
+    residual : bool, default False
+        Whether the input of a layer is added to its output.
+    dropout : float, default 0.0
+        Dropout between layers and before the dense layer, in training.
+    gate_bias : {"one", "chrono"}, default "one"
+        Initial bias of the gates; with "chrono" LSTM and GRU remember over the longest sequence.
+    vocabulary : int, optional
+        Number of token ids, if the sequences are of tokens.
+    embedding : int, default 32
+        Width of a token's vector.
+    horizon : int, default 1
+        Rows from the end of a window of prices to the price whose direction is predicted.
+    lookback : int, default 60
+        Rows of a window of prices.
+    epochs : int, default 5
+        Passes over the training examples. The weights are those of the epoch with the lowest validation loss.
+    batch_size : int, default 32
+        Examples in a batch, all of one length.
+    lr : float, default 2e-3
+        Highest learning rate of AdamW; it increases to it and decays to zero, and is half of it on average.
+    validation_split : float, default 0.2
+        Share of the examples, the last in their order, that are not trained on (0: none, and the weights are those of
+        the last epoch). Prices are purged: no label of a training example depends on a validation row.
+    seed : int, default 0
+        Seed of the initial weights and of the batches.
+
+    Attributes
+    ----------
+    classes_ : array
+        The classes, in the order of the columns of `predict_proba`.
+    history_ : DataFrame
+        Loss and accuracy of every epoch, in training and validation.
+    best_epoch_ : int
+        The epoch of the weights.
+
+    Notes
+    -----
+    A fitted model predicts only with the parameters of its fit; `epochs`, `batch_size`, `lr`, `validation_split` and
+    `seed`, which matter to the next fit only, may change.
     """
 
     def __init__(
@@ -94,224 +128,235 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
 
     def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter cannot be used."""
-        check_choice("cell", self.cell, tuple(CELLS))
-        check_choice("gate_bias", self.gate_bias, ("one", "chrono"))
-        for name in ("bidirectional", "residual"):
-            check_choice(name, getattr(self, name), (True, False))
-        for name in ("hidden", "embedding", "horizon", "lookback", "epochs", "batch_size"):
+        """Raise TypeError or ValueError if a parameter is not valid."""
+        check_stack(self)
+        for name in ("embedding", "horizon", "epochs", "batch_size"):
             check_int(name, getattr(self, name), 1)
-        check_int("seed", self.seed, 0)
         if self.vocabulary is not None:
             check_int("vocabulary", self.vocabulary, 2)
-        check_number("dropout", self.dropout, 0.0, below=1.0)
         check_number("lr", self.lr, 0.0)
         check_number("validation_split", self.validation_split, 0.0, below=1.0)
-        check_layers(self.layers, self.residual)
+
+    # --- fitting ---
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from examples and their classes; of prices the classes are made, and y stays None.
+        """Fit the network to examples and their classes; prices imply their classes, and y is None.
 
-        Raises ValueError if there are not two classes, or examples and classes are not equally many.
+        A fit that fails leaves the model unchanged.
+
+        Raises
+        ------
+        ValueError
+            If there are not two classes, not as many classes as examples, or a parameter is not valid.
         """
         self.check_params()
         before = dict(vars(self))
         try:
             self._fit(X, y)
         except BaseException:
-            self.__dict__ = before  # as if it had not been tried
+            self.__dict__ = before
             raise
         return self
 
     def _fit(self, X: Any, y: Any) -> None:
-        self.__dict__.pop("net_", None)  # a new fit starts afresh, with other channels if need be
+        self.fitted_params_ = describing_params(self)
         self.kind_ = self._kind(X)
-        if self.kind_ == "prices":
-            if y is not None:
-                raise ValueError("prices bring their own classes, the directions of later rows: call fit(prices) alone")
-            panel = as_panel(X)
-            self.log_ = choose_log("auto", panel)
-            self.classes_ = np.array(DIRECTIONS, dtype=object)
-            windows = direction_examples(panel, self.log_, self.lookback, self.horizon)
-            self.n_inputs_ = windows.inputs.x.shape[2] - N_STATE_CHANNELS
-            train, late = windows.parted(self.validation_split, self.horizon)
-        else:
-            sequences = self._sequences(X)
-            self.classes_, labels = class_numbers(y, len(sequences))
-            self.n_inputs_ = self.embedding if self.kind_ == "tokens" else sequences[0].shape[1]
-            train, late = Examples(sequences, labels).parted(self.validation_split)
-        self.network_ = {name: getattr(self, name) for name in SHAPES}
+        examples = self._examples_of_prices(X, y) if self.kind_ == "prices" else self._examples_of_sequences(X, y)
+        train, validation = examples.split(self.validation_split)
+        n_inputs = self.embedding if self.kind_ == "tokens" else train.gather(np.arange(1))[0].shape[2]
+        self.config_ = ClassifierConfig.of(self, n_inputs=n_inputs, n_classes=len(self.classes_))
         if len(np.unique(train.labels)) < 2:
             only = self.classes_[train.labels[0]]
             raise ValueError(
-                f"there is one class only ({only!r}) in the {len(train)} examples that are trained on (the validation "
-                "split takes the last): nothing can be told apart. Bring others, or put them in a random order"
+                f"there is one class only ({only!r}) in the {len(train)} training examples (the validation split takes "
+                "the last examples): use examples of two classes, or put them in a random order"
             )
         with one_thread():
-            self._train(train, late)
+            self._train(train, validation)
+
+    def _examples_of_prices(self, prices: Any, y: Any) -> DirectionDataset:
+        if y is not None:
+            raise ValueError("prices imply their classes, the directions of later rows: call fit(prices) without y")
+        panel = as_panel(prices)
+        self.log_ = choose_log("auto", panel)
+        self.classes_ = np.array(DIRECTIONS, dtype=object)
+        return self._directions(panel)
+
+    def _examples_of_sequences(self, X: Any, y: Any) -> LabelledSequences:
+        sequences = self._sequences(X)
+        self.classes_, labels = encode_classes(y, len(sequences))
+        return LabelledSequences(sequences, labels)
+
+    def _train(self, train: LabelledSequences, validation: LabelledSequences | None) -> None:
+        """Set the network, with the weights of its best epoch, and the history of its epochs."""
+        n_batches = train.n_batches(self.batch_size)
+        trainer = Trainer(steps=self.epochs * n_batches, batch_size=self.batch_size, lr=self.lr)
+        self.net_ = net = build_classifier(self.config_, self.seed, int(train.lengths.max()))
+        best_loss, rows = np.inf, list[tuple[float, ...]]()
+        for record in trainer.run(net, train, self.seed):
+            if record["step"] % n_batches:
+                continue
+            epoch, no_score = len(rows) + 1, (np.nan, np.nan)
+            scores = _evaluate(net, train), no_score if validation is None else _evaluate(net, validation)
+            rows.append((epoch, *scores[0], *scores[1], record["seconds"]))
+            if validation is None or scores[1][0] < best_loss:
+                best_loss, self.best_epoch_ = scores[1][0], epoch
+                weights = {name: value.clone() for name, value in net.state_dict().items()}
+        net.load_state_dict(weights)
+        self.history_ = pd.DataFrame(rows, columns=list(HISTORY))
+
+    def _kind(self, X: Any) -> str:
+        """Return what the examples are: "prices", "vectors" or "tokens"."""
+        if self.vocabulary is not None:
+            return "tokens"
+        return "prices" if isinstance(X, (Panel, pd.DataFrame, pd.Series, Mapping)) else "vectors"
+
+    def _sequences(self, X: Any) -> Sequence[np.ndarray]:
+        return list(check_vectors(X)) if self.vocabulary is None else check_tokens(X, self.vocabulary)
+
+    def _directions(self, panel: Panel) -> DirectionDataset:
+        inputs = causal_inputs(transform(panel, self.log_))
+        return DirectionDataset.from_prices(inputs, panel.target, self.lookback, self.horizon)
+
+    # --- predicting ---
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of each class, (M, classes): of each example, or from the last row of each series."""
-        self._check_kind(X)
+        """Return the probability of each class, (M, classes): of each example, or from the last row of each series."""
+        self._check_ready(X)
         if self.kind_ == "prices":
             panel = as_panel(X)
             return self.predict_proba_at(panel, [len(panel) - 1])[0]
-        sequences = self._sequences(X)
+        sequences = self._fitted_sequences(X)
         with one_thread():
-            return probabilities(self.net_, Examples(sequences, np.zeros(len(sequences), dtype=np.int64)))
+            return class_probabilities(self.net_, LabelledSequences(sequences, np.zeros(len(sequences), np.int64)))
 
     def predict(self, X: Any) -> np.ndarray:
-        """Give the likeliest class, (M,): of each example, or from the last row of each series (None: not begun)."""
-        found = self.predict_proba(X)
-        said: np.ndarray = self.classes_[np.nan_to_num(found).argmax(axis=-1)]
-        unknown = np.isnan(found).any(axis=-1)
+        """Return the most probable class of each example, or from the last row of each series, (M,).
+
+        It is None for a series that has not started.
+        """
+        probabilities = self.predict_proba(X)
+        classes: np.ndarray = self.classes_[np.nan_to_num(probabilities).argmax(axis=-1)]
+        unknown = np.isnan(probabilities).any(axis=-1)
         if unknown.any():
-            said = said.astype(object)
-            said[unknown] = None
-        return said
+            classes = classes.astype(object)
+            classes[unknown] = None
+        return classes
 
     def predict_proba_at(self, prices: Any, cutoffs: Any) -> np.ndarray:
-        """Give the probabilities of down and up from each of these rows, as if nothing came after it, (K, N, 2).
+        """Return the probabilities of down and up from each of these rows, using no row after it, (K, N, 2).
 
-        NaN where a series has not begun.
+        NaN where a series has not started.
         """
-        self._check_kind(prices)
+        self._check_ready(prices)
         panel = as_panel(prices)
         rows = check_rows(cutoffs, len(panel))
         panel = panel[: int(rows.max()) + 1]
         n = len(panel.series)
         inputs = causal_inputs(transform(panel, self.log_))
         pairs = np.stack([np.tile(np.arange(n), len(rows)), np.repeat(rows, n)], axis=1)
-        lookback = self.network_["lookback"]
+        windows = DirectionDataset(inputs, pairs, np.zeros(len(pairs), np.int64), self.lookback, self.horizon)
         with one_thread():
-            found = probabilities(self.net_, PriceWindows(inputs, pairs, np.zeros(len(pairs), np.int64), lookback))
-        known = np.isfinite(inputs.y[rows])[..., None]
-        return np.where(known, found.reshape(len(rows), n, 2), np.nan)
+            probabilities = class_probabilities(self.net_, windows).reshape(len(rows), n, 2)
+        return np.where(np.isfinite(inputs.y[rows])[..., None], probabilities, np.nan)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Give the share of right answers; of prices over every row whose outcome they hold."""
-        self._check_kind(X)
+        """Return the accuracy; for prices over every row whose direction is known."""
+        self._check_ready(X)
         if self.kind_ == "prices":
             if y is not None or sample_weight is not None:
-                raise ValueError("prices bring their own classes, all of one weight: call score(prices) alone")
+                raise ValueError("prices imply their classes, with equal weights: call score(prices) without y")
             panel = as_panel(X)
             if len(panel) <= self.horizon:
-                raise ValueError(f"{len(panel)} rows hold no outcome {self.horizon} rows later: bring more of them")
+                raise ValueError(f"{len(panel)} rows have no direction {self.horizon} rows later: use more rows")
             return self.score_at(panel, np.arange(len(panel) - self.horizon))
-        class_numbers(y, len(self._sequences(X)))
+        encode_classes(y, len(self._fitted_sequences(X)))
         return float(super().score(X, y, sample_weight))
 
     def score_at(self, prices: Any, cutoffs: Any) -> float:
-        """Give the share of right directions from these rows; prices that end where they began count for neither."""
-        self._check_kind(prices)
+        """Return the share of correct directions from these rows; unchanged and unknown prices do not count."""
+        self._check_ready(prices)
         panel = as_panel(prices)
         rows = check_rows(cutoffs, len(panel))
         up = self.predict_proba_at(panel, rows)[..., 1] > 0.5  # (K, N)
-        change = change_ahead(panel.target, self.horizon)[rows]
+        change = future_change(panel.target, self.horizon)[rows]
         counted = np.isfinite(change) & (change != 0)
         if not counted.any():
             raise ValueError(
-                f"no row of these has another price {self.horizon} rows later: there is no outcome to score"
+                f"none of these rows has another price {self.horizon} rows later: there is nothing to score"
             )
         return float((up == (change > 0))[counted].mean())
 
-    def probe(self, X: Any, y: Any = None) -> tuple[list[Any], list[Any]]:
-        """Give the network and a batch of examples of one length, the commonest, for `gradient_flow`."""
-        self._check_kind(X)
-        if self.kind_ == "prices":
-            examples: Examples = direction_examples(as_panel(X), self.log_, self.lookback, self.horizon)
-        else:
-            sequences = self._sequences(X)
-            known, labels = class_numbers(y, len(sequences))
-            strange = [each for each in known if each not in self.classes_]
-            if strange:
-                raise ValueError(f"y holds {strange[0]!r}, which is none of the classes {list(self.classes_)}")
-            examples = Examples(sequences, np.searchsorted(self.classes_, known)[labels])
-        lengths = examples.lengths
-        which = np.flatnonzero(lengths == np.bincount(lengths).argmax())[:256]
-        return [self.net_], [torch.from_numpy(array) for array in examples.gather(which)]
-
-    def _kind(self, X: Any) -> str:
-        if self.vocabulary is not None:
-            return "tokens"
-        return "prices" if isinstance(X, (Panel, pd.DataFrame, pd.Series, Mapping)) else "vectors"
-
-    def _check_kind(self, X: Any) -> None:
+    def _check_ready(self, X: Any = None) -> None:
+        """Raise ValueError unless the model is fitted, with the parameters that it has now, to examples such as X."""
         check_fitted(self, "net_")
-        if self._kind(X) != self.kind_:
+        check_unchanged(self)
+        if X is not None and self._kind(X) != self.kind_:
             raise ValueError(f"this network was trained on {self.kind_} and cannot read {self._kind(X)}")
 
+    def _fitted_sequences(self, X: Any) -> Sequence[np.ndarray]:
+        """Return sequences; raise ValueError if they have other channels than those of the fit."""
+        sequences = self._sequences(X)
+        n_inputs = self.config_.n_inputs
+        if self.kind_ == "vectors" and sequences[0].shape[1] != n_inputs:
+            n = sequences[0].shape[1]
+            raise ValueError(f"the examples have {n} channels; the network was trained on {n_inputs}")
+        return sequences
+
+    # --- diagnostics ---
+
+    def probe(self, X: Any, y: Any = None) -> tuple[list[Classifier], list[torch.Tensor]]:
+        """Return the network and a batch of examples of the most frequent length, for `gradient_flow`."""
+        self._check_ready(X)
+        if self.kind_ == "prices":
+            examples: LabelledSequences = self._directions(as_panel(X))
+        else:
+            sequences = self._fitted_sequences(X)
+            classes, labels = encode_classes(y, len(sequences))
+            unknown = [name for name in classes if name not in self.classes_]
+            if unknown:
+                raise ValueError(f"y has {unknown[0]!r}, which is none of the classes {list(self.classes_)}")
+            examples = LabelledSequences(sequences, np.searchsorted(self.classes_, classes)[labels])
+        lengths = examples.lengths
+        numbers = np.flatnonzero(lengths == np.bincount(lengths).argmax())[:PROBE_EXAMPLES]
+        return [self.net_], tensors(examples.gather(numbers), torch.device("cpu"))
+
     def summary(self) -> Summary:
-        """List the layers of the network with their output shapes and weights, as Keras prints them."""
-        check_fitted(self, "net_")
-        rows = self.lookback
-        x = torch.zeros(1, rows, self.n_inputs_) if self.vocabulary is None else torch.ones(1, rows, dtype=torch.int64)
-        title = f"{self.cell} many-to-one, {len(self.classes_)} classes; shown for {rows} rows"
-        return summary_of(layers(self.net_, [x, torch.zeros(1, dtype=torch.int64)]), title)
+        """Return a table of the network's layers with their output shapes and weights, as Keras prints it."""
+        self._check_ready()
+        shape: tuple[int, ...] = (1, self.lookback)
+        x = (
+            torch.zeros(*shape, self.config_.n_inputs)
+            if self.vocabulary is None
+            else torch.ones(shape, dtype=torch.int64)
+        )
+        title = f"{self.cell} many-to-one, {len(self.classes_)} classes; shown for {self.lookback} rows"
+        return summary_of(layer_table(self.net_, [x, torch.zeros(1, dtype=torch.int64)]), title)
+
+    # --- storing ---
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code."""
-        check_fitted(self, "net_")
+        """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code.
+
+        Raises ValueError if a parameter that describes the network has another value than in the fit.
+        """
+        self._check_ready()
         save_model(self, os.fspath(folder))
 
     def _state(self) -> dict[str, Any]:
-        fitted = {name: value for name, value in vars(self).items() if name.endswith("_")}
-        return fitted | {"net_": net_arrays(self.net_)} if fitted else {}
+        """Return what was fitted, with the network as arrays; empty before a fit."""
+        fitted = fitted_attributes(self)
+        return fitted | {"net_": network_arrays(self.net_)} if fitted else {}
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.net_ = set_net(self._network(longest=2), state["net_"])
-
-    def _train(self, train: Examples, late: Examples | None) -> None:
-        batches = train.batches(self.batch_size)
-        trainer = Trainer(steps=self.epochs * batches, batch_size=self.batch_size, lr=self.lr)
-        self.net_ = net = self._network(int(train.lengths.max()))
-        best, losses = np.inf, []
-        rows: list[tuple[float, ...]] = []
-        for record in trainer.run(net, train, self.seed):
-            losses.append(record["loss"])
-            if len(losses) < batches:
-                continue
-            epoch, seconds = len(rows) + 1, record["seconds"]
-            said = [_evaluate(net, part) if part is not None else (np.nan, np.nan) for part in (train, late)]
-            rows.append((epoch, *said[0], *said[1], seconds))
-            losses = []
-            if late is None or said[1][0] < best:
-                best, self.best_epoch_ = said[1][0], epoch
-                kept = {name: value.clone() for name, value in net.state_dict().items()}
-        net.load_state_dict(kept)
-        self.history_ = pd.DataFrame(rows, columns=list(HISTORY))
-
-    def _network(self, longest: int) -> Classifier:
-        """Make the network that was asked for when it was fitted, gates open for `longest` rows."""
-        a = self.network_
-        with local_random(torch.Generator().manual_seed(a["seed"])):
-            stack = Stack(
-                a["cell"],
-                self.n_inputs_,
-                a["hidden"],
-                dilations(a["layers"]),
-                bidirectional=a["bidirectional"],
-                dropout=a["dropout"],
-                residual=a["residual"],
-            )
-            set_gate_bias(stack, a["gate_bias"], longest)
-            return Classifier(stack, len(self.classes_), a["vocabulary"], a["dropout"])
-
-    def _sequences(self, X: Any) -> Sequence[np.ndarray]:
-        if self.kind_ == "tokens":
-            known: Any = self.network_["vocabulary"] if hasattr(self, "net_") else self.vocabulary
-            return token_sequences(X, known)
-        array = vectors(X)
-        if hasattr(self, "net_") and array.shape[2] != self.n_inputs_:
-            raise ValueError(
-                f"the examples have {array.shape[2]} channels; the network was trained on {self.n_inputs_}"
-            )
-        return list(array)
+        """Set what `_state` has returned."""
+        net = build_classifier(state["config_"], seed=0, weights=state["net_"]).eval()
+        self.__dict__.update(state | {"net_": net})
 
 
-def _evaluate(net: Classifier, examples: Examples) -> tuple[float, float]:
-    """Give cross-entropy and accuracy."""
-    found = probabilities(net, examples)
-    chosen = found[np.arange(len(examples)), examples.labels]
-    return float(-np.log(np.maximum(chosen, 1e-12)).mean()), float((found.argmax(axis=1) == examples.labels).mean())
+def _evaluate(net: Classifier, examples: LabelledSequences) -> tuple[float, float]:
+    """Return cross-entropy and accuracy."""
+    probabilities = class_probabilities(net, examples)
+    of_label = probabilities[np.arange(len(examples)), examples.labels]
+    accuracy = (probabilities.argmax(axis=1) == examples.labels).mean()
+    return float(-np.log(np.maximum(of_label, 1e-12)).mean()), float(accuracy)

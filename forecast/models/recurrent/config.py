@@ -1,54 +1,175 @@
-"""The matrix of topologies, cells and directions: what each name stands for, and which pairs cannot be."""
+"""The table of topologies, the configurations that describe a network, and the validation of their parameters."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
+import numpy as np
+
+from forecast._estimator import clone
 from forecast._validation import check_choice, check_fields, check_int, check_jobs, check_number
-from forecast.models.recurrent.losses import LOSSES
+from forecast.features.inputs import N_STATE_CHANNELS
+from forecast.models.registry import CELLS
 
-#: What goes in and what comes out, and how H steps come about; the first strategy is the default.
+#: What goes in and what comes out, and how the H steps are predicted; the first strategy is the default.
 STRATEGIES = {
     "one-to-one": ("direct",),
     "one-to-many": ("decoder",),
     "many-to-one": ("direct", "recursive"),
     "many-to-many": ("aligned", "seq2seq"),
 }
+FED_BACK = ("recursive", "seq2seq")  # strategies in which a step reads the one before
+POINT_LOSSES = ("mse", "mae", "huber")  # losses of one number, which leave the spread open
+LOSSES = ("pinball", *POINT_LOSSES, "student-t")
+#: Parameters of the training; all others describe the fitted network and its forecasts.
+TRAINING_PARAMS = ("seed", "n_jobs", "warm_start", "trainer", "epochs", "batch_size", "lr", "validation_split")
+SCALARS = (type(None), int, float, str, np.generic)
+SEQUENCES = (tuple, list, np.ndarray)
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """The recurrent layers of a network."""
+
+    cell: str
+    hidden: int
+    layers: tuple[int, ...]  # the dilation of each
+    bidirectional: bool
+    residual: bool
+    dropout: float
+    gate_bias: str
+    lookback: int
+    embedding: int  # width of the vector of a series, or of a token
+    n_inputs: int  # channels of a row
+
+    @classmethod
+    def of(cls, model: Any, **other: Any) -> Self:
+        """Return the configuration of an estimator; `other` has the fields that are not parameters of it."""
+        names = {field.name for field in fields(cls)}
+        params = {name: value for name, value in model.get_params(deep=False).items() if name in names}
+        return cls(**params | {"layers": dilations(model.layers)} | other)
+
+
+@dataclass(frozen=True)
+class RecurrentConfig(StackConfig):
+    """A network that corrects a base forecast: all that the shapes and the meaning of its weights depend on."""
+
+    strategy: str  # "one-to-one", "one-to-many", "direct", "recursive", "aligned" or "seq2seq"
+    patch: int
+    skip: int
+    loss: str
+    levels: tuple[float, ...]
+    series: tuple[str, ...]  # those with a vector
+    steps: int  # that the network predicts at once
+    bptt: int | None
+
+    @property
+    def n_features(self) -> int:
+        """Channels that a network reads directly: without the state channels, with the vector of the series."""
+        return self.n_inputs - N_STATE_CHANNELS + self.embedding
+
+    @property
+    def window_rows(self) -> int:
+        """Rows that a forecast reads, where it reads a window."""
+        return 1 if self.strategy.startswith("one-to-") else self.lookback
+
+    @property
+    def needs_spread(self) -> bool:
+        """Whether the spread of the H steps is measured from errors of forecasts in training.
+
+        Only the point of a network that is fed back counts: its quantiles, trained next to the true previous step, are
+        those of one step. It is trained on all of them all the same, which leaves a random walk more alone than the
+        median alone (benchmarks/truth.py). A network trained on a point has no spread.
+        """
+        return self.strategy in FED_BACK or self.loss in POINT_LOSSES
+
+
+@dataclass(frozen=True)
+class ClassifierConfig(StackConfig):
+    """A network that chooses between classes."""
+
+    vocabulary: int | None
+    n_classes: int
 
 
 def strategy_of(model: Any) -> str:
-    """Name the one network that topology and strategy together stand for."""
+    """Return the name of the network that topology and strategy select."""
     if model.topology.startswith("one"):
         return str(model.topology)
     return str(model.strategy or STRATEGIES[model.topology][0])
 
 
 def dilations(layers: Any) -> tuple[int, ...]:
-    """Give the dilation of each layer: `layers` is their number, or these themselves."""
+    """Return the dilation of each layer; `layers` is these, or the number of layers."""
     return tuple(layers) if isinstance(layers, (tuple, list)) else (1,) * layers
 
 
+def describing_params(model: Any) -> dict[str, Any]:
+    """Return copies of the parameters that describe a fitted network and its forecasts."""
+    return clone({name: v for name, v in model.get_params(deep=False).items() if name not in TRAINING_PARAMS})
+
+
+def check_unchanged(model: Any) -> None:
+    """Raise ValueError if a parameter that describes the fitted network has another value than in the fit."""
+    for name, fitted in model.fitted_params_.items():
+        value = getattr(model, name)
+        if not _equal(value, fitted):
+            raise ValueError(
+                f"this {type(model).__name__} was fitted with {name}={fitted!r}, and {name} is {value!r} now: "
+                f"fit it again, or set {name} back"
+            )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Return whether two values of a parameter are equal; opaque objects of one class count as equal."""
+    if hasattr(a, "get_params") and type(a) is type(b):
+        return _equal(a.get_params(deep=False), b.get_params(deep=False))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, SEQUENCES) and isinstance(b, SEQUENCES):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(np.all(a == b)) if isinstance(a, SCALARS) or isinstance(b, SCALARS) else type(a) is type(b)
+
+
+def check_stack(model: Any) -> None:
+    """Raise TypeError or ValueError if a parameter of the recurrent layers is not valid."""
+    check_choice("cell", model.cell, CELLS)
+    check_choice("gate_bias", model.gate_bias, ("one", "chrono"))
+    for name in ("bidirectional", "residual"):
+        check_choice(name, getattr(model, name), (True, False))
+    for name in ("hidden", "lookback"):
+        check_int(name, getattr(model, name), 1)
+    check_int("seed", model.seed, 0)
+    check_number("dropout", model.dropout, 0.0, below=1.0)
+    if isinstance(model.layers, (tuple, list)):
+        if not model.layers:
+            raise ValueError("layers must be a number, or the dilation of each layer, such as (1, 7, 28); got none")
+        for dilation in model.layers:
+            check_int("each dilation of layers", dilation, 1)
+    else:
+        check_int("layers", model.layers, 1)
+    if model.residual and len(dilations(model.layers)) == 1:
+        raise ValueError("residual=True adds a layer to the one below, and there is one: use layers=2 or more")
+
+
 def check_network(model: Any) -> None:
-    """Raise TypeError or ValueError if a parameter of a recurrent model cannot be used, whatever the others are."""
-    check_choice("cell", model.cell, ("rnn", "lstm", "gru"))
+    """Raise TypeError or ValueError if a parameter of a recurrent forecaster is not valid, whatever the others are."""
+    check_stack(model)
     check_choice("topology", model.topology, tuple(STRATEGIES))
     check_choice("strategy", model.strategy, (None, *STRATEGIES[model.topology]))
-    check_choice("gate_bias", model.gate_bias, ("one", "chrono"))
     check_choice("loss", model.loss, LOSSES)
-    for name in ("bidirectional", "residual", "calendar", "warm_start"):
+    for name in ("calendar", "warm_start"):
         check_choice(name, getattr(model, name), (True, False))
-    for name in ("lookback", "patch", "hidden", "skip", "members"):
+    for name in ("patch", "skip", "members"):
         check_int(name, getattr(model, name), 1)
-    for name in ("seed", "embedding"):
-        check_int(name, getattr(model, name), 0)
-    check_number("dropout", model.dropout, 0.0, below=1.0)
+    check_int("embedding", model.embedding, 0)
     check_jobs(model.n_jobs)
     check_fields(model.exog)
 
 
-def check_pairs(model: Any) -> None:
-    """Raise if two parameters of a recurrent model cannot go together; the error says why."""
-    check_layers(model.layers, model.residual)
+def check_combinations(model: Any) -> None:
+    """Raise ValueError if two parameters of a recurrent forecaster exclude each other; the error states the reason."""
     if model.dropout and len(dilations(model.layers)) == 1:
         raise ValueError("dropout works between layers, and there is one: use layers=2 or dropout=0")
     strategy = strategy_of(model)
@@ -57,51 +178,44 @@ def check_pairs(model: Any) -> None:
     if model.bidirectional and strategy == "aligned":
         raise ValueError(
             "bidirectional=True with the aligned strategy would read the future: every row emits a forecast, and "
-            "the backward direction has seen the rows after it. Use topology='many-to-one' or strategy='seq2seq'"
+            "the backward direction has read the rows after it. Use topology='many-to-one' or strategy='seq2seq'"
         )
-    base = model.base
-    if strategy == "recursive" and base is not None and not getattr(base, "supports_recursive", False):
-        raise ValueError(
-            f"a recursive model moves each step on from the one before, and {base!r} would have to forecast anew from "
-            "steps that never happened: use Naive or Drift as its base, or strategy='direct'"
-        )
+    if strategy == "recursive":
+        _check_recursive(model)
     if strategy != "aligned" and model.trainer is not None and model.trainer.bptt is not None:
-        raise ValueError("trainer.bptt cuts long sequences; a window is read whole. Use the aligned strategy")
-    if strategy == "recursive" and (model.exog or model.calendar):
-        raise ValueError(
-            "a recursive model reads each row that it has forecast, and of those rows neither exog nor calendar is "
-            "known: a step is the next trading row, whenever it comes. Use strategy='direct'"
-        )
+        raise ValueError("trainer.bptt cuts long sequences; a window is read in one piece. Use the aligned strategy")
     if strategy in ("direct", "recursive", "seq2seq") and model.lookback % model.patch:
-        whole = -(-model.lookback // model.patch) * model.patch
-        raise ValueError(f"lookback={model.lookback} rows are not whole patches of {model.patch}: use lookback={whole}")
+        multiple = -(-model.lookback // model.patch) * model.patch
+        raise ValueError(
+            f"lookback={model.lookback} rows are not a multiple of patch={model.patch}: use lookback={multiple}"
+        )
     if model.skip > model.lookback:
-        raise ValueError(f"skip={model.skip} rows are more than the lookback={model.lookback} that is read")
+        raise ValueError(f"skip={model.skip} rows are more than the lookback={model.lookback} rows that are read")
 
 
-def check_layers(layers: Any, residual: bool) -> None:
-    """Raise unless `layers` is a number of layers, or the dilation of each."""
-    if isinstance(layers, (tuple, list)):
-        if not layers:
-            raise ValueError("layers must be a number, or the dilation of each layer, such as (1, 7, 28); got none")
-        for dilation in layers:
-            check_int("each dilation of layers", dilation, 1)
-    else:
-        check_int("layers", layers, 1)
-    if residual and (layers == 1 or (isinstance(layers, (tuple, list)) and len(layers) == 1)):
-        raise ValueError("residual=True adds a layer to the one below, and there is one: use layers=2 or more")
+def _check_recursive(model: Any) -> None:
+    if model.base is not None and not model.base.supports_recursive:
+        raise ValueError(
+            f"a recursive model adds each step to the one before, and {model.base!r} would need to forecast again from "
+            "steps that were never observed: use Naive or Drift as its base, or strategy='direct'"
+        )
+    if model.exog or model.calendar:
+        raise ValueError(
+            "a recursive model reads the rows that it has forecast, for which neither exog nor calendar is available: "
+            "a step is the next trading row, whatever its date. Use strategy='direct'"
+        )
 
 
 def _check_one_row(model: Any) -> None:
     reasons = {
         "bidirectional": (model.bidirectional, "one row has no second direction"),
         "patch": (model.patch > 1, "there is one row to read, not a patch"),
-        "skip": (model.skip > 1, "the linear path has one row to read, too"),
+        "skip": (model.skip > 1, "the linear shortcut has one row to read, too"),
         "layers": (max(dilations(model.layers)) > 1, "a dilation reaches back to rows that are not read"),
     }
-    for name, (wrong, reason) in reasons.items():
-        if wrong:
+    for name, (excluded, reason) in reasons.items():
+        if excluded:
             raise ValueError(
-                f"{name}={getattr(model, name)!r} cannot go with {model.topology}: {reason}. "
-                f"Leave {name} out, or use topology='many-to-one'"
+                f"{name}={getattr(model, name)!r} cannot be combined with {model.topology}: {reason}. "
+                f"Use the default of {name}, or topology='many-to-one'"
             )

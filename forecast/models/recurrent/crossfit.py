@@ -1,4 +1,4 @@
-"""What a base would have said of training rows that it was not fitted on: the rows a network learns to correct."""
+"""Forecasts of the base at training rows that it was not fitted on: what a network is trained to correct."""
 
 from __future__ import annotations
 
@@ -9,27 +9,44 @@ import numpy as np
 
 from forecast._estimator import clone
 from forecast.data.panel import Panel
+from forecast.features.windows import block_edges
 from forecast.models.base import Forecaster, ShortSeriesWarning, choose_log
-
-BLOCKS = 5
 
 
 def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, horizon: int, log: bool) -> np.ndarray:
-    """Give honest forecasts of a base at every training row, in the network's scale, (T, N, H), NaN without any.
+    """Return the forecasts of a base at every training row as if that row were new.
 
-    Models without search, and ARIMA with its few parameters, may use their one frozen fit. Any other base is better on
-    rows it was fitted on than on later ones, and a network that corrected the first would learn nonsense: it is fitted
-    on the rows before each of five blocks and forecasts that block; of the first there are no forecasts, and no lesson.
+    Models without search, and ARIMA with its few parameters, may use their one fit. Any other base is better on rows
+    that it was fitted on than on later ones, and a network trained to correct the former would be wrong on the latter:
+    it is fitted on the rows before each of five blocks and forecasts that block. There are no forecasts of the first.
+
+    Parameters
+    ----------
+    base : Forecaster
+        The base, not fitted.
+    fitted : Forecaster
+        The base, fitted on all rows of the panel.
+    panel : Panel
+        The T training rows of N series.
+    horizon : int
+        H, the number of steps.
+    log : bool
+        Whether the network works in logs.
+
+    Returns
+    -------
+    array of shape (T, N, H)
+        The forecasts, in logs if the network works in logs; NaN where there is none.
     """
-    if getattr(base, "in_sample_is_valid", False):
+    if base.in_sample_is_valid:
         point = fitted._predict_point_at(panel, np.arange(len(panel)))
     else:
-        point = _by_blocks(base, panel, horizon, choose_log("auto", panel))
-    return in_scale(point, base, log)
+        point = _out_of_sample_points(base, panel, horizon, choose_log("auto", panel))
+    return log_points(point, base, log)
 
 
-def in_scale(point: np.ndarray, base: Forecaster, log: bool) -> np.ndarray:
-    """Give forecasts of a base in the network's scale: in logs where it works in logs."""
+def log_points(point: np.ndarray, base: Forecaster, log: bool) -> np.ndarray:
+    """Return forecasts of a base, in logs if the network works in logs; raise ValueError if one has no logarithm."""
     if not log:
         return point
     if (point <= 0).any():
@@ -37,31 +54,26 @@ def in_scale(point: np.ndarray, base: Forecaster, log: bool) -> np.ndarray:
     return np.log(point)
 
 
-def with_log(model: Forecaster, log: bool) -> Forecaster:
-    """Settle for a model, and those within it, whether to work in logs, where they would choose for themselves."""
+def set_log(model: Forecaster, log: bool) -> Forecaster:
+    """Set `log` of a model and of the models in it, where it is "auto"; return the model."""
     params = model.get_params(deep=False)
     if params.get("log") == "auto":
         model.set_params(log=log)
-    within = [params.get("base"), *(params.get("models") or ())]
-    for inner in within:
+    for inner in [params.get("base"), *(params.get("models") or ())]:
         if isinstance(inner, Forecaster):
-            with_log(inner, log)
+            set_log(inner, log)
     return model
 
 
-def block_edges(rows: int) -> np.ndarray:
-    """Part so many rows into five blocks: where each begins, and the end."""
-    return np.linspace(0, rows, BLOCKS + 1).astype(np.int64)
-
-
-def _by_blocks(base: Forecaster, panel: Panel, horizon: int, log: bool) -> np.ndarray:
+def _out_of_sample_points(base: Forecaster, panel: Panel, horizon: int, log: bool) -> np.ndarray:
+    """Return point forecasts of each block but the first by a fit on the rows before it, (T, N, H)."""
     edges = block_edges(len(panel))
     point = np.full((len(panel), len(panel.series), horizon), np.nan)
     for start, stop in pairwise(edges[1:]):
         if (panel[:start].observed.sum(axis=0) < base.min_rows(horizon)).all():
-            continue  # too early for this base
+            continue  # too few rows for this base
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ShortSeriesWarning)  # the fit on all rows has named them
-            model = with_log(clone(base), log).fit(panel[:start], horizon)
+            warnings.simplefilter("ignore", ShortSeriesWarning)  # the fit on all rows has raised it
+            model = set_log(clone(base), log).fit(panel[:start], horizon)
         point[start:stop] = model._predict_point_at(panel[:stop], np.arange(start, stop))
     return point

@@ -1,4 +1,4 @@
-"""What goes on inside a network: its layers, and how far back in time the gradient of its loss reaches."""
+"""What happens inside a network: its layers, and how far back in time the gradient of its loss reaches."""
 
 from __future__ import annotations
 
@@ -11,99 +11,121 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from forecast.models.recurrent.classifier_network import Classifier
 from forecast.models.recurrent.layers import Stack, State, read_rows
-from forecast.models.recurrent.networks import Aligned, Network, SeriesVectors
+from forecast.models.recurrent.networks import Aligned, Classifier, Network, SeriesVectors
 from forecast.models.recurrent.trainer import Trainable
 
 
 def gradient_flow(model: Any, X: Any, y: Any = None) -> pd.DataFrame:
-    """Measure how strongly a loss at the newest row depends on each row before it: what training can learn from.
+    """Measure how strongly a loss at the newest row depends on each row before it, which limits what training can use.
 
-    `model` is a fitted `Recurrent` (X: prices) or `RecurrentClassifier` (X and y as for fit). Gives a row for each
-    distance back in time (0: the newest row): "input" is the norm of d loss / d inputs of that row, "state" that of
-    d loss / d state carried on from it (h, and an LSTM's c; all layers; NaN where a network reads in both directions).
-    Means over at most 256 examples and all members. An Elman cell multiplies the gradient by its recurrent weights at
-    every row, so that it vanishes (or explodes) exponentially; LSTM and GRU pass it on through their gates (Hochreiter
-    and Schmidhuber, 1997). Raises ValueError for one-to-one and one-to-many networks, which read one row only.
+    An Elman cell multiplies the gradient by its recurrent weights at every row, so that it vanishes (or explodes)
+    exponentially; LSTM and GRU pass it on through their gates [1]_.
+
+    Parameters
+    ----------
+    model : Recurrent or RecurrentClassifier
+        A fitted model.
+    X : DataFrame or array
+        Prices, or what the classifier's `fit` takes.
+    y : array, optional
+        The classes, where the classifier's `fit` takes them.
+
+    Returns
+    -------
+    DataFrame
+        A row for each distance back in time (0: the newest row). "input" is the norm of d loss / d inputs of that row,
+        "state" that of d loss / d state after it (h, and an LSTM's c; all layers; NaN for a network that reads in both
+        directions). Means over at most 256 examples and all members.
+
+    Raises
+    ------
+    TypeError
+        If the model is not a network.
+    ValueError
+        If the network is one-to-one or one-to-many, which reads one row only, or if parameters that describe it have
+        changed since the fit.
+
+    References
+    ----------
+    .. [1] Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation, 9(8).
     """
     if not hasattr(model, "probe"):
         raise TypeError(f"only a Recurrent or a RecurrentClassifier has a gradient; got {model!r}")
     nets, batch = model.probe(X, y)
-    each = np.mean([flow(net, batch) for net in nets], axis=0)  # (2, L)
-    distance = pd.RangeIndex(each.shape[1], name="distance")
-    return pd.DataFrame(each[:, ::-1].T, index=distance, columns=["input", "state"])
+    norms = np.mean([gradient_norms(net, batch) for net in nets], axis=0)  # (2, L)
+    distance = pd.RangeIndex(norms.shape[1], name="distance")
+    return pd.DataFrame(norms[:, ::-1].T, index=distance, columns=["input", "state"])
 
 
-def layers(net: Trainable, batch: Sequence[Tensor]) -> list[tuple[str, str, int]]:
-    """List name and kind, output shape and trained weights of every layer, in the order in which a batch passes."""
-    seen: list[tuple[str, str, int]] = []
+def layer_table(net: Trainable, batch: Sequence[Tensor]) -> list[tuple[str, str, int]]:
+    """Return name and kind, output shape and trained weights of every layer, in the order in which a batch passes."""
+    rows: dict[str, tuple[str, str, int]] = {}
     hooks = []
     for name, module in net.named_modules():
         if isinstance(module, (nn.RNNBase, nn.Linear, nn.Embedding, SeriesVectors)):
 
-            def note(layer: nn.Module, _: Any, out: Any, name: str = name) -> None:
+            def add_row(layer: nn.Module, _: Any, out: Any, name: str = name) -> None:
                 shape = tuple(out[0].shape if isinstance(out, tuple) else out.shape)
                 weights = sum(p.numel() for p in layer.parameters() if p.requires_grad)
                 label = f"{name} ({type(layer).__name__})"
-                if label not in [each[0] for each in seen]:
-                    seen.append((label, "(" + ", ".join(["B", *map(str, shape[1:])]) + ")", weights))
+                rows.setdefault(label, (label, "(" + ", ".join(["B", *map(str, shape[1:])]) + ")", weights))
 
-            hooks.append(module.register_forward_hook(note))
+            hooks.append(module.register_forward_hook(add_row))
     with torch.no_grad():
-        net.loss_of(*batch)
+        net.batch_loss(*batch)
     for hook in hooks:
         hook.remove()
-    return seen
+    return list(rows.values())
 
 
-def flow(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    """Give the norms of d loss / d input and d loss / d state at each row of closed windows, oldest first, (L,) each.
+def gradient_norms(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the norms of d loss / d input and d loss / d state at each row of closed windows, oldest first, (L,) each.
 
-    Means over the batch of each example's own norm. The state is all that is carried from a row to the next, taken
-    layer by layer; where a network reads in both directions there is no such thing, and its norms are NaN.
+    Means over the batch of each example's norm. The state is all that passes from a row to the next, layer by layer;
+    where a network reads in both directions there is no such state, and its norms are NaN.
     """
-    x, *rest = batch
+    x, *others = batch
     net = copy.deepcopy(net).train(False)
-    place = "encoder" if hasattr(net, "encoder") else "stack"
-    stack: Stack = getattr(net, place)
-    watched = _RowByRow(stack)
+    name = "encoder" if hasattr(net, "encoder") else "stack"
+    stack: Stack = getattr(net, name)
+    recorder = _RowByRow(stack)
     if not stack.bidirectional:
-        setattr(net, place, watched)
+        setattr(net, name, recorder)
     if not x.is_floating_point():  # tokens have no gradient, their vectors have
         assert isinstance(net, Classifier) and net.vectors is not None  # noqa: PT018
         x, net.vectors = net.vectors(x).detach(), None
     x = x.detach().requires_grad_()
-    loss = net.loss_of(x, *rest) * len(x)  # each example's own loss
+    loss = net.batch_loss(x, *others) * len(x)  # the sum over the examples
     loss.backward()
     assert x.grad is not None
     of_input = x.grad.flatten(2).norm(dim=2).mean(dim=0).numpy()  # (L,)
     if stack.bidirectional:
         return of_input, np.full(len(of_input), np.nan)
-    norms = [torch.stack([_norm(h, len(x)) for h in row]).norm(dim=0).mean() for row in watched.states]
+    norms = [torch.stack([_norm(h, len(x)) for h in row]).norm(dim=0).mean() for row in recorder.states]
     return of_input, np.repeat(torch.stack(norms).numpy(), len(of_input) // len(norms))
 
 
 def fresh_steps(net: Network, batch: Sequence[Tensor]) -> np.ndarray:
-    """Say which steps of a network's own correction react to the newest row, the linear path silenced, (H,) of bool."""
+    """Return which steps of the correction react to the newest row without the linear shortcut, (H,) of bool."""
     x, series, target, _ = batch
     net = copy.deepcopy(net).eval()
-    for parameter in net.skip.parameters():
+    for parameter in net.shortcut.parameters():
         nn.init.zeros_(parameter)
     x = x.detach().requires_grad_()
-    said = net(x, target if isinstance(net, Aligned) else None, series)[:, -1, :, net.output.middle]  # (B, H)
-    each = [torch.autograd.grad(said[:, step].sum(), x, retain_graph=True)[0] for step in range(said.shape[1])]
-    return np.array([bool(gradient[:, -1].any()) for gradient in each])
+    point = net(x, target if isinstance(net, Aligned) else None, series)[:, -1, :, net.output.middle]  # (B, H)
+    gradients = [torch.autograd.grad(point[:, step].sum(), x, retain_graph=True)[0] for step in range(point.shape[1])]
+    return np.array([bool(gradient[:, -1].any()) for gradient in gradients])
 
 
 def _norm(h: Tensor, batch: int) -> Tensor:
-    """Give each example's norm of the gradient of a state (1, B · dilation, hidden), (B,)."""
-    grad = torch.zeros_like(h) if h.grad is None else h.grad
-    return grad.unflatten(1, (batch, -1)).flatten(2)[0].norm(dim=1)
+    """Return each example's norm of the gradient of a state (1, B · dilation, hidden), (B,)."""
+    gradient = torch.zeros_like(h) if h.grad is None else h.grad
+    return gradient.unflatten(1, (batch, -1)).flatten(2)[0].norm(dim=1)
 
 
 class _RowByRow(nn.Module):
-    """A stack that reads one row at a time, each layer from the states below: all that is said comes through them."""
+    """A stack that reads one row at a time, each layer from the states below, and records all states."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__()
@@ -112,25 +134,25 @@ class _RowByRow(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         outs: list[Tensor] = []
-        carried: State = [None] * len(self.stack.layers) if state is None else state
+        before: State = [None] * len(self.stack.layers) if state is None else state
         for row in x.split(1, dim=1):
-            kept, after = [], []
+            tensors, after = [], []
             for i, (layer, dilation) in enumerate(zip(self.stack.layers, self.stack.dilations, strict=True)):
-                _, new = read_rows(layer, row, dilation, carried[i])
-                kept += list(new) if isinstance(new, tuple) else [new]
+                _, new = read_rows(layer, row, dilation, before[i])
+                tensors += list(new) if isinstance(new, tuple) else [new]
                 h = new[0] if isinstance(new, tuple) else new
-                out = h.unflatten(1, (len(x), -1))[0, :, -1:]  # (B, 1, hidden): what the newest row left
+                out = h.unflatten(1, (len(x), -1))[0, :, -1:]  # (B, 1, hidden): the state after the newest row
                 row = out + row if self.stack.residual and i else out
                 after.append(new)
-            for h in kept:
-                h.retain_grad()
-            self.states.append(kept)
+            for tensor in tensors:
+                tensor.retain_grad()
+            self.states.append(tensors)
             outs.append(row)
-            carried = after
-        return torch.cat(outs, dim=1), carried
+            before = after
+        return torch.cat(outs, dim=1), before
 
-    def last(self, out: Tensor) -> Tensor:
-        return self.stack.last(out)
+    def last_output(self, out: Tensor) -> Tensor:
+        return self.stack.last_output(out)
 
-    def newest(self, state: State) -> State:
-        return self.stack.newest(state)
+    def newest_state(self, state: State) -> State:
+        return self.stack.newest_state(state)

@@ -1,10 +1,12 @@
-"""Recurrent networks as forecasters: a base forecast, corrected in units of each series' own recent movement."""
+"""Recurrent networks as forecasters: a base forecast, corrected in units of the base's recent error."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from forecast.features.inputs import (
     calendar_inputs,
     causal_inputs,
 )
+from forecast.features.windows import BLOCKS
 from forecast.models.base import (
     LEVELS,
     Forecast,
@@ -35,46 +38,111 @@ from forecast.models.base import (
     transform,
 )
 from forecast.models.naive import Naive
-from forecast.models.recurrent import inference as rolling
-from forecast.models.recurrent.build import Architecture, build, train_member
-from forecast.models.recurrent.config import check_network, check_pairs, dilations, strategy_of
-from forecast.models.recurrent.crossfit import BLOCKS, base_in_training, in_scale, with_log
-from forecast.models.recurrent.diagnostics import layers
-from forecast.models.recurrent.inference import PredictionRequest
-from forecast.models.recurrent.trainer import RECORD, Trainer, example_batch, one_thread, thinned
-from forecast.models.recurrent.weights import net_arrays, set_net
+from forecast.models.recurrent.config import (
+    RecurrentConfig,
+    check_combinations,
+    check_network,
+    check_unchanged,
+    describing_params,
+    strategy_of,
+)
+from forecast.models.recurrent.crossfit import base_in_training, log_points, set_log
+from forecast.models.recurrent.diagnostics import layer_table
+from forecast.models.recurrent.inference import (
+    PREDICT,
+    ErrorSample,
+    PredictionRequest,
+    centred_quantiles,
+    error_grid,
+    sample_rows,
+    training_errors,
+)
+from forecast.models.recurrent.networks import Network, build_network, network_arrays
+from forecast.models.recurrent.trainer import RECORD, Trainer, example_batch, loss_curve, one_thread
+from forecast.models.serialize import fitted_attributes
 
-LESSONS = 2  # an aligned example opens with `lookback` rows and teaches at twice as many
-TAIL = 0.2  # of the training rows: what `patience` judges by
+POSITIONS = 2  # targets of an aligned example, in lookbacks; one lookback of rows comes before them
+VALIDATION_SHARE = 0.2  # of the training rows, for `patience`
 
 
 class Recurrent(Forecaster):
-    """An Elman, LSTM or GRU network, trained on all series together to correct a base forecast.
+    """An Elman, LSTM or GRU network, trained on all series of a panel to correct a base forecast.
 
-    `cell` is "rnn", "lstm" or "gru". `topology` with its `strategy` says what goes in and what comes out:
-    "one-to-one" (the newest row, all steps at once: no recurrence), "one-to-many" (the newest row, a recurrent
-    decoder), "many-to-one" ("direct": all steps at a window's end; "recursive": one step, fed back) or "many-to-many"
-    ("aligned": every row emits its own forecast; "seq2seq": an encoder and a decoder). `bidirectional` reads a closed
-    window both ways. `lookback` rows are read (aligned: carried on from the first row), `patch` of them at each
-    recurrent step. `layers` is their number, or the dilation of each, such as (1, 7, 28); `residual` adds what a layer
-    reads to what it says; `dropout` works between layers. A linear path beside the network reads the last `skip` rows.
+    The forecast is base + scale · network, in logs base · exp(scale · network). The scale is the recent mean absolute
+    error of the base (its change, for `Naive`) over 60 rows; an untrained network is its base.
 
-    The forecast is base + unit · network, in logs base · exp(unit · network): the unit is the mean absolute change of
-    the last 60 rows, and `base` a Forecaster (None: `Naive()`). An untrained network is its base. `exog` names fields
-    to read beside the target, `calendar` adds day, week, month and year, `embedding` a learned vector of that width for
-    each series. `loss` is "pinball" (the `levels`), "mse", "mae", "huber" (a point; the spread is that of its errors in
-    training) or "student-t". The point is the `point` = "median" or, over the errors in training, the "mean", which
-    losses on variances ask for. `gate_bias` "chrono" makes LSTM and GRU remember over the whole lookback.
+    Parameters
+    ----------
+    cell : {"rnn", "lstm", "gru"}, default "lstm"
+        The recurrent cell; "rnn" is Elman's.
+    topology : str, default "many-to-many"
+        What goes in and what comes out: "one-to-one" (the newest row, all steps at once, no recurrence), "one-to-many"
+        (the newest row, a recurrent decoder), "many-to-one" (a window) or "many-to-many".
+    strategy : str, optional
+        How the steps are predicted. Many-to-one: "direct" (all at once; the default) or "recursive" (one step, fed
+        back). Many-to-many: "aligned" (every row emits its forecast; the default) or "seq2seq" (an encoder and a
+        decoder).
+    bidirectional : bool, default False
+        Whether a closed window is read in both directions.
+    lookback : int, default 60
+        Rows of a window. An aligned network reads all rows from the first on.
+    patch : int, default 1
+        Rows that are read at each recurrent step.
+    hidden : int, default 16
+        Size of the state.
+    layers : int or tuple of int, default 1
+        The number of layers, or the dilation of each, such as (1, 7, 28).
+    residual : bool, default False
+        Whether the input of a layer is added to its output.
+    dropout : float, default 0.0
+        Dropout between layers, in training.
+    skip : int, default 1
+        Newest rows that a linear shortcut, parallel to the network, reads.
+    base : Forecaster, optional
+        The forecast that is corrected (None: `Naive()`).
+    log : bool or "auto", default "auto"
+        Whether to work in logs; "auto" if all training values are positive.
+    exog : tuple of str, default ()
+        Fields to read in addition to the target.
+    calendar : bool, default False
+        Whether day, week, month and year of a row are inputs.
+    embedding : int, default 0
+        Width of a trained vector for each series (0: none).
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
+    point : {"median", "mean"}, default "median"
+        The point forecast; the mean is taken over the errors in training, and minimises losses of variances.
+    loss : {"pinball", "mse", "mae", "huber", "student-t"}, default "pinball"
+        The training loss: of the quantiles, of a point (its spread is that of the errors in training), or of Student's
+        t distribution.
+    gate_bias : {"one", "chrono"}, default "one"
+        Initial bias of the gates; with "chrono" LSTM and GRU remember over the lookback.
+    members : int, default 1
+        Number of networks with different seeds, of which the forecast is the median.
+    seed : int, default 0
+        Seed of the first member.
+    n_jobs : int, default 1
+        Processes that train the members (-1: one for each core).
+    warm_start : bool, default False
+        Whether a fit continues from the weights of the previous one, for the trainer's `warm_steps`.
+    trainer : Trainer, optional
+        How to train (None: `Trainer()`, with batches of 256 windows unless the strategy is aligned).
 
-    `members` networks from as many seeds, trained by `n_jobs` processes, give their median. `warm_start` goes on from
-    the weights of the fit before, for the trainer's `warm_steps`. `trainer` says how long and how fast to learn (None:
-    `Trainer()`, with 256 windows a step where a window holds one lesson only).
+    Notes
+    -----
+    A fitted model forecasts only with the parameters of its fit; `seed`, `n_jobs`, `warm_start` and `trainer`, which
+    matter to the next fit only, may change.
 
+    Examples
+    --------
     >>> prices = fc.load_sample("stocks").iloc[-500:]
     >>> model = fc.Recurrent("gru", lookback=20, trainer=fc.Trainer(steps=5)).fit(prices, horizon=5)
     >>> model.predict(prices).quantiles.shape
     (1, 4, 5, 3)
     """
+
+    config_: RecurrentConfig
+    nets_: list[Network]
 
     def __init__(
         self,
@@ -131,38 +199,38 @@ class Recurrent(Forecaster):
         self.trainer = trainer
 
     def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter, or a pair of them, cannot be used."""
+        """Raise TypeError or ValueError if a parameter, or a combination of two, is not valid."""
         super().check_params()
         check_network(self)
         if not (self.trainer is None or isinstance(self.trainer, Trainer)):
             raise TypeError(f"trainer must be a Trainer or None; got {self.trainer!r}")
         if not (self.base is None or isinstance(self.base, Forecaster)):
             raise TypeError(f"base must be a Forecaster or None; got {self.base!r}")
-        check_pairs(self)
+        check_combinations(self)
         self._base().check_params()
         self._trainer().check_params()
 
     def min_rows(self, horizon: int) -> int:
-        """Say how many observed training rows a series needs: a window, and what lies ahead of it."""
+        """Return how many observed training rows a series needs: a window and its targets."""
         own = max(self.lookback, MIN_CHANGES + 1) + horizon
         base = self._base()
         if isinstance(base, Naive):
             return own
         first = base.min_rows(horizon)  # its first forecast, after which its errors are counted
-        if not getattr(base, "in_sample_is_valid", False):
+        if not base.in_sample_is_valid:
             first = math.ceil(first / (1 - 1 / BLOCKS))
         return max(own, first + MIN_CHANGES)
 
     def required_fields(self) -> tuple[str, ...]:
-        """Name the fields that are read beside the target, by the network or by its base."""
+        """Return the fields that the network or its base reads in addition to the target."""
         return tuple(dict.fromkeys([*self.exog, *self._base().required_fields()]))
 
     def default_trainer(self) -> Trainer:
-        """Give the trainer that `trainer=None` stands for: many short examples, or few long ones."""
+        """Return the trainer that `trainer=None` stands for: many short examples, or few long ones."""
         return Trainer() if strategy_of(self) == "aligned" else Trainer(batch_size=256)
 
     def default_base(self) -> Forecaster:
-        """Give the base that `base=None` stands for."""
+        """Return the base that `base=None` stands for."""
         return Naive()
 
     def _trainer(self) -> Trainer:
@@ -172,124 +240,125 @@ class Recurrent(Forecaster):
         return self.default_base() if self.base is None else self.base
 
     def parts(self) -> list[Forecaster]:
-        """Give its members, each a network of its own seed: fitted alone they forecast the same bytes as together."""
+        """Return the members, each a network with its seed: fitted separately their forecasts are the same bytes."""
         return [clone(self).set_params(members=1, seed=self.seed + s, n_jobs=1) for s in range(self.members)]
 
     def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
-        """Take the median of its members' forecasts, quantiles level by level."""
+        """Return the median of the members' forecasts, and of their quantiles level by level."""
         return combine_forecasts(forecasts, np.median) if self.members > 1 else forecasts[0]
 
     def nests(self, other: Forecaster) -> bool:
-        """Whether `other` is its base, to which it is a correction that may be 0, or is nested in that."""
+        """Return whether `other` is the base, which a correction of 0 leaves unchanged, or is nested in the base."""
         return self._base().same_as(other) or self._base().nests(other)
 
+    # --- fitting ---
+
     def _fit(self, panel: Panel, horizon: int) -> None:
-        warm = self.warm_start and "nets_" in vars(self)
-        before: Any = (vars(self)["architecture_"], vars(self)["nets_"]) if warm else None
+        previous = (self.config_, self.nets_) if self.warm_start and "nets_" in vars(self) else None
+        self.fitted_params_ = describing_params(self)
         self.log_ = choose_log(self.log, panel)
-        self.base_ = with_log(clone(self._base()), self.log_).fit(panel, horizon)
+        self.base_ = set_log(clone(self._base()), self.log_).fit(panel, horizon)
         base = base_in_training(self._base(), self.base_, panel, horizon, self.log_)  # (T, N, H)
         inputs = self._inputs(panel, base)
-        self.architecture_ = self._architecture(inputs)
+        self.config_ = self._config(inputs)
         examples = self._examples(inputs, base)
         if not inputs.scale.any():
-            raise ValueError("no series ever moves in the training rows: there is nothing to learn, leave them out")
+            raise ValueError("no series ever changes in the training rows: there is nothing to learn, leave them out")
         if not len(examples):
             raise ValueError(
-                f"the {len(panel)} training rows hold no lesson: no row with {MIN_CHANGES} changes before it and a "
-                "forecast of the base has a value after it. Bring more history or take a base that needs less"
+                f"the {len(panel)} training rows have no training example: no row with {MIN_CHANGES} changes before it "
+                "and a forecast of the base has a value after it. Use more history, or a base that needs less"
             )
-        choice = None if before else self._choice(inputs, base)  # a warm fit takes a fixed number of steps
-        chosen = rolling.sample(PredictionRequest(inputs, base, np.arange(base.shape[1]), self.architecture_))
-        del base  # of a wide panel it is much
-        trained = self._train(examples, choice, before)
-        self.nets_ = [net for net, _ in trained]
-        tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in trained]
+        validation = (
+            None if previous else self._validation_split(inputs, base)
+        )  # a warm fit has a fixed number of steps
+        sample = sample_rows(inputs, base, self.config_)
+        del base  # large for a wide panel
+        fits = self._train(examples, validation, previous)
+        self.nets_ = [net for net, _ in fits]
+        self._measure_errors(sample)
+        tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in fits]
         self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
-        self.spread_, self.errors_ = None, None
-        spread, mean = rolling.needs_spread(self.architecture_), self.point == "mean"
-        if spread or mean:
-            with one_thread():
-                errors = [rolling.training_errors(net, chosen) for net in self.nets_]  # (M, H) each
-            self.spread_ = np.stack([rolling.residual_quantiles(e, self.levels) for e in errors]) if spread else None
-            self.errors_ = np.stack([rolling.error_grid(e) for e in errors]) if mean else None  # (S, H, E)
         self.record_ = {
             "log": self.log_,
             "examples": len(examples),
             "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
             "steps": [int(table["loss"].notna().sum()) for table in tables],
-            "loss": [thinned(table["loss"].to_numpy(dtype=float)) for table in tables],
+            "loss": [loss_curve(table["loss"].to_numpy(dtype=float)) for table in tables],
         }
 
-    def _train(self, examples: SequenceDataset, choice: Any, before: Any) -> list[Any]:
-        starts, trainer = [None] * self.members, self._trainer()
-        if before is not None:
-            trainer = trainer.warm()
-            same = replace(before[0], bptt=self.architecture_.bptt) == self.architecture_
-            if not same or len(before[1]) != self.members:
+    def _train(self, examples: SequenceDataset, validation: Any, previous: Any) -> list[Any]:
+        """Train the members; return each network with the records of its steps."""
+        trainer = self._trainer()
+        weights: list[Any] = [None] * self.members
+        if previous is not None:
+            trainer, (config, nets) = trainer.warm(), previous
+            if replace(config, bptt=self.config_.bptt) != self.config_ or len(nets) != self.members:
                 raise ValueError(
-                    "warm_start goes on with the same networks, and these have other shapes or are not as many: fit on "
-                    "the same series, horizon and parameters, or set warm_start=False"
+                    "warm_start continues with the networks of the previous fit, which have other shapes or another "
+                    "number of members: fit on the same series, horizon and parameters, or set warm_start=False"
                 )
-            starts = [net.state_dict() for net in before[1]]
+            weights = [network_arrays(net) for net in nets]
         return Parallel(n_jobs=self.n_jobs)(
-            delayed(train_member)(self.architecture_, trainer, examples, self.seed + s, choice, starts[s])
+            delayed(trainer.train)(
+                partial(build_network, self.config_, self.seed + s, weights[s]), examples, self.seed + s, validation
+            )
             for s in range(self.members)
         )
 
-    def _architecture(self, inputs: Inputs) -> Architecture:
+    def _measure_errors(self, sample: ErrorSample) -> None:
+        """Set the spread of each member, (S, H, Q), and its distribution of errors, (S, H, E), where they are used."""
+        self.spread_, self.errors_ = None, None
+        if self.config_.needs_spread or self.point == "mean":
+            with one_thread():
+                errors = [training_errors(net, sample) for net in self.nets_]  # (M, H) each
+            if self.config_.needs_spread:
+                self.spread_ = np.stack([centred_quantiles(error, self.levels) for error in errors])
+            if self.point == "mean":
+                self.errors_ = np.stack([error_grid(error) for error in errors])
+
+    def _config(self, inputs: Inputs) -> RecurrentConfig:
         strategy = strategy_of(self)
-        return Architecture(
+        return RecurrentConfig.of(
+            self,
             strategy=strategy,
-            cell=self.cell,
-            n_inputs=inputs.x.shape[2],
-            hidden=self.hidden,
-            dilations=dilations(self.layers),
-            bidirectional=self.bidirectional,
-            residual=self.residual,
-            dropout=float(self.dropout),
-            lookback=self.lookback,
-            patch=self.patch,
-            skip=self.skip,
-            gate_bias=self.gate_bias,
-            series=self.series_ if self.embedding else (),
-            embedding=self.embedding,
-            steps=1 if strategy == "recursive" else self.horizon_,
-            loss=self.loss,
             levels=tuple(self.levels),
+            n_inputs=inputs.x.shape[2],
+            series=self.series_ if self.embedding else (),
+            steps=1 if strategy == "recursive" else self.horizon_,
             bptt=self._trainer().bptt,
         )
 
     def _examples(self, inputs: Inputs, base: np.ndarray, first: int = 0) -> SequenceDataset:
-        """Give the training examples of these rows; those before `first` are only read."""
-        if self.architecture_.strategy != "aligned":
-            return SequenceDataset(inputs, base, self.lookback, first=first, steps=self.architecture_.steps)
-        positions = max(min(LESSONS * self.lookback, len(base) - self.lookback), 1)
+        """Return the training examples of these rows; rows before `first` are inputs only."""
+        if self.config_.strategy != "aligned":
+            return SequenceDataset(inputs, base, self.lookback, first=first, steps=self.config_.steps)
+        positions = max(min(POSITIONS * self.lookback, len(base) - self.lookback), 1)
         return SequenceDataset(inputs, base, self.lookback + positions, positions, first=first)
 
-    def _choice(self, inputs: Inputs, base: np.ndarray) -> tuple[SequenceDataset, SequenceDataset] | None:
-        """Part the training rows for `patience`: no target of the first part reaches into the second."""
+    def _validation_split(self, inputs: Inputs, base: np.ndarray) -> tuple[SequenceDataset, SequenceDataset] | None:
+        """Return early and late examples for `patience`: no target of the early ones is a row of the late ones."""
         if self._trainer().patience is None:
             return None
-        cut = round(len(base) * (1 - TAIL))
+        cut = round(len(base) * (1 - VALIDATION_SHARE))
         early, late = self._examples(inputs[:cut], base[:cut]), self._examples(inputs, base, first=cut)
         if not (len(early) and len(late)):
             raise ValueError(
-                f"patience needs lessons before and after row {cut} of the {len(base)} training rows: bring more "
-                "history, or set patience=None"
+                f"patience needs training examples before and after row {cut} of the {len(base)} training rows: use "
+                "more history, or set patience=None"
             )
         return early, late
 
     def _inputs(self, panel: Panel, base: np.ndarray | None = None) -> Inputs:
-        """Make what the network reads of every row: the target, the exog fields, the calendar.
+        """Return the inputs of every row: of the target, the exog fields and the calendar.
 
-        Answers are measured in the errors that the base made of late, unless it is the last value, whose error is the
-        change, or knows its training rows too well.
+        The scale is the recent error of the base, unless the base is the last value, whose error is the change, or is
+        better on its training rows than on others. `base` (T, N, H) is its forecasts, if they are available.
         """
         y = transform(panel, self.log_)
-        said = None
-        if not isinstance(self.base_, Naive) and getattr(self.base_, "in_sample_is_valid", False):
-            said = (self._base_at(panel) if base is None else base)[..., 0].copy()  # of all steps only the first stays
+        one_step = None
+        if not isinstance(self.base_, Naive) and self.base_.in_sample_is_valid:
+            one_step = (self._base_points(panel) if base is None else base)[..., 0].copy()
         more = [
             causal_inputs(panel.values[:, :, panel.channels.index(name)]).x[..., N_STATE_CHANNELS:]
             for name in self.exog
@@ -298,60 +367,97 @@ class Recurrent(Forecaster):
             if not isinstance(panel.index, pd.DatetimeIndex):
                 raise ValueError(f"calendar=True needs rows with dates; these have {panel.index.dtype} labels")
             more.append(calendar_inputs(panel.index.tz_localize(None).to_numpy(), len(panel.series)))
-        return append_channels(causal_inputs(y, said), more)
+        return append_channels(causal_inputs(y, one_step), more)
 
-    def _state(self) -> dict[str, Any]:
-        fitted = super()._state()
-        return fitted | {"nets_": [net_arrays(net) for net in self.nets_]} if fitted else {}
+    def _base_points(self, panel: Panel) -> np.ndarray:
+        """Return the forecasts of the fitted base at every row, in logs if the model works in logs, (T, N, H)."""
+        return log_points(self.base_._predict_point_at(panel, np.arange(len(panel))), self.base_, self.log_)
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        nets = [set_net(build(state["architecture_"], seed=0), arrays) for arrays in state["nets_"]]
-        super()._restore(state | {"nets_": nets})
+    # --- forecasting ---
 
-    def probe(self, prices: Any, y: Any = None) -> tuple[list[Any], list[Any]]:
-        """Give the networks and a batch of training examples with one lesson each, for `gradient_flow`."""
-        check_fitted(self, "nets_")
-        if self.topology.startswith("one-to-"):
-            raise ValueError(f"a {self.topology} network reads one row: there is nothing further back in time")
-        panel = as_panel(prices, exog=self.required_fields())
-        base = self._base_at(panel)
-        windows = SequenceDataset(self._inputs(panel, base), base, self.lookback, steps=self.architecture_.steps)
-        if not len(windows):
-            raise ValueError(f"these {len(panel)} rows hold no example with an outcome: bring more history")
-        return self.nets_, example_batch(windows)
+    def predict(self, prices: Any) -> Forecast:
+        """Forecast from the last row of the prices; the fitted model is not changed.
 
-    def summary(self) -> Summary:
-        """List the layers of the network with their output shapes and weights, as Keras prints them."""
-        check_fitted(self, "nets_")
-        a = self.architecture_
-        positions = LESSONS * self.lookback if a.strategy == "aligned" else 1
-        sizes = [(1, self.lookback + positions - 1, a.n_inputs), (1,), (1, positions, a.steps), (1, positions, a.steps)]
-        x, series, target, weight = (torch.zeros(size) for size in sizes)
-        title = f"{self.cell} {self.topology}, {a.strategy}: {self.lookback} rows in, {a.steps} steps out"
-        return summary_of(layers(self.nets_[0], [x, series.long(), target, weight]), title)
+        Raises ValueError if a parameter that describes the network has another value than in the fit.
+        """
+        self._check_ready()
+        return super().predict(prices)
 
-    def _base_at(self, panel: Panel) -> np.ndarray:
-        """Give what the fitted base says at every row, in the network's scale, (T, N, H)."""
-        return in_scale(self.base_._predict_point_at(panel, np.arange(len(panel))), self.base_, self.log_)
+    def predict_at(self, prices: Any, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
+        """Forecast from each of these rows (0 is the first), using no row after it.
+
+        Raises ValueError if a parameter that describes the network has another value than in the fit.
+        """
+        self._check_ready()
+        return super().predict_at(prices, cutoffs)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
-        levels = self.architecture_.levels  # as they were when it was fitted
+        config, levels, middle = self.config_, self.config_.levels, self.config_.levels.index(0.5)
         inputs = self._inputs(panel)
         base = self.base_._predict_point_at(panel, rows)  # (K, N, H)
-        unit = inputs.scale[rows][:, :, None, None]  # (K, N, 1, 1)
-        known = {name: i for i, name in enumerate(self.series_)}
-        codes = np.array([known.get(series, -1) for series in panel.series])
-        asked = PredictionRequest(inputs, in_scale(base, self.base_, self.log_), codes, self.architecture_)
-        spreads: Any = [None] * len(self.nets_) if self.spread_ is None else self.spread_  # (S, H, Q)
-        grids: Any = [None] * len(self.nets_) if self.errors_ is None else self.errors_  # (S, H, E)
+        scale = inputs.scale[rows][:, :, None, None]  # (K, N, 1, 1)
+        numbers = {name: i for i, name in enumerate(self.series_)}
+        series = np.array([numbers.get(name, -1) for name in panel.series])
+        request = PredictionRequest(inputs, rows, log_points(base, self.base_, self.log_), series, config)
         forecasts = []
-        for net, spread, grid in zip(self.nets_, spreads, grids, strict=True):
+        for s, net in enumerate(self.nets_):
             with one_thread():
-                correction = rolling.corrections(net, asked, rows, spread, levels)  # (K, N, H, Q)
-            quantiles = apply_change(base[..., None], unit * correction, self.log_)
-            point = quantiles[..., levels.index(0.5)]
-            if grid is not None:
-                about = correction[..., levels.index(0.5), None] + grid  # (K, N, H, E)
-                point = apply_change(base[..., None], unit * about, self.log_).mean(axis=-1)
+                output = PREDICT[config.strategy](net, request)  # (K, N, H, n)
+            if self.spread_ is None:
+                correction = net.output.quantiles(output, levels)  # (K, N, H, Q)
+            else:
+                correction = output[..., net.output.middle, None] + self.spread_[s]
+            quantiles = apply_change(base[..., None], scale * correction, self.log_)
+            point = quantiles[..., middle]
+            if self.errors_ is not None:
+                draws = correction[..., middle, None] + self.errors_[s]  # (K, N, H, E)
+                point = apply_change(base[..., None], scale * draws, self.log_).mean(axis=-1)
             forecasts.append(Forecast(point, quantiles, levels, panel.series, panel.index[rows]))
         return self.combine(forecasts)
+
+    def _check_ready(self) -> None:
+        """Raise ValueError unless the model is fitted, with the parameters that it has now."""
+        check_fitted(self, "nets_")
+        check_unchanged(self)
+
+    def probe(self, prices: Any, y: Any = None) -> tuple[list[Network], list[torch.Tensor]]:
+        """Return the networks and a batch of training examples with one target each, for `gradient_flow`."""
+        self._check_ready()
+        if self.topology.startswith("one-to-"):
+            raise ValueError(f"a {self.topology} network reads one row: no row further back has a gradient")
+        panel = as_panel(prices, exog=self.required_fields())
+        base = self._base_points(panel)
+        examples = SequenceDataset(self._inputs(panel, base), base, self.lookback, steps=self.config_.steps)
+        if not len(examples):
+            raise ValueError(f"these {len(panel)} rows have no example with a known target: use more history")
+        return self.nets_, example_batch(examples)
+
+    def summary(self) -> Summary:
+        """Return a table of the network's layers with their output shapes and weights, as Keras prints it."""
+        self._check_ready()
+        strategy, steps = self.config_.strategy, self.config_.steps
+        positions = POSITIONS * self.lookback if strategy == "aligned" else 1
+        x = torch.zeros(1, self.lookback + positions - 1, self.config_.n_inputs)
+        target = torch.zeros(1, positions, steps)
+        title = f"{self.cell} {self.topology}, {strategy}: {self.lookback} rows in, {steps} steps out"
+        return summary_of(layer_table(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target]), title)
+
+    # --- storing ---
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code.
+
+        Raises ValueError if a parameter that describes the network has another value than in the fit.
+        """
+        self._check_ready()
+        super().save(folder)
+
+    def _state(self) -> dict[str, Any]:
+        """Return what was fitted, with networks as arrays; empty before a fit."""
+        fitted = fitted_attributes(self)
+        return fitted | {"nets_": [network_arrays(net) for net in self.nets_]} if fitted else {}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Set what `_state` has returned."""
+        nets = [build_network(state["config_"], seed=0, weights=weights).eval() for weights in state["nets_"]]
+        self.__dict__.update(state | {"nets_": nets})

@@ -1,47 +1,59 @@
-"""What a network says of each step, in units: quantiles, a point, or Student's t; each with the loss it learns by."""
+"""From states to forecasts: the linear head, the linear shortcut, and the distribution of each step with its loss.
+
+Targets and weights are (B, P, H); all numbers are corrections of the base, relative to the scale.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forecast.models.recurrent import losses
+from forecast.features.inputs import LEVEL, N_STATE_CHANNELS, SCALE
 
-SD = math.sqrt(math.pi / 2)  # of a Gaussian whose mean absolute value is one unit
+SD = math.sqrt(math.pi / 2)  # of a Gaussian whose mean absolute value is 1
 LOG2 = math.log(2)  # softplus(0)
+#: Adam moves every weight by about the learning rate a step, whatever its gradient. These factors limit how far the two
+#: inputs of the output can move in one training: the linear shortcut far, as it is what a regression would fit; the
+#: head, with many more weights, less, so that it leaves a random walk alone (benchmarks/truth.py measures both).
+SHORTCUT_GAIN, STATE_GAIN = 20.0, 0.5
+LOSS_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "mse": nn.functional.mse_loss,
+    "mae": nn.functional.l1_loss,
+    "huber": nn.functional.huber_loss,
+}
 
 
 class Output(nn.Module):
-    """Turns raw numbers (…, H, n) into parameters (…, H, n) of what is said.
+    """A map of raw numbers (…, H, n) to the parameters (…, H, n) of a distribution of each step.
 
-    Step k is measured in √k units, as a random walk moves, and spreads start where those of a Gaussian random walk
-    lie, so that training only has to refine them.
+    Step k is measured in √k scales, as a random walk moves, and spreads start at those of a Gaussian random walk, so
+    that training only has to refine them.
     """
 
     n: int  # numbers for each step
     middle = 0  # which of them is the point
-    grow: Tensor  # (H, 1)
+    growth: Tensor  # (H, 1)
 
     def __init__(self, horizon: int) -> None:
         super().__init__()
-        self.register_buffer("grow", torch.arange(1, horizon + 1).sqrt()[:, None])
+        self.register_buffer("growth", torch.arange(1, horizon + 1).sqrt()[:, None])
 
-    def loss(self, said: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Compare what is said (B, P, H, n) with what came (B, P, H), where it is known."""
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Return the loss of outputs (B, P, H, n), averaged over the targets that are known."""
         raise NotImplementedError
 
-    def quantiles(self, said: np.ndarray, levels: Sequence[float]) -> np.ndarray | None:
-        """Give the quantiles (…, H, Q), or None where nothing is said about the spread."""
+    def quantiles(self, output: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+        """Return the quantiles (…, H, Q); a point has none."""
         raise NotImplementedError
 
 
 class Quantiles(Output):
-    """The median as it is, the other quantiles outward from it by positive gaps: they cannot cross."""
+    """The median, and the other quantiles outward from it by positive gaps, so that they cannot cross."""
 
     gaps: Tensor
 
@@ -49,45 +61,43 @@ class Quantiles(Output):
         super().__init__(horizon)
         self.n, self.middle, self.levels = len(levels), list(levels).index(0.5), tuple(levels)
         z = torch.tensor([NormalDist().inv_cdf(level) for level in levels])
-        self.register_buffer("gaps", self.grow * SD * z.diff() / LOG2)  # (H, Q - 1)
+        self.register_buffer("gaps", self.growth * SD * z.diff() / LOG2)  # (H, Q - 1)
 
     def forward(self, raw: Tensor) -> Tensor:
-        """Map (…, H, Q) to rising quantiles (…, H, Q)."""
+        """Map (…, H, Q) to increasing quantiles (…, H, Q)."""
         m = self.middle
-        median = self.grow * raw[..., m : m + 1]
+        median = self.growth * raw[..., m : m + 1]
         below = self.gaps[:, :m] * nn.functional.softplus(raw[..., :m])
         above = self.gaps[:, m:] * nn.functional.softplus(raw[..., m + 1 :])
         return torch.cat([median - below.flip(-1).cumsum(-1).flip(-1), median, median + above.cumsum(-1)], dim=-1)
 
-    def loss(self, said: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Give the quantile loss."""
-        return losses.pinball(self.levels, said, target, weight)
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Return the pinball loss, averaged over the levels: its minimum is at the quantiles."""
+        tau = torch.tensor(self.levels, device=output.device)
+        error = target[..., None] - output  # (B, P, H, Q)
+        return _weighted_mean(torch.maximum(tau * error, (tau - 1) * error).mean(dim=-1), weight)
 
-    def quantiles(self, said: np.ndarray, levels: Sequence[float]) -> np.ndarray | None:
-        """Give what is said."""
-        return said
+    def quantiles(self, output: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+        """Return the output, which are the quantiles at the levels of the training."""
+        return output
 
 
 class Point(Output):
-    """One number; how far off it is has to be learnt from its errors."""
+    """One number; its spread is measured from errors in training."""
 
     n = 1
 
     def __init__(self, horizon: int, loss: str) -> None:
         super().__init__(horizon)
-        self.kind = loss
+        self.loss_name = loss
 
     def forward(self, raw: Tensor) -> Tensor:
         """Map (…, H, 1) to points (…, H, 1)."""
-        return self.grow * raw
+        return self.growth * raw
 
-    def loss(self, said: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Give the mean, absolute or Huber loss."""
-        return losses.POINT[self.kind](said[..., 0], target, weight)
-
-    def quantiles(self, said: np.ndarray, levels: Sequence[float]) -> np.ndarray | None:
-        """Give None."""
-        return None
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Return the squared, absolute or Huber loss: its minimum is the mean, the median, or in between."""
+        return _weighted_mean(LOSS_FUNCTIONS[self.loss_name](output[..., 0], target, reduction="none"), weight)
 
 
 class StudentT(Output):
@@ -97,25 +107,82 @@ class StudentT(Output):
 
     def forward(self, raw: Tensor) -> Tensor:
         """Map (…, H, 3) to location, scale, degrees of freedom (…, H, 3)."""
-        location = self.grow * raw[..., :1]
-        scale = self.grow * SD / LOG2 * nn.functional.softplus(raw[..., 1:2]) + 1e-4
+        location = self.growth * raw[..., :1]
+        scale = self.growth * SD / LOG2 * nn.functional.softplus(raw[..., 1:2]) + 1e-4
         freedom = 2 + 8 / LOG2 * nn.functional.softplus(raw[..., 2:])
         return torch.cat([location, scale, freedom], dim=-1)
 
-    def loss(self, said: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Give minus the log-likelihood."""
-        return losses.student_t(said, target, weight)
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Return minus the log-likelihood."""
+        location, scale, freedom = output.unbind(-1)
+        distribution = torch.distributions.StudentT(freedom, location, scale, validate_args=False)
+        return _weighted_mean(-distribution.log_prob(target), weight)
 
-    def quantiles(self, said: np.ndarray, levels: Sequence[float]) -> np.ndarray | None:
-        """Give the quantiles of the distribution."""
+    def quantiles(self, output: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+        """Return the quantiles of the distribution."""
         from scipy import stats
 
-        location, scale, freedom = (said[..., i, None] for i in range(3))
+        location, scale, freedom = (output[..., i, None] for i in range(3))
         return location + scale * stats.t.ppf(np.asarray(levels), freedom)
 
 
 def make_output(loss: str, horizon: int, levels: Sequence[float]) -> Output:
-    """Make the output that a loss trains."""
+    """Return the output that a loss trains."""
     if loss == "pinball":
         return Quantiles(horizon, levels)
     return StudentT(horizon) if loss == "student-t" else Point(horizon, loss)
+
+
+def _weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
+    return (loss * weight).sum() / weight.sum().clamp_min(1)
+
+
+class Head(nn.Module):
+    """A linear map of a state to raw numbers, zero at the start, so that an untrained network corrects nothing."""
+
+    def __init__(self, width: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.linear = nn.Linear(width, math.prod(shape))
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Map (…, width) to (…, *shape)."""
+        return STATE_GAIN * self.linear(state).unflatten(-1, self.shape)
+
+
+class LinearShortcut(nn.Module):
+    """A linear map of the newest input row, and of the levels of the last `rows`, to raw numbers for all H steps.
+
+    A level is read as the distance that the series has moved since, in scales of the newest row, over the root of the
+    number of rows: with many rows the shortcut is an autoregression. It starts at zero.
+    """
+
+    root: Tensor  # (rows - 1,)
+
+    def __init__(self, n_inputs: int, output: Output, rows: int = 1) -> None:
+        super().__init__()
+        self.shape, self.rows = (len(output.growth), output.n), rows
+        self.linear = nn.Linear(n_inputs + rows - 1, self.shape[0] * output.n, bias=False)
+        self.register_buffer("root", 1 / torch.arange(1, rows).sqrt(), persistent=False)
+        nn.init.zeros_(self.linear.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, L, C) to (B, H, n)."""
+        return self.at_every_row(x[:, -self.rows :])[:, 0]
+
+    def at_every_row(self, x: Tensor) -> Tensor:
+        """Map P rows and those before them, (B, rows − 1 + P, C), to (B, P, H, n)."""
+        newest = x[:, self.rows - 1 :]  # (B, P, C)
+        features = newest[..., N_STATE_CHANNELS:]
+        if self.rows > 1:
+            levels = x[:, :-1, LEVEL].unfold(1, self.rows - 1, 1).flip(-1)  # (B, P, rows - 1), newest first
+            distance = ratio(newest[..., LEVEL, None] - levels, newest[..., SCALE, None])
+            features = torch.cat([features, distance * self.root], dim=-1)
+        return SHORTCUT_GAIN * self.linear(features).unflatten(-1, self.shape)
+
+
+def ratio(distance: Tensor, scale: Tensor) -> Tensor:
+    """Return distance / scale, 0 where the scale is 0."""
+    return torch.where(scale > 0, distance / scale.clamp_min(1e-30), 0.0)

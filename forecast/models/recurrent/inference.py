@@ -1,162 +1,177 @@
-"""From networks to corrections: asked at every row or window, fed back where a step reads the one before."""
+"""From networks to forecasts: many cutoffs in one pass, in batches of one size, on whose number no byte depends."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from forecast.features.dataset import LabelledSequences, batches_by_length
 from forecast.features.inputs import Inputs, RecursiveState
 from forecast.features.windows import future_windows, windows_ending_at
 from forecast.models.base import unknown_error_message
-from forecast.models.recurrent.batches import CHUNK, predict_rows, predict_windows
-from forecast.models.recurrent.build import Architecture
-from forecast.models.recurrent.networks import Network
+from forecast.models.recurrent.config import RecurrentConfig
+from forecast.models.recurrent.networks import Aligned, Classifier, Network
 
-GRID = 200  # quantiles that a mean is taken over
-RESIDUALS = 2000  # training forecasts from which a model takes the spread of its errors
-FED_BACK = ("seq2seq", "recursive")
+CHUNK = 256  # rows of a sequence, or windows, that are computed at once
+MAX_ROWS = 4096  # rows of all series that are: a wide panel is read in shorter pieces, to limit memory
+ERROR_QUANTILES = 200  # that represent a distribution of errors where a mean is taken over it
+ERROR_FORECASTS = 2000  # forecasts of training rows from which a model measures its errors
 
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """Rows of all series that a network may be asked about."""
+    """The rows of N series from which a network forecasts."""
 
     inputs: Inputs
-    base: np.ndarray  # (K, N, H) the base's forecasts at the rows asked, in the network's scale
+    rows: np.ndarray  # (K,)
+    base: np.ndarray  # (K, N, H) the base's forecasts at these rows, in logs if the model works in logs
     series: np.ndarray  # (N,) numbers of the series in training, -1 for unseen ones
-    architecture: Architecture
+    config: RecurrentConfig
+
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield at most CHUNK pairs of a row and a series as (rows (M,), series (M,), their base (M, H))."""
+        n = len(self.series)
+        rows, columns = np.repeat(self.rows, n), np.tile(np.arange(n), len(self.rows))
+        base = self.base.reshape(len(rows), -1)
+        for first in range(0, len(rows), CHUNK):
+            chunk = slice(first, first + CHUNK)
+            yield rows[chunk], columns[chunk], base[chunk]
+
+    def windows(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the inputs that a forecast from each pair reads, (M, L, C)."""
+        return windows_ending_at(self.inputs.x, rows, columns, self.config.window_rows)
+
+    def by_row(self, outputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the outputs of all batches (M, H, n) by row and series, (K, N, H, n)."""
+        joined = np.concatenate(outputs)
+        return joined.reshape(len(self.rows), len(self.series), *joined.shape[1:])
+
+
+@torch.no_grad()
+def predict_rows(net: Aligned, request: PredictionRequest) -> np.ndarray:
+    """Return the outputs of an aligned network, (K, N, H, n): all rows are read once, from row 0 on."""
+    x, rows, series = request.inputs.x, request.rows, torch.from_numpy(request.series)
+    length = min(CHUNK, max(MAX_ROWS // x.shape[1], 1))
+    outputs, order, state = [], [], None
+    for start in range(0, int(rows.max()) + 1, length):
+        chunk = x[start : start + length]
+        padded = np.pad(chunk, ((0, length - len(chunk)), (0, 0), (0, 0)))
+        output, state = net.step(torch.from_numpy(padded).transpose(0, 1), series, state)  # (N, length, H, n)
+        requested = np.flatnonzero((rows >= start) & (rows < start + length))
+        outputs.append(output[:, rows[requested] - start].transpose(0, 1).double().numpy())
+        order.append(requested)
+    return np.concatenate(outputs)[np.argsort(np.concatenate(order))]
+
+
+@torch.no_grad()
+def predict_windows(net: Network, request: PredictionRequest) -> np.ndarray:
+    """Return the outputs of a network that reads closed windows, (K, N, H, n)."""
+    outputs = []
+    for rows, columns, _ in request.batches():
+        output = net(*_padded(request.windows(rows, columns), request.series[columns]))[: len(rows), 0]
+        outputs.append(output.double().numpy())
+    return request.by_row(outputs)
+
+
+@torch.no_grad()
+def predict_recursive(net: Network, request: PredictionRequest) -> np.ndarray:
+    """Return the outputs of a network that reads each step it has forecast, (K, N, H, n): points, all else NaN.
+
+    Each step adds to the one before what the base adds, corrected by the network.
+    """
+    inputs, middle, outputs = request.inputs, net.output.middle, []
+    for rows, columns, base in request.batches():
+        windows, series = request.windows(rows, columns), request.series[columns]
+        state = RecursiveState(inputs, rows, columns)
+        base_before = value = inputs.y[rows, columns]  # (M,)
+        values = []
+        for step in base.T:
+            output = net(*_padded(windows, series))[: len(rows), 0, 0].double().numpy()  # (M, n)
+            value = value + (step - base_before) + state.scale * output[:, middle]
+            base_before = step
+            values.append(value)
+            windows = np.concatenate([windows[:, 1:], state.append(value)[:, None]], axis=1)
+        gap = np.stack(values, axis=1) - base  # (M, H)
+        scale = inputs.scale[rows, columns][:, None]
+        result = np.full((*gap.shape, net.output.n), np.nan)
+        result[..., middle] = np.divide(gap, scale, out=np.zeros_like(gap), where=scale > 0)
+        outputs.append(result)
+    return request.by_row(outputs)
+
+
+#: The function that predicts with the network of each strategy.
+PREDICT: dict[str, Callable[[Any, PredictionRequest], np.ndarray]] = {
+    "one-to-one": predict_windows,
+    "one-to-many": predict_windows,
+    "direct": predict_windows,
+    "recursive": predict_recursive,
+    "aligned": predict_rows,
+    "seq2seq": predict_windows,
+}
+
+
+def _padded(x: np.ndarray, series: np.ndarray) -> tuple[Tensor, None, Tensor]:
+    """Return the arguments of a network for windows (M, L, C), padded to CHUNK of them."""
+    missing = CHUNK - len(x)
+    padded, numbers = np.pad(x, ((0, missing), (0, 0), (0, 0))), np.pad(series, (0, missing))
+    return torch.from_numpy(padded), None, torch.from_numpy(numbers)
 
 
 @dataclass(frozen=True)
-class Sample:
+class ErrorSample:
     """Training rows on which a network's errors are measured."""
 
-    asked: PredictionRequest
-    rows: np.ndarray  # (K,)
+    request: PredictionRequest
     truth: np.ndarray  # (K, N, H) what came after them, NaN where it is not known
 
 
-def needs_spread(architecture: Architecture) -> bool:
-    """Say whether the spread of H steps has to come from the errors of forecasts.
-
-    Of a network that is fed back only the point counts: its quantiles, taught beside the true step before, are those of
-    one step ahead. It is trained on all of them, which leaves a random walk more alone than the median by itself
-    (benchmarks/truth.py). A network trained on a point says nothing about the spread.
-    """
-    return architecture.strategy in FED_BACK or architecture.loss in ("mse", "mae", "huber")
-
-
-def corrections(
-    net: Network, asked: PredictionRequest, rows: np.ndarray, spread: np.ndarray | None, levels: Sequence[float]
-) -> np.ndarray:
-    """Give a network's corrections of the base at these rows as quantiles, in units, (K, N, H, Q)."""
-    if spread is not None:
-        return points(net, asked, rows)[..., None] + spread
-    quantiles = net.output.quantiles(_said(net, asked, rows), levels)
-    assert quantiles is not None
-    return quantiles
-
-
-def points(net: Network, asked: PredictionRequest, rows: np.ndarray) -> np.ndarray:
-    """Give a network's point corrections of the base at these rows, in units, (K, N, H)."""
-    if asked.architecture.strategy != "recursive":
-        return _point_of(net, _said(net, asked, rows))
-    origin, series = _pairs(asked, rows)
-    base = asked.base.reshape(len(origin), -1)  # (M, H)
-    parts = [
-        _roll(net, asked, base[i : i + CHUNK], origin[i : i + CHUNK], series[i : i + CHUNK]) for i in _chunks(origin)
-    ]
-    return np.concatenate(parts).reshape(asked.base.shape)
-
-
-def sample(asked: PredictionRequest) -> Sample:
-    """Choose some of all training rows, evenly spaced; `asked.base` is that of all, (T, N, H)."""
-    inputs, horizon = asked.inputs, asked.base.shape[2]
-    truth = future_windows(np.where(inputs.observed, inputs.y, np.nan), horizon)  # (T, N, H)
-    known = np.flatnonzero((np.isfinite(asked.base).all(axis=2) & (inputs.scale > 0)).any(axis=1))
+def sample_rows(inputs: Inputs, base: np.ndarray, config: RecurrentConfig) -> ErrorSample:
+    """Return evenly spaced training rows, about 2000 forecasts; `base` is that of all rows, (T, N, H)."""
+    truth = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
+    known = np.flatnonzero((np.isfinite(base).all(axis=2) & (inputs.scale > 0)).any(axis=1))
     known = known[known < len(truth) - 1]
-    count = max(RESIDUALS // asked.base.shape[1], 20)
+    count = max(ERROR_FORECASTS // base.shape[1], 20)
     rows = known[:: max(len(known) // count, 1)]
-    return Sample(PredictionRequest(inputs, asked.base[rows], asked.series, asked.architecture), rows, truth[rows])
+    series = np.arange(base.shape[1])
+    return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config), truth[rows])
 
 
-def training_errors(net: Network, chosen: Sample) -> np.ndarray:
-    """Measure the errors of a network's path on training rows, in units, (M, H) with NaN."""
-    inputs, rows, horizon = chosen.asked.inputs, chosen.rows, chosen.truth.shape[2]
-    path = points(net, chosen.asked, rows)  # (K, N, H)
-    unit = np.where(inputs.scale[rows] > 0, inputs.scale[rows], np.nan)[..., None]
-    error = (chosen.truth - chosen.asked.base) / unit - path
-    error = np.where(inputs.observed[rows][..., None], error, np.nan).reshape(-1, horizon)
-    unseen = np.isnan(error).all(axis=0)
-    if unseen.any():
-        raise ValueError(unknown_error_message(int(np.argmax(unseen)) + 1, "no series"))
+def training_errors(net: Network, sample: ErrorSample) -> np.ndarray:
+    """Return the errors of a network's points on training rows, relative to the scale, (M, H) with NaN."""
+    request, rows = sample.request, sample.request.rows
+    points = PREDICT[request.config.strategy](net, request)[..., net.output.middle]  # (K, N, H)
+    scale = np.where(request.inputs.scale[rows] > 0, request.inputs.scale[rows], np.nan)[..., None]
+    error = (sample.truth - request.base) / scale - points
+    error = np.where(request.inputs.observed[rows][..., None], error, np.nan).reshape(-1, points.shape[2])
+    unknown = np.isnan(error).all(axis=0)
+    if unknown.any():
+        raise ValueError(unknown_error_message(int(np.argmax(unknown)) + 1, "no series"))
     return error
 
 
-def residual_quantiles(error: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """Take the spread of a network from errors (M, H), centred on the point, (H, Q)."""
+def centred_quantiles(error: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Return the quantiles of errors (M, H) around their median, (H, Q)."""
     return (np.nanquantile(error, levels, axis=0) - np.nanmedian(error, axis=0)).T
 
 
 def error_grid(error: np.ndarray) -> np.ndarray:
-    """Stand for the distribution of errors (M, H) by quantiles of equal weight, (H, E)."""
-    return np.nanquantile(error, (np.arange(GRID) + 0.5) / GRID, axis=0).T
+    """Return 200 quantiles of equal weight that represent the distribution of errors (M, H), (H, E)."""
+    return np.nanquantile(error, (np.arange(ERROR_QUANTILES) + 0.5) / ERROR_QUANTILES, axis=0).T
 
 
-def _said(net: Network, asked: PredictionRequest, rows: np.ndarray) -> np.ndarray:
-    """Ask a network at each row, (K, N, H, n)."""
-    if asked.architecture.strategy == "aligned":
-        return predict_rows(net, asked.inputs.x, asked.series, rows)  # type: ignore[arg-type]
-    origin, series = _pairs(asked, rows)
-    parts = [
-        predict_windows(
-            net, _window(asked, origin[i : i + CHUNK], series[i : i + CHUNK]), asked.series[series[i : i + CHUNK]]
-        )
-        for i in _chunks(origin)
-    ]
-    said = np.concatenate(parts)
-    return said.reshape(len(rows), len(asked.series), *said.shape[1:])
-
-
-def _pairs(asked: PredictionRequest, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pair each row with each series, row by row: (M,) and (M,)."""
-    n = len(asked.series)
-    return np.repeat(rows, n), np.tile(np.arange(n), len(rows))
-
-
-def _chunks(origin: np.ndarray) -> range:
-    return range(0, len(origin), CHUNK)
-
-
-def _window(asked: PredictionRequest, origin: np.ndarray, series: np.ndarray) -> np.ndarray:
-    length = 1 if asked.architecture.strategy.startswith("one-to-") else asked.architecture.lookback
-    return windows_ending_at(asked.inputs.x, origin, series, length)  # (M, L, C)
-
-
-def _point_of(net: Network, said: np.ndarray) -> np.ndarray:
-    return said[..., net.output.middle]
-
-
-def _roll(
-    net: Network, asked: PredictionRequest, base: np.ndarray, origin: np.ndarray, series: np.ndarray
-) -> np.ndarray:
-    """Emit one step, read it as if it had happened, emit the next: the corrections in units, (M, H).
-
-    Each step moves on from the one before by what the base (M, H) moves, corrected by the network.
-    """
-    inputs, codes = asked.inputs, asked.series[series]
-    context = _window(asked, origin, series)
-    path = RecursiveState(inputs, origin, series)
-    before = value = inputs.y[origin, series]  # (M,)
-    emitted = []
-    for step in base.T:
-        correction = _point_of(net, predict_windows(net, context, codes))[:, 0]
-        value = value + (step - before) + path.scale * correction
-        before = step
-        emitted.append(value)
-        context = np.concatenate([context[:, 1:], path.append(value)[:, None]], axis=1)
-    gap = np.stack(emitted, axis=1) - base
-    unit = inputs.scale[origin, series][:, None]
-    return np.divide(gap, unit, out=np.zeros_like(gap), where=unit > 0)
+@torch.no_grad()
+def class_probabilities(net: Classifier, examples: LabelledSequences) -> np.ndarray:
+    """Return the probability of each class, (M, classes), in batches of one size, so that neighbours do not matter."""
+    result = np.empty((len(examples), max(net.dense.out_features, 2)))
+    for numbers in batches_by_length(examples.lengths, CHUNK, np.arange(len(examples))):
+        x = torch.from_numpy(examples.gather(np.resize(numbers, CHUNK))[0])
+        logits = net(x.to(net.dense.weight.device))[: len(numbers)].cpu().double()
+        if logits.shape[1] == 1:
+            logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+        result[numbers] = torch.softmax(logits, dim=1).numpy()
+    return result

@@ -1,27 +1,27 @@
-"""The topologies: rows of inputs in, what is said about H steps out, in units; each defined by what it depends on."""
+"""The topologies as networks: rows of inputs in, H steps of corrections out; each defined by what it depends on."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forecast.features.inputs import LEVEL, N_STATE_CHANNELS, RECENT_CHANGE, SCALE
-from forecast.models.recurrent.heads import Output
-from forecast.models.recurrent.layers import Stack, State, detached, each
-from forecast.models.recurrent.trainer import Trainable
+from forecast.features.inputs import LEVEL, N_STATE_CHANNELS, RECENT_CHANGE
+from forecast.models.recurrent.config import ClassifierConfig, RecurrentConfig
+from forecast.models.recurrent.heads import Head, LinearShortcut, make_output, ratio
+from forecast.models.recurrent.layers import Stack, State, detached, map_state
+from forecast.models.recurrent.trainer import Trainable, local_random
 
-Carried = tuple[Tensor, State]  # the newest input rows, which the next patch or skip still reads, and the state
-
-#: Adam moves every weight by about the learning rate a step, whatever its gradient. These factors say how far the two
-#: paths to the output can go in one training: the linear one far, as it is what a regression would fit; the other, with
-#: many more weights, less, so that it leaves a random walk alone (benchmarks/truth.py measures both).
-SHORTCUT_GAIN, STATE_GAIN = 20.0, 0.5
+TOKEN_SD = 0.3  # of a token's initial vector; torch's 1 is too wide for small vocabularies of small networks
+AlignedState = tuple[Tensor, State]  # the newest input rows, which later patches and shortcuts read, and the state
 
 
 class SeriesVectors(nn.Module):
-    """A learned vector for each series, read beside its inputs; a series never seen in training has the mean one."""
+    """A trained vector for each series, appended to its inputs; a series not in the training has the mean vector."""
 
     def __init__(self, n_series: int, width: int) -> None:
         super().__init__()
@@ -34,65 +34,36 @@ class SeriesVectors(nn.Module):
         return torch.cat([x, table[series][:, None].expand(-1, x.shape[1], -1)], dim=-1)
 
 
-class LinearShortcut(nn.Module):
-    """A linear path from the newest input row, and from the levels of the last `rows`, to raw numbers for all H steps.
+class Network(Trainable):
+    """Inputs, possibly with a vector of the series, to the output of H steps; the linear shortcut is added to the head.
 
-    A level is read as how far the series has come since, in units of now, over the root of how long ago: with many rows
-    the path is an autoregression. Starts at zero.
+    A subclass creates its recurrent layers, then the shortcut, then what else it has, and last the head: initial
+    weights are drawn in this order.
     """
 
-    back: Tensor  # (rows - 1,)
+    shortcut: LinearShortcut
+    head: Head
 
-    def __init__(self, n_inputs: int, output: Output, rows: int = 1) -> None:
+    def __init__(self, config: RecurrentConfig) -> None:
         super().__init__()
-        self.shape, self.rows = (len(output.grow), output.n), rows
-        self.linear = nn.Linear(n_inputs + rows - 1, self.shape[0] * output.n, bias=False)
-        self.register_buffer("back", 1 / torch.arange(1, rows).sqrt(), persistent=False)
-        nn.init.zeros_(self.linear.weight)
+        self.config = config
+        self.output = make_output(config.loss, config.steps, config.levels)
+        self.register_module("shortcut", None)  # keeps its place: the first weights, in the gradient's norm too
+        self.vectors = SeriesVectors(len(config.series), config.embedding) if config.embedding else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, L, C) to (B, H, n)."""
-        return self.at_every_row(x[:, -self.rows :])[:, 0]
+    def _make_shortcut(self) -> LinearShortcut:
+        return LinearShortcut(self.config.n_features, self.output, self.config.skip)
 
-    def at_every_row(self, x: Tensor) -> Tensor:
-        """Map P rows and those before them, (B, rows − 1 + P, C), to (B, P, H, n)."""
-        now = x[:, self.rows - 1 :]  # (B, P, C)
-        seen = now[..., N_STATE_CHANNELS:]
-        if self.rows > 1:
-            levels = x[:, :-1, LEVEL].unfold(1, self.rows - 1, 1).flip(-1)  # (B, P, rows - 1), newest first
-            come = _per_unit(now[..., LEVEL, None] - levels, now[..., SCALE, None])
-            seen = torch.cat([seen, come * self.back], dim=-1)
-        return SHORTCUT_GAIN * self.linear(seen).unflatten(-1, self.shape)
+    def _make_decoder(self, n_inputs: int) -> Stack:
+        layers = (1,) * len(self.config.layers)
+        return Stack(replace(self.config, layers=layers, bidirectional=False), n_inputs, self.config.steps)
 
-
-class Head(nn.Module):
-    """Turns a state into raw numbers: linear, zero at the start, so that an untrained network says "no correction"."""
-
-    def __init__(self, width: int, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.shape = shape
-        self.linear = nn.Linear(width, math.prod(shape))
-        for parameter in self.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, state: Tensor) -> Tensor:
-        """Map (…, width) to (…, *shape)."""
-        return STATE_GAIN * self.linear(state).unflatten(-1, self.shape)
-
-
-class Network(Trainable):
-    """What every topology has: inputs, possibly with vectors of the series; a linear skip; an output."""
-
-    def __init__(self, output: Output, skip: LinearShortcut, vectors: SeriesVectors | None) -> None:
-        super().__init__()
-        self.output, self.skip, self.vectors = output, skip, vectors
-
-    def read(self, x: Tensor, series: Tensor | None) -> Tensor:
-        """Give the inputs (B, L, C), with the vectors of their series (B,) beside them."""
+    def with_vectors(self, x: Tensor, series: Tensor | None) -> Tensor:
+        """Return the inputs (B, L, C) with the vectors of their series (B,) appended."""
         return x if self.vectors is None else self.vectors(x, series)
 
-    def loss_of(self, *batch: Tensor) -> Tensor:
-        """Give the loss of a batch: inputs (B, L, C), series (B,), target (B, P, H), weight (B, P, H)."""
+    def batch_loss(self, *batch: Tensor) -> Tensor:
+        """Return the loss of a batch: inputs (B, L, C), series (B,), target (B, P, H), weight (B, P, H)."""
         x, series, target, weight = batch
         return self.output.loss(self(x, target, series), target, weight)
 
@@ -101,47 +72,42 @@ class Aligned(Network):
     """Many-to-many: every input row emits its own H-step forecast, from all rows up to it.
 
     With patches each row reads its last `patch` rows at once, and the state of `patch` rows before: as many networks
-    as a patch has rows, each a patch ahead of itself at every step (the stack's dilations hold that factor).
+    as a patch has rows, each a patch ahead of itself at every step (the dilations are multiplied by `patch`).
     """
 
-    def __init__(
-        self,
-        stack: Stack,
-        output: Output,
-        skip: LinearShortcut,
-        vectors: SeriesVectors | None = None,
-        *,
-        patch: int = 1,
-        bptt: int | None = None,
-    ) -> None:
-        super().__init__(output, skip, vectors)
-        self.stack, self.patch, self.bptt = stack, patch, bptt
-        self.head = Head(stack.width, skip.shape)
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__(config)
+        self.patch = config.patch
+        layers = tuple(dilation * config.patch for dilation in config.layers)
+        self.stack = Stack(replace(config, layers=layers), config.n_features * config.patch, config.lookback)
+        self.shortcut = self._make_shortcut()
+        self.head = Head(self.stack.width, self.shortcut.shape)
 
     def forward(self, x: Tensor, target: Tensor, series: Tensor | None = None) -> Tensor:
-        """Map (B, L, C) to (B, P, H, n) at the last P rows; of `target` (B, P, H) only P is read."""
-        x = self.read(x, series)
+        """Map (B, L, C) to (B, P, H, n) at the last P rows; of `target` (B, P, H) only the shape is used."""
+        x = self.with_vectors(x, series)
         states, state = [], None
-        for chunk in self._patches(x[..., N_STATE_CHANNELS:]).split(self.bptt or x.shape[1], dim=1):
+        for chunk in self._patches(x[..., N_STATE_CHANNELS:]).split(self.config.bptt or x.shape[1], dim=1):
             out, state = self.stack(chunk, detached(state))
             states.append(out)
-        asked = target.shape[1]
-        needed = asked + self.skip.rows - 1
-        longer = nn.functional.pad(x, (0, 0, max(needed - x.shape[1], 0), 0))
-        raw = self.head(torch.cat(states, dim=1)[:, -asked:]) + self.skip.at_every_row(longer[:, -needed:])
+        positions = target.shape[1]
+        needed = positions + self.shortcut.rows - 1
+        padded = nn.functional.pad(x, (0, 0, max(needed - x.shape[1], 0), 0))
+        raw = self.head(torch.cat(states, dim=1)[:, -positions:]) + self.shortcut.at_every_row(padded[:, -needed:])
         return self.output(raw)
 
-    def step(self, x: Tensor, series: Tensor | None, carried: Carried | None) -> tuple[Tensor, Carried]:
-        """Read further rows (B, L, C): what is said at each (B, L, H, n), and what to carry on to the next."""
-        x = self.read(x, series)
-        keep = max(self.patch, self.skip.rows) - 1
-        before, state = carried or (x.new_zeros(len(x), keep, x.shape[2]), None)
-        longer = torch.cat([before, x], dim=1)  # (B, keep + L, C)
-        out, state = self.stack(self._patches(longer[..., N_STATE_CHANNELS:])[:, keep:], state)
-        raw = self.head(out) + self.skip.at_every_row(longer[:, keep + 1 - self.skip.rows :])
-        return self.output(raw), (longer[:, longer.shape[1] - keep :], state)
+    def step(self, x: Tensor, series: Tensor | None, state: AlignedState | None) -> tuple[Tensor, AlignedState]:
+        """Read further rows (B, L, C): return the output at each, (B, L, H, n), and the state for the next rows."""
+        x = self.with_vectors(x, series)
+        n_before = max(self.patch, self.shortcut.rows) - 1
+        before, stack_state = state or (x.new_zeros(len(x), n_before, x.shape[2]), None)
+        padded = torch.cat([before, x], dim=1)  # (B, n_before + L, C)
+        out, stack_state = self.stack(self._patches(padded[..., N_STATE_CHANNELS:])[:, n_before:], stack_state)
+        raw = self.head(out) + self.shortcut.at_every_row(padded[:, n_before + 1 - self.shortcut.rows :])
+        return self.output(raw), (padded[:, padded.shape[1] - n_before :], stack_state)
 
     def _patches(self, x: Tensor) -> Tensor:
+        """Return (B, L, C) with the last `patch` rows in each, (B, L, patch · C)."""
         if self.patch == 1:
             return x
         return nn.functional.pad(x, (0, 0, self.patch - 1, 0)).unfold(1, self.patch, 1).transpose(2, 3).flatten(2)
@@ -150,24 +116,18 @@ class Aligned(Network):
 class ManyToOne(Network):
     """Many-to-one: a closed window of rows in, one forecast out; may read the window in both directions."""
 
-    def __init__(
-        self,
-        stack: Stack,
-        output: Output,
-        skip: LinearShortcut,
-        vectors: SeriesVectors | None = None,
-        *,
-        patch: int = 1,
-    ) -> None:
-        super().__init__(output, skip, vectors)
-        self.stack, self.patch = stack, patch
-        self.head = Head(stack.width, skip.shape)
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__(config)
+        self.patch = config.patch
+        self.stack = Stack(config, (config.n_features + 1) * config.patch, config.lookback // config.patch)
+        self.shortcut = self._make_shortcut()
+        self.head = Head(self.stack.width, self.shortcut.shape)
 
     def forward(self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None) -> Tensor:
         """Map (B, L, C) to (B, 1, H, n)."""
-        x = self.read(x, series)
-        out, _ = self.stack(closed(x, self.patch))
-        return self.output(self.head(self.stack.last(out)) + self.skip(x))[:, None]
+        x = self.with_vectors(x, series)
+        out, _ = self.stack(window_features(x, self.patch))
+        return self.output(self.head(self.stack.last_output(out)) + self.shortcut(x))[:, None]
 
 
 class OneToOne(ManyToOne):
@@ -176,12 +136,10 @@ class OneToOne(ManyToOne):
     The cell reads one row from an empty state, which leaves its gates and its tanh but nothing recurrent.
     """
 
-    def __init__(
-        self, stack: Stack, output: Output, skip: LinearShortcut, vectors: SeriesVectors | None = None
-    ) -> None:
-        super().__init__(stack, output, skip, vectors)
-        for name, weight in stack.named_parameters():
-            weight.requires_grad_("weight_hh" not in name)  # never read: no weight of this network
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__(config)
+        for name, weight in self.stack.named_parameters():
+            weight.requires_grad_("weight_hh" not in name)  # the output does not depend on them
 
     def forward(self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None) -> Tensor:
         """Map (B, L, C), of which the newest row is read, to (B, 1, H, n)."""
@@ -189,80 +147,138 @@ class OneToOne(ManyToOne):
 
 
 class OneToMany(Network):
-    """One-to-many: the newest row opens a recurrent decoder, which emits step after step.
+    """One-to-many: the newest row starts a recurrent decoder, which emits step after step.
 
-    The row sets the decoder's first state and stands beside each of its steps.
+    The row sets the decoder's first state and is an input of each of its steps.
     """
 
-    def __init__(
-        self, decoder: Stack, output: Output, skip: LinearShortcut, vectors: SeriesVectors | None = None
-    ) -> None:
-        super().__init__(output, skip, vectors)
-        self.decoder = decoder
-        self.open = nn.Linear(decoder.n_inputs, decoder.hidden * len(decoder.layers))
-        self.head = Head(decoder.width, (output.n,))
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__(config)
+        self.decoder = self._make_decoder(config.n_features)
+        self.shortcut = self._make_shortcut()
+        self.initial = nn.Linear(config.n_features, config.hidden * len(config.layers))
+        self.head = Head(self.decoder.width, (self.output.n,))
 
     def forward(self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None) -> Tensor:
         """Map (B, L, C), of which the newest row is read, to (B, 1, H, n)."""
-        newest = self.read(x[:, -1:], series)
+        newest = self.with_vectors(x[:, -1:], series)
         row = newest[..., N_STATE_CHANNELS:]  # (B, 1, C)
-        opened = torch.tanh(self.open(row[:, 0])).chunk(len(self.decoder.layers), dim=-1)
-        out, _ = self.decoder(row.expand(-1, self.skip.shape[0], -1), self.decoder.opened(list(opened)))
-        return self.output(self.head(out) + self.skip(newest))[:, None]
+        initial = torch.tanh(self.initial(row[:, 0])).chunk(len(self.decoder.layers), dim=-1)
+        out, _ = self.decoder(row.expand(-1, self.shortcut.shape[0], -1), self.decoder.initial_state(list(initial)))
+        return self.output(self.head(out) + self.shortcut(newest))[:, None]
 
 
 class Seq2Seq(Network):
-    """Many-to-many by encoder and decoder: the window's final state opens a second network that emits step by step.
+    """Many-to-many by encoder and decoder: the window's final state starts a second network that emits step by step.
 
-    The decoder reads the correction of the step before it: the true one in training (teacher forcing), its own point
-    in a forecast. The newest input rows stand beside every step.
+    The decoder reads the correction of the previous step: the true one in training (teacher forcing), its own point
+    in a forecast. The shortcut adds the newest input rows to every step.
     """
 
-    def __init__(
-        self,
-        encoder: Stack,
-        decoder: Stack,
-        output: Output,
-        skip: LinearShortcut,
-        vectors: SeriesVectors | None = None,
-        *,
-        patch: int = 1,
-    ) -> None:
-        super().__init__(output, skip, vectors)
-        self.encoder, self.decoder, self.patch = encoder, decoder, patch
-        self.bridge = nn.Linear(encoder.width, decoder.width) if encoder.bidirectional else nn.Identity()
-        self.head = Head(decoder.width + 1, (output.n,))  # reads the step before, too
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__(config)
+        self.patch = config.patch
+        self.encoder = Stack(config, (config.n_features + 1) * config.patch, config.lookback // config.patch)
+        self.decoder = self._make_decoder(1)
+        self.shortcut = self._make_shortcut()
+        self.bridge = nn.Linear(self.encoder.width, self.decoder.width) if config.bidirectional else nn.Identity()
+        self.head = Head(self.decoder.width + 1, (self.output.n,))  # reads the previous step, too
 
     def forward(self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None) -> Tensor:
-        """Map (B, L, C) to (B, 1, H, n); with `target` (B, 1, H) the decoder is taught by it."""
-        x = self.read(x, series)
-        _, state = self.encoder(closed(x, self.patch))
-        state = self.decoder.opened(each(self.bridge, self.encoder.newest(state)))
-        beside = self.skip(x)  # (B, H, n)
+        """Map (B, L, C) to (B, 1, H, n); `target` (B, 1, H), if given, is what the decoder reads."""
+        x = self.with_vectors(x, series)
+        _, encoded = self.encoder(window_features(x, self.patch))
+        state = self.decoder.initial_state(map_state(self.bridge, self.encoder.newest_state(encoded)))
+        shortcut = self.shortcut(x)  # (B, H, n)
         if target is not None:
-            said = nn.functional.pad(target[:, 0, :-1], (1, 0))[..., None]  # (B, H, 1): before step 1, no correction
-            raw, _ = self._decode(said, state, beside)
+            previous = nn.functional.pad(target[:, 0, :-1], (1, 0))[..., None]  # (B, H, 1): no correction before step 1
+            raw, _ = self._decode(previous, state, shortcut)
             return self.output(raw)[:, None]
-        steps, said = [], x.new_zeros(len(x), 1, 1)
-        for k, grow in enumerate(self.output.grow):
-            raw, state = self._decode(said, state, beside[:, k : k + 1])
+        steps, previous = [], x.new_zeros(len(x), 1, 1)
+        for k, growth in enumerate(self.output.growth):
+            raw, state = self._decode(previous, state, shortcut[:, k : k + 1])
             steps.append(raw)
-            said = grow * raw[..., self.output.middle, None]
+            previous = growth * raw[..., self.output.middle, None]
         return self.output(torch.cat(steps, dim=1))[:, None]
 
-    def _decode(self, said: Tensor, state: State, beside: Tensor) -> tuple[Tensor, State]:
-        out, state = self.decoder(said, state)
-        return self.head(torch.cat([out, said], dim=-1)) + beside, state
+    def _decode(self, previous: Tensor, state: State, shortcut: Tensor) -> tuple[Tensor, State]:
+        """Return the raw numbers of one or all steps, (B, steps, n), and the decoder's state after them."""
+        out, state = self.decoder(previous, state)
+        return self.head(torch.cat([out, previous], dim=-1)) + shortcut, state
 
 
-def closed(x: Tensor, patch: int) -> Tensor:
-    """Give what a closed window (B, L, C) says: its inputs, and each level from the newest; `patch` rows as one.
+def window_features(x: Tensor, patch: int) -> Tensor:
+    """Return the features of a closed window (B, L, C), `patch` rows as one: (B, L / patch, patch · (C − 2)).
 
-    The levels are in movements of the newest row, over √L; (B, L / patch, patch · (C − 1)).
+    These are its inputs without the state channels, and each level's distance from the newest, relative to the recent
+    change of the newest row times √L.
     """
-    come = _per_unit(x[..., LEVEL] - x[:, -1:, LEVEL], x[:, -1:, RECENT_CHANGE]) / math.sqrt(x.shape[1])  # (B, L)
-    return torch.cat([come[..., None], x[..., N_STATE_CHANNELS:]], dim=-1).unflatten(1, (-1, patch)).flatten(2)
+    distance = ratio(x[..., LEVEL] - x[:, -1:, LEVEL], x[:, -1:, RECENT_CHANGE]) / math.sqrt(x.shape[1])  # (B, L)
+    return torch.cat([distance[..., None], x[..., N_STATE_CHANNELS:]], dim=-1).unflatten(1, (-1, patch)).flatten(2)
 
 
-def _per_unit(distance: Tensor, unit: Tensor) -> Tensor:
-    return torch.where(unit > 0, distance / unit.clamp_min(1e-30), 0.0)
+class Classifier(Trainable):
+    """Tokens or vectors in, one class out: embedding (of tokens), recurrent layers, a dense sigmoid or softmax."""
+
+    def __init__(self, config: ClassifierConfig, rows: int) -> None:
+        super().__init__()
+        stack = Stack(config, config.n_inputs, rows)  # its weights are drawn first
+        self.vectors: nn.Embedding | None = None
+        if config.vocabulary is not None:
+            self.vectors = nn.Embedding(config.vocabulary, config.n_inputs, padding_idx=0)
+            with torch.no_grad():
+                self.vectors.weight.mul_(TOKEN_SD)
+        self.stack = stack
+        self.dropout = nn.Dropout(float(config.dropout))
+        self.dense = nn.Linear(stack.width, 1 if config.n_classes == 2 else config.n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, L) or (B, L, C) to logits (B, 1) of the second of two classes, or (B, classes)."""
+        out, _ = self.stack(x if self.vectors is None else self.vectors(x))
+        return self.dense(self.dropout(self.stack.last_output(out)))
+
+    def batch_loss(self, *batch: Tensor) -> Tensor:
+        """Return the cross-entropy of a batch: inputs (B, L) or (B, L, C), classes (B,)."""
+        x, label = batch
+        logits = self(x)
+        if logits.shape[1] == 1:
+            return nn.functional.binary_cross_entropy_with_logits(logits[:, 0], label.to(logits.dtype))
+        return nn.functional.cross_entropy(logits, label)
+
+
+NETWORKS: dict[str, type[Network]] = {
+    "one-to-one": OneToOne,
+    "one-to-many": OneToMany,
+    "direct": ManyToOne,
+    "recursive": ManyToOne,
+    "aligned": Aligned,
+    "seq2seq": Seq2Seq,
+}
+Weights = Mapping[str, np.ndarray]
+
+
+def build_network(config: RecurrentConfig, seed: int, weights: Weights | None = None) -> Network:
+    """Return a network with initial weights drawn by the seed, or with these weights."""
+    with local_random(torch.Generator().manual_seed(seed)):
+        net = NETWORKS[config.strategy](config)
+    if weights is not None:
+        _load(net, weights)
+    return net
+
+
+def build_classifier(config: ClassifierConfig, seed: int, rows: int = 2, weights: Weights | None = None) -> Classifier:
+    """Return a classifier with gates that remember over `rows` rows, drawn by the seed, or with these weights."""
+    with local_random(torch.Generator().manual_seed(seed)):
+        net = Classifier(config, rows)
+    if weights is not None:
+        _load(net, weights)
+    return net
+
+
+def network_arrays(net: nn.Module) -> dict[str, np.ndarray]:
+    """Return the weights and buffers of a network."""
+    return {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+
+
+def _load(net: nn.Module, weights: Weights) -> None:
+    net.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})

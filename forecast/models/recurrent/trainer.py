@@ -1,12 +1,14 @@
-"""The training loop: a fixed budget of steps, one record each; the caller prints, plots, stops or saves."""
+"""The training loop: a fixed number of steps, one record each; the caller prints, plots, stops or saves."""
 
 from __future__ import annotations
 
 import inspect
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,20 +18,21 @@ from torch import Tensor, nn
 from forecast._estimator import Estimator, clone
 from forecast._validation import check_choice, check_int, check_number
 
-CURVE = 20  # points that a fit keeps of its training loss
-RECORD = ("step", "loss", "norm", "lr", "seconds")  # what is known of each training step
+RECORD = ("step", "loss", "norm", "lr", "seconds")  # of each training step
+CURVE_POINTS = 20  # of a fit's training loss
 DEVICES = ("auto", "cpu", "cuda", "mps")
-CHECK = 10  # steps between looks at the validation rows
-EXAMPLES = 512  # validation examples that are looked at
-#: Torch has one generator and one number of threads for the whole process: whoever changes them is alone with it.
-ALONE = threading.RLock()
+VALIDATION_STEPS = 10  # steps between two validations
+VALIDATION_EXAMPLES = 512  # at most
+PROBE_EXAMPLES = 256  # of `example_batch`, at most
+#: Torch has one generator and one number of threads for the whole process: one thread at a time may change them.
+PROCESS_LOCK = threading.RLock()
 
 
 class Trainable(nn.Module):
-    """A network that can say how wrong it is."""
+    """A network with a loss."""
 
-    def loss_of(self, *batch: Tensor) -> Tensor:
-        """Give the loss of a batch."""
+    def batch_loss(self, *batch: Tensor) -> Tensor:
+        """Return the loss of a batch."""
         raise NotImplementedError
 
 
@@ -42,15 +45,36 @@ class AdamW(torch.optim.AdamW):
 
 
 class Trainer(Estimator):
-    """How a network is trained: `steps` batches of `batch_size` examples, by AdamW.
+    """Training of a network by AdamW (Loshchilov and Hutter, 2019) for a fixed number of steps.
 
-    The learning rate `lr` is warmed up over the first tenth of the steps and decays linearly to zero; `weight_decay`
-    and gradient-norm clipping at `clip` keep small networks calm. With `patience` the newest fifth of the training
-    rows first chooses the number of steps (where no better one follows within `patience` steps), then the network is
-    trained on all rows for that many. `bptt` cuts back-propagation through time after so many rows (None: never), with
-    the state carried over the cut. `device` "auto" is a GPU if there is one; forecasts are made on the CPU. A fit that
-    goes on from the one before takes `warm_steps` (None: a quarter of `steps`). `skip_lr` is the rate of the linear
-    path beside a network (None: `lr`), which has a long way to go where the base is far off, as naive is of returns.
+    The learning rate increases over the first tenth of the steps and then decays linearly to zero. Forecasts are
+    computed on the CPU, whatever the device of the training.
+
+    Parameters
+    ----------
+    steps : int, default 200
+        Number of batches.
+    batch_size : int, default 16
+        Examples in a batch.
+    lr : float, default 1e-3
+        The highest learning rate.
+    weight_decay : float, default 1e-2
+        Decoupled weight decay.
+    clip : float, default 1.0
+        Highest norm of the gradient, which is scaled down to it.
+    patience : int, optional
+        If given, the newest fifth of the training rows first chooses the number of steps: the one with the lowest
+        validation loss, where no lower one follows within `patience` steps. Then a network is trained on all rows for
+        that many steps.
+    bptt : int, optional
+        Rows after which back-propagation through time is truncated; the state passes on (None: never).
+    device : {"auto", "cpu", "cuda", "mps"}, default "auto"
+        Device of the training; "auto" is a GPU if there is one.
+    warm_steps : int, optional
+        Steps of a fit that continues from the previous one (None: a quarter of `steps`).
+    skip_lr : float, optional
+        Learning rate of the linear shortcut (None: `lr`). It must move far if the base is far off, as naive is for
+        returns.
     """
 
     def __init__(
@@ -78,7 +102,7 @@ class Trainer(Estimator):
         self.skip_lr = skip_lr
 
     def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter cannot be used."""
+        """Raise TypeError or ValueError if a parameter is not valid."""
         check_int("trainer.steps", self.steps, 0)
         check_int("trainer.batch_size", self.batch_size, 1)
         for name in ("patience", "bptt", "warm_steps"):
@@ -93,35 +117,58 @@ class Trainer(Estimator):
         find_device(self.device)
 
     def warm(self) -> Trainer:
-        """Give the trainer of a fit that goes on from the one before."""
+        """Return the trainer of a fit that continues from the previous one."""
         steps = -(-self.steps // 4) if self.warm_steps is None else self.warm_steps
         return clone(self).set_params(steps=steps)
 
-    def run(self, net: Trainable, examples: Any, seed: int) -> Iterator[dict[str, float]]:
-        """Train a network in place; yields step, loss, gradient norm, learning rate and seconds of each step.
+    def train(
+        self,
+        new_network: Callable[[], Trainable],
+        examples: Any,
+        seed: int,
+        validation: tuple[Any, Any] | None = None,
+    ) -> tuple[Any, list[dict[str, float]]]:
+        """Train a new network; return it on the CPU, ready to forecast, with a record of each step.
 
-        `examples.draw(rng, batch_size)` gives a batch, a tuple of arrays. After the last record the network is on the
+        `validation` is a pair (early, late) of examples: the network is trained on the early ones first, to choose the
+        number of steps by the loss on the late ones. Steps that were validated, but not taken, have a record too.
+        """
+        with one_thread():
+            losses = {} if validation is None else self.validation_losses(new_network(), *validation, seed)
+            n_steps = min(losses, key=lambda step: losses[step]) if losses else self.steps
+            net, records = new_network(), list[dict[str, float]]()
+            for record in islice(self.run(net, examples, seed), n_steps):
+                records.append(record | {"validation": losses.get(int(record["step"]), math.nan)})
+            records += [
+                {"step": step, "validation": loss} for step, loss in losses.items() if step == 0 or step > n_steps
+            ]
+            return net.to("cpu").eval(), sorted(records, key=lambda record: record["step"])
+
+    def run(self, net: Trainable, examples: Any, seed: int) -> Iterator[dict[str, float]]:
+        """Train a network in place; yield step, loss, gradient norm, learning rate and seconds of each step.
+
+        `examples.draw(rng, batch_size)` returns a batch, a tuple of arrays. After the last record the network is on the
         CPU, ready to forecast.
         """
         device = find_device(self.device)
-        draw = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         generator = torch.Generator().manual_seed(seed)
         net.to(device)
-        optimizer = AdamW(self._rates(net), weight_decay=self.weight_decay)
+        optimizer = AdamW(self._parameter_groups(net), weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         start = time.perf_counter()
         for step in range(self.steps):
-            batch = examples.draw(draw, self.batch_size)
+            batch = examples.draw(rng, self.batch_size)
             net.train()
             with local_random(generator, device):
-                loss = net.loss_of(*tensors(batch, device))
+                loss = net.batch_loss(*tensors(batch, device))
             optimizer.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(net.parameters(), self.clip)
             if not (loss.isfinite() and norm.isfinite()):
                 raise ValueError(
-                    f"the training ran away: at step {step + 1} the loss is {loss.item()} and its gradient "
-                    f"{norm.item()}. Take a lower learning rate (lr is {self.lr:g}), or examples in a scale near 1"
+                    f"the training diverged: at step {step + 1} the loss is {loss.item()} and its gradient "
+                    f"{norm.item()}. Use a lower learning rate (lr is {self.lr:g}), or examples with a scale near 1"
                 )
             rate = float(schedule.get_last_lr()[0])
             optimizer.step()
@@ -131,72 +178,77 @@ class Trainer(Estimator):
             yield dict(zip(RECORD, (step + 1, loss.item(), norm.item(), rate, seconds), strict=True))
         net.to("cpu").eval()
 
-    def _rates(self, net: nn.Module) -> list[dict[str, Any]]:
-        """Give a network's weights with their learning rates: those of the linear path may have one of their own."""
-        skip = getattr(net, "skip", None)
-        path = [] if skip is None or self.skip_lr is None else list(skip.parameters())
-        rest = [weight for weight in net.parameters() if not any(weight is other for other in path)]
-        groups = [{"params": rest, "lr": self.lr}]
-        return [*groups, {"params": path, "lr": self.skip_lr}] if path else groups
+    def _parameter_groups(self, net: nn.Module) -> list[dict[str, Any]]:
+        """Return a network's weights with their learning rates; the linear shortcut may have another one."""
+        linear = getattr(net, "shortcut", None)
+        shortcut = [] if linear is None or self.skip_lr is None else list(linear.parameters())
+        others = [weight for weight in net.parameters() if not any(weight is other for other in shortcut)]
+        groups: list[dict[str, Any]] = [{"params": others, "lr": self.lr}]
+        return [*groups, {"params": shortcut, "lr": self.skip_lr}] if shortcut else groups
 
-    def choose(self, net: Trainable, early: Any, late: Any, seed: int) -> dict[int, float]:
-        """Train on early rows until later ones have had enough: the validation loss after each so many steps."""
+    def validation_losses(self, net: Trainable, early: Any, late: Any, seed: int) -> dict[int, float]:
+        """Train on early examples until `patience` ends it; return the loss on late ones by number of steps."""
         assert self.patience is not None
-        seen: dict[int, float] = {0: validation_loss(net, late)}
+        losses: dict[int, float] = {0: validation_loss(net, late)}
         for record in self.run(net, early, seed):
             step = int(record["step"])
-            if step % CHECK == 0 or step == self.steps:
-                seen[step] = validation_loss(net, late)
-                if step - min(seen, key=lambda s: seen[s]) >= self.patience:
+            if step % VALIDATION_STEPS == 0 or step == self.steps:
+                losses[step] = validation_loss(net, late)
+                if step - min(losses, key=lambda s: losses[s]) >= self.patience:
                     break
-        return seen
+        return losses
 
     def _rate(self, step: int) -> float:
+        """Return the learning rate of a step as a share of the highest."""
         warm_up = max(self.steps // 10, 1)
         return min((step + 1) / warm_up, (self.steps - step) / max(self.steps - warm_up, 1))
 
 
 def tensors(batch: tuple[np.ndarray, ...], device: torch.device) -> list[Tensor]:
-    """Give a batch of arrays as tensors on the device."""
+    """Return a batch of arrays as tensors on the device."""
     return [torch.from_numpy(array).to(device) for array in batch]
 
 
-def example_batch(examples: Any, size: int = 256) -> list[Tensor]:
-    """Give some examples, evenly spaced, as tensors."""
-    which = np.unique(np.linspace(0, len(examples) - 1, min(len(examples), size)).astype(np.int64))
-    return tensors(examples.gather(which), torch.device("cpu"))
+def example_batch(examples: Any) -> list[Tensor]:
+    """Return a batch of at most 256 examples, evenly spaced, as tensors."""
+    return tensors(examples.gather(_evenly_spaced(len(examples), PROBE_EXAMPLES)), torch.device("cpu"))
 
 
 @torch.no_grad()
 def validation_loss(net: Trainable, examples: Any) -> float:
-    """Give the loss of a network on examples it does not learn from (evenly spaced ones, if there are many)."""
+    """Return the loss of a network on examples that it is not trained on (at most 512, evenly spaced)."""
     net.eval()
-    which = np.unique(np.linspace(0, len(examples) - 1, min(len(examples), EXAMPLES)).astype(np.int64))
+    numbers = _evenly_spaced(len(examples), VALIDATION_EXAMPLES)
     device = next(net.parameters()).device
-    parts = np.array_split(which, max(len(which) // 64, 1))
-    each = [(net.loss_of(*tensors(examples.gather(part), device)).item(), len(part)) for part in parts]
-    return float(np.average([loss for loss, _ in each], weights=[n for _, n in each]))
+    parts = np.array_split(numbers, max(len(numbers) // 64, 1))
+    losses = [net.batch_loss(*tensors(examples.gather(part), device)).item() for part in parts]
+    return float(np.average(losses, weights=[len(part) for part in parts]))
+
+
+def _evenly_spaced(n: int, at_most: int) -> np.ndarray:
+    """Return evenly spaced numbers below n, at most `at_most` of them."""
+    return np.unique(np.linspace(0, n - 1, min(n, at_most)).astype(np.int64))
 
 
 def find_device(name: str) -> torch.device:
-    """Find the device of a name; "auto" is the first of cuda, mps and cpu that there is."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    """Return the device of a name; "auto" is the first available of cuda, mps and cpu."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(kind for kind, found in there.items() if found))
-    if not there[name]:
+        return torch.device(next(kind for kind, found in available.items() if found))
+    if not available[name]:
         raise ValueError(f"trainer.device={name!r}, but torch finds none here: use 'auto' or 'cpu'")
     return torch.device(name)
 
 
 @contextmanager
 def local_random(generator: torch.Generator, device: torch.device | None = None) -> Iterator[None]:
-    """Let what torch draws inside come from this generator; the process-wide ones are left as they were.
+    """Let torch draw from this generator inside; the process-wide generators are not changed.
 
-    Threads take turns: the layers of torch draw from the process-wide generator, whatever thread they are made in.
+    Threads wait for each other: torch's layers draw from the process-wide generator, in whatever thread they are built.
     """
     kind = device.type if device is not None else "cpu"
     others = [] if kind == "cpu" else [0 if device is None or device.index is None else device.index]
-    with ALONE, torch.random.fork_rng(others, device_type="cuda" if kind == "cpu" else kind):
+    with PROCESS_LOCK, torch.random.fork_rng(others, device_type="cuda" if kind == "cpu" else kind):
         if others:
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         else:
@@ -212,9 +264,9 @@ def local_random(generator: torch.Generator, device: torch.device | None = None)
 def one_thread() -> Iterator[None]:
     """Compute on one thread inside: small networks are fastest so, and their bytes do not depend on the machine.
 
-    Other threads wait, as one of them would put the number back while it is still needed here.
+    Other threads of the process wait, as one of them would reset the number of threads while it is needed here.
     """
-    with ALONE:
+    with PROCESS_LOCK:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -223,7 +275,7 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def thinned(losses: np.ndarray) -> list[float]:
-    """Give the losses of a training in at most CURVE points, each the mean of as many steps; NaN is left out."""
-    taken = losses[~np.isnan(losses)]
-    return [round(float(part.mean()), 6) for part in np.array_split(taken, CURVE) if len(part)]
+def loss_curve(losses: np.ndarray) -> list[float]:
+    """Return the losses of a training as at most 20 points, each the mean of equally many; NaN is left out."""
+    known = losses[~np.isnan(losses)]
+    return [round(float(part.mean()), 6) for part in np.array_split(known, CURVE_POINTS) if len(part)]
