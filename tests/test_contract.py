@@ -1,4 +1,4 @@
-"""What every model of the registry promises."""
+"""The contract of every model of the registry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = fc.model_names()
 HORIZON = 3
 
 
-def _with_holiday(name):
+def _with_missing_rows(name):
     frame = series_for(name, late=True)
     frame.iloc[100:103, 0] = np.nan
     return frame
@@ -26,17 +26,17 @@ def _with_holiday(name):
 
 @pytest.fixture
 def prices(name):
-    return _with_holiday(name)
+    return _with_missing_rows(name)
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    made = {}
+    models = {}
 
     def fit(name):
-        if name not in made:
-            made[name] = quick(name).fit(_with_holiday(name).iloc[:130], HORIZON)
-        return made[name]
+        if name not in models:
+            models[name] = quick(name).fit(_with_missing_rows(name).iloc[:130], HORIZON)
+        return models[name]
 
     return fit
 
@@ -58,7 +58,7 @@ def test_constructor_only_stores(name):
 
 
 def _check_point(name, forecast, median):
-    """The point is the median, or (of variances) a mean, which lies above the median of what is skewed."""
+    """Check that the point is the median, or of variances, which are skewed, a mean above the median."""
     if _has_mean(name):
         assert ((forecast.point > 0.8 * median) & (forecast.point < 2 * median)).all()
     else:
@@ -66,7 +66,7 @@ def _check_point(name, forecast, median):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_shapes_order_and_median(name, fitted, prices):
+def test_shapes_quantile_order_and_median(name, fitted, prices):
     forecast = fitted(name).predict_at(prices, [129, 140, 150])
     assert forecast.point.shape == (3, 3, HORIZON)
     assert forecast.quantiles.shape == (3, 3, HORIZON, 3)
@@ -82,7 +82,7 @@ def test_shapes_order_and_median(name, fitted, prices):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_predict_at_equals_the_loop_of_predict(name, fitted, prices):
-    rows = [101, 129, 135, 159]  # the first within a missing stretch of one series
+    rows = [101, 129, 135, 159]  # the first among missing rows of one series
     at_once = fitted(name).predict_at(prices, rows)
     for k, row in enumerate(rows):
         alone = fitted(name).predict(prices.iloc[: row + 1])
@@ -121,14 +121,14 @@ def test_prices_times_ten_give_forecasts_times_ten(name, fitted, prices):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fitting_leaves_the_prices_unchanged(name, prices):
-    given = prices.copy()
-    quick(name).fit(given, HORIZON).predict(given)
-    assert given.equals(prices)
+    copied = prices.copy()
+    quick(name).fit(copied, HORIZON).predict(copied)
+    assert copied.equals(prices)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_values_below_zero(name, prices):
-    """Spreads and log variances are series too: without logs by default, and with a clear refusal if asked for."""
+def test_values_below_zero_are_forecast_without_logs(name, prices):
+    """Spreads and log variances are series too: forecast without logs by default, and refused with log=True."""
     centred = prices - float(np.nanmean(prices))
     if name in ("garch", "ewma"):
         with pytest.raises(ValueError, match=r"S\d is -.* at 20.*models variances"):
@@ -152,7 +152,7 @@ def test_a_later_value_below_zero_is_named(name, prices):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_too_few_rows(name, prices):
+def test_too_few_rows_are_refused(name, prices):
     with pytest.raises(ValueError, match=r"needs at least .* observed rows"):
         quick(name).fit(prices.iloc[:4], HORIZON)
     short = prices.copy()
@@ -162,7 +162,7 @@ def test_too_few_rows(name, prices):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_doors_refuse_what_is_wrong(name, fitted, prices):
+def test_invalid_arguments_are_refused(name, fitted, prices):
     with pytest.raises(ValueError, match="not fitted"):
         quick(name).predict(prices)
     with pytest.raises(ValueError, match="horizon must be at least 1"):
@@ -176,7 +176,7 @@ def test_doors_refuse_what_is_wrong(name, fitted, prices):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_other_levels(name, prices):
+def test_levels_can_be_chosen(name, prices):
     forecast = quick(name, levels=(0.05, 0.25, 0.5, 0.6)).fit(prices.iloc[:130], HORIZON).predict(prices)
     assert forecast.quantiles.shape[-1] == 4
     assert (np.diff(forecast.quantiles, axis=-1) > 0).all()
@@ -197,7 +197,7 @@ def test_coverage_is_near_its_level(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_members_and_records(name, fitted):
+def test_record_contains_log_and_parameters_are_valid(name, fitted):
     record = fitted(name).record_
     assert record["log"] is (name not in VOLATILITY)
     with warnings.catch_warnings():
@@ -211,7 +211,7 @@ def _without(y, rows):
     return y
 
 
-ODD = {
+UNUSUAL = {
     "constant": lambda y: y * 0 + 7.0,
     "zeros": lambda y: y * 0,
     "some zeros": lambda y: y.where(np.add.outer(np.arange(len(y)), np.arange(y.shape[1])) % 5 != 0, 0.0),
@@ -225,32 +225,32 @@ ODD = {
 }
 
 
-SENTENCES = ("needs at least", "never changes", "nothing to learn", "no lesson", "nothing trades")
+REASONS = ("needs at least", "never changes", "nothing to learn", "no lesson", "nothing trades")
 
 
-@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("kind", UNUSUAL)
 @pytest.mark.parametrize("name", NAMES)
-def test_odd_series_give_a_forecast_or_one_clear_sentence(name, kind):
-    """Never a NaN in silence, never an error from the depths of a library."""
-    frame = ODD[kind](series_for(name))
+def test_unusual_series_yield_a_forecast_or_a_reason(name, kind):
+    """Never a NaN without a warning, never an error raised inside a library."""
+    frame = UNUSUAL[kind](series_for(name))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             forecast = quick(name).fit(frame, HORIZON).predict(frame)
         except ValueError as error:
-            said = str(error)
-            assert "\n" not in said
-            assert any(words in said for words in SENTENCES), said
+            message = str(error)
+            assert "\n" not in message
+            assert any(words in message for words in REASONS), message
             return
-    told = " ".join(str(w.message) for w in caught)
-    if "nothing trades" not in told:  # a step without errors has a point, and no interval: it is said
+    messages = " ".join(str(w.message) for w in caught)
+    if "nothing trades" not in messages:  # a step without errors has a point, and no interval: a warning
         assert np.isfinite(forecast.quantiles).all()
         assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
     assert np.isfinite(forecast.point).all()
 
 
-def test_error_quantiles_are_those_of_numpy():
-    """To the last bit, however many errors each series shows at each step."""
+def test_error_quantiles_equal_those_of_numpy():
+    """To the last bit, however many errors each series has at each step."""
     rng = np.random.default_rng(0)
     errors = rng.normal(size=(301, 7, 3))
     errors[rng.random(errors.shape) < np.linspace(0, 0.9, 7)[:, None]] = np.nan
@@ -261,15 +261,15 @@ def test_error_quantiles_are_those_of_numpy():
         warnings.filterwarnings("ignore", "All-NaN slice")
         expected = np.moveaxis(np.nanquantile(errors, levels, axis=0), 0, -1)
     with pytest.warns(UserWarning, match="no row of c is ever observed 1 rows after"):
-        found = error_quantiles(errors, levels, tuple("abcdefg"))
-    np.testing.assert_array_equal(found, expected)
+        quantiles = error_quantiles(errors, levels, tuple("abcdefg"))
+    np.testing.assert_array_equal(quantiles, expected)
 
 
 @pytest.mark.parametrize("name", ["naive", "drift", "seasonal-naive", "window-mean", "mean-reversion"])
-def test_a_baseline_forecasts_each_series_on_its_own(name):
+def test_baselines_forecast_series_independently(name):
     frame = series_for(name, series=70, late=True)
     frame.iloc[50:60, 40] = np.nan
-    together = fc.make_model(name).fit(frame, HORIZON).predict(frame)
+    all_series = fc.make_model(name).fit(frame, HORIZON).predict(frame)
     for n in (0, 1, 31, 32, 40, 69):
         alone = fc.make_model(name).fit(frame.iloc[:, [n]], HORIZON).predict(frame.iloc[:, [n]])
-        assert alone.quantiles[0, 0].tobytes() == together.quantiles[0, n].tobytes()
+        assert alone.quantiles[0, 0].tobytes() == all_series.quantiles[0, n].tobytes()

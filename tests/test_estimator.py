@@ -1,4 +1,4 @@
-"""scikit-learn's contract, kept without its base class: scikit-learn itself is asked whether it holds."""
+"""scikit-learn's contract for estimators, without its base class but tested with scikit-learn itself."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ from forecast._estimator import Estimator, clone
 NESTED = {"lookback": 30, "base": fc.ARIMA((1, 0, 0)), "trainer": fc.Trainer(steps=7, lr=3e-4)}
 
 
-class Theirs(BaseEstimator):
-    """The parameters of a network, on scikit-learn's own base class."""
+class SklearnRecurrent(BaseEstimator):
+    """The parameters of a network, on scikit-learn's base class."""
 
     __init__ = fc.Recurrent.__init__
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_parameters_are_those_that_scikit_learn_would_find(deep):
-    ours, theirs = fc.Recurrent(**NESTED), Theirs(**NESTED)
+def test_parameters_equal_those_of_scikit_learn(deep):
+    ours, theirs = fc.Recurrent(**NESTED), SklearnRecurrent(**NESTED)
     assert ours.get_params(deep) == theirs.get_params(deep)
 
 
 @pytest.mark.parametrize("name", fc.model_names())
-def test_both_clones_copy_every_parameter_and_nothing_learnt(name):
+def test_clones_copy_parameters_and_no_fitted_state(name):
     model = fc.make_model(name)
-    model.learnt_ = 1
-    for made in (clone(model), sklearn_clone(model)):
-        assert type(made) is type(model)
-        assert repr(made.get_params()) == repr(model.get_params())
-        assert not hasattr(made, "learnt_")
+    model.fitted_ = 1
+    for copied in (clone(model), sklearn_clone(model)):
+        assert type(copied) is type(model)
+        assert repr(copied.get_params()) == repr(model.get_params())
+        assert not hasattr(copied, "fitted_")
 
 
-def test_a_clone_shares_nothing_that_can_be_changed():
+def test_clone_shares_no_mutable_state():
     model = fc.Recurrent(**NESTED)
-    made = clone(model)
-    made.set_params(trainer__lr=1.0, base__order=(2, 0, 0))
+    copied = clone(model)
+    copied.set_params(trainer__lr=1.0, base__order=(2, 0, 0))
     assert model.trainer.lr == 3e-4
     assert model.base.order == (1, 0, 0)
-    assert made.trainer.lr == 1.0
-    several = fc.Ensemble([fc.Naive(), fc.Drift()])
-    assert clone(several).models[1] is not several.models[1]
+    assert copied.trainer.lr == 1.0
+    ensemble = fc.Ensemble([fc.Naive(), fc.Drift()])
+    assert clone(ensemble).models[1] is not ensemble.models[1]
     fitted = fc.Naive().fit(np.arange(9.0), 1)
-    for made in (clone([fitted])[0], clone((fitted,))[0], clone({"it": fitted})["it"]):
-        assert not hasattr(made, "horizon_")
+    for copied in (clone([fitted])[0], clone((fitted,))[0], clone({"it": fitted})["it"]):
+        assert not hasattr(copied, "horizon_")
 
 
-def test_estimators_of_scikit_learn_are_cloned_by_their_own_rule():
+def test_sklearn_estimators_are_cloned_by_their_own_rule():
     pipeline = make_pipeline(StandardScaler(), Ridge(alpha=3.0)).fit(np.eye(3), np.arange(3.0))
-    made = clone(fc.Tabular(pipeline)).estimator
-    assert made[-1].alpha == 3.0
-    assert not hasattr(made[-1], "coef_")
+    copied = clone(fc.Tabular(pipeline)).estimator
+    assert copied[-1].alpha == 3.0
+    assert not hasattr(copied[-1], "coef_")
 
 
-def test_what_has_no_parameters_is_copied_whole():
+def test_objects_without_parameters_are_deep_copied():
     values = np.arange(3.0)
-    made = clone(values)
-    made[0] = 9
+    copied = clone(values)
+    copied[0] = 9
     assert values[0] == 0
 
 
-def test_a_name_that_is_no_parameter_is_refused_and_nothing_is_set():
+def test_unknown_name_is_refused_and_nothing_is_set():
     model = fc.Recurrent(**NESTED)
     with pytest.raises(ValueError, match=r"Recurrent has no parameter 'lookbak'; it has base, bidirectional"):
         model.set_params(hidden=3, lookbak=3)
@@ -80,7 +80,7 @@ def test_a_name_that_is_no_parameter_is_refused_and_nothing_is_set():
         model.set_params(trainer__learning_rate=3)
 
 
-class Stars(Estimator):
+class Variadic(Estimator):
     def __init__(self, *windows):
         self.windows = windows
 
@@ -90,21 +90,21 @@ class Converts(Estimator):
         self.rows = list(rows)
 
 
-def test_a_constructor_that_does_more_than_store_is_named():
-    with pytest.raises(TypeError, match="the constructor of Stars takes any number of windows"):
-        Stars(1, 2).get_params()
+def test_constructor_that_does_not_only_store_is_named():
+    with pytest.raises(TypeError, match="the constructor of Variadic takes any number of windows"):
+        Variadic(1, 2).get_params()
     with pytest.raises(RuntimeError, match="the constructor of Converts changes rows"):
         clone(Converts((1, 2)))
 
 
-def test_it_shows_what_was_changed_and_reads_back():
+def test_repr_shows_changed_parameters_and_evaluates():
     assert repr(fc.Recurrent()) == "Recurrent()"
-    shown = repr(fc.Recurrent(**NESTED))
-    assert shown == "Recurrent(base=ARIMA(order=(1, 0, 0)), lookback=30, trainer=Trainer(lr=0.0003, steps=7))"
-    assert eval(shown, vars(fc)).get_params().keys() == fc.Recurrent(**NESTED).get_params().keys()
+    text = repr(fc.Recurrent(**NESTED))
+    assert text == "Recurrent(base=ARIMA(order=(1, 0, 0)), lookback=30, trainer=Trainer(lr=0.0003, steps=7))"
+    assert eval(text, vars(fc)).get_params().keys() == fc.Recurrent(**NESTED).get_params().keys()
 
 
-def test_scikit_learn_knows_whether_it_is_fitted():
+def test_sklearn_check_is_fitted_works():
     model = fc.Naive()
     with pytest.raises(NotFittedError):
         check_is_fitted(model)
@@ -113,7 +113,7 @@ def test_scikit_learn_knows_whether_it_is_fitted():
     check_is_fitted(model.fit(np.arange(9.0), 1))
 
 
-def test_a_walk_over_networks_loads_neither_scikit_learn_nor_scipy():
+def test_backtest_of_networks_loads_no_sklearn_or_scipy():
     code = (
         "import forecast as fc, numpy as np\nmodel = fc.Recurrent(lookback=12, trainer=fc.Trainer(steps=2))\n"
         "models = {'lstm': model, 'ridge': fc.Tabular(lookback=5)}\n"

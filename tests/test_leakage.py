@@ -1,4 +1,4 @@
-"""The future cannot matter: change all that comes after a cutoff, and the forecasts up to it are the same bytes."""
+"""No look-ahead: after a change of all rows after a cutoff, the forecasts up to it are the same bytes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pytest
 from helpers.quick import quick, walks
 
 import forecast as fc
+from forecast.models.base import quantile_columns
 
 CV = fc.WalkForward(horizon=3, n_windows=8, step_size=4)
-REFIT = 3  # the change falls inside a stretch: some of its cutoffs lie before it, some after
+REFIT = 3  # the change falls inside a refit period: some of its cutoffs are before it, some after
 
 
 def _noise(later: pd.DataFrame) -> pd.DataFrame:
@@ -33,12 +34,12 @@ def prices():
 
 @pytest.fixture(scope="module")
 def before(prices):
-    made = {}
+    forecasts = {}
 
     def run(name):
-        if name not in made:
-            made[name] = _run(name, prices)
-        return made[name]
+        if name not in forecasts:
+            forecasts[name] = _run(name, prices)
+        return forecasts[name]
 
     return run
 
@@ -52,25 +53,25 @@ def _run(name, prices):
 @pytest.mark.parametrize("kind", PERTURBATIONS)
 @pytest.mark.parametrize("name", fc.model_names())
 def test_later_rows_do_not_matter(name, kind, prices, before):
-    cutoff = CV.cutoffs(prices)[4]  # the second of its stretch: the fit is older, a later cutoff shares its pass
+    cutoff = CV.cutoffs(prices)[4]  # the second of its refit period, not the last
     changed = prices.copy()
     changed.iloc[cutoff + 1 :] = PERTURBATIONS[kind](prices.iloc[cutoff + 1 :])
-    said = [c for c in before(name).columns if c.startswith("q") or c == "y_hat"]
+    columns = ["y_hat", *quantile_columns(before(name).columns).values()]
     keys = ["unique_id", "cutoff", "step", "member"]
 
-    def told(table, up_to):
+    def forecasts(table, up_to):
         rows = table["cutoff"] <= prices.index[cutoff] if up_to else table["cutoff"] > prices.index[cutoff]
-        return table[rows].set_index(keys)[said]
+        return table[rows].set_index(keys)[columns]
 
     after = _run(name, changed)
-    assert len(told(after, True)) == 5 * 3 * CV.horizon
-    assert told(after, True).to_numpy().tobytes() == told(before(name), True).to_numpy().tobytes()
-    assert not told(after, False).equals(told(before(name), False))  # the control: what came later did change
+    assert len(forecasts(after, True)) == 5 * 3 * CV.horizon
+    assert forecasts(after, True).to_numpy().tobytes() == forecasts(before(name), True).to_numpy().tobytes()
+    assert not forecasts(after, False).equals(forecasts(before(name), False))  # the control: later forecasts do change
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_the_same_bytes_whatever_the_other_cutoffs(prices):
-    """Bytes at a cutoff do not depend on how many more are asked for in the same pass."""
+def test_bytes_do_not_depend_on_other_cutoffs(prices):
+    """Bytes at a cutoff do not depend on how many others are requested in the same pass."""
     for name in fc.model_names():
         model = quick(name).fit(prices.iloc[:150], 3)
         many, few = model.predict_at(prices, range(150, 190)), model.predict_at(prices, range(150, 172))
@@ -79,8 +80,8 @@ def test_the_same_bytes_whatever_the_other_cutoffs(prices):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", fc.model_names())
-def test_no_target_beyond_the_cutoff(name):
-    """Fitted on a view of the rows up to a cutoff, or on a frame that ends there: one and the same model."""
+def test_training_uses_no_row_after_the_cutoff(name):
+    """A fit to a view of the rows up to a cutoff equals a fit to a frame that ends there."""
     prices = walks(rows=150)
     panel = fc.as_panel(prices)
     in_view = quick(name).fit(panel[:120], 3).predict(panel[:120])

@@ -41,8 +41,9 @@ class Conformal(Forecaster):
         The model, which is cloned; point forecasts stay as they are.
     method : {"rolling", "adaptive"}, default "rolling"
         "rolling" takes quantiles of the last `window` errors, with the correction of conformal prediction for their
-        number [1]_ [2]_. "adaptive" raises each quantile after an outcome above it and lowers it after one below, by
-        `rate` of the mean absolute error: in the long run its coverage is the nominal one on any series [3]_.
+        number (Vovk et al., 2005; rolling as in Xu and Xie, 2021). "adaptive" raises each quantile after an outcome
+        above it and lowers it after one below, by `rate` of the mean absolute error: in the long run its coverage is
+        the nominal one on any series (the quantile tracker of Angelopoulos et al., 2023).
     window : int, default 250
         The number of errors, at least 20.
     rate : float, default 0.05
@@ -54,10 +55,9 @@ class Conformal(Forecaster):
 
     References
     ----------
-    .. [1] Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world.
-    .. [2] Xu and Xie (2021), Conformal prediction interval for dynamic time-series: the rolling window.
-    .. [3] Angelopoulos, Candès and Tibshirani (2023), Conformal PID control for time series prediction: the quantile
-       tracker.
+    - Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world.
+    - Xu and Xie (2021), Conformal prediction interval for dynamic time-series.
+    - Angelopoulos, Candès and Tibshirani (2023), Conformal PID control for time series prediction.
 
     Examples
     --------

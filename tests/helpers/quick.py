@@ -1,4 +1,4 @@
-"""Small models and small prices that every test module can afford."""
+"""Small models and short price series that keep tests fast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VOLATILITY = ("har", "garch", "ewma")  # models of variances, whose point is the
 
 
 def quick(name: str, **params: object) -> fc.Forecaster:
-    """A registry model; networks are made small and trained for a few steps at a rate that moves them."""
+    """Return a registry model; networks are small and trained for a few steps at a high learning rate."""
     model = fc.make_model(name)
     if "trainer" in model.get_params(deep=False):
         model.set_params(hidden=4, lookback=12, trainer=fc.Trainer(steps=6, batch_size=8, lr=0.05))
@@ -22,7 +22,7 @@ def quick(name: str, **params: object) -> fc.Forecaster:
 
 
 def walks(rows: int = 160, series: int = 3, seed: int = 0, late: bool = False) -> pd.DataFrame:
-    """Seeded positive prices on business days; `late`: the second series lists after a third of the rows."""
+    """Return seeded positive prices on business days; `late`: the second series starts after a third of the rows."""
     steps = np.random.default_rng(seed).normal(0, 0.01, size=(rows, series))
     index = pd.bdate_range("2015-01-01", periods=rows)
     frame = pd.DataFrame(100 * np.exp(steps.cumsum(axis=0)), index=index, columns=[f"S{i}" for i in range(series)])
@@ -32,7 +32,7 @@ def walks(rows: int = 160, series: int = 3, seed: int = 0, late: bool = False) -
 
 
 def variances(rows: int = 160, series: int = 3, seed: int = 0, late: bool = False) -> pd.DataFrame:
-    """Seeded variances that cluster: an autoregression of logs, times a noise that is never below zero."""
+    """Return seeded variances that cluster: an autoregression of logs, times a noise that is never negative."""
     rng = np.random.default_rng(seed)
     log = np.zeros((rows, series))
     for t in range(1, rows):
@@ -42,5 +42,5 @@ def variances(rows: int = 160, series: int = 3, seed: int = 0, late: bool = Fals
 
 
 def series_for(name: str, **shape: object) -> pd.DataFrame:
-    """Give what a model is made for: prices, or variances."""
+    """Return prices, or variances for a model of variances."""
     return variances(**shape) if name in VOLATILITY else walks(**shape)

@@ -1,4 +1,4 @@
-"""Conformal intervals: they cover what they say, and are made of errors that were known."""
+"""Conformal intervals: their coverage is nominal, and they use known errors only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ar1(rows: int, series: int, phi: float = 0.8) -> np.ndarray:
 
 
 def clustering(rows: int, series: int) -> np.ndarray:
-    """Walks whose changes have the variance of a GARCH(1,1)."""
+    """Return random walks whose changes have the variance of a GARCH(1,1)."""
     rng = np.random.default_rng(2)
     variance, change = np.ones(series), np.zeros((rows, series))
     for t in range(rows):
@@ -35,7 +35,7 @@ def clustering(rows: int, series: int) -> np.ndarray:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("draw", [ar1, clustering])
-def test_they_cover_what_they_say_at_every_step(draw, method):
+def test_coverage_is_nominal_at_every_step(draw, method):
     """Forty series, 500 origins each."""
     y = draw(1005, 40)
     model = fc.Conformal(fc.Naive(log=False), method, log=False)
@@ -45,22 +45,22 @@ def test_they_cover_what_they_say_at_every_step(draw, method):
 
 
 def test_quantiles_correct_for_the_number_of_errors():
-    """Of 39 draws and one more, each place of the last among them is equally likely."""
+    """After 39 draws, each rank of the next one is equally likely."""
     rng = np.random.default_rng(0)
     draws = rng.normal(size=(40, 20_000))
     low, high = np.moveaxis(conformal_quantiles(draws[:39], (0.1, 0.9)), -1, 0)
     inside = (draws[39] >= low) & (draws[39] <= high)
     assert inside.mean() == pytest.approx(0.8, abs=0.01)
     assert np.isnan(conformal_quantiles(draws[:19], (0.9,))).all()
-    holes = draws.copy()
-    holes[::2] = np.nan
-    np.testing.assert_array_equal(conformal_quantiles(holes, (0.9,)), conformal_quantiles(draws[1::2], (0.9,)))
+    missing = draws.copy()
+    missing[::2] = np.nan
+    np.testing.assert_array_equal(conformal_quantiles(missing, (0.9,)), conformal_quantiles(draws[1::2], (0.9,)))
 
 
-def test_rolling_is_made_of_the_last_errors_that_were_known():
+def test_rolling_uses_the_last_known_errors():
     y = pd.Series(ar1(300, 1)[:, 0], name="y")
     model = fc.Conformal(fc.Naive(log=False), window=30, log=False).fit(y[:200], 3)
-    said = model.predict_at(y, [250, 270])
+    forecast = model.predict_at(y, [250, 270])
     change = y.diff().abs()
     movement = np.maximum(change.rolling(60, min_periods=1).mean(), 0.1 * change.expanding().mean())
     for k, t in enumerate((250, 270)):
@@ -69,44 +69,44 @@ def test_rolling_is_made_of_the_last_errors_that_were_known():
             assert len(errors) == 30
             low, high = errors[int(31 * 0.1) - 1], errors[int(np.ceil(31 * 0.9)) - 1]
             bounds = [y[t] + movement[t] * low, y[t] + movement[t] * high]
-            np.testing.assert_allclose(said.quantiles[k, 0, step - 1, [0, 2]], bounds, rtol=1e-9)
+            np.testing.assert_allclose(forecast.quantiles[k, 0, step - 1, [0, 2]], bounds, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
     ("inner", "method"),
     [(fc.ARIMA((1, 1, 1)), "adaptive"), (fc.Tabular(), "rolling"), (quick("lstm", members=2), "rolling")],
 )
-def test_every_forecaster_can_have_them_and_nothing_leaks(inner, method):
+def test_intervals_of_any_forecaster_pass_the_audit(inner, method):
     report = fc.audit(fc.Conformal(inner, method, window=40), walks(rows=260), CV)
     assert report.passed, str(report)
 
 
-def test_points_stay_those_of_the_model():
+def test_point_forecasts_are_those_of_the_model():
     prices = walks(rows=200)
     plain = fc.Drift().fit(prices, 3).predict(prices)
-    mine = fc.Conformal(fc.Drift()).fit(prices, 3).predict(prices)
-    np.testing.assert_array_equal(mine.point, plain.point)
-    assert (np.diff(mine.quantiles, axis=-1) > 0).all()
-    assert (mine.quantiles[..., 0] > 0).all()
+    wrapped = fc.Conformal(fc.Drift()).fit(prices, 3).predict(prices)
+    np.testing.assert_array_equal(wrapped.point, plain.point)
+    assert (np.diff(wrapped.quantiles, axis=-1) > 0).all()
+    assert (wrapped.quantiles[..., 0] > 0).all()
 
 
-class Unrealised(Conformal):
-    """Takes errors whose outcome is not known yet."""
+class UsesUnrealisedErrors(Conformal):
+    """Uses errors whose outcome is not known yet."""
 
     def _realised_origins(self, row):
         return np.full(self.horizon_, row - 1)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_an_error_that_is_not_realised_is_caught(method):
-    report = fc.audit(Unrealised(Naive(), method, window=40), walks(), CV)
+def test_audit_detects_unrealised_errors(method):
+    report = fc.audit(UsesUnrealisedErrors(Naive(), method, window=40), walks(), CV)
     failed = [row.check for row in report.table.itertuples() if row.passed is False]
     assert "leakage: noise" in failed
     assert "many cutoffs at once" in failed
 
 
-def test_a_flexible_model_is_judged_on_rows_it_was_not_fitted_on():
-    """A tree that knows its rows by heart has small errors there; its own intervals would be far too narrow."""
+def test_errors_of_flexible_models_are_out_of_sample():
+    """A tree that memorises its training rows has small errors there, and intervals from them would be too narrow."""
     from sklearn.tree import DecisionTreeRegressor
 
     tree = fc.Tabular(DecisionTreeRegressor(random_state=0), lookback=5)
@@ -114,35 +114,35 @@ def test_a_flexible_model_is_judged_on_rows_it_was_not_fitted_on():
     result = fc.backtest(
         {"tree": fc.Conformal(tree, window=200, log=False)}, y, fc.WalkForward(1, 100, step_size=1), refit=100
     )
-    covered = result.scores(("model",)).set_index("model").loc["tree", "coverage"]
-    assert 0.72 < covered < 0.88
+    coverage = result.scores(("model",)).set_index("model").loc["tree", "coverage"]
+    assert 0.72 < coverage < 0.88
     model = fc.Conformal(tree, log=False).fit(y, 1)
     assert model.holdout_model_ is not None
     assert fc.Conformal(fc.Drift()).fit(walks(), 2).holdout_model_ is None
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_it_is_kept_and_loaded(method, tmp_path):
+def test_save_and_load(method, tmp_path):
     prices = walks(rows=200)
     model = fc.Conformal(quick("gru"), method, window=30).fit(prices.iloc[:180], 2)
     model.save(tmp_path / "model")
-    again = fc.load_model(tmp_path / "model")
-    np.testing.assert_array_equal(again.predict(prices).quantiles, model.predict(prices).quantiles)
+    loaded = fc.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(prices).quantiles, model.predict(prices).quantiles)
 
 
-def test_series_that_stand_still_or_have_holes():
+def test_constant_series_and_missing_rows():
     prices = walks(rows=200)
     prices.iloc[:, 1] = 5.0
     prices.iloc[50:60, 2] = np.nan
     for method in METHODS:
-        said = fc.Conformal(fc.Naive(), method, window=30).fit(prices, 2).predict(prices)
-        assert np.isfinite(said.quantiles).all()
-        np.testing.assert_array_equal(said.quantiles[0, 1], 5.0)
+        forecast = fc.Conformal(fc.Naive(), method, window=30).fit(prices, 2).predict(prices)
+        assert np.isfinite(forecast.quantiles).all()
+        np.testing.assert_array_equal(forecast.quantiles[0, 1], 5.0)
 
 
 def test_variances_stay_above_zero():
-    said = fc.Conformal(fc.HAR(log=True)).fit(variances(), 3).predict(variances())
-    assert (said.quantiles > 0).all()
+    forecast = fc.Conformal(fc.HAR(log=True)).fit(variances(), 3).predict(variances())
+    assert (forecast.quantiles > 0).all()
 
 
 @pytest.mark.parametrize(
@@ -155,66 +155,66 @@ def test_variances_stay_above_zero():
         ({"levels": (0.2, 0.8)}, ValueError),
     ],
 )
-def test_wrong_parameters_are_named(wrong, error):
+def test_invalid_parameters_are_named(wrong, error):
     with pytest.raises(error, match=next(iter(wrong))):
         fc.Conformal(**({"model": fc.Naive()} | wrong)).fit(walks(), 2)
 
 
-# --- series with holes, late ones, and such as hardly ever moved ----------------------------------------------------
+# --- series with missing rows, late series, series that hardly move ---
 
 
-def walks_with(rows=400, seed=0):
+def two_walks(rows=400, seed=0):
     steps = np.random.default_rng(seed).normal(0, 0.01, (rows, 2))
     return pd.DataFrame(
         100 * np.exp(steps.cumsum(axis=0)), columns=["A", "B"], index=pd.bdate_range("2020-01-01", periods=rows)
     )
 
 
-HOLED = fc.WalkForward(horizon=3, n_windows=10)
+TEN_WINDOWS = fc.WalkForward(horizon=3, n_windows=10)
 
 
-def covered(model, prices):
-    result = fc.backtest({"model": model}, prices, HOLED, refit=5)
-    told = result.forecasts[result.forecasts["model"] == "model"]
-    assert np.isfinite(told[["q0.1", "q0.9"]].to_numpy()).all()
-    return set(told["unique_id"])
+def series_with_intervals(model, prices):
+    result = fc.backtest({"model": model}, prices, TEN_WINDOWS, refit=5)
+    forecasts = result.forecasts[result.forecasts["model"] == "model"]
+    assert np.isfinite(forecasts[["q0.1", "q0.9"]].to_numpy()).all()
+    return set(forecasts["unique_id"])
 
 
 @pytest.mark.parametrize("method", ["rolling", "adaptive"])
-def test_a_hole_costs_no_interval(method):
-    prices = walks_with()
+def test_missing_rows_do_not_remove_intervals(method):
+    prices = two_walks()
     prices.iloc[[300, 340, 371, 385], 0] = np.nan
-    assert covered(fc.Conformal(fc.Naive(), method, window=20), prices) == {"A", "B"}
+    assert series_with_intervals(fc.Conformal(fc.Naive(), method, window=20), prices) == {"A", "B"}
 
 
-def test_a_window_holds_the_newest_errors_that_are_known():
-    prices = walks_with()
-    gappy = prices.copy()
-    gappy.iloc[[300, 340], 0] = np.nan
+def test_window_contains_the_newest_known_errors():
+    prices = two_walks()
+    with_gaps = prices.copy()
+    with_gaps.iloc[[300, 340], 0] = np.nan
     model = fc.Conformal(fc.Naive(), window=30, log=False).fit(prices, 1)
-    y = gappy["A"].to_numpy()
-    unit = causal_inputs(y[:, None]).recent_change[:, 0]
-    errors = (y[1:] - y[:-1]) / unit[:-1]
+    y = with_gaps["A"].to_numpy()
+    scale = causal_inputs(y[:, None]).recent_change[:, 0]
+    errors = (y[1:] - y[:-1]) / scale[:-1]
     errors = errors[~np.isnan(errors)][-30:]
-    expected = y[-1] + unit[-1] * conformal_quantiles(errors, model.levels)
-    assert np.allclose(model.predict(gappy).quantiles[0, 0, 0], expected, rtol=1e-12)
+    expected = y[-1] + scale[-1] * conformal_quantiles(errors, model.levels)
+    assert np.allclose(model.predict(with_gaps).quantiles[0, 0, 0], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("start", [150, 250])
-def test_a_series_that_begins_late_has_intervals(start):
-    prices = walks_with()
+def test_series_that_begins_late_has_intervals(start):
+    prices = two_walks()
     prices.iloc[:start, 1] = np.nan
     ridge = fc.Conformal(fc.Tabular(lookback=5), window=20)
     needed = ridge.min_rows(3)
     assert 400 - 3 * 10 - start >= needed
-    assert covered(ridge, prices) == {"A", "B"}
+    assert series_with_intervals(ridge, prices) == {"A", "B"}
 
 
-def test_what_hardly_ever_moved_is_named():
-    prices = walks_with()
+def test_series_that_hardly_moves_is_named():
+    prices = two_walks()
     prices.iloc[:-15, 1] = 50.0
     model = fc.Conformal(fc.Naive()).fit(prices, 3)
     with pytest.warns(UserWarning, match="fewer than 20 past errors are known of B"):
-        said = model.predict(prices)
-    assert np.isfinite(said.quantiles[0, 0]).all()
-    assert np.isnan(said.quantiles[0, 1]).any()
+        forecast = model.predict(prices)
+    assert np.isfinite(forecast.quantiles[0, 0]).all()
+    assert np.isnan(forecast.quantiles[0, 1]).any()

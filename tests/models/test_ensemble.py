@@ -1,4 +1,4 @@
-"""A model of models: what it says is made of what they say."""
+"""Ensembles: combinations of their models' forecasts."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ import pytest
 from helpers.quick import quick, variances, walks
 
 import forecast as fc
+from forecast.models.serialize import decode
 
 
 @pytest.mark.parametrize("how", ["median", "mean"])
-def test_it_combines_what_its_models_say(how):
+def test_forecasts_are_combined(how):
     prices = walks()
     models = [fc.Naive(), fc.Drift(), fc.SeasonalNaive(5)]
     ensemble = fc.Ensemble(models, how=how, levels=(0.2, 0.5, 0.8)).fit(prices.iloc[:130], 3)
-    said = ensemble.predict_at(prices, [129, 150])
-    each = [type(m)(**m.get_params() | {"levels": (0.2, 0.5, 0.8)}).fit(prices.iloc[:130], 3) for m in models]
-    each = [m.predict_at(prices, [129, 150]) for m in each]
+    forecast = ensemble.predict_at(prices, [129, 150])
+    parts = [type(m)(**m.get_params() | {"levels": (0.2, 0.5, 0.8)}).fit(prices.iloc[:130], 3) for m in models]
+    parts = [m.predict_at(prices, [129, 150]) for m in parts]
     combine = np.median if how == "median" else np.mean
-    np.testing.assert_allclose(said.quantiles, combine([f.quantiles for f in each], axis=0))
-    np.testing.assert_allclose(said.point, combine([f.point for f in each], axis=0))
-    np.testing.assert_array_equal(said.members, [f.point for f in each])
-    assert (np.diff(said.quantiles, axis=-1) > 0).all()
+    np.testing.assert_allclose(forecast.quantiles, combine([f.quantiles for f in parts], axis=0))
+    np.testing.assert_allclose(forecast.point, combine([f.point for f in parts], axis=0))
+    np.testing.assert_array_equal(forecast.members, [f.point for f in parts])
+    assert (np.diff(forecast.quantiles, axis=-1) > 0).all()
 
 
-def test_it_runs_in_a_backtest_and_its_models_stay_as_they_are():
+def test_backtest_does_not_change_the_models():
     models = [fc.Naive(), quick("lstm")]
     result = fc.backtest({"both": fc.Ensemble(models)}, walks(), fc.WalkForward(2, n_windows=3), refit=3)
     assert set(result.leaderboard().index) == {"naive", "both"}
     assert not hasattr(models[0], "horizon_")
-    assert result.spec["models"]["both"]["params"]["models"][1]["class"] == "Recurrent"
+    assert isinstance(decode(result.spec["models"]["both"]).models[1], fc.Recurrent)
 
 
-def test_it_can_be_a_base_and_is_honest_if_its_models_are():
+def test_in_sample_is_valid_if_it_is_for_all_models():
     assert fc.Ensemble([fc.Naive(), fc.SeasonalNaive(5)]).in_sample_is_valid
     assert not fc.Ensemble([fc.Naive(), fc.Recurrent()]).in_sample_is_valid
     prices = walks()
@@ -57,17 +58,17 @@ def test_parameters_are_checked(params, message):
 
 
 def test_means_are_combined_as_means():
-    """Of variance models the point is a mean, and not the middle of the combined quantiles."""
+    """The point of variance models is a mean, not the median of the combined quantiles."""
     frame = variances()
     models = [fc.HAR(), fc.EWMA(), fc.GARCH()]
     forecast = fc.Ensemble(models, how="mean").fit(frame, 2).predict(frame)
-    each = [model.fit(frame, 2).predict(frame).point for model in models]
-    np.testing.assert_allclose(forecast.point, np.mean(each, axis=0))
+    points = [model.fit(frame, 2).predict(frame).point for model in models]
+    np.testing.assert_allclose(forecast.point, np.mean(points, axis=0))
     assert (forecast.point != forecast.quantiles[..., 1]).all()
 
 
-class Plain(fc.Forecaster):
-    """The newest row, moved, and nothing about how sure it is."""
+class PointOnly(fc.Forecaster):
+    """The newest row plus a constant, without quantiles."""
 
     def __init__(self, by=0.0):
         self.by = by
@@ -80,15 +81,16 @@ class Plain(fc.Forecaster):
         return fc.Forecast(point, None, (), panel.series, panel.index[-1:])
 
 
-@pytest.mark.parametrize("models", [[Plain(), fc.Drift()], [fc.Drift(), Plain()]], ids=["first", "last"])
-def test_a_model_without_quantiles_takes_part(models):
+@pytest.mark.parametrize("models", [[PointOnly(), fc.Drift()], [fc.Drift(), PointOnly()]], ids=["first", "last"])
+def test_models_without_quantiles_are_combined(models):
     prices = walks()
-    said = fc.Ensemble(models).fit(prices, 2).predict(prices)
-    assert said.quantiles is None
-    np.testing.assert_allclose(said.point, np.median([m.fit(prices, 2).predict(prices).point for m in models], axis=0))
-    walk = fc.WalkForward(2, n_windows=3)
-    result = fc.backtest({"both": fc.Ensemble(models), "sure": fc.Conformal(fc.Ensemble(models))}, walks(), walk)
-    each = result.scores().set_index(["model", "unique_id"])["coverage"]
-    assert each["both"].isna().all()
-    assert each["sure"].notna().all()
-    assert fc.tune(Plain(), {"by": [0.0, 9.0]}, prices, walk, refit=3).choices["chosen"].tolist() == ["by=0.0"]
+    forecast = fc.Ensemble(models).fit(prices, 2).predict(prices)
+    assert forecast.quantiles is None
+    points = [model.fit(prices, 2).predict(prices).point for model in models]
+    np.testing.assert_allclose(forecast.point, np.median(points, axis=0))
+    cv = fc.WalkForward(2, n_windows=3)
+    result = fc.backtest({"both": fc.Ensemble(models), "conformal": fc.Conformal(fc.Ensemble(models))}, walks(), cv)
+    coverage = result.scores().set_index(["model", "unique_id"])["coverage"]
+    assert coverage["both"].isna().all()
+    assert coverage["conformal"].notna().all()
+    assert fc.tune(PointOnly(), {"by": [0.0, 9.0]}, prices, cv, refit=3).choices["chosen"].tolist() == ["by=0.0"]

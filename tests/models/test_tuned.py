@@ -1,4 +1,4 @@
-"""Choosing parameters: inside the training rows, told, and judged as a whole."""
+"""Tuned parameters: chosen within the training rows, recorded, and evaluated together with the choice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SEEN: list[tuple] = []
 
 
 class Spy(fc.Naive):
-    """Says what it was shown, and misses by a given share."""
+    """Records the fits, and forecasts with a constant error."""
 
     def __init__(self, off=0.0, levels=(0.1, 0.5, 0.9), log="auto"):
         self.off = off
@@ -30,7 +30,7 @@ class Spy(fc.Naive):
         return super()._predict_changes(y, rows, columns) + self.off
 
 
-def test_the_best_on_the_inner_walk_is_chosen_and_nothing_of_a_test_fold_is_seen():
+def test_choice_uses_training_rows_only():
     SEEN.clear()
     prices = walks(rows=90)
     tuning = fc.tune(Spy(0.5), {"off": [0.3, 0.001, 0.1]}, prices, CV, refit=3)
@@ -38,28 +38,28 @@ def test_the_best_on_the_inner_walk_is_chosen_and_nothing_of_a_test_fold_is_seen
     assert tuning.choices["cutoff"].tolist() == [first, second]
     assert set(tuning.choices["chosen"]) == {"off=0.001"}
     assert set(tuning.choices["tried"]) == {3}
-    of_first = SEEN[SEEN.index((0.3, prices.index[67])) :][:4]  # five cutoffs of two rows before the last row
-    assert of_first == [(0.3, prices.index[67]), (0.001, prices.index[67]), (0.1, prices.index[67]), (0.001, first)]
-    assert max(when for _, when in SEEN) == second
-    told = json.loads(tuning.result.fits.query("model == 'tuned'")["details"].iloc[0])
-    assert set(told["losses"]) == {"off=0.3", "off=0.001", "off=0.1"}
-    assert min(told["losses"], key=told["losses"].get) == told["chosen"]
+    inner = prices.index[67]  # five cutoffs of two rows before the last row
+    assert SEEN[SEEN.index((0.3, inner)) :][:4] == [(0.3, inner), (0.001, inner), (0.1, inner), (0.001, first)]
+    assert max(last_row for _, last_row in SEEN) == second
+    record = json.loads(tuning.result.fits.query("model == 'tuned'")["details"].iloc[0])
+    assert set(record["losses"]) == {"off=0.3", "off=0.001", "off=0.1"}
+    assert min(record["losses"], key=record["losses"].get) == record["chosen"]
     assert tuning.result.verdict("untuned", ["tuned"]).table["finding"].tolist() == ["better"]
     assert "off=0.001" in repr(tuning)
     assert "off=0.001" in tuning._repr_html_()
 
 
-def test_nothing_leaks_and_it_is_kept(tmp_path):
+def test_audit_passes_and_model_is_saved(tmp_path):
     model = fc.Tuned(fc.WindowMean(), {"window": [5, 20]}, n_windows=3)
     report = fc.audit(model, walks(), fc.WalkForward(horizon=3, n_windows=6, step_size=4))
     assert report.passed, str(report)
     fitted = model.fit(walks(), 3)
     fitted.save(tmp_path / "model")
-    again = fc.load_model(tmp_path / "model")
-    np.testing.assert_array_equal(again.predict(walks()).point, fitted.predict(walks()).point)
+    loaded = fc.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(walks()).point, fitted.predict(walks()).point)
 
 
-def test_networks_and_their_trainers():
+def test_grid_of_a_network_and_its_trainer():
     grid = {"hidden": [2, 4], "trainer.lr": [0.01, 0.05]}
     model = fc.Tuned(quick("lstm"), grid, n_windows=2).fit(walks(), 2)
     assert model.record_["tried"] == 4
@@ -70,7 +70,7 @@ def test_networks_and_their_trainers():
 
 
 @pytest.mark.parametrize(
-    ("grid", "error", "said"),
+    ("grid", "error", "message"),
     [
         ({}, ValueError, "names nothing to try"),
         ({"windw": [5]}, ValueError, r"no parameter 'windw' \(did you mean 'window'"),
@@ -78,11 +78,11 @@ def test_networks_and_their_trainers():
         ({"window": 5}, TypeError, "grid must map parameters to lists"),
     ],
 )
-def test_a_grid_that_cannot_be_tried_is_named(grid, error, said):
-    with pytest.raises(error, match=said):
+def test_invalid_grids_are_named(grid, error, message):
+    with pytest.raises(error, match=message):
         fc.Tuned(fc.WindowMean(), grid).fit(walks(), 2)
 
 
-def test_where_naive_is_never_wrong_there_is_nothing_to_choose_by():
+def test_series_without_naive_errors_is_refused():
     with pytest.raises(ValueError, match="no loss to choose by"):
         fc.Tuned(fc.WindowMean(), {"window": [5, 9]}).fit(walks() * 0 + 5, 2)

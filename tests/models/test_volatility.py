@@ -1,4 +1,4 @@
-"""Models of variances against explicit regressions, arch and plain arithmetic."""
+"""Models of variances, compared with explicit regressions, arch and plain arithmetic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import forecast as fc
 from forecast.evaluation import metrics
 
 
-def _garch(rows=2500, seed=0):
+def _garch_returns(rows=2500, seed=0):
     rng = np.random.default_rng(seed)
     variance, returns = 1.0, []
     for z in rng.normal(size=rows):
@@ -24,13 +24,13 @@ def _garch(rows=2500, seed=0):
     return np.array(returns)
 
 
-def _means(y, t):
+def _regressors(y, t):
     return [1.0, y[t], y[t - 4 : t + 1].mean(), y[t - 21 : t + 1].mean()]
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_har_is_an_explicit_loop_of_least_squares(log):
-    """Rolling 300 rows, refitted at each cutoff, two steps."""
+def test_har_equals_a_loop_of_least_squares(log):
+    """Rolling training rows of 300, a refit at each cutoff, two steps."""
     frame = variances(rows=400, series=2)
     cv = fc.WalkForward(horizon=2, n_windows=40, step_size=1, train_size=300)
     table = fc.backtest({"har": fc.HAR(log=log)}, frame, cv).forecasts.query("model == 'har'")
@@ -38,17 +38,17 @@ def test_har_is_an_explicit_loop_of_least_squares(log):
         last = frame.index.get_loc(row.cutoff)
         y = frame[row.unique_id].to_numpy()[last - 299 : last + 1]
         y = np.log(y) if log else y
-        x = np.array([_means(y, t) for t in range(21, 300)])
-        answer = y[21 + row.step :]
-        coefs = np.linalg.lstsq(x[: len(answer)], answer, rcond=None)[0]
-        said = x[-1] @ coefs
+        x = np.array([_regressors(y, t) for t in range(21, 300)])
+        target = y[21 + row.step :]
+        coefs = np.linalg.lstsq(x[: len(target)], target, rcond=None)[0]
+        forecast = x[-1] @ coefs
         if log:
-            said = np.exp(said) * np.exp(answer - x[: len(answer)] @ coefs).mean()
-        assert row.y_hat == pytest.approx(said, rel=1e-10)
+            forecast = np.exp(forecast) * np.exp(target - x[: len(target)] @ coefs).mean()
+        assert row.y_hat == pytest.approx(forecast, rel=1e-10)
 
 
 def test_har_never_forecasts_a_variance_below_zero():
-    """Where least squares says 0 or less, the smallest variance of the training rows stands."""
+    """Where least squares forecasts 0 or less, the smallest variance of the training rows replaces it."""
     y = variances(rows=200, series=1)["S0"].to_numpy()
     model = fc.HAR().fit(y, 1)
     model.coefs_[0, 0] = (-1.0, 0.0, 0.0, 0.0)
@@ -57,22 +57,23 @@ def test_har_never_forecasts_a_variance_below_zero():
     assert centred.predict(np.log(y)).point[0, 0, 0] < 0
 
 
-def test_garch_of_squared_returns_is_arch_on_returns():
-    returns = _garch()
+def test_garch_of_squared_returns_equals_arch_on_returns():
+    returns = _garch_returns()
     model = fc.GARCH().fit(returns[:2000] ** 2, 5)
     direct = arch_model(returns, mean="Zero", rescale=False)
     fit = direct.fit(disp="off", last_obs=2000)
     np.testing.assert_allclose(model.params_[0, :3], fit.params, rtol=2e-3)
     frozen = arch_model(returns, mean="Zero", rescale=False).fix(model.params_[0, :3])
     expected = frozen.forecast(horizon=5, start=1999, reindex=False).variance.to_numpy()
-    said = model.predict_at(returns**2, range(1999, 2500)).point[:, 0]
-    np.testing.assert_allclose(said, expected, rtol=1e-8)
-    early = frozen.forecast(horizon=5, start=3, reindex=False).variance.to_numpy()[:5]  # where it began still counts
+    forecast = model.predict_at(returns**2, range(1999, 2500)).point[:, 0]
+    np.testing.assert_allclose(forecast, expected, rtol=1e-8)
+    # soon after the first row, where the first variance still matters
+    early = frozen.forecast(horizon=5, start=3, reindex=False).variance.to_numpy()[:5]
     np.testing.assert_allclose(model.predict_at(returns**2, range(3, 8)).point[:, 0], early, rtol=1e-6)
 
 
-def test_garch_beats_ewma_and_naive_where_variance_comes_back():
-    frame = pd.DataFrame({"v": _garch(3000) ** 2 + 1e-9})
+def test_garch_beats_ewma_and_naive_on_garch_data():
+    frame = pd.DataFrame({"v": _garch_returns(3000) ** 2 + 1e-9})
     models = {"garch": fc.GARCH(), "ewma": fc.EWMA(), "har": fc.HAR()}
     result = fc.backtest(models, frame, fc.WalkForward(horizon=5, n_windows=200, step_size=5), refit=50)
     qlike = result.scores().set_index("model")["qlike"]
@@ -81,7 +82,7 @@ def test_garch_beats_ewma_and_naive_where_variance_comes_back():
     assert "garch" in result.verdict().sentence.split(" beat")[0]
 
 
-def test_ewma_is_its_recursion():
+def test_ewma_equals_its_recursion():
     y = variances(rows=120, series=1)["S0"].to_numpy()
     mean = y[0]
     for value in y:
@@ -89,7 +90,7 @@ def test_ewma_is_its_recursion():
     np.testing.assert_allclose(fc.EWMA(0.9).fit(y[:100], 3).predict(y).point[0, 0], mean, rtol=1e-12)
 
 
-CONTENDERS = {
+MODELS = {
     "har": fc.HAR,
     "har of logs": lambda point: fc.HAR(log=True, point=point),
     "garch": fc.GARCH,
@@ -100,9 +101,9 @@ CONTENDERS = {
 }
 
 
-@pytest.mark.parametrize("make", CONTENDERS.values(), ids=CONTENDERS)
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_the_point_is_the_mean_or_the_median(make):
-    """Of a skewed variance the mean lies above the median; each is what it says it is, on average."""
+    """The mean of a skewed variance lies above its median; each is right on average."""
     y = variances(rows=3000, series=1, seed=1)["S0"].to_numpy()
     rows = np.arange(2000, 2990)
     mean, median = (
@@ -115,7 +116,7 @@ def test_the_point_is_the_mean_or_the_median(make):
         make(point="mode").fit(y, 1)
 
 
-def test_ranges_by_hand():
+def test_range_estimators_by_hand():
     frame = pd.DataFrame(
         {"Open": [100.0], "High": [110.0], "Low": [95.0], "Close": [105.0]}, pd.to_datetime(["2020-01-02"])
     )
@@ -135,9 +136,9 @@ def test_ranges_estimate_the_variance_of_a_random_walk():
     path = np.concatenate([first, path], axis=1)
     day = pd.DataFrame({"Open": path[:, 0], "High": path.max(axis=1), "Low": path.min(axis=1), "Close": path[:, -1]})
     squared = np.log(day["Close"] / day["Open"]) ** 2
-    for estimate, times in ((fc.parkinson(day), 3.5), (fc.garman_klass(day), 5)):
-        assert estimate.mean().item() == pytest.approx(1e-4, rel=0.12)  # a discrete path has a smaller range
-        assert squared.var() / estimate.var().item() > times
+    for estimate, efficiency in ((fc.parkinson(day), 3.5), (fc.garman_klass(day), 5)):
+        assert estimate.mean().item() == pytest.approx(1e-4, rel=0.12)  # a walk in discrete time has a smaller range
+        assert squared.var() / estimate.var().item() > efficiency
 
 
 def test_ranges_of_a_sample():
@@ -157,7 +158,7 @@ def test_ranges_of_a_sample():
         ({"Open": None}, "the prices have no Open; they have High, Low, Close"),
     ],
 )
-def test_ranges_that_cannot_be_are_named(change, message):
+def test_impossible_ranges_are_named(change, message):
     frame = pd.DataFrame(
         {"Open": [100.0], "High": [110.0], "Low": [95.0], "Close": [105.0]}, pd.to_datetime(["2020-01-02"])
     )
@@ -170,7 +171,7 @@ def test_ranges_that_cannot_be_are_named(change, message):
         fc.parkinson([1, 2])
 
 
-def test_qlike():
+def test_qlike_by_hand():
     y, y_hat = np.array([1.0, 4.0]), np.array([2.0, 2.0])
     assert metrics.qlike(y, y_hat) == pytest.approx(((0.5 - np.log(0.5) - 1) + (2 - np.log(2) - 1)) / 2)
     assert metrics.qlike(y, y) == 0
@@ -182,8 +183,8 @@ def test_qlike():
     )
 
 
-def test_a_verdict_by_qlike():
-    """The declared loss is in the skill, the test and the ratio to naive; a loss that cannot be is named."""
+def test_verdict_uses_the_declared_loss():
+    """In the skill, the test and the ratio to naive; an invalid loss is named."""
     cv = fc.WalkForward(horizon=2, n_windows=60, step_size=2)
     result = fc.backtest({"har": fc.HAR(log=True), "ewma": fc.EWMA()}, variances(rows=700, series=2), cv, refit=20)
     table = result.verdict(loss="qlike").table.set_index("model")
@@ -213,7 +214,7 @@ def test_parameters_are_checked(make, message):
 
 
 def test_warnings_of_arch_are_counted():
-    """Nine rows in ten are zero: the likelihood has no summit inside, and arch says so."""
+    """Nine rows in ten are zero: the likelihood has no interior maximum, and arch warns."""
     y = np.where(np.arange(300) % 10 == 0, 1.0, 0.0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
