@@ -225,7 +225,7 @@ UNUSUAL = {
 }
 
 
-REASONS = ("needs at least", "never changes", "nothing to learn", "no lesson", "nothing trades")
+REASONS = ("needs at least", "never changes", "nothing to learn", "no training example", "nothing trades")
 
 
 @pytest.mark.parametrize("kind", UNUSUAL)

@@ -282,21 +282,6 @@ def _concatenate(arrays: Sequence[np.ndarray | None], axis: int = 0) -> np.ndarr
     return np.concatenate(available, axis=axis) if len(available) == len(arrays) else None
 
 
-class Summary(str):
-    """Text that is displayed without quotes, also at the end of a notebook cell."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def summary_of(layers: Sequence[tuple[str, str, int]], title: str) -> Summary:
-    """Return a table of a network's layers: name and kind, output shape, number of weights."""
-    table = pd.DataFrame(layers, columns=["layer", "output shape", "parameters"])
-    total = int(table["parameters"].sum())
-    lines = table.assign(parameters=table["parameters"].map("{:,}".format)).to_string(index=False).split("\n")
-    return Summary("\n".join([title, *lines, f"{total:,} parameters; B is the number of examples read at once"]))
-
-
 def check_rows(cutoffs: Any, n: int) -> np.ndarray:
     """Return cutoffs as an array of row numbers, (K,); raise ValueError unless all are whole numbers in [0, n)."""
     rows = np.asarray(cutoffs)

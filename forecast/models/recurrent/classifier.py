@@ -17,9 +17,9 @@ from forecast.data.panel import Panel, as_panel
 from forecast.features.dataset import DirectionDataset, LabelledSequences
 from forecast.features.inputs import causal_inputs
 from forecast.features.windows import future_change
-from forecast.models.base import Summary, check_rows, choose_log, summary_of, transform
+from forecast.models.base import check_rows, choose_log, transform
 from forecast.models.recurrent.config import ClassifierConfig, check_stack, check_unchanged, describing_params
-from forecast.models.recurrent.diagnostics import layer_table
+from forecast.models.recurrent.diagnostics import Summary, layer_table, summary_of
 from forecast.models.recurrent.inference import class_probabilities
 from forecast.models.recurrent.networks import Classifier, build_classifier, network_arrays
 from forecast.models.recurrent.sequences import check_tokens, check_vectors, encode_classes

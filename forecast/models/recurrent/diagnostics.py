@@ -58,6 +58,21 @@ def gradient_flow(model: Any, X: Any, y: Any = None) -> pd.DataFrame:
     return pd.DataFrame(norms[:, ::-1].T, index=distance, columns=["input", "state"])
 
 
+class Summary(str):
+    """Text that is displayed without quotes, also at the end of a notebook cell."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summary_of(layers: Sequence[tuple[str, str, int]], title: str) -> Summary:
+    """Return a table of a network's layers: name and kind, output shape, number of weights."""
+    table = pd.DataFrame(layers, columns=["layer", "output shape", "parameters"])
+    total = int(table["parameters"].sum())
+    lines = table.assign(parameters=table["parameters"].map("{:,}".format)).to_string(index=False).split("\n")
+    return Summary("\n".join([title, *lines, f"{total:,} parameters; B is the number of examples read at once"]))
+
+
 def layer_table(net: Trainable, batch: Sequence[Tensor]) -> list[tuple[str, str, int]]:
     """Return name and kind, output shape and trained weights of every layer, in the order in which a batch passes."""
     rows: dict[str, tuple[str, str, int]] = {}

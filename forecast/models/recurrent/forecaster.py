@@ -30,11 +30,9 @@ from forecast.models.base import (
     LEVELS,
     Forecast,
     Forecaster,
-    Summary,
     apply_change,
     choose_log,
     combine_forecasts,
-    summary_of,
     transform,
 )
 from forecast.models.naive import Naive
@@ -47,7 +45,7 @@ from forecast.models.recurrent.config import (
     strategy_of,
 )
 from forecast.models.recurrent.crossfit import base_in_training, log_points, set_log
-from forecast.models.recurrent.diagnostics import layer_table
+from forecast.models.recurrent.diagnostics import Summary, layer_table, summary_of
 from forecast.models.recurrent.inference import (
     PREDICT,
     ErrorSample,
