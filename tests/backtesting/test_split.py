@@ -76,10 +76,10 @@ def test_error_states_how_many_windows_fit(split):
     with pytest.raises(ValueError, match=f"{rows} rows cannot hold n_windows=1000 with horizon={cv.horizon}") as error:
         WalkForward(cv.horizon, 1000, **settings).cutoffs(range(rows))
     assert str(error.value).endswith("Use fewer windows or bring more history.")
-    possible = int(re.search(r"at possible (\d+) fit", str(error.value))[1])
+    possible = int(re.search(r"at most (\d+) fit", str(error.value))[1])
     assert possible >= cv.n_windows
     assert len(list(WalkForward(cv.horizon, possible, **settings).split(range(rows)))) == possible
-    with pytest.raises(ValueError, match=f"at possible {possible} fit"):
+    with pytest.raises(ValueError, match=f"at most {possible} fit"):
         WalkForward(cv.horizon, possible + 1, **settings).cutoffs(range(rows))
 
 
@@ -87,13 +87,13 @@ def test_error_states_how_many_windows_fit(split):
 def test_one_row_too_few_is_refused(split):
     cv, _, minimum = split
     assert cv.cutoffs(range(minimum))[0] == cv.embargo + (cv.train_size or 1) - 1
-    with pytest.raises(ValueError, match=f"at possible {cv.n_windows - 1} fit"):
+    with pytest.raises(ValueError, match=f"at most {cv.n_windows - 1} fit"):
         list(cv.split(range(minimum - 1)))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5, 6])
 def test_error_states_zero_when_no_window_fits(rows):
-    with pytest.raises(ValueError, match=f"^{rows} rows cannot hold n_windows=3 .*at possible 0 fit"):
+    with pytest.raises(ValueError, match=f"^{rows} rows cannot hold n_windows=3 .*at most 0 fit"):
         WalkForward(horizon=5, n_windows=3, embargo=1).cutoffs(range(rows))
 
 
