@@ -46,6 +46,7 @@ PARTS = {
     "Order": "forecast.models.arima.likelihood",
     "SummedRidge": "forecast.models.ridge",
     "RecurrentConfig": "forecast.models.recurrent.config",
+    "ClassifierConfig": "forecast.models.recurrent.config",
 }
 
 CELLS = ("rnn", "lstm", "gru")
