@@ -43,10 +43,10 @@ class CommandResult(NamedTuple):
 
 def command(name: str | None = None) -> Callable[[Callable[..., CommandResult]], Callable[..., None]]:
     """Register a function as a command with the options --json and --quiet, and print its CommandResult."""
-    common_options = {
-        "json": Annotated[bool, typer.Option("--json", help="Print JSON; messages go to stderr.")],
-        "quiet": Annotated[bool, typer.Option("--quiet", help="Print only errors and warnings.")],
-    }
+    common_options = [
+        keyword("json", Annotated[bool, typer.Option("--json", help="Print JSON; messages go to stderr.")], False),
+        keyword("quiet", Annotated[bool, typer.Option("--quiet", help="Print only errors and warnings.")], False),
+    ]
 
     def register(function: Callable[..., CommandResult]) -> Callable[..., None]:
         @wraps(function)
@@ -61,15 +61,16 @@ def command(name: str | None = None) -> Callable[[Callable[..., CommandResult]],
             if result.code:
                 raise typer.Exit(result.code)
 
-        options = [
-            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
-            for key, annotation in common_options.items()
-        ]
-        set_signature(run, [*inspect.signature(function, eval_str=True).parameters.values(), *options])
+        set_signature(run, [*inspect.signature(function, eval_str=True).parameters.values(), *common_options])
         app.command(name)(run)
         return run
 
     return register
+
+
+def keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """Return a keyword-only parameter."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def set_signature(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from forecast._io import atomic_file
-from forecast.cli.app import CommandResult, command, report_warnings, set_signature
+from forecast.cli.app import CommandResult, command, keyword, report_warnings, set_signature
 from forecast.cli.terminal import progress_bar, show_prices
 
 if TYPE_CHECKING:
@@ -133,15 +133,7 @@ def _sample_names() -> list[str]:
 def takes_prices(command: Callable[..., CommandResult]) -> Callable[..., CommandResult]:
     """Add the options of `Prices` before a command's own, and pass it a `Prices` as its first argument."""
     hints = get_type_hints(Prices, include_extras=True)
-    options = [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=hints[field.name],
-        )
-        for field in fields(Prices)
-    ]
+    options = [keyword(field.name, hints[field.name], field.default) for field in fields(Prices)]
     own_options = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
     @wraps(command)
