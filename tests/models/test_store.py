@@ -178,16 +178,24 @@ def test_only_a_model_can_be_loaded(tmp_path):
 
 
 def test_network_is_stored_as_fitted(tmp_path):
-    """Dates as classes keep their type, and a model whose parameters have changed since the fit is not stored."""
+    """Parameters that are set after the fit change neither the network nor what can be stored of it."""
+    prices = walks()
+    model = quick("lstm").fit(prices, 2)
+    before = model.predict(prices)
+    model.set_params(hidden=9)
+    with pytest.raises(ValueError, match="was fitted with hidden=4, and hidden is 9 now"):
+        model.save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    loaded = _save_and_load(model.set_params(hidden=4), tmp_path)
+    assert loaded.predict(prices).quantiles.tobytes() == before.quantiles.tobytes()
+    assert loaded.predict(prices).levels == (0.1, 0.5, 0.9)
     x, y = np.random.default_rng(0).normal(size=(40, 5, 2)), np.array(["2020-01-01", "2021-01-01"] * 20, dtype="M8[ns]")
-    classifier = fc.RecurrentClassifier(hidden=4, epochs=1).fit(x, y).set_params(seed=9)
-    loaded = _save_and_load(classifier, tmp_path)
+    classifier = fc.RecurrentClassifier(hidden=4, epochs=1).fit(x, y)
+    with pytest.raises(ValueError, match="was fitted with hidden=4, and hidden is 9 now"):
+        classifier.set_params(hidden=9).save(tmp_path / "model")
+    loaded = _save_and_load(classifier.set_params(hidden=4), tmp_path)
     assert loaded.predict_proba(x).tobytes() == classifier.predict_proba(x).tobytes()
     assert loaded.classes_.dtype == classifier.classes_.dtype
-    for model in (classifier, loaded, quick("lstm").fit(walks(), 2)):
-        with pytest.raises(ValueError, match=r"was fitted with hidden=4, and hidden is 9 now: fit it again, or set"):
-            model.set_params(hidden=9).save(tmp_path / "other")
-    assert not (tmp_path / "other").exists()
 
 
 def test_current_folder_is_not_replaced(tmp_path, monkeypatch):
