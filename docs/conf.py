@@ -1,5 +1,6 @@
 """Sphinx settings of the documentation, which `make docs` builds."""
 
+import re
 from importlib.metadata import version as installed
 
 project = "forecast"
@@ -14,7 +15,6 @@ html_show_sphinx = False
 
 napoleon_google_docstring = False
 napoleon_numpy_docstring = True
-napoleon_preprocess_types = True
 napoleon_use_rtype = False  # print the type of a return value before its description
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
@@ -25,6 +25,25 @@ autodoc_default_options = {"members": True, "show-inheritance": False}
 exclude_patterns = ["_build"]
 
 
+def _types_as_code(app, what, name, obj, options, lines):
+    """Mark the types of numpydoc sections as code, so that `{"rnn", "lstm"}, default "lstm"` is printed as written."""
+    section = ""
+    for i, line in enumerate(lines):
+        if i + 1 < len(lines) and lines[i + 1] and set(lines[i + 1]) == {"-"}:
+            section = line
+        elif section in ("Parameters", "Attributes"):
+            lines[i] = re.sub(r"^(\*{0,2}\w+(?:, \w+)*) : ([^`]+)$", r"\1 : ``\2``", line)
+
+
+def _references_as_text(app, what, name, obj, options, lines):
+    """Turn references such as `[1]_` into plain text: several docstrings of a page may number theirs from 1."""
+    text = re.sub(r"(\[\d+\])_\b", r"\1", "\n".join(lines))
+    text = re.sub(
+        r"^\.\. (\[\d+\].*(?:\n +\S.*)*)", lambda found: re.sub(r"\n +", "\n", found[1]), text, flags=re.MULTILINE
+    )
+    lines[:] = text.split("\n")
+
+
 def _skip_sklearn_methods(app, what, name, obj, skip, options):
     """Leave out the metadata-routing methods that scikit-learn adds to every estimator."""
     return skip or name.endswith("_request")
@@ -32,4 +51,6 @@ def _skip_sklearn_methods(app, what, name, obj, skip, options):
 
 def setup(app):
     """Connect the event handlers; called by Sphinx."""
+    app.connect("autodoc-process-docstring", _types_as_code, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", _references_as_text, priority=400)
     app.connect("autodoc-skip-member", _skip_sklearn_methods)
