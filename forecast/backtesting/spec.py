@@ -30,7 +30,7 @@ def make_spec(
     return {
         "data": {
             "source": str(panel.attrs.get("source", "given in Python")),
-            **({"asked": panel.attrs["asked"]} if "asked" in panel.attrs else {}),
+            **({"options": panel.attrs["options"]} if "options" in panel.attrs else {}),
             "rows": len(panel),
             "first": format_date(panel.index[0]),
             "last": format_date(panel.index[-1]),

@@ -122,7 +122,7 @@ def _read_definition(path: Path) -> _Definition:
 
     spec = _io.read_spec(path.parent if path.name == _io.SPEC else path)
     data = spec["data"]
-    prices = Prices(**data.get("asked", {"data": data["source"]}))
+    prices = Prices(**data.get("options", {"data": data["source"]}))
     settings = {name: spec[name] for name in ("refit", "warm", "season")}
     return _Definition(prices, rebuild(spec["models"]), WalkForward(**spec["cv"]), settings, data["sha256"])
 

@@ -56,7 +56,7 @@ class Prices:
         field = {"price": None, "volume": "Volume"}.get(self.target, self.target)
         prices = self._read("all" if self._needs_fields(exog) else field)
         prices.attrs["source"] = self.data
-        prices.attrs["asked"] = {
+        prices.attrs["options"] = {
             name: value for name, value in asdict(self).items() if value != self.__dataclass_fields__[name].default
         }
         return prices
