@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 
 pytestmark = pytest.mark.notebook
 
-#: Libraries that a notebook may import besides `forecast`.
+#: Other libraries that a notebook may import.
 OTHER_LIBRARIES = {"numpy", "pandas", "matplotlib", "sklearn", "statsmodels"}
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
