@@ -116,9 +116,7 @@ class SuperiorAbility:
         many = self.models > 1
         tried = f"the {f'best of {self.models} models' if many else 'only model'} tried against {self.against}"
         if np.isnan(self.consistent):
-            return (
-                f"Whether {tried} is better cannot be tested: too few cutoffs, or constant differences of losses."
-            )
+            return f"Whether {tried} is better cannot be tested: too few cutoffs, or constant differences of losses."
         if self.consistent < ALPHA:
             finding = "is better, even after adjusting for the number of models" if many else "is better"
         elif self.smaller:

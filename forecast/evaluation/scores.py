@@ -45,8 +45,8 @@ def _interval_score(table: pd.DataFrame) -> float:
     (low, low_column), *_, (high, high_column) = levels.items()
     if table[[low_column, high_column]].isna().all(axis=None):
         return float("nan")
-    ends = (table[column].to_numpy() for column in (low_column, high_column))
-    return metrics.interval_score(table["y"].to_numpy(), *ends, miss=1 - high + low)
+    y, lower, upper = (table[column].to_numpy() for column in ("y", low_column, high_column))
+    return metrics.interval_score(y, lower, upper, miss=1 - high + low)
 
 
 def _quantile_score(score: Callable[[np.ndarray, np.ndarray, Sequence[float]], float], table: pd.DataFrame) -> float:

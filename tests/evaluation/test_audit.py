@@ -1,4 +1,4 @@
-"""The audit: every model passes it, and every leak that was planted is caught."""
+"""The audit: every model passes, and every planted leak is found."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _failed(report):
 def test_every_model_passes(name):
     report = fc.audit(quick(name), series_for(name, rows=160, late=True), CV)
     assert report.passed, str(report)
-    told = report.table.set_index("check")
-    assert told.loc["freshness", "passed"] is (
+    checks = report.table.set_index("check")
+    assert checks.loc["freshness", "passed"] is (
         True if "trainer" in vars(quick(name)) and "one-to" not in name else None
     )
-    assert ": the unit matters" not in told.loc["prices × 10", "detail"]
-    assert len(told) == 11
+    assert "depend on the scale" not in checks.loc["prices × 10", "detail"]
+    assert len(checks) == 11
 
 
 def _standardised(raw):
@@ -43,17 +43,17 @@ def _interpolated(raw):
 
 
 @pytest.mark.parametrize("prepare", [_standardised, _centred_average, _interpolated])
-def test_leaks_in_the_preparation_are_caught(prepare):
+def test_leaks_in_the_preprocessing_are_found(prepare):
     report = fc.audit(fc.Drift(log=False), walks(), CV, prepare=prepare)
     assert not report.passed
     assert all(check.startswith("leakage") for check in _failed(report))
-    if prepare is _interpolated:  # where nothing is missing nothing is filled: only the gap shows it
+    if prepare is _interpolated:  # nothing is filled without a gap
         assert _failed(report) == ["leakage: scaling behind a gap"]
     else:
         assert "leakage: noise" in _failed(report)
 
 
-def test_an_honest_preparation_passes():
+def test_causal_preprocessing_passes():
     report = fc.audit(
         fc.Drift(log=False), walks(), CV, prepare=lambda raw: raw.ffill().rolling(3, min_periods=1).mean()
     )
@@ -61,17 +61,17 @@ def test_an_honest_preparation_passes():
 
 
 class Peeking(Naive):
-    """Reads a stretch of cutoffs from its far end, as an aligned network in both directions would."""
+    """Reads the rows between the cutoffs backwards, as a bidirectional aligned network would."""
 
     def _predict_at(self, panel, rows):
         forecast = super()._predict_at(panel, rows)
-        behind = panel.target[::-1].cumsum(axis=0)[::-1][rows]  # (K, N): a state carried backwards
+        behind = panel.target[::-1].cumsum(axis=0)[::-1][rows]  # (K, N): a backward state
         object.__setattr__(forecast, "point", forecast.point + 1e-4 * behind[:, :, None])
         return forecast
 
 
 class Tuning(Naive):
-    """Chooses a window by its errors over all the rows it is given for forecasting."""
+    """Tunes a parameter on all rows that it receives for forecasting."""
 
     def _predict_at(self, panel, rows):
         changes = np.abs(np.diff(panel.target, axis=0))
@@ -87,26 +87,26 @@ class Random(Naive):
         return forecast
 
 
-class Learning(Naive):
+class Counting(Naive):
     def _predict_at(self, panel, rows):
-        self.asked_ = getattr(self, "asked_", 0) + 1
+        self.calls_ = getattr(self, "calls_", 0) + 1
         return super()._predict_at(panel, rows)
 
 
 @pytest.mark.parametrize("model", [Peeking(), Tuning()], ids=["backwards", "tuned on later rows"])
-def test_leaks_in_the_model_are_caught(model):
+def test_leaks_in_the_model_are_found(model):
     report = fc.audit(model, walks(), CV)
     assert "leakage: noise" in _failed(report)
     assert "many cutoffs at once" in _failed(report)
 
 
-def test_other_faults_are_caught():
+def test_other_faults_are_found():
     assert "determinism" in _failed(fc.audit(Random(), walks(), CV))
-    assert _failed(fc.audit(Learning(), walks(), CV)) == ["unchanged by forecasting"]
+    assert _failed(fc.audit(Counting(), walks(), CV)) == ["unchanged by forecasting"]
 
 
-def test_a_stale_network_is_caught():
-    """Steps decoded from positions before the last: what the field's leading toolkits do."""
+def test_a_stale_network_is_found():
+    """Steps decoded from positions before the last, as in other toolkits."""
     model = quick("lstm-seq2seq").fit(walks(), 3)
     from forecast.models.recurrent.diagnostics import fresh_steps
 
@@ -128,7 +128,7 @@ def test_a_stale_network_is_caught():
 
 
 class Plain(BaseEstimator):
-    """Not a Forecaster: anything that can be fitted and asked."""
+    """Not a Forecaster: any object with `fit` and `predict`."""
 
     def fit(self, prices, horizon):
         self.inner_ = fc.Naive().fit(prices, horizon)
@@ -138,15 +138,15 @@ class Plain(BaseEstimator):
         return self.inner_.predict(prices)
 
 
-def test_anything_that_can_be_fitted_and_asked():
+def test_models_of_other_packages():
     report = fc.audit(Plain(), walks(), CV)
     assert report.passed, str(report)
     with pytest.raises(TypeError, match=r"must have fit\(prices, horizon\) and predict\(prices\)"):
         fc.audit(object(), walks(), CV)
 
 
-def test_fields_are_changed_together():
-    """A range needs its High above its Low, also in a future that never was."""
+def test_rows_change_with_all_fields():
+    """A range needs its High above its Low, also in changed rows."""
     raw = fc.load_sample("sp500", fields="all").iloc[-300:]
     report = fc.audit(fc.HAR(), raw, CV, prepare=fc.parkinson)
     assert report.passed, str(report)
@@ -154,15 +154,15 @@ def test_fields_are_changed_together():
     assert reads.passed, str(reads)
 
 
-def test_what_cannot_be_audited_is_refused():
+def test_invalid_input():
     long = walks().stack().rename_axis(["ds", "unique_id"]).rename("y").reset_index()
-    with pytest.raises(TypeError, match="give a wide table; the column"):
+    with pytest.raises(TypeError, match="needs a wide table of numbers; the column"):
         fc.audit(fc.Naive(), long, CV)
     with pytest.raises(ValueError, match="at least 3 cutoffs"):
         fc.audit(fc.Naive(), walks(), fc.WalkForward(horizon=3, n_windows=2))
 
 
-def test_it_tells(capsys):
+def test_report_as_text():
     report = fc.audit(fc.Drift(log=False), walks(), CV, prepare=_standardised)
     assert str(report).startswith("The audit is FAILED.\nFAILED  leakage: noise: forecasts up to 2015-")
     assert repr(report) == str(report)

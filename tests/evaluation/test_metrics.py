@@ -1,4 +1,4 @@
-"""Metrics and scores against utilsforecast and scikit-learn, and the leaderboard against sums done by hand."""
+"""Metrics and scores against utilsforecast and scikit-learn, and the leaderboard against sums by hand."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from forecast.evaluation.scores import common_rows, error_ratios, interval_colum
 
 PRICES = st.floats(-1e4, 1e4, allow_subnormal=False).map(lambda x: round(x, 4))
 PAIRS = st.integers(1, 30).flatmap(lambda n: st.tuples(*[arrays(float, n, elements=PRICES)] * 2))
-EVERY = {"mae": losses.mae, "mse": losses.mse, "rmse": losses.rmse}
+BY_UTILSFORECAST = {"mae": losses.mae, "mse": losses.mse, "rmse": losses.rmse}
 
 
-def draw(seed: int, n: int = 60, holes: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Prices, forecasts of them and the price before; some outcomes never traded."""
+def draw_forecasts(seed: int, n: int = 60, holes: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Prices, forecasts of them and the last price; some outcomes are missing."""
     random = np.random.default_rng(seed)
     y0 = random.uniform(20, 80, n)
     y = y0 + random.normal(0, 2, n)
@@ -34,89 +34,89 @@ def draw(seed: int, n: int = 60, holes: int = 7) -> tuple[np.ndarray, np.ndarray
     return y, y0 + random.normal(0, 1, n), y0
 
 
-def judge(loss, y, m, **more) -> float:
-    """The same by utilsforecast, in one series called A."""
+def by_utilsforecast(loss, y, m, **more) -> float:
+    """A metric computed by utilsforecast, on one series called A."""
     table = pd.DataFrame({"unique_id": "A", "ds": np.arange(len(y)), "y": y, "m": m})
     return float(loss(table, ["m"], **more)["m"].iloc[0])
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", EVERY)
-def test_errors_as_utilsforecast_and_scikit_learn(name, seed):
-    y, y_hat, _ = draw(seed)
+@pytest.mark.parametrize("name", BY_UTILSFORECAST)
+def test_errors_equal_utilsforecast_and_scikit_learn(name, seed):
+    y, y_hat, _ = draw_forecasts(seed)
     value = getattr(metrics, name)(y, y_hat)
-    assert value == pytest.approx(judge(EVERY[name], y, y_hat), rel=1e-12)
+    assert value == pytest.approx(by_utilsforecast(BY_UTILSFORECAST[name], y, y_hat), rel=1e-12)
     by_sklearn = {
         "mae": sklearn_metrics.mean_absolute_error,
         "mse": sklearn_metrics.mean_squared_error,
         "rmse": sklearn_metrics.root_mean_squared_error,
     }[name]
-    seen = ~np.isnan(y)
-    assert value == pytest.approx(by_sklearn(y[seen], y_hat[seen]), rel=1e-12)
+    observed = ~np.isnan(y)
+    assert value == pytest.approx(by_sklearn(y[observed], y_hat[observed]), rel=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(PAIRS)
-def test_errors_of_any_numbers(pair):
+def test_properties_of_errors(pair):
     y, y_hat = pair
     assert metrics.mae(y, y_hat) == pytest.approx(sklearn_metrics.mean_absolute_error(y, y_hat), rel=1e-9, abs=1e-12)
     assert metrics.rmse(y, y_hat) >= metrics.mae(y, y_hat) * (1 - 1e-12) - 1e-12
     assert metrics.mae(y, y) == metrics.mse(y, y) == metrics.smape(y, y) == 0
     assert 0 <= metrics.smape(y, y_hat) <= 200 * (1 + 1e-12)
     assert metrics.smape(y, y_hat) == pytest.approx(metrics.smape(y_hat, y), rel=1e-12)
-    twice = np.concatenate([y, [np.nan]]), np.concatenate([y_hat, [1.0]])
-    assert metrics.mae(*twice) == pytest.approx(metrics.mae(y, y_hat), rel=1e-12)
+    with_nan = np.concatenate([y, [np.nan]]), np.concatenate([y_hat, [1.0]])
+    assert metrics.mae(*with_nan) == pytest.approx(metrics.mae(y, y_hat), rel=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(PAIRS, st.sampled_from([0.05, 0.1, 0.5, 0.75, 0.9]))
-def test_pinball_as_scikit_learn(pair, level):
+def test_pinball_equals_scikit_learn(pair, level):
     expected = sklearn_metrics.mean_pinball_loss(*pair, alpha=level)
     assert metrics.pinball(*pair, level) == pytest.approx(expected, rel=1e-9, abs=1e-12)
     assert 2 * metrics.pinball(*pair, 0.5) == pytest.approx(metrics.mae(*pair), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
-def test_pinball_as_utilsforecast(level):
-    y, q_hat, _ = draw(3)
+def test_pinball_equals_utilsforecast(level):
+    y, q_hat, _ = draw_forecasts(3)
     table = pd.DataFrame({"unique_id": "A", "ds": np.arange(len(y)), "y": y, "m": q_hat})
     expected = losses.quantile_loss(table, {"m": "m"}, q=level)["m"].iloc[0]
     assert metrics.pinball(y, q_hat, level) == pytest.approx(expected, rel=1e-12)
 
 
-def test_smape_as_m4_counts_it():
-    y, y_hat, _ = draw(4)
-    assert metrics.smape(y, y_hat) == pytest.approx(200 * judge(losses.smape, y, y_hat), rel=1e-12)
+def test_smape_is_that_of_m4():
+    y, y_hat, _ = draw_forecasts(4)
+    assert metrics.smape(y, y_hat) == pytest.approx(200 * by_utilsforecast(losses.smape, y, y_hat), rel=1e-12)
     assert metrics.smape(np.array([100.0]), np.array([300.0])) == pytest.approx(100)  # 200 · 200 / 400
     assert metrics.smape(np.array([0.0, 1.0]), np.array([0.0, -1.0])) == pytest.approx(100)  # 0 and 200
 
 
 @pytest.mark.parametrize("season", [1, 5])
-def test_mase_as_utilsforecast_with_the_same_scale(season):
-    y, y_hat, y0 = draw(5)
+def test_mase_equals_utilsforecast(season):
+    y, y_hat, y0 = draw_forecasts(5)
     train = pd.DataFrame({"unique_id": "A", "ds": np.arange(len(y0)), "y": y0})
     scale = np.abs(y0[season:] - y0[:-season]).mean()
-    expected = judge(losses.mase, y, y_hat, seasonality=season, train_df=train)
+    expected = by_utilsforecast(losses.mase, y, y_hat, seasonality=season, train_df=train)
     assert metrics.mase(y, y_hat, np.full(len(y), scale)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_coverage_as_utilsforecast_and_its_ends_count():
-    y, middle, _ = draw(6, holes=0)
+def test_coverage_equals_utilsforecast():
+    y, middle, _ = draw_forecasts(6, holes=0)
     low, high = middle - 1.5, middle + 1.5
     y[:2] = low[0], high[1]
     table = pd.DataFrame({"unique_id": "A", "y": y, "m-lo-80": low, "m-hi-80": high})
     expected = losses.coverage(table, ["m"], level=80)["m"].iloc[0]
     assert 0 < expected < 1
     assert metrics.coverage(y, low, high) == pytest.approx(expected, rel=1e-12)
-    holed = np.append(y, [np.nan, 1.0]), np.append(low, [0.0, np.nan]), np.append(high, [2.0, 2.0])
-    assert metrics.coverage(*holed) == pytest.approx(expected, rel=1e-12)  # neither in nor out
+    with_nan = np.append(y, [np.nan, 1.0]), np.append(low, [0.0, np.nan]), np.append(high, [2.0, 2.0])
+    assert metrics.coverage(*with_nan) == pytest.approx(expected, rel=1e-12)  # not counted
     assert np.isnan(metrics.coverage(np.array([np.nan]), np.zeros(1), np.ones(1)))
 
 
-def test_direction_leaves_out_who_says_or_sees_no_move():
+def test_direction_leaves_out_rows_without_a_move():
     y0 = np.full(6, 10.0)
     y_hat = np.array([11.0, 11.0, 9.0, 10.0, 11.0, 11.0])
-    y = np.array([12.0, 8.0, 9.5, 12.0, 10.0, np.nan])  # right, wrong, right, nothing said, nothing seen, no trade
+    y = np.array([12.0, 8.0, 9.5, 12.0, 10.0, np.nan])  # right, wrong, right, no forecast move, no move, NaN
     assert metrics.directional_accuracy(y, y_hat, y0) == pytest.approx(2 / 3)
     assert np.isnan(metrics.directional_accuracy(y, y0, y0))
 
@@ -125,12 +125,12 @@ def test_skill_is_geometric_over_series():
     assert metrics.skill(np.array([0.5, 2.0]), np.ones(2)) == pytest.approx(0, abs=1e-15)
     assert metrics.skill(np.array([0.25, 1.0]), np.ones(2)) == pytest.approx(0.5)
     assert metrics.skill(np.array([1.0]), np.array([4.0])) == pytest.approx(0.75)
-    assert metrics.skill(np.array([0.0, 1.0]), np.array([0.0, 1.0])) == 0  # 0 / 0 tells nothing
+    assert metrics.skill(np.array([0.0, 1.0]), np.array([0.0, 1.0])) == 0  # 0 / 0 counts as 1
     assert metrics.skill(np.array([np.nan, 0.5]), np.ones(2)) == pytest.approx(0.5)  # a series without a ratio
     assert np.isnan(metrics.skill(np.array([np.nan]), np.ones(1)))
 
 
-def hand_made(said: dict[str, list], cutoffs: int = 2, y=(11.0, 9.0, 20.0, 22.0), y0=(10.0, 10.0, 20.0, 20.0)):
+def small_table(models: dict[str, list], cutoffs: int = 2, y=(11.0, 9.0, 20.0, 22.0), y0=(10.0, 10.0, 20.0, 20.0)):
     """Two series A and B, one step, `cutoffs` cutoffs: y, y0 and each model's forecasts in the order A, A, B, B."""
     ids = np.repeat(["A", "B"], cutoffs)
     tables = [
@@ -148,27 +148,27 @@ def hand_made(said: dict[str, list], cutoffs: int = 2, y=(11.0, 9.0, 20.0, 22.0)
                 "scale": np.where(ids == "A", 2.0, 4.0),
             }
         )
-        for model, values in said.items()
+        for model, values in models.items()
     ]
     table = pd.concat(tables, ignore_index=True)
     return table.assign(
-        model=pd.Categorical(table["model"], list(said)), unique_id=table["unique_id"].astype("category")
+        model=pd.Categorical(table["model"], list(models)), unique_id=table["unique_id"].astype("category")
     )
 
 
-def no_fits(*names: str, error: str = "") -> pd.DataFrame:
+def fits_of(*names: str, error: str = "") -> pd.DataFrame:
     return pd.DataFrame({"model": names, "seconds_fit": 1.5, "seconds_predict": 0.25, "error": error})
 
 
-SAID = {
+FORECASTS = {
     "naive": [10.0, 10.0, 20.0, 20.0],  # squared errors 1, 1 | 0, 4
     "half": [10.5, 10.5, 20.0, 21.0],  # .25, 2.25 | 0, 1
 }
 
 
 def test_leaderboard_by_hand():
-    table = hand_made(SAID)
-    board = leaderboard(table, no_fits("naive", "half", "half"))
+    table = small_table(FORECASTS)
+    board = leaderboard(table, fits_of("naive", "half", "half"))
     ratios = error_ratios(table)
     assert ratios["naive"].tolist() == [1, 1]
     assert ratios["half"].tolist() == pytest.approx([1.25, 0.25])
@@ -178,46 +178,46 @@ def test_leaderboard_by_hand():
     assert half["mae"] == pytest.approx(((0.5 + 1.5) / 2 + (0 + 1) / 2) / 2)
     assert half["mase"] == pytest.approx((1 / 2 + 0.5 / 4) / 2)
     assert half["rmse"] == pytest.approx((np.sqrt(1.25) + np.sqrt(0.5)) / 2)
-    assert half["win_rate"] == pytest.approx((1 + 0 + 0.5 + 1) / 4)  # a draw is half a win
-    assert half["direction"] == pytest.approx((0.5 + 1) / 2)  # B: the row without a move is no call
+    assert half["win_rate"] == pytest.approx((1 + 0 + 0.5 + 1) / 4)  # a tie is half a win
+    assert half["direction"] == pytest.approx((0.5 + 1) / 2)  # B: the row without a move is left out
     assert half["seconds_fit"] == 3.0
     assert board.loc["naive", ["skill", "win_rate"]].tolist() == [0, 0.5]
     assert np.isnan(board.loc["naive", "direction"])
     assert np.isnan(board["coverage"]).all()  # no quantiles, no interval
 
 
-def test_models_are_compared_on_the_rows_they_share():
-    table = hand_made(SAID | {"part": [10.0, 10.0, 20.0, 20.0]})
+def test_models_are_compared_on_common_rows():
+    table = small_table(FORECASTS | {"part": [10.0, 10.0, 20.0, 20.0]})
     table = table[~((table["model"] == "part") & (table["unique_id"] == "A") & (table["cutoff"] == 0))]
     shared = common_rows(table)
     assert shared.groupby("model", observed=True).size().tolist() == [3, 3, 3]
     assert scores(table).set_index(["model", "unique_id"]).loc[("half", "A"), "mae"] == pytest.approx(1.5)
-    silent = table.assign(y_hat=table["y_hat"].where(table["model"] != "half"))
-    assert set(common_rows(silent)["model"]) == {"naive", "part"}
+    missing = table.assign(y_hat=table["y_hat"].where(table["model"] != "half"))
+    assert set(common_rows(missing)["model"]) == {"naive", "part"}
 
 
-def test_an_outcome_that_never_traded_is_not_scored():
-    table = hand_made(SAID, y=(11.0, np.nan, 20.0, 22.0))
+def test_missing_outcomes_are_not_scored():
+    table = small_table(FORECASTS, y=(11.0, np.nan, 20.0, 22.0))
     assert len(common_rows(table)) == 6
     assert error_ratios(table)["half"].tolist() == pytest.approx([0.25, 0.25])
     assert win_rates(table)["half"] == pytest.approx((1 + 0.5 + 1) / 3)
 
 
-def test_a_model_that_failed_everywhere_stands_last_with_its_failures():
-    fits = pd.concat([no_fits("naive", "half"), no_fits("broken", "broken", error="ValueError: no")])
-    board = leaderboard(hand_made(SAID), fits)
+def test_a_failed_model_is_last():
+    fits = pd.concat([fits_of("naive", "half"), fits_of("broken", "broken", error="ValueError: no")])
+    board = leaderboard(small_table(FORECASTS), fits)
     assert list(board.index) == ["half", "naive", "broken"]
     assert board["failures"].tolist() == [0, 0, 2]
     assert board.loc["broken", ["skill", "mae", "win_rate"]].isna().all()
-    assert board.loc["half", "skill"] == pytest.approx(1 - np.sqrt(1.25 * 0.25))  # it cost the others nothing
+    assert board.loc["half", "skill"] == pytest.approx(1 - np.sqrt(1.25 * 0.25))  # the others are unaffected
 
 
-def test_members_are_never_compared():
-    table = hand_made(SAID)
+def test_members_are_not_compared():
+    table = small_table(FORECASTS)
     best = table[table["model"] == "half"].assign(member=1, y_hat=lambda t: t["y"])  # a member that is always right
     pd.testing.assert_frame_equal(common_rows(pd.concat([table, best])), common_rows(table))
-    more = leaderboard(pd.concat([table, best], ignore_index=True), no_fits("naive", "half"))
-    pd.testing.assert_frame_equal(more, leaderboard(table, no_fits("naive", "half")))
+    more = leaderboard(pd.concat([table, best], ignore_index=True), fits_of("naive", "half"))
+    pd.testing.assert_frame_equal(more, leaderboard(table, fits_of("naive", "half")))
 
 
 def test_the_interval_is_the_outermost_quantiles():
@@ -229,7 +229,7 @@ def test_the_interval_is_the_outermost_quantiles():
 @pytest.fixture(scope="module")
 def run():
     prices = walks(rows=90, series=3)
-    prices.iloc[81:83, 1] = np.nan  # some targets never trade; naive carries the price over the hole
+    prices.iloc[81:83, 1] = np.nan  # missing targets; naive forward-fills
     models = {"drift": fc.Drift(), "season": fc.SeasonalNaive(3)}
     return prices, fc.backtest(models, prices, fc.WalkForward(3, 6, step_size=2), refit=6)
 
@@ -238,30 +238,30 @@ MODELS = ["naive", "drift", "season"]
 
 
 @pytest.mark.parametrize("name", ["mae", "mse", "rmse", "smape", "coverage"])
-def test_a_backtest_scores_as_utilsforecast_scores_its_table(run, name):
+def test_scores_of_a_run_equal_utilsforecast(run, name):
     _, result = run
     level = {"level": 80} if name == "coverage" else {}
     table = result.to_nixtla().drop(columns="cutoff")  # else utilsforecast scores cutoff by cutoff
-    told = getattr(losses, name)(table, MODELS, **level).set_index("unique_id")
+    expected = getattr(losses, name)(table, MODELS, **level).set_index("unique_id")
     ours = result.scores().pivot(index="unique_id", columns="model", values=name)
     factor = 200 if name == "smape" else 1
-    np.testing.assert_allclose(ours.loc[told.index, MODELS], factor * told[MODELS], rtol=1e-12)
+    np.testing.assert_allclose(ours.loc[expected.index, MODELS], factor * expected[MODELS], rtol=1e-12)
 
 
-def test_a_backtest_has_the_interval_score_and_quantile_loss_of_utilsforecast(run):
+def test_interval_and_quantile_scores_equal_utilsforecast(run):
     _, result = run
     table = result.to_nixtla().drop(columns="cutoff")
     ours = result.scores().pivot(index="unique_id", columns="model", values=["interval_score", "wql"])
-    told = losses.winkler_score(table, MODELS, level=80).set_index("unique_id")
-    np.testing.assert_allclose(ours["interval_score"].loc[told.index, MODELS], told[MODELS], rtol=1e-9)
-    wide = common_rows(result.forecasts).pivot(  # theirs counts rows that never traded
+    expected = losses.winkler_score(table, MODELS, level=80).set_index("unique_id")
+    np.testing.assert_allclose(ours["interval_score"].loc[expected.index, MODELS], expected[MODELS], rtol=1e-9)
+    wide = common_rows(result.forecasts).pivot(  # theirs counts rows without an outcome
         index=["unique_id", "cutoff", "ds", "y"], columns="model", values=["q0.1", "q0.5", "q0.9"]
     )
     quantiles = {model: [f"{model}-{q}" for q in ("q0.1", "q0.5", "q0.9")] for model in MODELS}
     table = pd.DataFrame({f"{model}-{q}": wide[q][model] for q in ("q0.1", "q0.5", "q0.9") for model in MODELS})
     table = table.reset_index().drop(columns="cutoff").astype({"unique_id": str})
-    told = losses.scaled_crps(table, quantiles, np.array([0.1, 0.5, 0.9])).set_index("unique_id")
-    np.testing.assert_allclose(ours["wql"].loc[told.index, MODELS], told[MODELS], rtol=1e-9)
+    expected = losses.scaled_crps(table, quantiles, np.array([0.1, 0.5, 0.9])).set_index("unique_id")
+    np.testing.assert_allclose(ours["wql"].loc[expected.index, MODELS], expected[MODELS], rtol=1e-9)
 
 
 def test_interval_score_by_hand():
@@ -269,21 +269,21 @@ def test_interval_score_by_hand():
     assert metrics.interval_score(y, low, high, 0.2) == pytest.approx((8 + (8 + 10 * 1) + (8 + 10 * 2)) / 3)
 
 
-def test_quantile_loss_of_the_median_alone_is_the_error_over_the_size():
+def test_weighted_quantile_loss_of_the_median():
     y, y_hat = np.array([1.0, -3.0, np.nan]), np.array([2.0, -1.0, 5.0])
     assert metrics.weighted_quantile_loss(y, y_hat[:, None], [0.5]) == pytest.approx((1 + 2) / (1 + 3))
     assert np.isnan(metrics.weighted_quantile_loss(np.zeros(3), y_hat[:, None], [0.5]))
 
 
-def test_a_backtest_has_the_mase_of_utilsforecast(run):
+def test_mase_of_a_run_equals_utilsforecast(run):
     prices, result = run
-    told = []
-    for cutoff, table in result.to_nixtla().groupby("cutoff"):  # each has a scale of its own, that of its training rows
+    rows = []
+    for cutoff, table in result.to_nixtla().groupby("cutoff"):  # the scale is that of the training rows
         train = prices.loc[:cutoff].rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
         table = table.drop(columns="cutoff")
         each = losses.mase(table, MODELS, seasonality=1, train_df=train).set_index("unique_id")[MODELS]
-        told.append(each.loc[table["unique_id"]])  # as many times as it has rows
-    mean = pd.concat(told).groupby("unique_id").mean()
+        rows.append(each.loc[table["unique_id"]])  # as many times as it has rows
+    mean = pd.concat(rows).groupby("unique_id").mean()
     ours = result.scores().pivot(index="unique_id", columns="model", values="mase")
     np.testing.assert_allclose(ours.loc[mean.index, MODELS], mean, rtol=1e-12)
 
@@ -292,32 +292,33 @@ def test_scores_by_step_average_to_scores(run):
     _, result = run
     by_step = result.scores(("model", "unique_id", "step"))
     weighted = by_step.assign(sum=by_step["mse"] * by_step["n"]).groupby(["model", "unique_id"], observed=True)
-    again = weighted["sum"].sum() / weighted["n"].sum()
-    whole = result.scores().set_index(["model", "unique_id"])["mse"]
-    np.testing.assert_allclose(again.loc[whole.index], whole, rtol=1e-12)
+    averaged = weighted["sum"].sum() / weighted["n"].sum()
+    expected = result.scores().set_index(["model", "unique_id"])["mse"]
+    np.testing.assert_allclose(averaged.loc[expected.index], expected, rtol=1e-12)
 
 
-def test_the_exported_table_is_evaluated_by_utilsforecast_to_the_same(run):
-    """The same rows through its own front door, `evaluate`, each cutoff with the training rows it had."""
+def test_nixtla_table_is_evaluated_alike_by_utilsforecast(run):
+    """The same rows through `evaluate`, each cutoff with its training rows."""
     prices, result = run
-    asked = [losses.mae, losses.rmse, losses.smape, losses.mase, losses.coverage]
-    told = []
+    metrics_ = [losses.mae, losses.rmse, losses.smape, losses.mase, losses.coverage]
+    parts = []
     for cutoff, table in result.to_nixtla().groupby("cutoff"):
         train = prices.loc[:cutoff].rename_axis("ds").reset_index().melt("ds", var_name="unique_id", value_name="y")
-        asked_here = [partial(loss, seasonality=1) if loss is losses.mase else loss for loss in asked]
-        each = evaluate(table.drop(columns="cutoff"), asked_here, models=MODELS, train_df=train, level=[80])
-        told.append(each.melt(["unique_id", "metric"], var_name="model").assign(cutoff=cutoff))
-    told = pd.concat(told)
-    told["metric"] = told["metric"].replace("coverage_level80", "coverage")
+        functions = [partial(loss, seasonality=1) if loss is losses.mase else loss for loss in metrics_]
+        each = evaluate(table.drop(columns="cutoff"), functions, models=MODELS, train_df=train, level=[80])
+        parts.append(each.melt(["unique_id", "metric"], var_name="model").assign(cutoff=cutoff))
+    expected = pd.concat(parts)
+    expected["metric"] = expected["metric"].replace("coverage_level80", "coverage")
     ours = result.scores(("model", "unique_id", "cutoff")).melt(["model", "unique_id", "cutoff"], var_name="metric")
     ours = ours.astype({"unique_id": str, "model": str})
-    both = told.merge(ours, on=["model", "unique_id", "cutoff", "metric"], suffixes=("", "_ours"))
-    assert len(both) == len(told) == 5 * 3 * (3 * 6 - 1)  # metrics, models, series and cutoffs but one in the hole
+    both = expected.merge(ours, on=["model", "unique_id", "cutoff", "metric"], suffixes=("", "_ours"))
+    # metrics × models × (series × cutoffs, except one without outcomes)
+    assert len(both) == len(expected) == 5 * 3 * (3 * 6 - 1)
     factor = both["metric"].map(lambda name: 200 if name == "smape" else 1)
     np.testing.assert_allclose(both["value_ours"], factor * both["value"], rtol=1e-9)
 
 
-def test_the_exported_table_has_a_column_for_each_model(run):
+def test_nixtla_table_has_a_column_for_each_model(run):
     _, result = run
     table = result.to_nixtla()
     assert list(table)[:4] == ["unique_id", "cutoff", "ds", "y"]
@@ -339,7 +340,7 @@ def test_crps_of_a_normal_and_of_a_point():
     assert metrics.crps(np.array([0.3]), draws[None], levels) == pytest.approx(energy, rel=1e-9)
 
 
-def test_members_are_told_with_their_spread():
+def test_members_and_their_spread():
     prices = walks(rows=120, series=2)
     result = fc.backtest({"net": quick("lstm", members=3)}, prices, fc.WalkForward(2, 6), refit=3)
     (row,) = result.members().to_dict("records")

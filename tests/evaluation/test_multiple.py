@@ -1,4 +1,4 @@
-"""Holm against statsmodels, and the Model Confidence Set and superior ability on tables with known answers."""
+"""Holm against statsmodels, and the Model Confidence Set and superior ability on tables with a known result."""
 
 from __future__ import annotations
 

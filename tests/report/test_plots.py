@@ -1,4 +1,4 @@
-"""The pictures, and the tables behind them against computations that share no code with them."""
+"""The plots, and their tables against independent computations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def result():
 
 
 def named(result, names):
-    """The run as if it had been of these models: naive's rows, each with its own small error."""
+    """The run with models of these names: naive's rows, each with a small error."""
     rng = np.random.default_rng(0)
     own = result.forecasts[result.forecasts["model"] == "naive"]
     tables = [own.assign(model="naive")]
@@ -54,7 +54,7 @@ def named(result, names):
     return dataclasses.replace(result, forecasts=pd.concat(tables, ignore_index=True), spec=spec)
 
 
-def test_error_by_step_is_the_ratio_of_root_mean_squares(result):
+def test_error_by_step_is_a_ratio_of_root_mean_squares(result):
     table = error_by_step(result)
     assert list(dict.fromkeys(table["model"])) == ["drift", "weekly"]
     f = result.forecasts
@@ -76,7 +76,7 @@ def test_error_by_step_is_the_ratio_of_root_mean_squares(result):
     )
 
 
-def test_the_skill_through_time_ends_at_the_skill_of_the_run():
+def test_skill_through_time_ends_at_the_skill():
     result = run(walks(300, series=1), cv=fc.WalkForward(3, 50))
     table = skill_through_time(result)
     assert (table["naive"] == 0).all()
@@ -86,20 +86,20 @@ def test_the_skill_through_time_ends_at_the_skill_of_the_run():
     f = result.forecasts[result.forecasts["cutoff"] <= table.index[19]]
     squared = (f["y"] - f["y_hat"]) ** 2
     sums = squared.groupby(f["model"].astype(str)).sum()
-    whole = result.forecasts[result.forecasts["model"] == "naive"]
-    gained = (sums["naive"] - sums["weekly"]) / ((whole["y"] - whole["y_hat"]) ** 2).sum()
-    assert table["weekly"].iloc[19] == pytest.approx(gained, rel=1e-9)
+    naive = result.forecasts[result.forecasts["model"] == "naive"]
+    gain = (sums["naive"] - sums["weekly"]) / ((naive["y"] - naive["y_hat"]) ** 2).sum()
+    assert table["weekly"].iloc[19] == pytest.approx(gain, rel=1e-9)
 
 
-def test_training_curves_hold_every_fit():
+def test_training_curves_contain_every_fit():
     models = {"lstm": quick("lstm", members=2, trainer=fc.Trainer(steps=45)), "drift": fc.Drift()}
     result = fc.backtest(models, walks(220), fc.WalkForward(3, 4), refit=2)
     table = training_curves(result)
     assert set(table["model"]) == {"lstm"}
-    each = table.groupby(["member", "cutoff"])
-    assert len(each) == 4
-    assert (each.size() == 20).all()
-    assert (each["step"].last() == 45).all()
+    fits = table.groupby(["member", "cutoff"])
+    assert len(fits) == 4
+    assert (fits.size() == 20).all()
+    assert (fits["step"].last() == 45).all()
     cutoff = result.forecasts["cutoff"].min()
     alone = models["lstm"].set_params(members=1).fit(walks(220).loc[:cutoff], 3)
     first = table[(table["member"] == 1) & (table["cutoff"] == cutoff)]["loss"]
@@ -115,7 +115,7 @@ def test_training_curves_hold_every_fit():
 @pytest.mark.parametrize(
     "prices", [walks(220), walks(220).index, walks(220).to_numpy()], ids=["frame", "index", "rows"]
 )
-def test_folds_are_those_of_the_walk(prices):
+def test_folds_are_those_of_the_split(prices):
     cv = fc.WalkForward(3, 40, train_size=60, embargo=4)
     table = folds(cv, prices, refit=10)
     index = walks(220).index if not isinstance(prices, np.ndarray) else pd.RangeIndex(220)
@@ -144,11 +144,11 @@ def test_calibration_leaves_out_models_without_quantiles(result):
     assert list(calibration(dataclasses.replace(result, forecasts=f)).index) == ["naive", "drift"]
     bare = dataclasses.replace(result, forecasts=f.drop(columns=["q0.1", "q0.5", "q0.9"]))
     assert calibration(bare).empty
-    with pytest.raises(ValueError, match="no model of this run gives quantiles"):
+    with pytest.raises(ValueError, match="no model of this run forecasts quantiles"):
         plot_calibration(bare)
 
 
-def test_the_truth_is_the_prices_as_far_as_they_are_stored(result):
+def test_truth_is_the_stored_prices(result):
     prices = walks(220)
     y = plots.truth(result, "S1")
     assert y.index.is_monotonic_increasing
@@ -157,7 +157,7 @@ def test_the_truth_is_the_prices_as_far_as_they_are_stored(result):
 
 
 @pytest.mark.parametrize("plot", PLOTS)
-def test_a_plot_returns_axes_and_leaves_pyplot_alone(result, plot):
+def test_plots_return_axes_without_pyplot(result, plot):
     assert isinstance(plot(result), Axes)
     ax = Figure().add_subplot()
     assert plot(result, ax=ax) is ax
@@ -174,47 +174,47 @@ def test_a_plot_returns_axes_and_leaves_pyplot_alone(result, plot):
     ],
     ids=["undated", "time zone", "hours"],
 )
-def test_every_kind_of_index_is_drawn(prices, plot):
+def test_every_kind_of_index_is_plotted(prices, plot):
     plot(run(prices, refit=12)).figure.savefig("/dev/null", format="svg")
 
 
 @pytest.mark.parametrize("plot", PLOTS)
-def test_names_are_text_and_nothing_is_clipped(result, plot):
+def test_names_are_text_and_not_clipped(result, plot):
     names = ["$\\frac{$", "a" * 80, "line\nbreak", "_hidden", "<b>&amp;</b>", "x", "y", "seven", "eighth"]
     ax = plot(named(result, names)) if plot is not plot_forecasts else plot(named(result, names), models=names)
     figure = ax.figure
     figure.draw_without_rendering()
-    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()  # all that is drawn, texts included
-    assert drawn.x0 >= -0.01
-    assert drawn.y0 >= -0.01
-    assert drawn.x1 <= width + 0.01
-    assert drawn.y1 <= height + 0.01
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()  # of everything, texts included
+    assert box.x0 >= -0.01
+    assert box.y0 >= -0.01
+    assert box.x1 <= width + 0.01
+    assert box.y1 <= height + 0.01
 
 
 def test_labels_do_not_overlap(result):
     ax = plot_error_by_step(named(result, [f"model {i}" for i in range(8)]))
     ax.figure.draw_without_rendering()
-    boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the thread to the line
+    boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the line that connects it
     assert len(boxes) == 9
     for i, a in enumerate(boxes):
         assert not any(a.y0 < b.y1 - 1 and b.y0 < a.y1 - 1 for b in boxes[i + 1 :])
 
 
-def test_a_wild_model_does_not_flatten_the_others(result):
+def test_outliers_do_not_flatten_the_others(result):
     f = result.forecasts.copy()
-    wild = f["model"] == "weekly"
-    f.loc[wild, "y_hat"] = f.loc[wild, "y_hat"] * 2
-    wilder = dataclasses.replace(result, forecasts=f)
-    ax = plot_error_by_step(wilder)
-    assert error_by_step(wilder)["error"].max() > 20
+    outlier = f["model"] == "weekly"
+    f.loc[outlier, "y_hat"] = f.loc[outlier, "y_hat"] * 2
+    changed = dataclasses.replace(result, forecasts=f)
+    ax = plot_error_by_step(changed)
+    assert error_by_step(changed)["error"].max() > 20
     assert ax.get_ylim()[1] < 1.5
     assert "weekly (up to" in ax.get_title(loc="left")
-    through = plot_skill_through_time(wilder)
+    through = plot_skill_through_time(changed)
     assert through.get_ylim()[0] > -50
     assert "weekly (−" in through.get_title(loc="left")
 
 
-def test_a_model_keeps_its_colour_in_every_picture(result):
+def test_a_model_has_one_colour_in_all_plots(result):
     looks = plots.styles(result)
     assert looks["naive"].colour == plots.GREY
     assert len({style.colour for style in plots.styles(named(result, list("abcdefg"))).values()}) == 8
@@ -223,10 +223,10 @@ def test_a_model_keeps_its_colour_in_every_picture(result):
         drawn = {line.get_color() for line in plot(result, **models).lines}
         assert {style.colour for style in looks.values()} <= drawn
     many = plots.styles(named(result, [f"m{i}" for i in range(20)]))
-    assert len(set(many.values())) == 21  # colours come back with another dash
+    assert len(set(many.values())) == 21  # colours are repeated with another dash
 
 
-def test_forecasts_are_drawn_from_the_last_price(result):
+def test_forecasts_start_at_the_last_price(result):
     ax = plot_forecasts(result, series="S2", models=["drift"], cutoffs=1)
     f = result.forecasts
     path = f[(f["unique_id"] == "S2") & (f["model"] == "drift") & (f["cutoff"] == f["cutoff"].max())]
@@ -234,14 +234,14 @@ def test_forecasts_are_drawn_from_the_last_price(result):
     np.testing.assert_allclose(line.get_ydata(), [path["y0"].iloc[0], *path["y_hat"]])
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones(result):
+def test_unknown_names_are_errors(result):
     with pytest.raises(ValueError, match=r"no series 'S9'.*S0, S1, S2"):
         plot_forecasts(result, series="S9")
     with pytest.raises(ValueError, match=r"no model 'lstm'.*naive, drift, weekly"):
         plot_forecasts(result, models=["lstm"])
 
 
-def test_where_naive_is_never_wrong_there_is_nothing_to_draw():
+def test_nothing_to_plot_without_naive_error():
     still = run(pd.DataFrame({"y": np.full(120, 7.0)}))
     assert error_by_step(still).empty
     with pytest.raises(ValueError, match="never wrong"):
@@ -249,13 +249,13 @@ def test_where_naive_is_never_wrong_there_is_nothing_to_draw():
 
 
 @pytest.mark.parametrize("n", [1, 2, 9, 40])
-def test_spread_keeps_the_order_and_the_gap(n):
+def test_spread_preserves_order_and_gap(n):
     wanted = np.random.default_rng(n).beta(0.3, 0.3, n)
-    places = plots.spread(wanted, 0.05)
-    ordered = places[np.argsort(wanted, kind="stable")]
+    positions = plots.spread(wanted, 0.05)
+    ordered = positions[np.argsort(wanted, kind="stable")]
     assert (np.diff(ordered) >= min(0.05, 1 / max(n - 1, 1)) - 1e-12).all()
-    assert places.min() >= -1e-12
-    assert places.max() <= 1 + 1e-12
+    assert positions.min() >= -1e-12
+    assert positions.max() <= 1 + 1e-12
     apart = np.linspace(0, 1, 9)
     np.testing.assert_allclose(plots.spread(apart, 0.05), apart)
 
@@ -264,23 +264,23 @@ def _lines(ax):
     return {line.get_linestyle(): line for line in ax.lines}
 
 
-def test_the_history_of_a_forecaster():
+def test_history_of_a_forecaster():
     model = quick("lstm", members=2, trainer=fc.Trainer(steps=30, patience=30, lr=1e-2, batch_size=8))
     model.fit(100 + np.sin(np.arange(300) / 3), 2)
     assert model.history_["member"].nunique() == 2
     ax = fc.plot_history(model)
     solid = [line for line in ax.lines if line.get_linestyle() == "-"]
-    each = model.history_[(model.history_["member"] == 1) & model.history_["loss"].notna()]
-    np.testing.assert_allclose(solid[0].get_ydata(), each["loss"].rolling(20, min_periods=1).mean())
-    words = {text.get_text() for text in ax.texts}
-    assert "member 1" in words
-    assert "member 2" in words
+    first = model.history_[(model.history_["member"] == 1) & model.history_["loss"].notna()]
+    np.testing.assert_allclose(solid[0].get_ydata(), first["loss"].rolling(20, min_periods=1).mean())
+    labels = {text.get_text() for text in ax.texts}
+    assert "member 1" in labels
+    assert "member 2" in labels
     assert fc.plot_history(model, "norm").get_ylabel() == "norm"
     with pytest.raises(ValueError, match="no 'accuracy' in this history; it has loss, norm"):
         fc.plot_history(model, "accuracy")
 
 
-def test_the_history_of_a_classifier_has_curves_of_both():
+def test_history_of_a_classifier():
     x = np.random.default_rng(0).normal(size=(80, 4, 1))
     model = fc.RecurrentClassifier(hidden=3, epochs=4).fit(x, x[:, 0, 0] > 0)
     for column in ("loss", "accuracy"):
@@ -292,17 +292,17 @@ def test_the_history_of_a_classifier_has_curves_of_both():
         assert ax.get_xlabel() == "epoch"
 
 
-def test_gradient_flow_is_drawn_from_one_down():
+def test_gradient_flow_is_relative_to_its_maximum():
     flows = {
         "vanishing": pd.DataFrame({"input": 0.5 ** np.arange(20), "state": np.nan}),
-        "kept": pd.DataFrame({"input": np.full(20, 3.0), "state": 1.0}),
+        "constant": pd.DataFrame({"input": np.full(20, 3.0), "state": 1.0}),
     }
     ax = fc.plot_gradient_flow(flows)
     assert ax.get_yscale() == "log"
     np.testing.assert_allclose(ax.lines[0].get_ydata(), 0.5 ** np.arange(20))
     np.testing.assert_allclose(ax.lines[1].get_ydata(), 1)
-    assert [text.get_text() for text in ax.texts] == ["vanishing", "kept"]
+    assert [text.get_text() for text in ax.texts] == ["vanishing", "constant"]
     with pytest.raises(ValueError, match="vanishing has no gradient of the state"):
         fc.plot_gradient_flow(flows, of="state")
-    with pytest.raises(ValueError, match="of must be 'input' or 'state'"):
+    with pytest.raises(ValueError, match="of must be one of 'input', 'state'"):
         fc.plot_gradient_flow(flows, of="output")

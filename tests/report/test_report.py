@@ -1,4 +1,4 @@
-"""The report: whole, offline, safe against any name, equal to the result, and working in a real browser."""
+"""The report: complete, offline, safe against any name, equal to the result, and working in a real browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import math
 import re
 import shutil
 import subprocess
-import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -18,7 +17,9 @@ from helpers.quick import quick, walks
 from plotly.offline import get_plotlyjs
 
 import forecast as fc
-from forecast import report
+from forecast import _io
+from forecast.report import plots
+from forecast.report.html import explorer
 from forecast.report.html.explorer import explorer_data
 from forecast.report.html.page import render, write_report
 
@@ -27,20 +28,20 @@ NAMES = [HOSTILE, "a\"'&amp;<!--", "$data ${run} {{x}} \\u003c", "%{y} <a href='
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-class Lazy(fc.Naive):
-    """A model that fails from some training length on, and warns before."""
+class Failing(fc.Naive):
+    """A model that fails on more than 100 training rows, and warns on fewer."""
 
     def _fit(self, panel, horizon):
         import warnings
 
         if len(panel) > 100:
-            raise ValueError("too much to <i>learn</i>")
+            raise ValueError("too many <i>rows</i>")
         warnings.warn("this is <u>slow</u>", stacklevel=1)
         super()._fit(panel, horizon)
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page: its elements with their attributes, and its visible text."""
+    """A parsed page: its elements with their attributes, and its visible text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ def run(prices=None, models=None, cv=None, **more):
     return fc.backtest(models, prices, cv or fc.WalkForward(3, 12), **more)
 
 
-def own_text(page):
+def without_plotly(page):
     """The page without plotly's source."""
     plotly = get_plotlyjs()
     assert page.count(plotly) == 1
@@ -92,38 +93,38 @@ def result():
 
 @pytest.fixture(scope="module")
 def page(result):
-    return own_text(render(result))
+    return without_plotly(render(result))
 
 
 @pytest.fixture(scope="module")
 def hostile():
-    """Every name that the page prints is hostile: data source, series, models."""
+    """A run whose data source, series and models have hostile names."""
     prices = walks(160, series=4).set_axis(NAMES, axis=1)
     prices.attrs["source"] = HOSTILE
     return run(prices, {HOSTILE: fc.Drift(), NAMES[2]: fc.Naive(), "<img src=x onerror=alert(1)>": fc.Drift()})
 
 
-def test_the_verdict_comes_first(result, page):
-    seen = Page(page).visible
+def test_the_verdict_is_first(result, page):
+    text = Page(page).visible
     sentence = result.verdict().sentence
-    assert seen.index(sentence) < seen.index("Leaderboard")
+    assert text.index(sentence) < text.index("Leaderboard")
     assert page.index('class="verdict') < page.index("<h2>")
     for row in result.verdict().table.itertuples():
-        assert row.finding in seen
+        assert row.finding in text
 
 
-def test_networks_are_judged_against_arima_as_well(result):
+def test_networks_are_compared_with_arima_too(result):
     def renamed(name, kind):
         return result.spec["models"][name] | {"class": kind}
 
     models = result.spec["models"] | {"drift": renamed("drift", "ARIMA"), "weekly": renamed("weekly", "Recurrent")}
-    seen = Page(own_text(render(dataclasses.replace(result, spec=result.spec | {"models": models})))).visible
-    assert result.verdict().sentence in seen
-    assert result.verdict("drift", ["weekly"]).sentence in seen
-    assert "beats drift" not in Page(own_text(render(result))).visible
+    text = Page(without_plotly(render(dataclasses.replace(result, spec=result.spec | {"models": models})))).visible
+    assert result.verdict().sentence in text
+    assert result.verdict("drift", ["weekly"]).sentence in text
+    assert "beats drift" not in Page(without_plotly(render(result))).visible
 
 
-def test_the_leaderboard_holds_the_numbers_of_the_result(result, page):
+def test_the_leaderboard_equals_that_of_the_result(result, page):
     table = re.search(r'<table id="leaderboard">(.*?)</table>', page, re.DOTALL)[1]
     rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)[1:]
     board = result.leaderboard()
@@ -145,49 +146,49 @@ def test_every_column_is_explained(page):
         assert title in explained
 
 
-def test_pictures_have_words_and_numbers_behind_them(result, page):
-    pictures = [attributes for tag, attributes in Page(page).elements if tag == "svg"]
-    assert len(pictures) == 8  # four, each for a wide and for a narrow window
-    assert all(p["role"] == "img" and len(p["aria-label"]) > 40 for p in pictures)
-    seen = Page(page).visible
-    for row in fc.plots.error_by_step(result).itertuples():
-        assert f"{row.skill:+.2%}".replace("-", "−") in seen
-        assert f"{row.skill_low:+.1%} to {row.skill_high:+.1%}".replace("-", "−") in seen
-    for value in fc.plots.skill_through_time(result).iloc[-1]:
-        assert f"{value:+.2%}".replace("-", "−") in seen
+def test_figures_have_descriptions_and_tables(result, page):
+    figures = [attributes for tag, attributes in Page(page).elements if tag == "svg"]
+    assert len(figures) == 8  # four, each for a wide and for a narrow window
+    assert all(p["role"] == "img" and len(p["aria-label"]) > 40 for p in figures)
+    text = Page(page).visible
+    for row in plots.error_by_step(result).itertuples():
+        assert f"{row.skill:+.2%}".replace("-", "−") in text
+        assert f"{row.skill_low:+.1%} to {row.skill_high:+.1%}".replace("-", "−") in text
+    for value in plots.skill_through_time(result).iloc[-1]:
+        assert f"{value:+.2%}".replace("-", "−") in text
     assert page.count("<details>") == 5
 
 
-def test_the_models_that_may_be_the_best_are_named(result):
+def test_models_that_may_be_the_best(result):
     f = result.forecasts.copy()
-    wild = f["model"] == "weekly"
-    f.loc[wild, "y_hat"] = f.loc[wild, "y_hat"] * 1.5
-    wilder = dataclasses.replace(result, forecasts=f)
-    assert wilder.confidence_set()["in_set"].sum() == 2
-    assert "2 of 3 models may be the best. Excluded: weekly." in Page(own_text(render(wilder))).visible
-    assert "All 2 models may be the best" in Page(own_text(render(run(models={"drift": fc.Drift()})))).visible
+    outlier = f["model"] == "weekly"
+    f.loc[outlier, "y_hat"] = f.loc[outlier, "y_hat"] * 1.5
+    changed = dataclasses.replace(result, forecasts=f)
+    assert changed.confidence_set()["in_set"].sum() == 2
+    assert "2 of 3 models may be the best. Excluded: weekly." in Page(without_plotly(render(changed))).visible
+    assert "All 2 models may be the best" in Page(without_plotly(render(run(models={"drift": fc.Drift()})))).visible
 
 
-def test_training_curves_are_drawn_where_networks_were_trained(page):
+def test_training_curves_of_networks(page):
     assert "No network was trained in this run." in Page(page).visible
-    text = own_text(render(run(models={"lstm": quick("lstm")}, refit=6)))
+    text = without_plotly(render(run(models={"lstm": quick("lstm")}, refit=6)))
     assert "No network was trained" not in Page(text).visible
     assert Page(text).count("svg") == 10
 
 
-def test_nothing_is_loaded_from_anywhere(page, hostile):
-    for text in (page, own_text(render(hostile))):
+def test_nothing_is_loaded_from_elsewhere(page, hostile):
+    for text in (page, without_plotly(render(hostile))):
         assert not re.findall(r"https?:", text)
         assert not re.findall(r"\bimport\b\s*[(\"']|@import|\bfetch\(|XMLHttpRequest|sendBeacon|WebSocket", text)
         assert all(target.startswith("#") for target in re.findall(r"url\(['\"]?([^)'\"]*)", text))
         for _, attributes in Page(text).elements:
             for name in ("src", "href", "xlink:href", "srcset", "action", "data"):
                 assert attributes.get(name, "#").startswith(("#", "data:,"))
-        assert "default-src 'none'" in text  # and the browser is told so
+        assert "default-src 'none'" in text  # enforced by the browser
 
 
-def test_hostile_names_stay_names(hostile, page):
-    text = own_text(render(hostile))
+def test_hostile_names_are_escaped(hostile, page):
+    text = without_plotly(render(hostile))
     parsed, harmless = Page(text), Page(page)
     assert parsed.count("script") == harmless.count("script")
     assert not parsed.count("b") - harmless.count("b")
@@ -201,7 +202,7 @@ def test_hostile_names_stay_names(hostile, page):
     assert [model["name"] for model in data["models"]] == list(hostile.spec["models"])
 
 
-def test_the_explorer_holds_the_forecasts(result, page):
+def test_the_explorer_contains_the_forecasts(result, page):
     data = data_of(page)
     f = result.forecasts
     assert data["series"] == ["S0", "S1", "S2"]
@@ -234,10 +235,10 @@ def test_undated_rows_are_numbers():
     data = json.loads(text)
     assert not data["dated"]
     assert [data["time"][at] for at in data["at"]] == [88, 95, 102, 109, 116]
-    assert "the truth is joined by straight lines" in note
+    assert "straight lines connect the others" in note
 
 
-def test_a_series_that_lists_late_or_does_not_trade_has_gaps():
+def test_missing_prices_are_gaps():
     prices = walks(160, late=True)
     prices.iloc[-12, 0] = np.nan
     result = run(prices, cv=fc.WalkForward(3, 12))
@@ -247,70 +248,69 @@ def test_a_series_that_lists_late_or_does_not_trade_has_gaps():
     assert None in data["truth"][0]
 
 
-def test_a_big_run_is_thinned_and_says_so(result, monkeypatch):
+def test_large_runs_are_limited_with_a_note(result, monkeypatch):
     per_cutoff = 3 * 3 * 3
-    monkeypatch.setattr(sys.modules["forecast.report.html.explorer"], "MAX_ROWS", 5 * per_cutoff + 1)
-    page = own_text(render(result))
+    monkeypatch.setattr(explorer, "MAX_ROWS", 5 * per_cutoff + 1)
+    page = without_plotly(render(result))
     assert "only the newest 5 of 12 cutoffs" in Page(page).visible
     data = data_of(page)
     assert data["time"][data["at"][-1]] == f"{result.forecasts['cutoff'].max():%Y-%m-%d}"
     assert len(data["at"]) == 5
-    monkeypatch.setattr(sys.modules["forecast.report.html.explorer"], "MAX_ROWS", per_cutoff - 1)
+    monkeypatch.setattr(explorer, "MAX_ROWS", per_cutoff - 1)
     text, note = explorer_data(result)
     assert "newest 1 of 12" in note
-    assert "Of 3 series, it shows only the first 2" in note
+    assert "Of 3 series, only the first 2 are shown" in note
     assert len(json.loads(text)["series"]) == len(json.loads(text)["truth"]) == 2
 
 
-def test_what_was_run_is_told(result, page):
-    seen = Page(page).visible
+def test_the_run_is_described(result, page):
+    text = Page(page).visible
     data = result.spec["data"]
-    for said in (data["source"], "220 rows", data["first"], data["last"], data["sha256"], "S0, S1, S2", "none inside"):
-        assert said in seen
-    assert "12 cutoffs, 3 rows apart, each with a forecast of the next 3 rows" in seen
-    assert "every 4th cutoff, on all rows" in seen
-    assert "SeasonalNaive(levels=(0.1, 0.5, 0.9), log='auto', m=5)" in seen
-    assert "no series was left out, and nothing is odd about the prices." in seen
+    for fact in (data["source"], "220 rows", data["first"], data["last"], data["sha256"], "S0, S1, S2", "none inside"):
+        assert fact in text
+    assert "12 cutoffs, 3 rows apart, each with a forecast of the next 3 rows" in text
+    assert "every 4th cutoff, on all rows" in text
+    assert "SeasonalNaive(levels=(0.1, 0.5, 0.9), log='auto', m=5)" in text
+    assert "no series was excluded, and the prices show no anomalies." in text
     for name, number in result.spec["versions"].items():
-        assert f"{name} {number}" in seen
-    walk = Page(own_text(render(run(cv=fc.WalkForward(2, 4, step_size=1, train_size=90, embargo=3))))).visible
+        assert f"{name} {number}" in text
+    walk = Page(without_plotly(render(run(cv=fc.WalkForward(2, 4, step_size=1, train_size=90, embargo=3))))).visible
     assert "4 cutoffs, 1 row apart, each with a forecast of the next 2 rows." in walk
-    assert "at every cutoff, on the newest 90 rows up to it but for the newest 3 (embargo)" in walk
+    assert "at every cutoff, on the newest 90 rows up to it except the newest 3 (embargo)" in walk
 
 
-def test_failures_warnings_and_absences_are_listed():
+def test_failures_warnings_and_exclusions_are_listed():
     prices = walks(130, series=2)
     prices["late"] = prices["S0"].where(np.arange(130) >= 127)
-    result = run(prices, {"lazy": Lazy(), "drift": fc.Drift()}, fc.WalkForward(3, 10), on_error="record")
-    text = own_text(render(result))
-    seen = Page(text).visible
+    result = run(prices, {"failing": Failing(), "drift": fc.Drift()}, fc.WalkForward(3, 10), on_error="record")
+    text = Page(without_plotly(render(result))).visible
     failed = result.fits[result.fits["error"] != ""]
     assert 0 < len(failed) < 10
-    assert f"Failed fits: {len(failed)} of {len(result.fits)}" in seen
-    assert seen.count("ValueError: too much to <i>learn</i>") == len(failed)
-    assert f"Warnings: {10 - len(failed)}" in seen
-    assert "this is <u>slow</u>" in seen
-    assert "Series that took no part" in seen
+    assert f"Failed fits: {len(failed)} of {len(result.fits)}" in text
+    assert text.count("ValueError: too many <i>rows</i>") == len(failed)
+    assert f"Warnings: {10 - len(failed)}" in text
+    assert "this is <u>slow</u>" in text
+    assert "Series excluded at some cutoffs" in text
     assert "late" in result.skipped["unique_id"].tolist()
 
 
-def test_what_is_odd_about_the_prices_is_listed():
+def test_anomalies_in_the_prices_are_listed():
     prices = walks(130, series=2)
     prices.iloc[20:40, 0] = prices.iloc[20, 0]
-    seen = Page(own_text(render(run(prices, {"drift": fc.Drift()}, fc.WalkForward(3, 5))))).visible
-    assert "What is odd about the prices" in seen
-    assert "20 equal values in a row" in seen
+    text = Page(without_plotly(render(run(prices, {"drift": fc.Drift()}, fc.WalkForward(3, 5))))).visible
+    assert "Anomalies in the prices" in text
+    assert "20 equal values in a row" in text
 
 
-def test_a_model_that_always_fails_leaves_a_report():
-    class Never(Lazy):
+def test_report_with_a_model_that_always_fails():
+    class Never(Failing):
         def _fit(self, panel, horizon):
             raise ValueError("never")
 
     result = run(models={"drift": fc.Drift(), "never": Never()}, on_error="record", refit=6)
-    seen = Page(own_text(render(result))).visible
-    assert "Failed fits: 2" in seen
-    assert "never" in seen
+    text = Page(without_plotly(render(result))).visible
+    assert "Failed fits: 2" in text
+    assert "never" in text
 
 
 @pytest.mark.parametrize(
@@ -325,34 +325,33 @@ def test_a_model_that_always_fails_leaves_a_report():
 )
 def test_the_smallest_runs_have_a_report(how):
     result = run(**how)
-    assert result.verdict().sentence in Page(own_text(render(result))).visible
+    assert result.verdict().sentence in Page(without_plotly(render(result))).visible
 
 
-def test_the_same_result_gives_the_same_page(result, tmp_path):
+def test_the_page_is_deterministic(result, tmp_path):
     result.save(tmp_path / "run")
     assert render(result) == render(fc.BacktestResult.load(tmp_path / "run"))
 
 
-def test_the_file_is_whole_or_not_there(result, tmp_path, monkeypatch):
-    place = tmp_path / "report.html"
-    place.write_text("before")
-    write_report(result, str(place))
-    whole = place.read_text(encoding="utf-8")
-    monkeypatch.setattr(report, "render", lambda result: whole)
-    assert whole.startswith("<!doctype html>")
-    assert whole.rstrip().endswith("</html>")
-    assert place.stat().st_size < 8e6
+def test_the_file_is_complete_or_not_written(result, tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    path.write_text("before")
+    write_report(result, str(path))
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert page.rstrip().endswith("</html>")
+    assert path.stat().st_size < 8e6
     with monkeypatch.context() as patch:
-        patch.setattr(report.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        patch.setattr(_io.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         with pytest.raises(ValueError, match="No space left on device"):
-            write_report(result, place)
-    assert place.read_text(encoding="utf-8") == whole
-    for where in (tmp_path, tmp_path / "nowhere" / "report.html"):
+            write_report(result, path)
+    assert path.read_text(encoding="utf-8") == page
+    for invalid in (tmp_path, tmp_path / "nowhere" / "report.html"):
         with pytest.raises(ValueError, match="cannot write to"):
-            write_report(result, where)
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+            write_report(result, invalid)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
     (tmp_path / "other").write_text("")
-    assert place.stat().st_mode == (tmp_path / "other").stat().st_mode  # as readable as any new file
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode  # as readable as any new file
 
 
 LOOKS = {
@@ -361,9 +360,9 @@ LOOKS = {
     "dark": ["--window-size=1280,900", "--blink-settings=preferredColorScheme=0"],
 }
 
-#: A reader's clicks, after the page's own script: sort twice, zoom and go back, another cutoff, every model.
+#: Clicks after the page's own script: sort twice, zoom, another cutoff, every model.
 CLICKS = """<script>
-  const seen = document.body.dataset, chart = document.getElementById("chart");
+  const found = document.body.dataset, chart = document.getElementById("chart");
   const pick = (id, value) => {
     const input = document.getElementById(id);
     input.value = value;
@@ -377,67 +376,67 @@ CLICKS = """<script>
     { bubbles: true, cancelable: true, view: window, clientX: x, clientY: y, button: 0, buttons: 1 }));
   const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
   (async () => {
-    while (!seen.ready) await wait(20);
-    button.click(); seen.first = order();
-    button.click(); seen.second = order();
+    while (!found.ready) await wait(20);
+    button.click(); found.first = order();
+    button.click(); found.second = order();
     chart.scrollIntoView(); await wait(50);
-    seen.whole = range();
+    found.complete = range();
     const drag = chart.querySelector(".nsewdrag"), box = drag.getBoundingClientRect();
     const at = share => [box.x + share * box.width, box.y + box.height / 2];
     mouse("mousedown", drag, ...at(.5));
     for (const share of [.6, .75]) mouse("mousemove", document, ...at(share));
     mouse("mouseup", document, ...at(.75)); await wait(100);
-    seen.zoomed = range();
-    document.getElementById("earlier").click(); seen.said = document.getElementById("said").textContent;
+    found.zoomed = range();
+    document.getElementById("earlier").click(); found.caption = document.getElementById("caption").textContent;
     pick("model", "all"); pick("series", "1"); pick("cutoff", "all"); pick("step", "2"); await wait(100);
-    seen.chosen = document.getElementById("said").textContent;
-    seen.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-    seen.paper = getComputedStyle(document.body).backgroundColor;
+    found.chosen = document.getElementById("caption").textContent;
+    found.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    found.paper = getComputedStyle(document.body).backgroundColor;
     const drawn = [...document.querySelectorAll(".picture svg")].filter(svg => svg.getBoundingClientRect().width);
-    seen.pictures = drawn.length;
-    seen.asked = performance.getEntriesByType("resource").map(entry => entry.name).join(" ");
-    seen.done = true;
+    found.figures = drawn.length;
+    found.requests = performance.getEntriesByType("resource").map(entry => entry.name).join(" ");
+    found.done = true;
   })();
 </script></body>"""
 
 
 def browse(path, folder, *more):
-    """Open a page in a real browser without a network: its document after the scripts ran, and the console's lines."""
+    """Open a page in a real browser without a network: its document after the scripts ran, and the console."""
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
         "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder}", "--virtual-time-budget=8000", *more,
         "--dump-dom", path.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return process.stdout, [line for line in process.stderr.splitlines() if "CONSOLE" in line]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
 @pytest.mark.parametrize("look", LOOKS)
-def test_a_browser_draws_sorts_zooms_and_chooses_without_an_error(hostile, tmp_path, look):
+def test_the_page_works_in_a_browser(hostile, tmp_path, look):
     write_report(hostile, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     (tmp_path / "clicked.html").write_text(page.replace("</body>", CLICKS), encoding="utf-8")
     document, console = browse(tmp_path / "clicked.html", tmp_path / "profile", *LOOKS[look])
     assert not console
     assert "data-error" not in re.search(r"<html[^>]*>", document)[0]
-    seen = dict(Page(document).elements)["body"]
-    assert seen["data-done"] == "true"
-    assert seen["data-asked"] == ""  # nothing was requested, from anywhere
+    found = dict(Page(document).elements)["body"]
+    assert found["data-done"] == "true"
+    assert found["data-requests"] == ""
     chart = document[document.index('id="chart"') :]
     assert 'class="main-svg"' in chart
     assert chart.count("js-line") >= 1 + len(hostile.spec["models"])
-    assert "<b>x" not in chart[: chart.index("Are the intervals honest?")]
-    skills = [float(value) for value in seen["data-first"].split()]
+    assert "<b>x" not in chart[: chart.index(">Calibration<")]
+    skills = [float(value) for value in found["data-first"].split()]
     assert skills == sorted(hostile.leaderboard()["skill"], reverse=True)
-    assert seen["data-second"].split() == [repr(skill) for skill in sorted(skills)]
-    (low, high), (left, right) = (map(float, seen[f"data-{name}"].split()) for name in ("whole", "zoomed"))
+    assert found["data-second"].split() == [repr(skill) for skill in sorted(skills)]
+    (low, high), (left, right) = (map(float, found[f"data-{name}"].split()) for name in ("complete", "zoomed"))
     assert (right - left) / (high - low) == pytest.approx(0.25, abs=0.05)
     cutoffs = sorted(hostile.forecasts["cutoff"].unique())
-    assert f"said on {cutoffs[-2]:%Y-%m-%d}" in seen["data-said"]
-    assert "2 steps ahead, all cutoffs" in seen["data-chosen"]
-    assert all(name in seen["data-chosen"] for name in hostile.spec["models"])
-    assert int(seen["data-overflow"]) <= 0  # tables scroll by themselves, the page does not
-    assert seen["data-pictures"] == "4"  # those for this width, not the others
-    assert seen["data-paper"] == ("rgb(21, 25, 30)" if look == "dark" else "rgb(255, 255, 255)")
+    assert f"cutoff {cutoffs[-2]:%Y-%m-%d}" in found["data-caption"]
+    assert "2 steps ahead, all cutoffs" in found["data-chosen"]
+    assert all(name in found["data-chosen"] for name in hostile.spec["models"])
+    assert int(found["data-overflow"]) <= 0  # tables scroll, the page does not
+    assert found["data-figures"] == "4"  # those for this width, not the others
+    assert found["data-paper"] == ("rgb(21, 25, 30)" if look == "dark" else "rgb(255, 255, 255)")

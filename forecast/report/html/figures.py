@@ -42,7 +42,8 @@ class Figure:
 
 
 def _figure(draw: Callable[[Axes], Any], text: str, height: float, table: Table) -> Figure:
-    return Figure(*plots.as_svg(draw, height, WIDTHS, text), table)
+    wide, narrow = plots.as_svg(draw, height, WIDTHS, text)
+    return Figure(wide, narrow, table)
 
 
 def error_by_step(result: BacktestResult) -> Figure | None:
