@@ -1,4 +1,4 @@
-"""Layers, and how far back the gradient reaches: against differences taken by hand, and against what theory says."""
+"""Layers, and how far back the gradient reaches: against finite differences and against theory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 from helpers.quick import quick, walks
 
 import forecast as fc
-from forecast.models.recurrent.diagnostics import flow
+from forecast.models.recurrent.diagnostics import gradient_norms
 
-DEEP = ["rnn", "lstm", "gru", "lstm-many-to-one", "gru-seq2seq", "rnn-recursive"]
+RECURRENT = ["rnn", "lstm", "gru", "lstm-many-to-one", "gru-seq2seq", "rnn-recursive"]
 
 
-@pytest.mark.parametrize("name", DEEP)
-def test_a_row_for_each_distance(name):
+@pytest.mark.parametrize("name", RECURRENT)
+def test_table_has_a_row_for_each_distance(name):
     model = quick(name).fit(walks(), 3)
     table = fc.gradient_flow(model, walks())
     assert list(table.columns) == ["input", "state"]
@@ -26,14 +26,14 @@ def test_a_row_for_each_distance(name):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_the_gradient_is_that_of_the_loss(cell):
-    """The norm for one example at one row is that of differences of its loss."""
+def test_gradient_equals_differences_of_the_loss(cell):
+    """For one example, at one row after the other."""
     model = fc.RecurrentClassifier(cell, hidden=5, epochs=2).fit(
         np.random.default_rng(0).normal(size=(40, 7, 2)), [0, 1] * 20
     )
     net = model.net_.double()
     x, label = torch.randn(1, 7, 2, dtype=torch.float64), torch.tensor([1])
-    of_input, _ = flow(net, [x, label])
+    of_input, _ = gradient_norms(net, [x, label])
     step = 1e-6
     for row in (0, 3, 6):
         difference = []
@@ -41,18 +41,18 @@ def test_the_gradient_is_that_of_the_loss(cell):
             up, down = x.clone(), x.clone()
             up[0, row, channel] += step
             down[0, row, channel] -= step
-            difference.append(((net.loss_of(up, label) - net.loss_of(down, label)) / (2 * step)).item())
+            difference.append(((net.batch_loss(up, label) - net.batch_loss(down, label)) / (2 * step)).item())
         assert of_input[row] == pytest.approx(np.linalg.norm(difference), rel=1e-5)
 
 
-def test_an_elman_state_passes_its_gradient_through_the_recurrent_weights():
-    """By hand, back from the newest row: d loss / d h[t] = W' · diag(1 − h[t+1]²) · d loss / d h[t+1]."""
+def test_gradient_of_an_elman_state_by_hand():
+    """Back from the newest row: d loss / d h[t] = W' · diag(1 − h[t+1]²) · d loss / d h[t+1]."""
     model = fc.RecurrentClassifier("rnn", hidden=5, epochs=2).fit(
         np.random.default_rng(0).normal(size=(40, 7, 2)), [0, 1] * 20
     )
     net = model.net_.double()
     x, label = torch.randn(1, 7, 2, dtype=torch.float64), torch.tensor([1])
-    _, of_state = flow(net, [x, label])
+    _, of_state = gradient_norms(net, [x, label])
     with torch.no_grad():
         h = net.stack(x)[0][0]  # (L, hidden)
         p = torch.sigmoid(net(x))[0, 0]
@@ -63,7 +63,7 @@ def test_an_elman_state_passes_its_gradient_through_the_recurrent_weights():
             gradient = weights.T @ ((1 - h[row] ** 2) * gradient)
 
 
-def test_an_elman_gradient_vanishes_and_a_chrono_gate_keeps_it():
+def test_elman_gradient_vanishes_unlike_chrono_gates():
     x = np.random.default_rng(0).normal(size=(300, 60, 1))
     y = (x[:, -1, 0] > 0).astype(int)
     far = {}
@@ -75,14 +75,14 @@ def test_an_elman_gradient_vanishes_and_a_chrono_gate_keeps_it():
     assert far["one"] < far["chrono"]
 
 
-def test_both_directions_have_inputs_and_no_state():
+def test_bidirectional_network_has_no_state_gradient():
     model = quick("lstm-many-to-one", bidirectional=True).fit(walks(), 2)
     table = fc.gradient_flow(model, walks())
     assert (table["input"] > 0).all()
     assert table["state"].isna().all()
 
 
-def test_patches_and_dilations_and_tokens():
+def test_gradient_of_patches_dilations_and_tokens():
     for options in ({"patch": 3}, {"layers": (1, 3)}):
         for name in ("lstm", "gru-many-to-one"):
             table = fc.gradient_flow(quick(name, **options).fit(walks(), 2), walks())
@@ -94,13 +94,13 @@ def test_patches_and_dilations_and_tokens():
     assert (table > 0).all().all()
 
 
-def test_one_row_has_nothing_further_back():
+def test_networks_of_one_row_are_refused():
     for name in ("lstm-one-to-one", "lstm-one-to-many"):
-        with pytest.raises(ValueError, match="reads one row: there is nothing further back in time"):
+        with pytest.raises(ValueError, match="reads one row: no row further back has a gradient"):
             fc.gradient_flow(quick(name).fit(walks(), 2), walks())
 
 
-def test_measuring_leaves_the_model_as_it_is():
+def test_diagnostics_leave_the_model_unchanged():
     model = quick("lstm", dropout=0.2, layers=2).fit(walks(), 2)
     before = model.predict(walks()).quantiles.tobytes()
     weights = pickle.dumps(model)
@@ -111,7 +111,7 @@ def test_measuring_leaves_the_model_as_it_is():
 
 
 @pytest.mark.parametrize("name", [n for n in fc.model_names() if n.startswith(("rnn", "lstm", "gru"))])
-def test_the_summary_counts_every_weight(name):
+def test_summary_counts_every_weight(name):
     for options in ({}, {"layers": 2, "embedding": 2}):
         model = quick(name, **options).fit(walks(), 3)
         text = repr(model.summary())
@@ -122,7 +122,7 @@ def test_the_summary_counts_every_weight(name):
         assert counted == total
 
 
-def test_the_summary_of_a_classifier():
+def test_summary_of_a_classifier():
     words, y = np.random.default_rng(0).integers(1, 9, (50, 6)), [0, 1] * 25
     text = str(fc.RecurrentClassifier(vocabulary=9, epochs=1, hidden=4, embedding=3).fit(words, y).summary())
     assert "vectors (Embedding)" in text

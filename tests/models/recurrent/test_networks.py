@@ -36,13 +36,13 @@ SHAPES = {
     "point": {"loss": "huber"},
     "student": {"loss": "student-t"},
 }
-ONE_ROW = ("patches", "dilated", "dilated patches")  # these shapes need a window
+NEED_A_WINDOW = ("patches", "dilated", "dilated patches")
 MATRIX = [
     (strategy, cell, both, shape)
     for strategy, both in COMBINATIONS
     for cell in CELLS
     for shape in SHAPES
-    if not (strategy.startswith("one-to-") and shape in ONE_ROW)
+    if not (strategy.startswith("one-to-") and shape in NEED_A_WINDOW)
 ]
 matrix = pytest.mark.parametrize(
     ("strategy", "cell", "both", "shape"),
@@ -326,9 +326,8 @@ def test_losses_equal_those_of_scikit_learn_and_scipy():
     target, predicted = rng.normal(size=(3, 2, H)), rng.normal(size=(3, 2, H, 3))
     weight = torch.ones(3, 2, H)
     pinball = [mean_pinball_loss(target.ravel(), predicted[..., q].ravel(), alpha=a) for q, a in enumerate(LEVELS)]
-    assert _loss(make_output("pinball", H, LEVELS), predicted, target, weight) == pytest.approx(
-        np.mean(pinball), rel=1e-6
-    )
+    quantiles = make_output("pinball", H, LEVELS)
+    assert _loss(quantiles, predicted, target, weight) == pytest.approx(np.mean(pinball), rel=1e-6)
     for name, theirs in (("mse", mean_squared_error), ("mae", mean_absolute_error)):
         ours = _loss(make_output(name, H, LEVELS), predicted[..., :1], target, weight)
         assert ours == pytest.approx(theirs(target.ravel(), predicted[..., 0].ravel()))
