@@ -69,9 +69,9 @@ def _test(rows: pd.DataFrame) -> dict[str, object]:
 def _untestable(rose: np.ndarray, up: np.ndarray) -> str:
     """Return why directions cannot be tested; empty if they can be."""
     if len(rose) == 0:
-        return "never says a direction"
+        return "never calls a direction"
     if up.all() or not up.any():
-        return f"always says {'up' if up.all() else 'down'}"
+        return f"always calls {'up' if up.all() else 'down'}"
     if rose.all() or not rose.any():
         return f"the series only {'rose' if rose.all() else 'fell'}"
     return "too few moves" if len(rose) < MIN_MOVES else ""

@@ -126,7 +126,7 @@ class Tabular(Forecaster):
             raise ValueError(f"{type(self).__name__} has nothing to learn: no series changes {MIN_CHANGES} times")
         if (step := dataset.step_without_target()) is not None:
             raise ValueError(unknown_error_message(step, "no series"))
-        self.record_ = {"log": self.log_, "lessons": len(dataset)}
+        self.record_ = {"log": self.log_, "examples": len(dataset)}
         estimator = self.default_estimator() if isinstance(self.estimator, str) else self.estimator
         self.regression_ = clone(estimator) if isinstance(estimator, SummedRidge) else _StepRegressors(estimator)
         self.spread_ = self._spread(self.regression_.fit(dataset))  # (H, Q), relative to the scale
