@@ -1,4 +1,4 @@
-"""An epoch of the word classifier in Keras 3 on torch: python keras_words.py sentences.npz "lstm" (see networks.py)."""
+"""Epochs of the word classifier in Keras 3 on torch: python keras_words.py sentences.npz "lstm" (see networks.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 data = np.load(sys.argv[1])
 layer = keras.layers.SimpleRNN(32) if sys.argv[2] == "rnn" else keras.layers.LSTM(32)
-if "both" in sys.argv[2]:
+if "bidirectional" in sys.argv[2]:
     layer = keras.layers.Bidirectional(layer)
 model = keras.Sequential(
     [keras.layers.Embedding(10_000, 32, mask_zero=True), layer, keras.layers.Dense(1, activation="sigmoid")]
@@ -22,14 +22,14 @@ model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"]
 
 
 class Clock(keras.callbacks.Callback):
-    """Prints the seconds of each epoch."""
+    """A callback that prints the seconds of each epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Start."""
+        """Start the clock."""
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Stop."""
+        """Print the seconds and the validation accuracy."""
         print("epoch", time.perf_counter() - self.start, logs["val_accuracy"], flush=True)
 
 

@@ -1,8 +1,8 @@
-"""Can the networks learn what there is to learn? Seasons, distant causes, volatility, many series, words.
+"""Whether networks learn known structure: seasons, long memory, volatility, many series, words.
 
-python benchmarks/networks.py season memory aligned     # need nothing
-python benchmarks/networks.py rv m4 words --data DIR    # DIR holds realized_variance/, m4/, sentence_polarity/
-python benchmarks/networks.py words --data DIR --keras PYTHON    # and an epoch of Keras, by a Python that has it
+python benchmarks/networks.py season memory aligned     # need no data
+python benchmarks/networks.py rv m4 words --data DIR    # DIR has realized_variance/, m4/, sentence_polarity/
+python benchmarks/networks.py words --data DIR --keras PYTHON    # and epochs of Keras, with a Python that has it
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ CELLS = ("rnn", "lstm", "gru")
 
 
 def root(error: np.ndarray) -> float:
-    """Root mean square."""
+    """Return the root mean square."""
     return float(np.sqrt(np.mean(error**2)))
 
 
 def season(_: argparse.Namespace) -> list[dict[str, object]]:
-    """Season of 24 rows, a trend, noise of 1, 3,000 rows: RMSE of 24 steps from the last 500 origins (1 is noise)."""
+    """Season of 24 rows, trend, noise of 1; 3,000 rows: RMSE of 24 steps at the last 500 cutoffs (noise alone: 1)."""
     rows, horizon, table = np.arange(2476, 2976), 24, []
     for kind in ("sine", "random pattern"):
         rng, t = np.random.default_rng(0), np.arange(3000)
@@ -43,14 +43,14 @@ def season(_: argparse.Namespace) -> list[dict[str, object]]:
                 start = time.perf_counter()
                 model = fc.Recurrent(cell, lookback=120, skip=skip, log=False).fit(y[: rows[0] + 1], horizon)
                 seconds = time.perf_counter() - start
-                said = model.predict_at(y, rows).point[:, 0]
-                row = {"season": kind, "model": cell, "skip": skip, "RMSE": f"{root(said - truth):.3f}"}
+                forecast = model.predict_at(y, rows).point[:, 0]
+                row = {"season": kind, "model": cell, "skip": skip, "RMSE": f"{root(forecast - truth):.3f}"}
                 table.append(row | {"the pattern known": f"{best:.3f}", "fit s": f"{seconds:.1f}"})
     return table
 
 
 def memory(_: argparse.Namespace) -> list[dict[str, object]]:
-    """The class is the sign of the input 100 rows back, the rest noise: accuracy on 2,000 new ones, three seeds."""
+    """The class is the sign of the input 100 rows back, the rest is noise: accuracy on 2,000 examples, three seeds."""
     table = []
 
     def sequences(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -58,24 +58,24 @@ def memory(_: argparse.Namespace) -> list[dict[str, object]]:
         return x, (x[:, 0, 0] > 0).astype(int)
 
     for cell, gate_bias in (("rnn", "one"), ("lstm", "one"), ("lstm", "chrono"), ("gru", "one"), ("gru", "chrono")):
-        found, seconds = [], []
+        scores, seconds = [], []
         for seed in range(3):
             epochs = 3 if cell == "gru" else 10
             model = fc.RecurrentClassifier(cell, hidden=32, gate_bias=gate_bias, epochs=epochs, lr=1e-2, seed=seed)
             start = time.perf_counter()
             model.fit(*sequences(16_000, 0))
             seconds.append(time.perf_counter() - start)
-            found.append(model.score(*sequences(2_000, 1)))
-        row = {"cell": cell, "gate bias": "-" if cell == "rnn" else gate_bias, "accuracy": f"{np.mean(found):.3f}"}
-        row |= {"seeds": " ".join(f"{each:.3f}" for each in found), "epochs": epochs}
+            scores.append(model.score(*sequences(2_000, 1)))
+        row = {"cell": cell, "gate bias": "-" if cell == "rnn" else gate_bias, "accuracy": f"{np.mean(scores):.3f}"}
+        row |= {"seeds": " ".join(f"{score:.3f}" for score in scores), "epochs": epochs}
         table.append(row | {"fit s": f"{np.median(seconds):.0f}"})
     return table
 
 
 def aligned(_: argparse.Namespace) -> list[dict[str, object]]:
-    """S&P 500 log range variance, LSTM of 64: windows of 60 with one lesson against a lesson at every row.
+    """S&P 500 log range variance, LSTM of 64: windows of 60 with one target against a target at every row.
 
-    One fit before the last 1,000 origins; medians of three fits, taken in turn.
+    One fit before the last 1,000 cutoffs; medians of three fits, in turn.
     """
     from arch.data import sp500
 
@@ -104,7 +104,7 @@ def aligned(_: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def rv(options: argparse.Namespace) -> list[dict[str, object]]:
-    """SPY's log realised variance (RV5), five steps, one fit on the first 995 rows, last 500 origins, five members."""
+    """SPY's log realised variance (RV5), five steps, one fit on the first 995 rows, last 500 cutoffs, five members."""
     path = options.data / "realized_variance" / "SPYRM.csv.gz"
     y = np.log(pd.read_csv(path)["RV5"].to_numpy())
     rows = np.arange(len(y) - 505, len(y) - 5)
@@ -122,7 +122,7 @@ def rv(options: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def m4(options: argparse.Namespace) -> list[dict[str, object]]:
-    """M4 Hourly, the last 48 values of each of 414 series held back: ratios to the seasonal naive of 24, one model."""
+    """M4 Hourly, one model: errors of the last 48 values of 414 series, as ratios to the seasonal naive of 24."""
     prices = fc.read_prices(options.data / "m4" / "Hourly-train.csv.gz")
     panel, horizon = fc.as_panel(prices), 48
     train, truth = panel[:-horizon], panel.target[-horizon:].T  # (N, H)
@@ -135,10 +135,10 @@ def m4(options: argparse.Namespace) -> list[dict[str, object]]:
     table = []
     for name, model in {"seasonal naive of 24": day, "base": base, "lstm of 3 members on the base": network}.items():
         start = time.perf_counter()
-        said = model.fit(train, horizon).predict(train).point[0]
+        forecast = model.fit(train, horizon).predict(train).point[0]
         seconds = time.perf_counter() - start
-        smape = np.mean(200 * np.abs(said - truth) / (np.abs(said) + np.abs(truth)))
-        rows[name] = np.array([smape, np.mean(np.abs(said - truth) / scale)])
+        smape = np.mean(200 * np.abs(forecast - truth) / (np.abs(forecast) + np.abs(truth)))
+        rows[name] = np.array([smape, np.mean(np.abs(forecast - truth) / scale)])
         ratio = rows[name] / rows["seasonal naive of 24"]
         row = {"model": name, "sMAPE": f"{rows[name][0]:.3f}", "MASE": f"{rows[name][1]:.3f}"}
         table.append(row | {"mean of both ratios": f"{ratio.mean():.4f}", "seconds": f"{seconds:.0f}"})
@@ -146,46 +146,46 @@ def m4(options: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def sentences(folder: Path) -> tuple[list[list[int]], np.ndarray]:
-    """Film reviews in a drawn order, as ids of the 9,998 commonest words of the first four fifths, with their sides."""
+    """Return film reviews in random order, as ids of the 9,998 most frequent words of four fifths, and labels."""
     with zipfile.ZipFile(folder / "sentence_polarity" / "sentence_polarity.zip") as archive:
-        found = [
+        reviews = [
             (line.split(), int(name.endswith(".pos")))
             for name in sorted(archive.namelist())
             if name.endswith((".pos", ".neg"))
             for line in archive.read(name).decode("latin-1").splitlines()
             if line.strip()
         ]
-    order = np.random.default_rng(0).permutation(len(found))
-    words, labels = [found[i][0] for i in order], np.array([found[i][1] for i in order])
+    order = np.random.default_rng(0).permutation(len(reviews))
+    words, labels = [reviews[i][0] for i in order], np.array([reviews[i][1] for i in order])
     count = collections.Counter(word for text in words[: int(0.8 * len(words))] for word in text)
     ids = {word: i for i, (word, _) in enumerate(count.most_common(9_998), start=2)}
     return [[ids.get(word, 1) for word in text] for text in words], labels
 
 
 def words(options: argparse.Namespace) -> list[dict[str, object]]:
-    """Film reviews, a validation split of .2: accuracy at the best of five epochs, mean of three seeds."""
+    """Film reviews, a validation split of .2: accuracy of the best of five epochs, mean of three seeds."""
     x, y = sentences(options.data)
     table = []
-    for name, params in {"rnn": {"cell": "rnn"}, "lstm": {}, "lstm, both ways": {"bidirectional": True}}.items():
-        scores, seconds, theirs = [], [], []
+    for name, params in {"rnn": {"cell": "rnn"}, "lstm": {}, "lstm, bidirectional": {"bidirectional": True}}.items():
+        scores, seconds, keras_seconds = [], [], []
         for seed in range(3):
             model = fc.RecurrentClassifier(vocabulary=10_000, seed=seed, **params)
             history = model.fit(x, y).history_
             scores.append(history["validation_accuracy"][model.best_epoch_ - 1])
             seconds += list(np.diff(history["seconds"], prepend=0))
             if options.keras and seed == 0:
-                theirs += keras_epochs(options.keras, x, y, name)
+                keras_seconds += keras_epochs(options.keras, x, y, name)
         row = {"network": name, "accuracy": f"{np.mean(scores):.4f}", "seeds": " ".join(f"{s:.3f}" for s in scores)}
         row |= {"s an epoch": f"{np.median(seconds):.2f}"}
-        if theirs:
-            row |= {"Keras, s an epoch": f"{np.median(theirs):.2f}"}
-            row |= {"times as fast": f"{np.median(theirs) / np.median(seconds):.1f}"}
+        if keras_seconds:
+            row |= {"Keras, s an epoch": f"{np.median(keras_seconds):.2f}"}
+            row |= {"times as fast": f"{np.median(keras_seconds) / np.median(seconds):.1f}"}
         table.append(row)
     return table
 
 
 def keras_epochs(python: str, x: list[list[int]], y: np.ndarray, network: str) -> list[float]:
-    """Time epochs of the same network in Keras, in a Python of its own."""
+    """Return the seconds of epochs of the same network in Keras, in another Python."""
     padded = np.zeros((len(x), max(map(len, x))), dtype=np.int64)
     for row, ids in zip(padded, x, strict=True):
         row[len(row) - len(ids) :] = ids
@@ -193,22 +193,22 @@ def keras_epochs(python: str, x: list[list[int]], y: np.ndarray, network: str) -
         file = Path(folder) / "sentences.npz"
         np.savez(file, x=padded, y=y)
         script = Path(__file__).with_name("keras_words.py")
-        done = subprocess.run([python, str(script), str(file), network], capture_output=True, text=True, check=True)
-    return [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("epoch")]
+        process = subprocess.run([python, str(script), str(file), network], capture_output=True, text=True, check=True)
+    return [float(line.split()[1]) for line in process.stdout.splitlines() if line.startswith("epoch")]
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the requested tables."""
     parts = {part.__name__: part for part in (season, memory, aligned, rv, m4, words)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["season", "memory", "aligned"], help=", ".join(parts))
+    parser.add_argument("parts", nargs="*", default=["season", "memory", "aligned"], help=", ".join(parts))
     parser.add_argument("--data", type=Path, help="folder of realized_variance/, m4/ and sentence_polarity/")
     parser.add_argument("--keras", help="a Python that has keras and torch")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    for what in options.what:
-        print(f"\n{(parts[what].__doc__ or '').strip()}")
-        print(pd.DataFrame(parts[what](options)).to_string(index=False), flush=True)
+    for part in options.parts:
+        print(f"\n{(parts[part].__doc__ or '').strip()}")
+        print(pd.DataFrame(parts[part](options)).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":
