@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import forecast as fc
 from forecast.backtesting.fingerprint import fingerprint
+from forecast.models.wrapped import WrappedModel, as_forecaster
 
 OWN = """
 import functools
@@ -188,3 +189,31 @@ def test_number_of_processes_does_not_count():
     assert fingerprint(fc.Recurrent(n_jobs=2)) == fingerprint(fc.Recurrent())
     piped = make_pipeline(FunctionTransformer(np.log), LinearRegression())
     assert fingerprint(piped) == fingerprint(make_pipeline(FunctionTransformer(np.log), LinearRegression(n_jobs=2)))
+
+
+FOREIGN = """
+class Mine:
+    def __init__(self, factor=1):
+        self.factor = factor
+
+    def get_params(self, deep=True):
+        return {"factor": self.factor}
+
+    def fit(self, prices, horizon):
+        return self
+
+    def predict(self, prices):
+        return self.factor * 2
+"""
+
+
+def test_wrapped_model_counts_like_the_inner_one():
+    def wrapped(source=FOREIGN, **params):
+        model = as_forecaster(own(source).Mine(**params))
+        assert isinstance(model, WrappedModel)
+        return fingerprint(model)
+
+    assert wrapped() == wrapped()
+    assert wrapped() != wrapped(factor=2)
+    assert wrapped() != wrapped(FOREIGN.replace("* 2", "* 3"))
+    assert wrapped() != wrapped(FOREIGN.replace("Mine", "Other") + "\nMine = Other")
