@@ -19,7 +19,7 @@ from forecast.features.inputs import causal_inputs
 from forecast.features.windows import future_change
 from forecast.models.base import check_rows, choose_log, transform
 from forecast.models.recurrent.config import ClassifierConfig, check_stack, check_unchanged, describing_params
-from forecast.models.recurrent.diagnostics import Summary, layer_table, summary_of
+from forecast.models.recurrent.diagnostics import Summary, summarise
 from forecast.models.recurrent.inference import class_probabilities
 from forecast.models.recurrent.networks import Classifier, build_classifier, network_arrays
 from forecast.models.recurrent.sequences import check_tokens, check_vectors, encode_classes
@@ -331,7 +331,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
             else torch.ones(shape, dtype=torch.int64)
         )
         title = f"{self.cell} many-to-one, {len(self.classes_)} classes; shown for {self.lookback} rows"
-        return summary_of(layer_table(self.net_, [x, torch.zeros(1, dtype=torch.int64)]), title)
+        return summarise(self.net_, [x, torch.zeros(1, dtype=torch.int64)], title)
 
     # --- storing ---
 

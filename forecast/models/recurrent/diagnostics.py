@@ -65,16 +65,8 @@ class Summary(str):
         return str(self)
 
 
-def summary_of(layers: Sequence[tuple[str, str, int]], title: str) -> Summary:
-    """Return a table of a network's layers: name and kind, output shape, number of weights."""
-    table = pd.DataFrame(layers, columns=["layer", "output shape", "parameters"])
-    total = int(table["parameters"].sum())
-    lines = table.assign(parameters=table["parameters"].map("{:,}".format)).to_string(index=False).split("\n")
-    return Summary("\n".join([title, *lines, f"{total:,} parameters; B is the number of examples read at once"]))
-
-
-def layer_table(net: Trainable, batch: Sequence[Tensor]) -> list[tuple[str, str, int]]:
-    """Return name and kind, output shape and trained weights of every layer, in the order in which a batch passes."""
+def summarise(net: Trainable, batch: Sequence[Tensor], title: str) -> Summary:
+    """Return a table of the layers, in the order in which a batch passes: name, output shape and trained weights."""
     rows: dict[str, tuple[str, str, int]] = {}
     hooks = []
     for name, module in net.named_modules():
@@ -91,7 +83,10 @@ def layer_table(net: Trainable, batch: Sequence[Tensor]) -> list[tuple[str, str,
         net.batch_loss(*batch)
     for hook in hooks:
         hook.remove()
-    return list(rows.values())
+    table = pd.DataFrame(rows.values(), columns=["layer", "output shape", "parameters"])
+    total = int(table["parameters"].sum())
+    lines = table.assign(parameters=table["parameters"].map("{:,}".format)).to_string(index=False).split("\n")
+    return Summary("\n".join([title, *lines, f"{total:,} parameters; B is the number of examples read at once"]))
 
 
 def gradient_norms(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:

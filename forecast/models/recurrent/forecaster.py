@@ -45,7 +45,7 @@ from forecast.models.recurrent.config import (
     strategy_of,
 )
 from forecast.models.recurrent.crossfit import base_in_training, log_points, set_log
-from forecast.models.recurrent.diagnostics import Summary, layer_table, summary_of
+from forecast.models.recurrent.diagnostics import Summary, summarise
 from forecast.models.recurrent.inference import (
     PREDICT,
     ErrorSample,
@@ -438,7 +438,7 @@ class Recurrent(Forecaster):
         x = torch.zeros(1, self.lookback + positions - 1, self.config_.n_inputs)
         target = torch.zeros(1, positions, steps)
         title = f"{self.cell} {self.topology}, {strategy}: {self.lookback} rows in, {steps} steps out"
-        return summary_of(layer_table(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target]), title)
+        return summarise(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target], title)
 
     # --- storing ---
 
