@@ -1,10 +1,12 @@
-"""Imports point one way, and importing the package is instant: both are read off the source and off a fresh process."""
+"""The layout: imports point one way, file names are unique, functions are short, and heavy libraries load on first use."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,107 +16,135 @@ import forecast as fc
 PACKAGE = Path(fc.__file__).parent
 HEAVY = {"pandas", "torch", "statsmodels", "sklearn", "yfinance", "plotly", "matplotlib", "arch", "joblib", "scipy"}
 
-#: What each room may import of ours (a name covers what lies below it).
-MAY = {
-    "panel": set(),
-    "params": set(),
-    "estimator": set(),
-    "splits": set(),
-    "dates": set(),
-    "checks": {"panel"},
-    "targets": {"panel"},
-    "scaling": set(),
-    "metrics": set(),
-    "windows": {"scaling"},
-    "nn": {"nn", "params", "estimator", "scaling"},
-    "sources": {"sources", "panel", "splits"},
-    "models": {"models", "panel", "params", "estimator", "windows", "scaling", "nn", "folders"},
-    "folders": set(),
-    "runs": {"folders"},
-    "scores": {"metrics"},
-    "significance": {"scores", "metrics"},
-    "backtest": {"models", "panel", "params", "splits", "scores", "significance", "metrics", "runs", "folders"}
-    | {"checks", "estimator"},
-    "audit": {"backtest", "estimator", "models", "panel", "splits", "nn"},
-    "tune": {"backtest", "models", "panel", "params", "scores", "significance", "splits"},
-    "diagnostics": {"nn"},
-    "plots": {"plots", "backtest", "scores", "significance", "metrics", "panel", "splits"},
-    "report": {"plots", "backtest", "scores", "significance", "metrics", "panel", "runs", "splits"},
-    "terminal": {"backtest", "checks", "panel"},
-    "cli": {"cli", "terminal", "report", "audit", "backtest", "models", "sources", "checks", "targets", "dates"}
-    | {"splits", "runs", "folders", "panel"},
-    "__main__": {"cli"},
-    "__init__": set(),
-}
+#: A package may import itself and those above it.
+ORDER = ["_io", "_validation", "_estimator", "data", "features", "models", "evaluation", "backtesting", "report", "cli"]
+#: Two modules run a backtest themselves, so they stand above it; the functions that use them stand above these.
+ABOVE_BACKTESTING = {"models.tuned", "evaluation.audit", "backtesting.tuning"}
+MAX_FUNCTION_LINES = 50  # without the docstring
 
 
 def _modules():
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path, path.relative_to(PACKAGE).with_suffix("").parts
+    return sorted(PACKAGE.rglob("*.py"))
 
 
+def _name(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _rank(name):
+    if name in ABOVE_BACKTESTING:
+        return ORDER.index("backtesting") + 0.5
+    first = name.split(".")[0]
+    return ORDER.index(first) if first in ORDER else len(ORDER)  # the package itself and __main__
+
+
+@functools.cache
 def _imports(path):
-    """Every import of a module with whether it runs when the module is loaded (not inside a function)."""
-    tree = ast.parse(path.read_text())
-    for_types = {
+    """Return every import of a module as (module, whether it runs when the module is loaded)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    type_checking = {
         inner
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for inner in ast.walk(node)
     }
-    inside = {
+    in_functions = {
         inner
         for node in ast.walk(tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         for inner in ast.walk(node)
     }
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            names = [
-                f"{node.module}.{alias.name}" if node.module == "forecast" else node.module for alias in node.names
-            ]
+            names = [_imported_module(node.module, alias.name) for alias in node.names]
         else:
             continue
-        for name in names:
-            yield name, node not in inside and node not in for_types
+        if node not in type_checking:
+            found += [(name, node not in in_functions) for name in names]
+    return found
 
 
-@pytest.mark.parametrize(("path", "parts"), list(_modules()), ids=lambda v: "/".join(v) if isinstance(v, tuple) else "")
-def test_imports_point_one_way(path, parts):
-    room = parts[0]
-    for name, _ in _imports(path):
-        if name.split(".")[0] == "forecast":
-            target = name.split(".")[1]
-            assert target in MAY[room] or target == room, f"{room} must not import {name}"
+def _imported_module(module, name):
+    """Return the module that `from module import name` loads: a submodule where `name` is one."""
+    parts = module.split(".")
+    below = PACKAGE.joinpath(*parts[1:], name)
+    is_submodule = parts[0] == "forecast" and (below.is_dir() or below.with_suffix(".py").exists())
+    return f"{module}.{name}" if is_submodule else module
 
 
-@pytest.mark.parametrize(("path", "parts"), list(_modules()), ids=lambda v: "/".join(v) if isinstance(v, tuple) else "")
-def test_torch_and_pandas_stay_in_their_rooms(path, parts):
-    loaded = {name.split(".")[0] for name, _ in _imports(path)}
-    if "torch" in loaded:
-        assert parts[0] == "nn" or parts in {("models", "recurrent"), ("models", "classifier")}
-    if parts[0] in ("nn", "scaling", "windows", "metrics"):
-        assert "pandas" not in loaded
-    if parts[0] in ("scaling", "windows", "splits"):
-        assert loaded <= {"numpy", "__future__", "dataclasses", "collections", "numbers", "typing", "forecast"}
+@pytest.mark.parametrize("path", _modules(), ids=_name)
+def test_imports_point_down_the_layers(path):
+    name = _name(path)
+    for imported, _ in _imports(path):
+        if imported.startswith("forecast."):
+            target = imported.removeprefix("forecast.")
+            assert target.split(".")[0] in ORDER, f"{name} imports {imported}"
+            assert _rank(target) <= _rank(name), f"{name} must not import {imported}"
 
 
-def test_files_stay_small():
-    long = {path.name: n for path, _ in _modules() if (n := path.read_text().count("\n")) > 350}
-    assert not long
+def test_no_module_imports_itself_through_others():
+    graph = {
+        f"forecast.{_name(path)}".removesuffix("."): {
+            name for name, _ in _imports(path) if name.startswith("forecast.")
+        }
+        for path in _modules()
+    }
+    finished, active = set(), []
+
+    def visit(module):
+        assert module not in active, " → ".join([*active[active.index(module) :], module])
+        if module in finished:
+            return
+        active.append(module)
+        for target in graph.get(module, ()):
+            visit(target)
+        finished.add(active.pop())
+
+    for module in graph:
+        visit(module)
+
+
+def test_file_names_are_unique():
+    counts = Counter(path.name for path in _modules() if path.name != "__init__.py")
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("path", _modules(), ids=_name)
+def test_torch_yfinance_and_pandas_stay_in_their_packages(path):
+    name = _name(path)
+    imported = {module.split(".")[0] for module, _ in _imports(path)}
+    if "torch" in imported:
+        assert name.startswith("models.recurrent")
+    if imported & {"yfinance", "requests", "curl_cffi", "urllib", "socket", "http"} - {"urllib"}:
+        assert name.startswith("data.yahoo")
+    if name.startswith("features"):
+        assert imported <= {"numpy", "__future__", "dataclasses", "collections", "itertools", "typing", "forecast"}
+    if name == "evaluation.metrics":
+        assert "pandas" not in imported
+
+
+@pytest.mark.parametrize("path", _modules(), ids=_name)
+def test_functions_are_short(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert lines <= MAX_FUNCTION_LINES, f"{node.name} has {lines} lines"
 
 
 def _loaded_after(code):
-    answer = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sorted(m for m in sys.modules if m.count('.') < 2))"],
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(answer.stdout.split())
+    return set(output.stdout.split())
 
 
 def test_import_loads_nothing_heavy():
@@ -159,6 +189,9 @@ def test_every_public_name_resolves_and_is_documented():
         _ = fc.lstm
 
 
-def test_functions_keep_their_names_when_modules_are_imported():
-    code = "import forecast.backtesting.run, forecast as fc; assert callable(fc.backtest); assert fc.backtest.__doc__"
+def test_public_functions_survive_submodule_imports():
+    code = (
+        "import forecast.backtesting.run, forecast.evaluation.audit, forecast.backtesting.tuning, forecast as fc\n"
+        "assert all(callable(f) and f.__doc__ for f in (fc.backtest, fc.audit, fc.tune))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

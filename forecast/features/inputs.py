@@ -1,4 +1,4 @@
-"""Causal inputs of the models: at row t from rows up to t only, in units of the series' recent movement.
+"""Causal inputs of the models: at row t from rows up to t only, scaled by the series' recent movement.
 
 Nothing is fitted, so nothing depends on test rows; prices × 10 give the same inputs and ten times the scale.
 """

@@ -52,13 +52,9 @@ class _Volatility(Forecaster):
         mean = self._predict_mean(forward_fill(transform(panel, self.log_)), rows, columns)
         point = self._apply_error(mean, self.center_[columns])
         quantiles = self._apply_error(mean[..., None], self.spread_[columns])
-        return Forecast(
-            point=np.exp(point) if self.log_ else point,
-            quantiles=np.exp(quantiles) if self.log_ else quantiles,
-            levels=tuple(self.levels),
-            series=panel.series,
-            cutoffs=panel.index[rows],
-        )
+        if self.log_:
+            point, quantiles = np.exp(point), np.exp(quantiles)
+        return Forecast(point, quantiles, tuple(self.levels), panel.series, panel.index[rows])
 
     def _choose_ratio_errors(self, panel: Panel) -> bool:
         """Return whether errors are ratios to the forecast rather than differences from it."""

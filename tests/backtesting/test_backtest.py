@@ -38,7 +38,7 @@ class Recorder(fc.Forecaster):
 
 
 class Faulty(Recorder):
-    """Fails as its parameter says."""
+    """Fails as its parameter specifies."""
 
     def __init__(self, fault="", after=0):
         self.fault = fault

@@ -33,7 +33,7 @@ def test_findings_on_directions():
     result = directions(table).set_index("model")
     assert result["finding"].to_dict() == {
         "naive": "never calls a direction", "good": "calls the direction",
-        "random": "not distinguishable from chance", "up": "always calls up", "down": "always says down",
+        "random": "not distinguishable from chance", "up": "always calls up", "down": "always calls down",
     }  # fmt: skip
     assert result.loc["up", "hit_rate"] == result.loc["up", "by_chance"]
     assert result.loc["good", "hit_rate"] > 0.6 > result.loc["good", "by_chance"]

@@ -250,13 +250,9 @@ class ARIMA(Forecaster):
                 mean[:, n, steps], variance[:, n, steps] = means[:, steps], variances[:, steps]
         quantiles = mean[..., None] + np.sqrt(variance)[..., None] * stats.norm.ppf(self.levels)  # (K, N, H, Q)
         point = mean + variance / 2 if self.log_ and self.point == "mean" else mean  # lognormal mean
-        return Forecast(
-            point=np.exp(point) if self.log_ else point,
-            quantiles=np.exp(quantiles) if self.log_ else quantiles,
-            levels=tuple(self.levels),
-            series=panel.series,
-            cutoffs=panel.index[rows],
-        )
+        if self.log_:
+            point, quantiles = np.exp(point), np.exp(quantiles)
+        return Forecast(point, quantiles, tuple(self.levels), panel.series, panel.index[rows])
 
     def _forecast_series(
         self, fit: SeriesFit, panel: Panel, n: int, y: np.ndarray, rows: np.ndarray, lag: int
