@@ -79,8 +79,8 @@ class RecurrentConfig(StackConfig):
         """Whether the spread of the H steps is measured from errors of forecasts in training.
 
         Only the point of a network that is fed back counts: its quantiles, trained next to the true previous step, are
-        those of one step. It is trained on all of them all the same, which leaves a random walk more alone than the
-        median alone (benchmarks/truth.py). A network trained on a point has no spread.
+        those of one step. It is still trained on all of them, as it then corrects a random walk less than a network
+        trained on the median only (benchmarks/truth.py). A network trained on a point has no spread.
         """
         return self.strategy in FED_BACK or self.loss in POINT_LOSSES
 

@@ -19,7 +19,7 @@ SD = math.sqrt(math.pi / 2)  # of a Gaussian whose mean absolute value is 1
 LOG2 = math.log(2)  # softplus(0)
 #: Adam moves every weight by about the learning rate a step, whatever its gradient. These factors limit how far the two
 #: inputs of the output can move in one training: the linear shortcut far, as it is what a regression would fit; the
-#: head, with many more weights, less, so that it leaves a random walk alone (benchmarks/truth.py measures both).
+#: head, with many more weights, less, so that it hardly corrects a random walk (benchmarks/truth.py measures both).
 SHORTCUT_GAIN, STATE_GAIN = 20.0, 0.5
 LOSS_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "mse": nn.functional.mse_loss,

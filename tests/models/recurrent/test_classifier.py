@@ -156,7 +156,7 @@ def test_directions_equal_those_of_a_loop():
     assert list(examples.pairs[:, 1]) == sorted(examples.pairs[:, 1])  # the newest are used for validation
 
 
-def test_validation_examples_are_the_last_and_are_not_trained_on():
+def test_last_examples_are_for_validation_only():
     x, y = _first_sign(100)
     other = y.copy()
     other[80:] = np.where(y[80:] == "plus", "minus", "plus")
@@ -168,7 +168,7 @@ def test_validation_examples_are_the_last_and_are_not_trained_on():
     assert without.best_epoch_ == 3
 
 
-def test_epoch_has_every_example_once_in_batches_of_one_length():
+def test_epoch_has_every_example_once():
     texts, _ = _majority_of_tokens(200)
     examples = LabelledSequences([np.array(t) for t in texts], np.arange(200))
     rng = np.random.default_rng(0)

@@ -154,7 +154,7 @@ def test_untrained_network_corrects_nothing(strategy, cell, both, shape):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_recurrence_of_one_to_one_and_one_to_many(cell):
+def test_recurrent_weights_matter_to_the_decoder_only(cell):
     """Without recurrent weights one-to-one has the same output, one-to-many another one at every step."""
     reference, decoder = (
         _randomised(_build("one-to-one", cell)),
