@@ -227,13 +227,13 @@ class Forecaster(Estimator):
 
     def predict(self, prices: Any) -> Forecast:
         """Forecast from the last row of the prices; the fitted model is not changed."""
-        check_fitted(self, "horizon_")
+        self._check_ready()
         panel = as_panel(prices, exog=self.required_fields())
         return self._predict(panel)
 
     def predict_at(self, prices: Any, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
         """Forecast from each of these rows (0 is the first), using no row after it."""
-        check_fitted(self, "horizon_")
+        self._check_ready()
         panel = as_panel(prices, exog=self.required_fields())
         rows = check_rows(cutoffs, len(panel))
         return self._predict_at(panel[: int(rows.max()) + 1], rows)
@@ -242,8 +242,12 @@ class Forecaster(Estimator):
         """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code."""
         from forecast.models.store import save_model
 
-        check_fitted(self, "horizon_")
+        self._check_ready()
         save_model(self, os.fspath(folder))
+
+    def _check_ready(self) -> None:
+        """Raise unless the model is fitted and can forecast."""
+        check_fitted(self, "horizon_")
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         raise NotImplementedError(f"{type(self).__name__} must define _fit(panel, horizon)")

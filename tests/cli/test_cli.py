@@ -20,6 +20,7 @@ from helpers.quick import walks
 
 import forecast as fc
 from forecast import cli
+from forecast.data.csv.reader import EXACT
 
 ROOT = Path(cli.__file__).parents[1]
 COMMAND = [sys.executable, "-m", "forecast"]
@@ -648,7 +649,7 @@ def test_fitted_model_forecasts_as_in_python(workdir, call):
     assert (code, err) == (0, "")
     prices = fc.read_prices(workdir / "good.csv")
     forecast = fc.make_model("ses").fit(prices, 3).predict(prices).to_frame()
-    table = pd.read_csv(workdir / "tomorrow.csv", float_precision="round_trip")
+    table = pd.read_csv(workdir / "tomorrow.csv", **EXACT)
     assert (
         table[["y_hat", "q0.1", "q0.9"]].to_numpy().tolist() == forecast[["y_hat", "q0.1", "q0.9"]].to_numpy().tolist()
     )

@@ -1,9 +1,8 @@
-"""Recurrent networks as forecasters: a base forecast, corrected in units of the base's recent error."""
+"""Recurrent networks as forecasters: they correct a base forecast, relative to its recent error."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -373,22 +372,6 @@ class Recurrent(Forecaster):
 
     # --- forecasting ---
 
-    def predict(self, prices: Any) -> Forecast:
-        """Forecast from the last row of the prices; the fitted model is not changed.
-
-        Raises ValueError if a parameter that describes the network has another value than in the fit.
-        """
-        self._check_ready()
-        return super().predict(prices)
-
-    def predict_at(self, prices: Any, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
-        """Forecast from each of these rows (0 is the first), using no row after it.
-
-        Raises ValueError if a parameter that describes the network has another value than in the fit.
-        """
-        self._check_ready()
-        return super().predict_at(prices, cutoffs)
-
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         config, levels, middle = self.config_, self.config_.levels, self.config_.levels.index(0.5)
         inputs = self._inputs(panel)
@@ -441,14 +424,6 @@ class Recurrent(Forecaster):
         return summarise(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target], title)
 
     # --- storing ---
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code.
-
-        Raises ValueError if a parameter that describes the network has another value than in the fit.
-        """
-        self._check_ready()
-        super().save(folder)
 
     def _state(self) -> dict[str, Any]:
         """Return what was fitted, with networks as arrays; empty before a fit."""
