@@ -35,16 +35,10 @@ _PUBLIC = {
     "backtesting.result": ("BacktestResult",),
     "backtesting.tuning": ("Tuning", "tune"),
     "evaluation.audit": ("AuditReport", "audit"),
-    "report.plots": (
-        "plot_calibration",
-        "plot_error_by_step",
-        "plot_folds",
-        "plot_forecasts",
-        "plot_gradient_flow",
-        "plot_history",
-        "plot_skill_through_time",
-        "plot_training",
-    ),
+    "report.plots.errors": ("plot_calibration", "plot_error_by_step", "plot_skill_through_time"),
+    "report.plots.folds": ("plot_folds",),
+    "report.plots.forecasts": ("plot_forecasts",),
+    "report.plots.training": ("plot_gradient_flow", "plot_history", "plot_training"),
     "report.html.page": ("write_report",),
 }
 _MODULES = {name: f"forecast.{module}" for module, names in _PUBLIC.items() for name in names}

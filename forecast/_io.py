@@ -40,8 +40,7 @@ def check_destination(folder: str | Path, kind: FolderKind) -> Path:
     if blocking is not None:
         raise ValueError(f"cannot write to {path}: {blocking} is a file. Name another folder")
     if path.is_dir():
-        others = sorted(entry.name for entry in path.iterdir() if entry.name not in kind.files)
-        if others:
+        if others := sorted(entry.name for entry in path.iterdir() if entry.name not in kind.files):
             raise ValueError(
                 f"{path} holds {others[0]!r}, which is not part of a {kind.name}: "
                 f"name a folder that is new, empty or a {kind.name}"

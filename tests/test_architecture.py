@@ -1,4 +1,4 @@
-"""The layout: imports point one way, file names are unique, functions are short, and heavy libraries load on first use."""
+"""The layout: imports point one way, file names are unique, functions short, heavy libraries loaded on first use."""
 
 from __future__ import annotations
 
@@ -161,6 +161,7 @@ def test_help_loads_nothing_heavy():
     assert not loaded & (HEAVY | {"numpy"})
 
 
+@pytest.mark.slow
 def test_baselines_do_not_load_torch_or_statsmodels():
     assert not _loaded_after("import forecast as fc; fc.Naive(); fc.make_model('drift'); fc.backtest") & {
         "torch",
@@ -171,6 +172,7 @@ def test_baselines_do_not_load_torch_or_statsmodels():
     }
 
 
+@pytest.mark.slow
 def test_training_does_not_load_the_compiler():
     """Torch loads it at the first step of any optimizer: two seconds and 70 MiB, and nothing here is compiled."""
     code = (
@@ -189,6 +191,7 @@ def test_every_public_name_resolves_and_is_documented():
         _ = fc.lstm
 
 
+@pytest.mark.slow
 def test_public_functions_survive_submodule_imports():
     code = (
         "import forecast.backtesting.run, forecast.evaluation.audit, forecast.backtesting.tuning, forecast as fc\n"

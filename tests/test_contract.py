@@ -65,6 +65,7 @@ def _check_point(name, forecast, median):
         np.testing.assert_allclose(median, forecast.point, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes_quantile_order_and_median(name, fitted, prices):
     forecast = fitted(name).predict_at(prices, [129, 140, 150])
@@ -90,6 +91,7 @@ def test_predict_at_equals_the_loop_of_predict(name, fitted, prices):
         np.testing.assert_allclose(at_once.quantiles[k], alone.quantiles[0], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_same_seed_same_bytes_and_no_global_randomness(name, fitted, prices):
     import torch
@@ -113,12 +115,14 @@ def test_predict_leaves_the_model_unchanged(name, fitted, prices):
     assert pickle.dumps(model) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_prices_times_ten_give_forecasts_times_ten(name, fitted, prices):
     scaled = quick(name).fit(prices.iloc[:130] * 10, HORIZON).predict(prices * 10)
     np.testing.assert_allclose(scaled.quantiles, 10 * fitted(name).predict(prices).quantiles, rtol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_fitting_leaves_the_prices_unchanged(name, prices):
     copied = prices.copy()
@@ -126,6 +130,7 @@ def test_fitting_leaves_the_prices_unchanged(name, prices):
     assert copied.equals(prices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_values_below_zero_are_forecast_without_logs(name, prices):
     """Spreads and log variances are series too: forecast without logs by default, and refused with log=True."""
@@ -140,6 +145,7 @@ def test_values_below_zero_are_forecast_without_logs(name, prices):
         quick(name, log=True).fit(centred, HORIZON)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_later_value_below_zero_is_named(name, prices):
     model = quick(name, log=True) if name == "har" else quick(name)
@@ -151,6 +157,7 @@ def test_a_later_value_below_zero_is_named(name, prices):
         model.predict_at(broken, [150])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_too_few_rows_are_refused(name, prices):
     with pytest.raises(ValueError, match=r"needs at least .* observed rows"):
@@ -175,6 +182,7 @@ def test_invalid_arguments_are_refused(name, fitted, prices):
         quick(name, levels=(0.1, 0.9)).fit(prices, HORIZON)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_levels_can_be_chosen(name, prices):
     forecast = quick(name, levels=(0.05, 0.25, 0.5, 0.6)).fit(prices.iloc[:130], HORIZON).predict(prices)
@@ -183,6 +191,7 @@ def test_levels_can_be_chosen(name, prices):
     _check_point(name, forecast, forecast.quantiles[..., 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_coverage_is_near_its_level(name):
     frame = series_for(name, rows=900, series=2, seed=3)
@@ -228,6 +237,7 @@ UNUSUAL = {
 REASONS = ("needs at least", "never changes", "nothing to learn", "no training example", "nothing trades")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", UNUSUAL)
 @pytest.mark.parametrize("name", NAMES)
 def test_unusual_series_yield_a_forecast_or_a_reason(name, kind):

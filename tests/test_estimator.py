@@ -113,6 +113,7 @@ def test_sklearn_check_is_fitted_works():
     check_is_fitted(model.fit(np.arange(9.0), 1))
 
 
+@pytest.mark.slow
 def test_backtest_of_networks_loads_no_sklearn_or_scipy():
     code = (
         "import forecast as fc, numpy as np\nmodel = fc.Recurrent(lookback=12, trainer=fc.Trainer(steps=2))\n"

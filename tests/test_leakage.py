@@ -49,6 +49,7 @@ def _run(name, prices):
     return fc.backtest(models, prices, CV, refit=REFIT).forecasts.query("model == @name")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", PERTURBATIONS)
 @pytest.mark.parametrize("name", fc.model_names())
@@ -69,6 +70,7 @@ def test_later_rows_do_not_matter(name, kind, prices, before):
     assert not forecasts(after, False).equals(forecasts(before(name), False))  # the control: later forecasts do change
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_bytes_do_not_depend_on_other_cutoffs(prices):
     """Bytes at a cutoff do not depend on how many others are requested in the same pass."""
@@ -78,6 +80,7 @@ def test_bytes_do_not_depend_on_other_cutoffs(prices):
         assert many.quantiles[:22].tobytes() == few.quantiles.tobytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", fc.model_names())
 def test_training_uses_no_row_after_the_cutoff(name):

@@ -106,6 +106,7 @@ def _docstring_openings(path):
                 yield first, getattr(node, "lineno", 1), ast.get_docstring(node).split("\n")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", _files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_words_are_those_of_the_field(path):
     found = [f"{number}: {line}  [{TERMS[term]}]" for term, number, line in _occurrences(path)]

@@ -4,5 +4,3 @@ from __future__ import annotations
 
 from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.run import ResumeWarning, backtest
-
-__all__ = ["BacktestResult", "ResumeWarning", "backtest"]

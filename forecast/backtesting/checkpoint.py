@@ -96,14 +96,9 @@ class Checkpoint:
                 arrays = dict(stored)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             return None
-        forecast = Forecast(
-            point=arrays["point"],
-            quantiles=arrays.get("quantiles"),
-            levels=tuple(arrays["levels"].tolist()),
-            series=self.panel.series,
-            cutoffs=self.panel.index[task.period.cutoffs],
-            members=arrays.get("members"),
-        )
+        levels, cutoffs = tuple(arrays["levels"].tolist()), self.panel.index[task.period.cutoffs]
+        quantiles, members = arrays.get("quantiles"), arrays.get("members")
+        forecast = Forecast(arrays["point"], quantiles, levels, self.panel.series, cutoffs, members)
         return TaskResult(forecast, json.loads(str(arrays["fit_info"])))
 
     def write(self, task: FitTask, result: TaskResult) -> None:
@@ -113,14 +108,9 @@ class Checkpoint:
         if result.model is not None:
             with suppress(TypeError, AttributeError):  # a class of the user's own: its chain starts again
                 result.model.save(self._path(task).with_suffix(""))
-        forecast = result.forecast
-        arrays: dict[str, Any] = {
-            "point": forecast.point,
-            "quantiles": forecast.quantiles,
-            "members": forecast.members,
-            "levels": np.array(forecast.levels, dtype=float),
-            "fit_info": np.array(json.dumps(result.fit_info)),
-        }
+        arrays = {name: getattr(result.forecast, name) for name in ("point", "quantiles", "members")}
+        arrays["levels"] = np.array(result.forecast.levels, dtype=float)
+        arrays["fit_info"] = np.array(json.dumps(result.fit_info))
         with _io.atomic_file(self._path(task)) as temporary, temporary.open("wb") as file:
             np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
         name, member, number = task.key

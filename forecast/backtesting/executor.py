@@ -111,16 +111,15 @@ class Executor:
     @contextmanager
     def _runner(self) -> Iterator[Runner]:
         """Yield the function that runs jobs: here, in processes, or on the cluster."""
+        shared = (self.panel, self.horizon, self.on_error)
         if self.client is not None:
             panel = self.client.scatter(self.panel, broadcast=True)  # sent once to every worker
             yield lambda jobs: _run_on_cluster(self.client, jobs, panel, self.horizon, self.on_error)
         elif self.n_jobs == 1:
-            yield lambda jobs: (_run_job(job, self.panel, self.horizon, self.on_error) for job in jobs)
+            yield lambda jobs: (_run_job(job, *shared) for job in jobs)
         else:
             with self._processes() as parallel:
-                yield lambda jobs: parallel(
-                    delayed(_run_job)(job, self.panel, self.horizon, self.on_error) for job in jobs
-                )
+                yield lambda jobs: parallel(delayed(_run_job)(job, *shared) for job in jobs)
 
     @contextmanager
     def _processes(self) -> Iterator[Callable[[Iterable[Any]], Iterator[Any]]]:

@@ -115,13 +115,9 @@ class _Writer:
         used = {}
         if installed is None:
             used = self._write_globals(value.__globals__, _global_lookups(value.__code__), value)
-        defaults = [self.write(value.__defaults__), self.write(value.__kwdefaults__)]
-        return [
-            name,
-            self._write_bytecode(value.__code__),
-            [*defaults, self._write_cells(value.__closure__ or ())],
-            used,
-        ]
+        bound = [self.write(value.__defaults__), self.write(value.__kwdefaults__)]
+        bound.append(self._write_cells(value.__closure__ or ()))
+        return [name, self._write_bytecode(value.__code__), bound, used]
 
     def _write_members(self, kind: type) -> dict[str, Any]:
         """Return what a class defines: its methods, and the attributes that Python has not added."""

@@ -11,16 +11,10 @@ import numpy as np
 import pandas as pd
 
 from forecast import _io
-from forecast.evaluation import (
-    SuperiorAbility,
-    Verdict,
-    directions,
-    model_confidence_set,
-    superior_ability,
-    verdict,
-    verdict_by_step,
-)
+from forecast.evaluation.directional import directions
+from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
 from forecast.evaluation.scores import NAIVE, common_rows, leaderboard, members, scores, to_nixtla
+from forecast.evaluation.verdict import Verdict, verdict, verdict_by_step
 
 SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
 

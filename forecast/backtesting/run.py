@@ -174,17 +174,10 @@ def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, refit: in
     folds = list(cv.split(panel))
     periods = [RefitPeriod(i // refit, tuple(folds[i : i + refit])) for i in range(0, len(folds), refit)]
     min_train_rows = max(model.min_rows(cv.horizon) for model in models.values())
-    return _Plan(
-        models=models,
-        panel=panel,
-        horizon=cv.horizon,
-        season=season,
-        periods=periods,
-        min_train_rows=min_train_rows,
-        skipped=skipped(panel, periods, min_train_rows),
-        tasks=make_tasks(models, periods, min_train_rows, warm),
-        spec=make_spec(models, panel, cv, {"refit": refit, "warm": warm, "season": season}),
-    )
+    left_out = skipped(panel, periods, min_train_rows)
+    tasks = make_tasks(models, periods, min_train_rows, warm)
+    spec = make_spec(models, panel, cv, {"refit": refit, "warm": warm, "season": season})
+    return _Plan(models, panel, cv.horizon, season, periods, min_train_rows, tasks, spec, left_out)
 
 
 def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResult | None:

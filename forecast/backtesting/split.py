@@ -101,9 +101,5 @@ class WalkForward:
         for cutoff in self.cutoffs(index):
             end = cutoff + 1 - self.embargo
             start = 0 if self.train_size is None else end - self.train_size
-            yield Fold(
-                train=slice(start, end),
-                history=slice(0, cutoff + 1),
-                test=slice(cutoff + 1, cutoff + 1 + self.horizon),
-                cutoff=cutoff,
-            )
+            test = slice(cutoff + 1, cutoff + 1 + self.horizon)
+            yield Fold(slice(start, end), slice(0, cutoff + 1), test, cutoff)

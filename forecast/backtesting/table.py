@@ -61,8 +61,7 @@ def join(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
 
 def skipped(panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int) -> pd.DataFrame:
     """Return the series that are left out at some cutoffs, with the reason; raise ValueError if none is left."""
-    rows = []
-    any_left = False
+    rows, any_left = [], False
     for period in periods:
         traded, trained = eligible(panel, period, min_train_rows)
         any_left |= bool((traded & trained).any())
@@ -73,16 +72,9 @@ def skipped(panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int) -
                 rows.append((panel.series[n], reason, format_date(panel.index[cutoff])))
     if not any_left:
         _raise_nothing_left(int(panel[periods[-1].train].observed.sum(axis=0).max()), min_train_rows)
-    by_reason = pd.DataFrame(rows, columns=["unique_id", "reason", "cutoff"]).groupby(
-        ["unique_id", "reason"], sort=False
-    )
-    return (
-        by_reason["cutoff"]
-        .agg(["size", "first", "last"])
-        .reset_index()
-        .set_axis(SKIPPED, axis=1)
-        .astype({"cutoffs": np.int64})
-    )
+    table = pd.DataFrame(rows, columns=["unique_id", "reason", "cutoff"])
+    spans = table.groupby(["unique_id", "reason"], sort=False)["cutoff"].agg(["size", "first", "last"])
+    return spans.reset_index().set_axis(SKIPPED, axis=1).astype({"cutoffs": np.int64})
 
 
 def _raise_nothing_left(longest: int, min_train_rows: int) -> None:

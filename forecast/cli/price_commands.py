@@ -37,8 +37,7 @@ class Prices:
         str, typer.Argument(help="Sample (see `forecast samples`), CSV or Parquet file, or yahoo:AAPL,MSFT.")
     ] = ""
     target: Annotated[
-        str,
-        _option("What to forecast: price, return, parkinson, garman_klass, volume, or a field such as Close."),
+        str, _option("What to forecast: price, return, parkinson, garman_klass, volume, or a field such as Close.")
     ] = "price"
     start: Annotated[str | None, _option("First date.")] = None
     end: Annotated[str | None, _option("Last date.")] = None
@@ -149,17 +148,10 @@ def download_prices(tickers: str, prices: Prices, field: str | None, **options: 
     """Download prices with a progress bar, and print warnings as messages."""
     from forecast.data.yahoo.download import DownloadWarning, download
 
+    start, end = parse_date(prices.start, "--start"), parse_date(prices.end, "--end")
+    options |= {"fields": field, "offline": prices.offline}
     with report_warnings(DownloadWarning), progress_bar("downloading", "tickers") as progress:
-        return download(
-            tickers,
-            parse_date(prices.start, "--start"),
-            parse_date(prices.end, "--end"),
-            prices.interval,
-            fields=field,
-            offline=prices.offline,
-            progress=progress,
-            **options,
-        )
+        return download(tickers, start, end, prices.interval, progress=progress, **options)
 
 
 def parse_date(text: str | None, option: str) -> pd.Timestamp | None:

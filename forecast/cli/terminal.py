@@ -20,21 +20,14 @@ MAX_LISTED = 5  # failed fits of a model, or findings, that are printed; the fil
 @contextmanager
 def progress_bar(description: str, noun: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar in a terminal, except with --quiet; yield its update function of (done, total)."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    columns: tuple[Any, ...] = (TextColumn(description), BarColumn(), MofNCompleteColumn(), TextColumn(noun))
-    columns += (TimeElapsedColumn(), TimeRemainingColumn())
+    columns = [progress.TextColumn(description), progress.BarColumn(), progress.MofNCompleteColumn()]
+    columns += [progress.TextColumn(noun), progress.TimeElapsedColumn(), progress.TimeRemainingColumn()]
     console = Console(stderr=True)
     is_hidden = not console.is_terminal or quiet.get()
-    with Progress(*columns, console=console, transient=True, disable=is_hidden) as bar:
+    with progress.Progress(*columns, console=console, transient=True, disable=is_hidden) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -83,8 +83,7 @@ def _extrapolate(index: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex,
         # Rows of less than two weeks do not show which business days are missing.
         open_days = share >= MIN_WEEKDAY_SHARE if len(recent) >= 14 else np.append([True] * 5, share[5:] > 0)
         return _open_dates(last, steps, open_days), _describe_open_days(open_days)
-    freq = _infer_frequency(recent[-12:])
-    if freq is not None:
+    if (freq := _infer_frequency(recent[-12:])) is not None:
         dates = pd.date_range(last, periods=steps + 1, freq=freq)[1:]
         return pd.DatetimeIndex(dates, freq=None), f"the frequency of the rows ({freq})"
     return pd.DatetimeIndex([last + (i + 1) * gap for i in range(steps)]), f"every {gap}, the median gap of the rows"

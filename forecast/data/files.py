@@ -19,11 +19,7 @@ COLUMNS_PER_READ = 50  # each column needs buffers of its own size while it is d
 
 
 def read_prices(
-    path: str | os.PathLike[str],
-    fields: str | None = None,
-    *,
-    dayfirst: bool | None = None,
-    decimal: str | None = None,
+    path: str | os.PathLike[str], fields: str | None = None, *, dayfirst: bool | None = None, decimal: str | None = None
 ) -> pd.DataFrame:
     """Read prices from a CSV or Parquet file into a table with a row per date and a column per ticker.
 

@@ -11,17 +11,8 @@ import numpy as np
 import pandas as pd
 
 #: Canonical names of price fields by their lower-case spellings.
-FIELDS = {
-    "open": "Open",
-    "high": "High",
-    "low": "Low",
-    "close": "Close",
-    "adj close": "Adj Close",
-    "adj_close": "Adj Close",
-    "adjclose": "Adj Close",
-    "adjusted close": "Adj Close",
-    "volume": "Volume",
-}
+FIELDS = {name.lower(): name for name in ("Open", "High", "Low", "Close", "Adj Close", "Volume")}
+FIELDS |= dict.fromkeys(("adj_close", "adjclose", "adjusted close"), "Adj Close")
 #: Fields that are the default target, in order of preference.
 TARGETS = ("Adj Close", "Close")
 LONG_COLUMNS = ("unique_id", "ds", "y")
@@ -147,8 +138,7 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
         raise ValueError(f"there is no field {target!r} to forecast; the prices have {', '.join(fields)}")
     wide = fields[target]
     names = tuple(str(name) for name in wide.columns)
-    duplicates = _duplicates(names)
-    if duplicates:
+    if duplicates := _duplicates(names):
         raise ValueError(f"the column {duplicates[0]!r} appears more than once: give each series its own name")
     index, order = _sorted_index(wide.index)
     values = np.empty((len(wide), len(names), 1 + len(exog)))  # (T, N, C), the only copy
@@ -204,8 +194,7 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         return {"y": _pivot(frame)}
     known = [canonical_field(name) for name in frame.columns]
     if sum(name in FIELDS.values() for name in known) > 1 and any(name in TARGETS for name in known):
-        duplicates = _duplicates(known)
-        if duplicates:
+        if duplicates := _duplicates(known):
             raise ValueError(
                 f"two columns are called {duplicates[0]}, apart from upper and lower case: keep one of them"
             )

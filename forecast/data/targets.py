@@ -108,8 +108,7 @@ def _default_table(prices: Any) -> pd.DataFrame:
 def _range_tables(prices: Any, names: Sequence[str]) -> list[pd.DataFrame]:
     """Return the tables of these fields, High and Low first, after checking that every price is within its range."""
     fields = split_fields(_check_frame(prices, names))
-    missing = [name for name in names if name not in fields]
-    if missing:
+    if missing := [name for name in names if name not in fields]:
         raise ValueError(f"the prices have no {', '.join(missing)}; they have {', '.join(map(str, fields))}")
     tables = [fields[name].reindex(columns=fields[names[0]].columns).astype(float) for name in names]
     high, low, *inner = tables

@@ -8,23 +8,3 @@ from forecast.evaluation.pairwise import ALPHA, ClarkWest, DieboldMariano, clark
 from forecast.evaluation.scores import gap_by_cutoff, loss_by_cutoff
 from forecast.evaluation.text import format_p
 from forecast.evaluation.verdict import POWER, Verdict, verdict, verdict_by_step
-
-__all__ = [
-    "ALPHA",
-    "POWER",
-    "ClarkWest",
-    "DieboldMariano",
-    "SuperiorAbility",
-    "Verdict",
-    "clark_west",
-    "diebold_mariano",
-    "directions",
-    "format_p",
-    "gap_by_cutoff",
-    "holm",
-    "loss_by_cutoff",
-    "model_confidence_set",
-    "superior_ability",
-    "verdict",
-    "verdict_by_step",
-]

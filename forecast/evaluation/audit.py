@@ -93,8 +93,7 @@ def audit(
     True
     """
     frame = pd.DataFrame(prices).sort_index()
-    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
-    if texts:
+    if texts := [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]:
         raise TypeError(f"an audit needs a wide table of numbers; the column {texts[0]!r} is not numeric")
     frame = frame.astype(float)
     trial = _Trial(as_forecaster(model), frame, cv, prepare or (lambda raw: raw))
@@ -180,8 +179,7 @@ def _is_same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
 
 def _judge(comparisons: list[_Comparison], any_changed: bool) -> tuple[bool | None, str]:
     """Return whether a kind of change passes, with the reason; `any_changed` is about all kinds."""
-    leaked = [c.cutoff for c in comparisons if not c.early_equal]
-    if leaked:
+    if leaked := [c.cutoff for c in comparisons if not c.early_equal]:
         return False, f"forecasts up to {leaked[0]} changed when only later rows did"
     if not any_changed:
         return False, "no later forecast changed either, so the test shows nothing: use more cutoffs, or other data"

@@ -86,9 +86,7 @@ def _chunk_inputs(y: np.ndarray, base: np.ndarray | None) -> Inputs:
     x[:, :, -1] = observed
     x[count == 0] = 0
     level = np.where(count > 0, unpack(packed), np.nan)
-    return Inputs(
-        x=x, start=packed[0], y=level, recent_change=recent_change, scale=scale, observed=observed, n_changes=n_changes
-    )
+    return Inputs(x, packed[0], level, recent_change, scale, observed, n_changes)
 
 
 def _error_scale(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

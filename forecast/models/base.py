@@ -79,12 +79,8 @@ def combine_forecasts(forecasts: Sequence[Forecast], how: Callable[..., np.ndarr
     points = np.stack([forecast.point for forecast in forecasts])  # (S, K, N, H)
     quantiles = [forecast.quantiles for forecast in forecasts if forecast.quantiles is not None]
     complete = len(quantiles) == len(forecasts)
-    return replace(
-        forecasts[0],
-        point=how(points, axis=0),
-        quantiles=how(np.stack(quantiles), axis=0) if complete else None,
-        members=points,
-    )
+    combined = how(np.stack(quantiles), axis=0) if complete else None
+    return replace(forecasts[0], point=how(points, axis=0), quantiles=combined, members=points)
 
 
 def with_levels(model: Forecaster, levels: Sequence[float]) -> Forecaster:
@@ -220,16 +216,14 @@ class Forecaster(Estimator):
                 f"{type(self).__name__} needs at least {needed} observed rows of a series to be fitted for "
                 f"horizon={horizon}; the longest has {observed.max(initial=0)}. Use more history or a shorter horizon."
             )
-        short = [name for name, rows in zip(panel.series, observed, strict=True) if rows < needed]
-        if short:
+        if short := [name for name, rows in zip(panel.series, observed, strict=True) if rows < needed]:
             message = f"too short to be fitted, with fewer than {needed} observed rows: {', '.join(short)}"
             warnings.warn(message, ShortSeriesWarning, stacklevel=3)
 
     def predict(self, prices: Any) -> Forecast:
         """Forecast from the last row of the prices; the fitted model is not changed."""
         self._check_ready()
-        panel = as_panel(prices, exog=self.required_fields())
-        return self._predict(panel)
+        return self._predict(as_panel(prices, exog=self.required_fields()))
 
     def predict_at(self, prices: Any, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
         """Forecast from each of these rows (0 is the first), using no row after it."""
@@ -274,8 +268,7 @@ class Forecaster(Estimator):
     def _fitted_columns(self, panel: Panel) -> np.ndarray:
         """Return the positions of the panel's series among the fitted ones, (N,); raise if one was not fitted."""
         positions = {name: i for i, name in enumerate(self.series_)}
-        unknown = [name for name in panel.series if name not in positions]
-        if unknown:
+        if unknown := [name for name in panel.series if name not in positions]:
             raise ValueError(f"{type(self).__name__} was not fitted on {', '.join(unknown)}: fit it on all the series")
         return np.array([positions[name] for name in panel.series])
 

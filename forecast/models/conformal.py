@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ MIN_ERRORS = 20  # errors needed for an interval
 HOLDOUT_DIVISOR = 4  # at most one training row in four is held out to measure errors on
 
 
+@dataclass(eq=False, repr=False)
 class Conformal(Forecaster):
     """Another model's point forecasts with conformal intervals, which replace the quantiles of the model.
 
@@ -67,21 +69,12 @@ class Conformal(Forecaster):
     (0.1, 0.5, 0.9)
     """
 
-    def __init__(
-        self,
-        model: Forecaster,
-        method: str = "rolling",
-        window: int = 250,
-        rate: float = 0.05,
-        levels: tuple[float, ...] = LEVELS,
-        log: bool | str = "auto",
-    ) -> None:
-        self.model = model
-        self.method = method
-        self.window = window
-        self.rate = rate
-        self.levels = levels
-        self.log = log
+    model: Forecaster
+    method: str = "rolling"
+    window: int = 250
+    rate: float = 0.05
+    levels: tuple[float, ...] = LEVELS
+    log: bool | str = "auto"
 
     @property
     def in_sample_is_valid(self) -> bool:
@@ -148,9 +141,7 @@ class Conformal(Forecaster):
         if missing.any():
             names = ", ".join(np.array(forecast.series)[missing])
             warnings.warn(f"fewer than {MIN_ERRORS} past errors are known of {names}", UnseenStepWarning, stacklevel=2)
-        return Forecast(
-            forecast.point, quantiles, tuple(self.levels), forecast.series, forecast.cutoffs, forecast.members
-        )
+        return replace(forecast, quantiles=quantiles, levels=tuple(self.levels))
 
     def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
         return self.model_._predict_point_at(panel, rows)

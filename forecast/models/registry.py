@@ -12,19 +12,11 @@ if TYPE_CHECKING:
 
 #: Public classes and their modules.
 CLASSES = {
-    "Forecast": "forecast.models.base",
-    "Forecaster": "forecast.models.base",
-    "Naive": "forecast.models.naive",
-    "Drift": "forecast.models.naive",
-    "SeasonalNaive": "forecast.models.naive",
-    "WindowMean": "forecast.models.naive",
-    "MeanReversion": "forecast.models.naive",
+    **dict.fromkeys(("Forecast", "Forecaster"), "forecast.models.base"),
+    **dict.fromkeys(("Naive", "Drift", "SeasonalNaive", "WindowMean", "MeanReversion"), "forecast.models.naive"),
     "ARIMA": "forecast.models.arima.model",
-    "ETS": "forecast.models.smoothing",
-    "Theta": "forecast.models.smoothing",
-    "HAR": "forecast.models.volatility",
-    "GARCH": "forecast.models.volatility",
-    "EWMA": "forecast.models.volatility",
+    **dict.fromkeys(("ETS", "Theta"), "forecast.models.smoothing"),
+    **dict.fromkeys(("HAR", "GARCH", "EWMA"), "forecast.models.volatility"),
     "Tabular": "forecast.models.tabular",
     "Recurrent": "forecast.models.recurrent.forecaster",
     "RecurrentClassifier": "forecast.models.recurrent.classifier",
@@ -34,11 +26,7 @@ CLASSES = {
     "Tuned": "forecast.models.tuned",
 }
 #: Public functions and their modules.
-FUNCTIONS = {
-    "load_model": "forecast.models.store",
-    "make_model": "forecast.models.registry",
-    "model_names": "forecast.models.registry",
-}
+FUNCTIONS = {"load_model": "forecast.models.store", "make_model": __name__, "model_names": __name__}
 #: Classes that occur only inside a fitted model.
 PARTS = {
     "Smoothing": "forecast.models.smoothing",

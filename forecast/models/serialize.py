@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,10 +60,7 @@ def encode(value: Any, arrays: dict[str, np.ndarray] | None = None, on_foreign: 
     on_foreign : callable, default `refuse`
         Returns the JSON value of an object that `decode` cannot restore, or raises.
     """
-
-    def inner(item: Any) -> Any:
-        return encode(item, arrays, on_foreign)
-
+    inner = partial(encode, arrays=arrays, on_foreign=on_foreign)
     if isinstance(value, np.generic) and value.dtype.kind in "biufUS":
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -111,10 +109,7 @@ def _encode_array(value: np.ndarray | pd.DataFrame, arrays: dict[str, np.ndarray
 
 def decode(value: Any, arrays: Mapping[str, np.ndarray] | None = None) -> Any:
     """Return what `encode` encoded; raise ValueError for a class that this package does not have."""
-
-    def inner(item: Any) -> Any:
-        return decode(item, arrays)
-
+    inner = partial(decode, arrays=arrays)
     if isinstance(value, list):
         return tuple(inner(item) for item in value)
     if not isinstance(value, dict):

@@ -221,12 +221,6 @@ def _statsmodels_ets(shape: str, m: int, y: np.ndarray) -> Any:
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
     names = {"A": "add", "M": "mul", "N": None}
-    season = names[shape[-1]]
-    return ETSModel(
-        y,
-        error=names[shape[0]],
-        trend=names[shape[1]],
-        damped_trend="d" in shape,
-        seasonal=season,
-        seasonal_periods=m if season else None,
-    )
+    error, trend, season = names[shape[0]], names[shape[1]], names[shape[-1]]
+    options = {"damped_trend": "d" in shape, "seasonal": season, "seasonal_periods": m if season else None}
+    return ETSModel(y, error=error, trend=trend, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from forecast.models.ridge import SummedRidge
 NAMES = ("ridge", "boosting")
 
 
+@dataclass(eq=False, repr=False)
 class Tabular(Forecaster):
     """A regression, or a tree, on the last rows: what most quants try first.
 
@@ -55,19 +57,11 @@ class Tabular(Forecaster):
     `lookback`: 4 × (`lookback` + 3) bytes for each row of each series, plus the copies that the estimator makes.
     """
 
-    def __init__(
-        self,
-        estimator: Any = "ridge",
-        lookback: int = 20,
-        log: bool | str = "auto",
-        exog: tuple[str, ...] = (),
-        levels: tuple[float, ...] = LEVELS,
-    ) -> None:
-        self.estimator = estimator
-        self.lookback = lookback
-        self.log = log
-        self.exog = exog
-        self.levels = levels
+    estimator: Any = "ridge"
+    lookback: int = 20
+    log: bool | str = "auto"
+    exog: tuple[str, ...] = ()
+    levels: tuple[float, ...] = LEVELS
 
     nests_naive = True  # with all coefficients 0 the series does not move
 
@@ -155,13 +149,9 @@ class Tabular(Forecaster):
         scale = np.where(inputs.n_changes[rows] > 0, inputs.scale[rows], np.nan)[:, :, None]  # (K, N, 1)
         change = scale * output
         last = forward_fill(panel.target)[rows][:, :, None]
-        return Forecast(
-            point=apply_change(last, change, self.log_),
-            quantiles=apply_change(last[..., None], change[..., None] + scale[..., None] * self.spread_, self.log_),
-            levels=tuple(self.levels),
-            series=panel.series,
-            cutoffs=panel.index[rows],
-        )
+        point = apply_change(last, change, self.log_)
+        quantiles = apply_change(last[..., None], change[..., None] + scale[..., None] * self.spread_, self.log_)
+        return Forecast(point, quantiles, tuple(self.levels), panel.series, panel.index[rows])
 
 
 class _StepRegressors:

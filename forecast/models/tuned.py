@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from forecast.models.base import LEVELS, Forecast, Forecaster, with_levels
 from forecast.models.registry import set_parameter
 
 
+@dataclass(eq=False, repr=False)
 class Tuned(Forecaster):
     """A model whose parameters are chosen again at every fit, by their loss on the newest training rows.
 
@@ -40,19 +42,11 @@ class Tuned(Forecaster):
         The quantile levels.
     """
 
-    def __init__(
-        self,
-        model: Forecaster,
-        grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]],
-        n_windows: int = 5,
-        loss: str = "squared",
-        levels: tuple[float, ...] = LEVELS,
-    ) -> None:
-        self.model = model
-        self.grid = grid
-        self.n_windows = n_windows
-        self.loss = loss
-        self.levels = levels
+    model: Forecaster
+    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]]
+    n_windows: int = 5
+    loss: str = "squared"
+    levels: tuple[float, ...] = LEVELS
 
     def candidates(self) -> dict[str, Forecaster]:
         """Return the models to try, named by the parameters that differ."""

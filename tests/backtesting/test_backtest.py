@@ -360,6 +360,7 @@ def small(prices):
     return fc.backtest(models, prices, fc.WalkForward(2, 4), refit=2)
 
 
+@pytest.mark.slow
 def test_number_of_processes_changes_no_byte(small, prices, tmp_path):
     models = {"drift": fc.Drift(), "net": quick("lstm", members=2)}
     calls = []

@@ -88,6 +88,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_results_of_a_changed_model_are_not_used(change, tmp_path):
     before, after = CHANGES[change]
@@ -125,6 +126,7 @@ def pipelines():
     return {"pipe": fc.Tabular(make_pipeline(nan, FunctionTransformer(lambda x: 2 * x), LinearRegression()))}
 
 
+@pytest.mark.slow
 def test_spec_describes_functions_and_nan(tmp_path):
     result = run(pipelines(), tmp_path / "run", refit=4, n_jobs=2)
     steps = result.spec["models"]["pipe"]["params"]["estimator"]["params"]["steps"]["list"]
@@ -154,6 +156,7 @@ class Fails(Naive):
         super()._fit(panel, horizon)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [0, 6])
 def test_recorded_failures_run_again(lost, tmp_path):
     flag, folder = tmp_path / "flag", tmp_path / "run"

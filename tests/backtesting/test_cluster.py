@@ -21,6 +21,7 @@ import forecast as fc
 from forecast import _io
 from forecast.models.naive import Naive
 
+pytestmark = pytest.mark.cluster
 distributed = pytest.importorskip("distributed")
 CV = fc.WalkForward(horizon=2, n_windows=8)
 

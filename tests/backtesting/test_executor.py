@@ -68,6 +68,7 @@ def test_parts_fitted_separately_equal_the_model():
         np.testing.assert_array_equal(net["q0.1"], at_once.quantiles[..., 0].ravel())
 
 
+@pytest.mark.slow
 def test_only_warm_fits_continue_from_the_last(complete):
     warm, result, _ = complete
     prices = walks(rows=90, series=2)
@@ -84,6 +85,7 @@ def test_only_warm_fits_continue_from_the_last(complete):
         np.testing.assert_array_equal(rows["y_hat"], np.ravel(points))
 
 
+@pytest.mark.slow
 def test_warm_start_changes_the_fit():
     cold, warm = run().forecasts, run(warm=True).forecasts
     changed = cold["y_hat"].ne(warm["y_hat"]).groupby([cold["model"], cold["cutoff"]], observed=True).any()
@@ -93,6 +95,7 @@ def test_warm_start_changes_the_fit():
     assert not changed.xs(late, level="cutoff")[["naive", "drift"]].any()
 
 
+@pytest.mark.slow
 def test_processes_change_no_byte(complete, tmp_path):
     warm, result, folder = complete
     two = run(tmp_path / "run", warm=warm, n_jobs=2)
@@ -120,6 +123,7 @@ def deep():
     return quick("lstm", layers=2, dropout=0.3, gate_bias="chrono", members=2, n_jobs=2, trainer=trainer)
 
 
+@pytest.mark.slow
 def test_threads_change_no_byte():
     panel = as_panel(walks(rows=90, series=2))
     folds = list(fc.WalkForward(2, 3).split(panel))
@@ -166,6 +170,7 @@ class RecordsProcess(Naive):
         self.record_ = {"process": os.getpid()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "sequential"])
 def test_joblib_configuration_does_not_change_the_backend(backend):
     with joblib.parallel_config(backend=backend):
@@ -193,6 +198,7 @@ def stopped_after(done, error):
     return progress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("done", [1, 9, 17, 27])
 def test_stopped_run_is_resumed(done, complete, tmp_path):
     warm, _, expected = complete
@@ -249,6 +255,7 @@ def test_changes_since_the_stop_are_reported(tmp_path):
         fc.backtest(two, prices, CV, resume=True)
 
 
+@pytest.mark.slow
 def test_damaged_result_runs_again(complete, tmp_path):
     warm, _, folder = complete
     with pytest.raises(KeyboardInterrupt):
@@ -276,6 +283,7 @@ class Breaks(Naive):
         super()._fit(panel, horizon)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True], ids=["an error", "a worker killed"])
 def test_failed_run_is_resumed_after_the_repair(hard, tmp_path):
     flag = tmp_path / "flag"
@@ -314,6 +322,7 @@ test_executor.run({folder!r}, warm={warm}, resume=True, n_jobs={jobs})
 """
 
 
+@pytest.mark.kill
 def test_run_killed_at_random_moments_is_resumed(complete, tmp_path):
     """Twenty runs, each killed at a random moment by a signal that cannot be caught, then resumed."""
     warm, _, expected = complete
@@ -340,6 +349,7 @@ def test_run_killed_at_random_moments_is_resumed(complete, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["timed", *[f"run{i}" for i in range(10)]])
 
 
+@pytest.mark.kill
 def test_worker_processes_end_with_a_killed_run(complete, tmp_path):
     warm, _, expected = complete
     folder = tmp_path / "run"
@@ -445,6 +455,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_model_defined_in_a_script_runs_in_processes(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     process = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)

@@ -110,6 +110,7 @@ def test_position_in_the_file_does_not_count():
     assert fingerprint(own().Mine(factor=1)) != fingerprint(own().Mine(factor=1.0))
 
 
+@pytest.mark.slow
 def test_fingerprint_is_the_same_in_another_process(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
     code = "import own; from forecast.backtesting.fingerprint import fingerprint; print(fingerprint(own.Mine()))"

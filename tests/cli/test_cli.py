@@ -165,6 +165,7 @@ ERRORS = {  # a command line, and a pattern of its message
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ERRORS)
 def test_error_is_one_line_and_leaves_no_files(case, workdir, call):
     line, expected = ERRORS[case]
@@ -181,6 +182,7 @@ def test_error_is_one_line_and_leaves_no_files(case, workdir, call):
     assert re.fullmatch(r"forecast: .*\n", err)
 
 
+@pytest.mark.slow
 def test_exit_codes_of_the_real_command(workdir):
     before = snapshot(workdir)
 
@@ -208,6 +210,7 @@ def delete_fits(workdir):
     return len(fits)
 
 
+@pytest.mark.slow
 def test_sigint_stores_finished_fits(workdir):
     before = snapshot(workdir)
     line = f"backtest good.csv {LSTM} --set lstm.trainer.steps=1000000 --out run"
@@ -257,6 +260,7 @@ def test_interrupt_exits_130_and_preserves_old_run(out, workdir, call, monkeypat
     assert err.splitlines()[-1] == f"forecast: interrupted; {note}"
 
 
+@pytest.mark.slow
 def test_resume_reports_changed_models(workdir, call, monkeypatch):
     line = f"backtest good.csv {DRIFT} --out run"
     with monkeypatch.context() as patch:
@@ -294,6 +298,7 @@ def test_failed_run_preserves_old_run(workdir, call):
     assert snapshot(workdir) == before
 
 
+@pytest.mark.slow
 def test_run_is_written_and_printed(workdir, call):
     code, out, err = call(f"backtest good.csv --models naive,drift,lstm --horizon 2 --windows 4 {TINY} --out runs/new")
     assert code == 0
@@ -321,6 +326,7 @@ def test_run_is_written_and_printed(workdir, call):
     assert "lstm" in page
 
 
+@pytest.mark.slow
 def test_old_run_is_replaced_completely(workdir, call):
     assert call(f"backtest good.csv {DRIFT} --out run")[0] == 0
     (workdir / "run" / "spec.json").write_text("{}")
@@ -331,6 +337,7 @@ def test_old_run_is_replaced_completely(workdir, call):
     assert not list(workdir.glob(".run*"))
 
 
+@pytest.mark.slow
 def test_settings_reach_the_trainer(workdir, call):
     line = f"backtest good.csv {LSTM} --set lstm.trainer.lr=3e-4 --set lstm.base=none --set 'lstm.levels=(.2, .5, .8)'"
     assert call(f"{line} --refit 3 --out run")[0] == 0
@@ -375,6 +382,7 @@ def test_constant_prices_do_not_crash(workdir, call):
     assert "Warning" not in err
 
 
+@pytest.mark.slow
 def test_failed_fit_is_recorded(workdir, call):
     line = "backtest negative.csv --models drift,arima --horizon 2 --windows 3 --set arima.log=true"
     code, out, _ = call(f"{line} --on-error record --out run")
@@ -419,6 +427,7 @@ def test_models_lists_all_parameters(call, workdir):
             assert f"{parameter}=" in out
 
 
+@pytest.mark.slow
 def test_passed_audit_is_printed(workdir, call):
     code, out, err = call("audit good.csv --models drift,ses --horizon 2 --windows 3")
     assert (code, err) == (0, "")
@@ -473,6 +482,7 @@ def test_no_arguments_show_help(workdir, call):
     assert err.strip() != "forecast:"  # not an empty message
 
 
+@pytest.mark.slow
 def test_split_options_reach_the_backtest(workdir, call):
     line = (
         "backtest good.csv --models drift --horizon 2 --windows 3 --step-size 4 --train-size 30 --embargo 2 --season 3"
@@ -493,6 +503,7 @@ def test_debug_variable_shows_traceback(workdir, call, monkeypatch):
         cli.main()
 
 
+@pytest.mark.slow
 def test_exog_fields_are_read(workdir, call):
     """Fields in a model's `exog` are read from a file or a sample; a missing field is named."""
     rng = np.random.default_rng(0)
@@ -542,6 +553,7 @@ def yahoo(tmp_path, monkeypatch):
     server.close()
 
 
+@pytest.mark.slow
 def test_downloaded_file_can_be_backtested(workdir, call, yahoo):
     from helpers.yahoo_server import walk
 
@@ -560,6 +572,7 @@ def test_downloaded_file_can_be_backtested(workdir, call, yahoo):
     assert yahoo.requests == {"MSFT": 1, "AAPL": 1}
 
 
+@pytest.mark.slow
 def test_backtest_of_yahoo_prices(workdir, call, yahoo):
     yahoo.behave("AAPL")
     yahoo.behave("MSFT")
@@ -696,6 +709,7 @@ def test_missing_models_and_runs_are_errors(line, message, workdir, call):
     assert snapshot(workdir) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -715,6 +729,7 @@ def test_json_and_quiet_output(line, workdir, call):
     assert (code, out, err) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_json_equals_result_in_python(workdir, call):
     output = json.loads(call(f"backtest good.csv {DRIFT} --out run --json")[1])
     result = fc.BacktestResult.load(workdir / "run")
@@ -725,6 +740,7 @@ def test_json_equals_result_in_python(workdir, call):
     assert output["out"] == "run"
 
 
+@pytest.mark.slow
 def test_spec_repeats_a_run(workdir, call):
     call(f"backtest good.csv {DRIFT} --target return --out first")
     code, _, err = call("backtest --spec first/spec.json --out second")
@@ -738,6 +754,7 @@ def test_spec_repeats_a_run(workdir, call):
     assert "the prices differ from those of first" in call("backtest --spec first")[2]
 
 
+@pytest.mark.slow
 def test_report_is_written_again(workdir, call):
     call(f"backtest good.csv {DRIFT} --out run")
     before = (workdir / "run/report.html").read_bytes()
@@ -760,6 +777,7 @@ def test_examples_in_help_are_valid(workdir, call, monkeypatch):
         program.commands[name].make_context(name, list(words))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "example",
     [

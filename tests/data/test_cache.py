@@ -63,6 +63,7 @@ def _write_repeatedly(cache, first):
         version += 2
 
 
+@pytest.mark.kill
 def test_killed_writers_leave_complete_files(cache):
     with cache.lock("A", "1d"):
         cache.write("A", "1d", history(0))
@@ -95,6 +96,7 @@ def _read_repeatedly(cache, seconds):
         assert (cached.table.to_numpy() == cached.facts["version"]).all()
 
 
+@pytest.mark.slow
 def test_reader_sees_complete_files_during_writes(cache):
     with cache.lock("A", "1d"):
         cache.write("A", "1d", history(0))

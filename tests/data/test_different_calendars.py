@@ -76,6 +76,7 @@ def test_nearly_every_price_is_a_one_step_target(world):
     assert min(training_shares(fc.Recurrent("lstm"), common, horizon=1)[0].values()) >= 0.95
 
 
+@pytest.mark.slow
 def test_backtest_over_all_calendars(world):
     models = {"arima": fc.ARIMA((1, 1, 1)), "lstm": fc.Recurrent("lstm", trainer=fc.Trainer(steps=20))}
     result = fc.backtest(models, world, fc.WalkForward(horizon=5, n_windows=8, step_size=6), refit=8)

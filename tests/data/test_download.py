@@ -85,6 +85,7 @@ REASONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", [session, browser_session])
 @pytest.mark.parametrize("fault", TEMPORARY)
 def test_temporary_faults_are_retried(fault, transport, yahoo):
@@ -98,6 +99,7 @@ def test_temporary_faults_are_retried(fault, transport, yahoo):
     assert yahoo.requests == {"AAPL": TEMPORARY[fault] + 1, "MSFT": 1}  # no successful request is repeated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", REASONS)
 def test_permanent_fault_is_error_with_ticker(fault, yahoo, folder):
     yahoo.behave("BAD", f"{fault} for ever")
@@ -133,6 +135,7 @@ def test_skipped_tickers_are_warned_about(yahoo):
         download("NONE", on_error="skip", source=client(yahoo))
 
 
+@pytest.mark.slow
 def test_two_hundred_tickers_with_refusals(yahoo):
     names = [f"T{i:03}" for i in np.random.default_rng(1).permutation(200)]
     for i, name in enumerate(names):
@@ -166,6 +169,7 @@ except KeyboardInterrupt as interrupt:
 """
 
 
+@pytest.mark.slow
 def test_interrupted_download_resumes_from_cache(yahoo, folder):
     names = [f"T{i}" for i in range(40)]
     for name in names:
@@ -320,6 +324,7 @@ def test_later_calls_fetch_only_the_end(yahoo):
     assert yahoo.requests["AAPL"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["split", "dividend", "corrected", "row"])
 def test_restated_past_is_fetched_again(change, yahoo):
     old, new = until_yesterday("AAPL"), until_yesterday("AAPL")
@@ -357,6 +362,7 @@ def _download_forty(port):
     download([f"T{i}" for i in range(40)], end="2020-01-08", source=Yahoo(session(port), pause=0.005))
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_each_ticker_once(yahoo, folder):
     for i in range(40):
         yahoo.behave(f"T{i}", bars=walk(f"T{i}", rows=5))

@@ -243,6 +243,7 @@ def expected_prices(truth, path, field="Adj Close"):
     return truth.prices if truth.shape != "fields" else truth.prices[[field]].set_axis([path.stem], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(FILES // CHUNK))
 def test_files_are_read_or_refused(chunk, tmp_path, record_property):
     n_read = 0
@@ -263,6 +264,7 @@ def test_files_are_read_or_refused(chunk, tmp_path, record_property):
     assert n_read == CHUNK // 2  # the other half is refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(4))
 def test_unknown_order_of_day_and_month(chunk, tmp_path):
     """A file is refused, or read correctly where a day above 12 proves the order."""
@@ -322,6 +324,7 @@ def read_strictly(text):
     return table or None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(10))
 def test_lost_and_changed_characters(chunk, tmp_path):
     compared = 0

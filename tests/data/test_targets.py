@@ -83,6 +83,7 @@ def test_missing_fields_raise(stocks):
         fc.make_target(fc.load_sample("stocks"), "parkinson")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["return", "parkinson", "garman_klass"])
 def test_no_target_uses_the_future(target, stocks):
     prices = stocks.iloc[-300:]

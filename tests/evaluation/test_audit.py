@@ -18,6 +18,7 @@ def _failed(report):
     return [row.check for row in report.table.itertuples() if row.passed is False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", fc.model_names())
 def test_every_model_passes(name):
     report = fc.audit(quick(name), series_for(name, rows=160, late=True), CV)
@@ -42,6 +43,7 @@ def _interpolated(raw):
     return raw.interpolate(limit_direction="both")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prepare", [_standardised, _centred_average, _interpolated])
 def test_leaks_in_the_preprocessing_are_found(prepare):
     report = fc.audit(fc.Drift(log=False), walks(), CV, prepare=prepare)
@@ -93,6 +95,7 @@ class Counting(Naive):
         return super()._predict_at(panel, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Peeking(), Tuning()], ids=["backwards", "tuned on later rows"])
 def test_leaks_in_the_model_are_found(model):
     report = fc.audit(model, walks(), CV)
@@ -100,6 +103,7 @@ def test_leaks_in_the_model_are_found(model):
     assert "many cutoffs at once" in _failed(report)
 
 
+@pytest.mark.slow
 def test_other_faults_are_found():
     assert "determinism" in _failed(fc.audit(Random(), walks(), CV))
     assert _failed(fc.audit(Counting(), walks(), CV)) == ["unchanged by forecasting"]
@@ -138,6 +142,7 @@ class Plain(BaseEstimator):
         return self.inner_.predict(prices)
 
 
+@pytest.mark.slow
 def test_models_of_other_packages():
     report = fc.audit(Plain(), walks(), CV)
     assert report.passed, str(report)
@@ -145,6 +150,7 @@ def test_models_of_other_packages():
         fc.audit(object(), walks(), CV)
 
 
+@pytest.mark.slow
 def test_rows_change_with_all_fields():
     """A range needs its High above its Low, also in changed rows."""
     raw = fc.load_sample("sp500", fields="all").iloc[-300:]
@@ -162,6 +168,7 @@ def test_invalid_input():
         fc.audit(fc.Naive(), walks(), fc.WalkForward(horizon=3, n_windows=2))
 
 
+@pytest.mark.slow
 def test_report_as_text():
     report = fc.audit(fc.Drift(log=False), walks(), CV, prepare=_standardised)
     assert str(report).startswith("The audit is FAILED.\nFAILED  leakage: noise: forecasts up to 2015-")

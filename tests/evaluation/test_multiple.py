@@ -25,6 +25,7 @@ def test_holm_by_hand():
     assert len(holm(np.array([]))) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)  # statsmodels collects garbage at each call, 80 ms
 @given(st.lists(P_VALUES, min_size=1, max_size=30))
 def test_holm_equals_statsmodels(p_values):
@@ -64,6 +65,7 @@ def test_constant_differences_share_one_result():
     assert result["in_set"].to_dict() == {"naive": True, "bad": False, "far": True}
 
 
+@pytest.mark.slow
 def test_error_rates_of_equally_good_models():
     """A confidence set of 90 % excludes one of them in one run of ten; superior ability is found in one of twenty."""
     random = np.random.default_rng(12)

@@ -78,6 +78,7 @@ def test_too_few_losses_have_no_statistic(n, overlap):
     assert (test.p_better, test.p_worse) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("horizon", "step"), [(1, 1), (5, 5), (5, 1), (20, 5)])
 def test_size_of_diebold_mariano_with_overlap(horizon, step):
     """On random walks, a rising and a falling drift of the same size are equally accurate."""

@@ -191,6 +191,7 @@ def test_detectable_skill_is_found_with_the_power():
     assert f"could have shown {row['detectable']:.1%}" in str(verdict(table, 1))
 
 
+@pytest.mark.slow
 def test_equally_good_models_are_rarely_called_better():
     random = np.random.default_rng(11)
     results = []

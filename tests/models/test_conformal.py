@@ -33,6 +33,7 @@ def clustering(rows: int, series: int) -> np.ndarray:
     return change.cumsum(axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("draw", [ar1, clustering])
 def test_coverage_is_nominal_at_every_step(draw, method):
@@ -72,6 +73,7 @@ def test_rolling_uses_the_last_known_errors():
             np.testing.assert_allclose(forecast.quantiles[k, 0, step - 1, [0, 2]], bounds, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inner", "method"),
     [(fc.ARIMA((1, 1, 1)), "adaptive"), (fc.Tabular(), "rolling"), (quick("lstm", members=2), "rolling")],
@@ -97,6 +99,7 @@ class UsesUnrealisedErrors(Conformal):
         return np.full(self.horizon_, row - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_audit_detects_unrealised_errors(method):
     report = fc.audit(UsesUnrealisedErrors(Naive(), method, window=40), walks(), CV)

@@ -36,6 +36,7 @@ def _statsmodels_ets(shape, y):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_forecasts_as_statsmodels_does(shape):
@@ -128,6 +129,7 @@ def test_mean_reversion_is_a_regression_on_the_gap():
             assert model.predict_at(frame, [280]).point[0, n, k - 1] == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [60, 300, 2000])
 def test_mean_reversion_separates_returns_from_prices(rows):
     noise = np.random.default_rng(rows).normal(size=(rows, 1000))

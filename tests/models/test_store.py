@@ -36,6 +36,7 @@ def _save_and_load(model, tmp_path):
     return fc.load_model(tmp_path / "model")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", [*(name for name in fc.model_names() if name not in UNSAVED), *OTHERS])
 def test_loaded_model_forecasts_the_same_bytes(name, tmp_path):

@@ -36,6 +36,7 @@ def _rmse(model, y, rows, horizon=3):
     return np.sqrt(((forecast - truth) ** 2).mean(axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("estimator", "tolerance"), [("ridge", 1.03), ("boosting", 1.07)])
 def test_rmse_is_near_the_optimum(estimator, tolerance):
     y, rows = _ar1(), np.arange(2500, 2990)
@@ -168,6 +169,7 @@ def _peak_memory(lookback):
     return peak
 
 
+@pytest.mark.slow
 def test_memory_of_ridge_does_not_grow_with_lookback():
     """A matrix of all windows would hold 90 MB more."""
     assert _peak_memory(60) < _peak_memory(10) + 20e6

@@ -49,6 +49,7 @@ def test_choice_uses_training_rows_only():
     assert "off=0.001" in tuning._repr_html_()
 
 
+@pytest.mark.slow
 def test_audit_passes_and_model_is_saved(tmp_path):
     model = fc.Tuned(fc.WindowMean(), {"window": [5, 20]}, n_windows=3)
     report = fc.audit(model, walks(), fc.WalkForward(horizon=3, n_windows=6, step_size=4))

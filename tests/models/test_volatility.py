@@ -28,6 +28,7 @@ def _regressors(y, t):
     return [1.0, y[t], y[t - 4 : t + 1].mean(), y[t - 21 : t + 1].mean()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log", [False, True])
 def test_har_equals_a_loop_of_least_squares(log):
     """Rolling training rows of 300, a refit at each cutoff, two steps."""
@@ -101,6 +102,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_the_point_is_the_mean_or_the_median(make):
     """The mean of a skewed variance lies above its median; each is right on average."""

@@ -164,6 +164,7 @@ def test_plots_return_axes_without_pyplot(result, plot):
     assert not plt.get_fignums()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plot", PLOTS)
 @pytest.mark.parametrize(
     "prices",
@@ -178,6 +179,7 @@ def test_every_kind_of_index_is_plotted(prices, plot):
     plot(run(prices, refit=12)).figure.savefig("/dev/null", format="svg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plot", PLOTS)
 def test_names_are_text_and_not_clipped(result, plot):
     names = ["$\\frac{$", "a" * 80, "line\nbreak", "_hidden", "<b>&amp;</b>", "x", "y", "seven", "eighth"]

@@ -104,6 +104,7 @@ def hostile():
     return run(prices, {HOSTILE: fc.Drift(), NAMES[2]: fc.Naive(), "<img src=x onerror=alert(1)>": fc.Drift()})
 
 
+@pytest.mark.slow
 def test_the_verdict_is_first(result, page):
     text = Page(page).visible
     sentence = result.verdict().sentence
@@ -113,6 +114,7 @@ def test_the_verdict_is_first(result, page):
         assert row.finding in text
 
 
+@pytest.mark.slow
 def test_networks_are_compared_with_arima_too(result):
     def renamed(name, kind):
         return result.spec["models"][name] | {"class": kind}
@@ -159,6 +161,7 @@ def test_figures_have_descriptions_and_tables(result, page):
     assert page.count("<details>") == 5
 
 
+@pytest.mark.slow
 def test_models_that_may_be_the_best(result):
     f = result.forecasts.copy()
     outlier = f["model"] == "weekly"
@@ -169,6 +172,7 @@ def test_models_that_may_be_the_best(result):
     assert "All 2 models may be the best" in Page(without_plotly(render(run(models={"drift": fc.Drift()})))).visible
 
 
+@pytest.mark.slow
 def test_training_curves_of_networks(page):
     assert "No network was trained in this run." in Page(page).visible
     text = without_plotly(render(run(models={"lstm": quick("lstm")}, refit=6)))
@@ -176,6 +180,7 @@ def test_training_curves_of_networks(page):
     assert Page(text).count("svg") == 10
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_from_elsewhere(page, hostile):
     for text in (page, without_plotly(render(hostile))):
         assert not re.findall(r"https?:", text)
@@ -187,6 +192,7 @@ def test_nothing_is_loaded_from_elsewhere(page, hostile):
         assert "default-src 'none'" in text  # enforced by the browser
 
 
+@pytest.mark.slow
 def test_hostile_names_are_escaped(hostile, page):
     text = without_plotly(render(hostile))
     parsed, harmless = Page(text), Page(page)
@@ -248,6 +254,7 @@ def test_missing_prices_are_gaps():
     assert None in data["truth"][0]
 
 
+@pytest.mark.slow
 def test_large_runs_are_limited_with_a_note(result, monkeypatch):
     per_cutoff = 3 * 3 * 3
     monkeypatch.setattr(explorer, "MAX_ROWS", 5 * per_cutoff + 1)
@@ -263,6 +270,7 @@ def test_large_runs_are_limited_with_a_note(result, monkeypatch):
     assert len(json.loads(text)["series"]) == len(json.loads(text)["truth"]) == 2
 
 
+@pytest.mark.slow
 def test_the_run_is_described(result, page):
     text = Page(page).visible
     data = result.spec["data"]
@@ -279,6 +287,7 @@ def test_the_run_is_described(result, page):
     assert "at every cutoff, on the newest 90 rows up to it except the newest 3 (embargo)" in walk
 
 
+@pytest.mark.slow
 def test_failures_warnings_and_exclusions_are_listed():
     prices = walks(130, series=2)
     prices["late"] = prices["S0"].where(np.arange(130) >= 127)
@@ -294,6 +303,7 @@ def test_failures_warnings_and_exclusions_are_listed():
     assert "late" in result.skipped["unique_id"].tolist()
 
 
+@pytest.mark.slow
 def test_anomalies_in_the_prices_are_listed():
     prices = walks(130, series=2)
     prices.iloc[20:40, 0] = prices.iloc[20, 0]
@@ -302,6 +312,7 @@ def test_anomalies_in_the_prices_are_listed():
     assert "20 equal values in a row" in text
 
 
+@pytest.mark.slow
 def test_report_with_a_model_that_always_fails():
     class Never(Failing):
         def _fit(self, panel, horizon):
@@ -313,6 +324,7 @@ def test_report_with_a_model_that_always_fails():
     assert "never" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [
@@ -328,11 +340,13 @@ def test_the_smallest_runs_have_a_report(how):
     assert result.verdict().sentence in Page(without_plotly(render(result))).visible
 
 
+@pytest.mark.slow
 def test_the_page_is_deterministic(result, tmp_path):
     result.save(tmp_path / "run")
     assert render(result) == render(fc.BacktestResult.load(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_the_file_is_complete_or_not_written(result, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
     path.write_text("before")
@@ -412,6 +426,7 @@ def browse(path, folder, *more):
     return process.stdout, [line for line in process.stderr.splitlines() if "CONSOLE" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
 @pytest.mark.parametrize("look", LOOKS)
 def test_the_page_works_in_a_browser(hostile, tmp_path, look):

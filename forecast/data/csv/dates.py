@@ -108,15 +108,10 @@ def _to_date(part: dict[str, str | None], month: str, day: str) -> datetime | No
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + 12 * (part["half"].lower() == "pm")
+    month_number = MONTHS.index(name[:3].lower()) + 1 if name else int(part[month] or 0)
+    year, day_number, minute, second = (int(part[key] or 0) for key in ("y", day, "M", "S"))
+    microsecond = int((part["f"] or "0").ljust(6, "0"))
     try:
-        return datetime(
-            int(part["y"] or 0),
-            MONTHS.index(name[:3].lower()) + 1 if name else int(part[month] or 0),
-            int(part[day] or 0),
-            hour,
-            int(part["M"] or 0),
-            int(part["S"] or 0),
-            int((part["f"] or "0").ljust(6, "0")),
-        )
+        return datetime(year, month_number, day_number, hour, minute, second, microsecond)
     except ValueError:
         return None

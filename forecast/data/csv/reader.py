@@ -24,10 +24,9 @@ SEPARATORS = ",;\t|"
 EVENT = re.compile(r"[\d.,]+ (dividends?|capital gains?)|\d[\d.]*[:/]\d[\d.]* (stock )?splits?", re.IGNORECASE)
 #: Spellings of missing cells for pandas' reader; other upper and lower case is recognised cell by cell.
 NA_VALUES = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN", "-NaN")})
+_PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
 #: pandas 3.1 reads CSV numbers exactly and deprecates the option; earlier versions may be one bit off without it.
-EXACT: dict[str, Any] = (
-    {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
-)
+EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
 HEADER_SEARCH_LINES = 60
 
 #: A row of cells with its line number in the file.
@@ -197,24 +196,22 @@ def _is_event(cells: Sequence[str]) -> bool:
 
 def _read_plain(body: str, sep: str, width: int, as_text: set[int]) -> pd.DataFrame | None:
     """Return a table whose columns except `as_text` are plain numbers, read fast; None for any other table."""
+    if not body.strip():
+        return None
     values = [i for i in range(width) if i not in as_text]
-    frame = (
-        pd.read_csv(
-            io.StringIO(body),
-            sep=sep,
-            header=None,
-            names=range(width),
-            index_col=False,
-            dtype=dict.fromkeys(as_text, str),
-            keep_default_na=False,
-            na_values=dict.fromkeys(values, NA_VALUES),
-            skip_blank_lines=False,  # so that a row's label is its line
-            skipinitialspace=True,
-            low_memory=False,
-            **EXACT,
-        )
-        if body.strip()
-        else pd.DataFrame(columns=range(width), dtype=object)
+    frame = pd.read_csv(
+        io.StringIO(body),
+        sep=sep,
+        header=None,
+        names=range(width),
+        index_col=False,
+        dtype=dict.fromkeys(as_text, str),
+        keep_default_na=False,
+        na_values=dict.fromkeys(values, NA_VALUES),
+        skip_blank_lines=False,  # so that a row's label is its line
+        skipinitialspace=True,
+        low_memory=False,
+        **EXACT,
     )
     if any(frame[i].dtype.kind not in "iuf" for i in values):
         return None

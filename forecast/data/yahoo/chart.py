@@ -16,10 +16,7 @@ COLUMNS = (*PRICES, "Volume", *EVENTS)
 
 #: How long a bar of each interval lasts. (30m is not offered: Yahoo returns hourly bars for it.)
 INTERVALS: dict[str, pd.DateOffset | pd.Timedelta] = {
-    "1m": pd.Timedelta(minutes=1),
-    "2m": pd.Timedelta(minutes=2),
-    "5m": pd.Timedelta(minutes=5),
-    "15m": pd.Timedelta(minutes=15),
+    **{f"{minutes}m": pd.Timedelta(minutes=minutes) for minutes in (1, 2, 5, 15)},
     "1h": pd.Timedelta(hours=1),
     "1d": pd.DateOffset(days=1),
     "1wk": pd.DateOffset(weeks=1),

@@ -150,19 +150,13 @@ class Yahoo:
 def _parameters(
     start: pd.Timestamp | None, end: pd.Timestamp | None, interval: str, now: pd.Timestamp
 ) -> dict[str, Any]:
+    earliest = pd.Timestamp("1900-01-01")
     if is_intraday(interval):
         earliest = now.tz_localize(None).normalize() - pd.Timedelta(days=INTRADAY_DAYS[interval])
-    else:
-        earliest = pd.Timestamp("1900-01-01")
     first = earliest if start is None else max(earliest, start - MARGIN)
     last = now if end is None else min(now, end.tz_localize("UTC") + MARGIN)
-    return {
-        "period1": int(first.timestamp()),
-        "period2": int(last.timestamp()),
-        "interval": interval,
-        "includePrePost": "false",
-        "events": "div,splits",
-    }
+    period = {"period1": int(first.timestamp()), "period2": int(last.timestamp())}
+    return period | {"interval": interval, "includePrePost": "false", "events": "div,splits"}
 
 
 def _slice(history: History, start: pd.Timestamp | None, end: pd.Timestamp | None) -> History:

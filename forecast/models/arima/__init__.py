@@ -1,5 +1,3 @@
 """ARIMA: exact likelihood, search for its maximum, order selection, and one filter pass over all cutoffs."""
 
 from forecast.models.arima.model import ARIMA
-
-__all__ = ["ARIMA"]

@@ -60,12 +60,8 @@ class Order:
     def polynomials(self, coefs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return the lag polynomials, each with its leading 1: ar, ma, seasonal ar, seasonal ma."""
         ar, ma, sar, sma = self.split(coefs)
-        return (
-            _lag_polynomial(-ar, 1),
-            _lag_polynomial(ma, 1),
-            _lag_polynomial(-sar, self.m),
-            _lag_polynomial(sma, self.m),
-        )
+        ordinary = _lag_polynomial(-ar, 1), _lag_polynomial(ma, 1)
+        return *ordinary, _lag_polynomial(-sar, self.m), _lag_polynomial(sma, self.m)
 
     def difference(self, z: np.ndarray) -> np.ndarray:
         """Difference columns of rows (T, …) d times, and D times over a season."""
@@ -108,8 +104,7 @@ def exact_likelihood(order: Order, coefs: np.ndarray, z: np.ndarray) -> Likeliho
     e = lfilter(ar, ma, z, axis=1)  # (1 + R, T)
     products = e @ e.T
     logdet = 0.0
-    r = max(len(ar), len(ma)) - 1
-    if r:
+    if r := max(len(ar), len(ma)) - 1:
         g = initial_state_response(ma, n, r)  # (T0, r)
         covariance = _state_covariance(ar, ma, r)
         projected = e[:, : len(g)] @ g  # (1 + R, r)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from forecast.models.base import LEVELS, Forecast, Forecaster, ShortSeriesWarnin
 CONSTANT_VARIANCE = 1e-30  # innovation variance of a series that never changes
 
 
+@dataclass(eq=False, repr=False)
 class ARIMA(Forecaster):
     """(Seasonal) ARIMA by exact maximum likelihood, fitted to each series on its own.
 
@@ -79,25 +80,14 @@ class ARIMA(Forecaster):
     #: Few parameters over many rows: its one frozen fit is as good on training rows as on later ones.
     in_sample_is_valid = True
 
-    def __init__(
-        self,
-        order: tuple[int, int, int] | str = (1, 1, 1),
-        seasonal_order: tuple[int, int, int, int] | int | None = None,
-        trend: str | None = None,
-        log: bool | str = "auto",
-        exog: tuple[str, ...] = (),
-        levels: tuple[float, ...] = LEVELS,
-        point: str = "median",
-        warm_start: bool = False,
-    ) -> None:
-        self.order = order
-        self.seasonal_order = seasonal_order
-        self.trend = trend
-        self.log = log
-        self.exog = exog
-        self.levels = levels
-        self.point = point
-        self.warm_start = warm_start
+    order: tuple[int, int, int] | str = (1, 1, 1)
+    seasonal_order: tuple[int, int, int, int] | int | None = None
+    trend: str | None = None
+    log: bool | str = "auto"
+    exog: tuple[str, ...] = ()
+    levels: tuple[float, ...] = LEVELS
+    point: str = "median"
+    warm_start: bool = False
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter cannot be used."""

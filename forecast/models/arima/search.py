@@ -80,11 +80,7 @@ def make_sample(order: Order, y: np.ndarray, x: np.ndarray) -> Sample:
 
 
 def search(
-    order: Order,
-    sample: Sample,
-    extra_starts: Iterable[np.ndarray] = (),
-    wide: bool = True,
-    max_aicc: float = np.inf,
+    order: Order, sample: Sample, extra_starts: Iterable[np.ndarray] = (), wide: bool = True, max_aicc: float = np.inf
 ) -> SearchResult:
     """Return the coefficients of the highest exact likelihood that any start leads to.
 

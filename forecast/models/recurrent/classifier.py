@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -32,6 +33,7 @@ HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy"
 PROBE_EXAMPLES = 256
 
 
+@dataclass(eq=False, repr=False)
 class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     """An Elman, LSTM or GRU network that chooses a class, as a classifier of scikit-learn.
 
@@ -91,41 +93,22 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     `seed`, which matter to the next fit only, may change.
     """
 
-    def __init__(
-        self,
-        cell: str = "lstm",
-        bidirectional: bool = False,
-        hidden: int = 32,
-        layers: int | tuple[int, ...] = 1,
-        residual: bool = False,
-        dropout: float = 0.0,
-        gate_bias: str = "one",
-        vocabulary: int | None = None,
-        embedding: int = 32,
-        horizon: int = 1,
-        lookback: int = 60,
-        epochs: int = 5,
-        batch_size: int = 32,
-        lr: float = 2e-3,
-        validation_split: float = 0.2,
-        seed: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.bidirectional = bidirectional
-        self.hidden = hidden
-        self.layers = layers
-        self.residual = residual
-        self.dropout = dropout
-        self.gate_bias = gate_bias
-        self.vocabulary = vocabulary
-        self.embedding = embedding
-        self.horizon = horizon
-        self.lookback = lookback
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.validation_split = validation_split
-        self.seed = seed
+    cell: str = "lstm"
+    bidirectional: bool = False
+    hidden: int = 32
+    layers: int | tuple[int, ...] = 1
+    residual: bool = False
+    dropout: float = 0.0
+    gate_bias: str = "one"
+    vocabulary: int | None = None
+    embedding: int = 32
+    horizon: int = 1
+    lookback: int = 60
+    epochs: int = 5
+    batch_size: int = 32
+    lr: float = 2e-3
+    validation_split: float = 0.2
+    seed: int = 0
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter is not valid."""
@@ -297,9 +280,8 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     def _fitted_sequences(self, X: Any) -> Sequence[np.ndarray]:
         """Return sequences; raise ValueError if they have other channels than those of the fit."""
         sequences = self._sequences(X)
-        n_inputs = self.config_.n_inputs
-        if self.kind_ == "vectors" and sequences[0].shape[1] != n_inputs:
-            n = sequences[0].shape[1]
+        n, n_inputs = sequences[0].shape[-1], self.config_.n_inputs
+        if self.kind_ == "vectors" and n != n_inputs:
             raise ValueError(f"the examples have {n} channels; the network was trained on {n_inputs}")
         return sequences
 
@@ -313,8 +295,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         else:
             sequences = self._fitted_sequences(X)
             classes, labels = encode_classes(y, len(sequences))
-            unknown = [name for name in classes if name not in self.classes_]
-            if unknown:
+            if unknown := [name for name in classes if name not in self.classes_]:
                 raise ValueError(f"y has {unknown[0]!r}, which is none of the classes {list(self.classes_)}")
             examples = LabelledSequences(sequences, np.searchsorted(self.classes_, classes)[labels])
         lengths = examples.lengths
@@ -324,12 +305,9 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     def summary(self) -> Summary:
         """Return a table of the network's layers with their output shapes and weights, as Keras prints it."""
         self._check_ready()
-        shape: tuple[int, ...] = (1, self.lookback)
-        x = (
-            torch.zeros(*shape, self.config_.n_inputs)
-            if self.vocabulary is None
-            else torch.ones(shape, dtype=torch.int64)
-        )
+        x = torch.zeros(1, self.lookback, self.config_.n_inputs)
+        if self.vocabulary is not None:
+            x = torch.ones(1, self.lookback, dtype=torch.int64)
         title = f"{self.cell} many-to-one, {len(self.classes_)} classes; shown for {self.lookback} rows"
         return summarise(self.net_, [x, torch.zeros(1, dtype=torch.int64)], title)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,15 +25,7 @@ from forecast.features.inputs import (
     causal_inputs,
 )
 from forecast.features.windows import BLOCKS
-from forecast.models.base import (
-    LEVELS,
-    Forecast,
-    Forecaster,
-    apply_change,
-    choose_log,
-    combine_forecasts,
-    transform,
-)
+from forecast.models.base import LEVELS, Forecast, Forecaster, apply_change, choose_log, combine_forecasts, transform
 from forecast.models.naive import Naive
 from forecast.models.recurrent.config import (
     RecurrentConfig,
@@ -46,11 +38,11 @@ from forecast.models.recurrent.config import (
 from forecast.models.recurrent.crossfit import base_in_training, log_points, set_log
 from forecast.models.recurrent.diagnostics import Summary, summarise
 from forecast.models.recurrent.inference import (
-    PREDICT,
     ErrorSample,
     PredictionRequest,
     centred_quantiles,
     error_grid,
+    predict,
     sample_rows,
     training_errors,
 )
@@ -62,6 +54,7 @@ POSITIONS = 2  # targets of an aligned example, in lookbacks; one lookback of ro
 VALIDATION_SHARE = 0.2  # of the training rows, for `patience`
 
 
+@dataclass(eq=False, repr=False)
 class Recurrent(Forecaster):
     """An Elman, LSTM or GRU network, trained on all series of a panel to correct a base forecast.
 
@@ -138,62 +131,31 @@ class Recurrent(Forecaster):
     (1, 4, 5, 3)
     """
 
-    config_: RecurrentConfig
-    nets_: list[Network]
-
-    def __init__(
-        self,
-        cell: str = "lstm",
-        topology: str = "many-to-many",
-        strategy: str | None = None,
-        bidirectional: bool = False,
-        lookback: int = 60,
-        patch: int = 1,
-        hidden: int = 16,
-        layers: int | tuple[int, ...] = 1,
-        residual: bool = False,
-        dropout: float = 0.0,
-        skip: int = 1,
-        base: Forecaster | None = None,
-        log: bool | str = "auto",
-        exog: tuple[str, ...] = (),
-        calendar: bool = False,
-        embedding: int = 0,
-        levels: tuple[float, ...] = LEVELS,
-        point: str = "median",
-        loss: str = "pinball",
-        gate_bias: str = "one",
-        members: int = 1,
-        seed: int = 0,
-        n_jobs: int = 1,
-        warm_start: bool = False,
-        trainer: Trainer | None = None,
-    ) -> None:
-        self.cell = cell
-        self.topology = topology
-        self.strategy = strategy
-        self.bidirectional = bidirectional
-        self.lookback = lookback
-        self.patch = patch
-        self.hidden = hidden
-        self.layers = layers
-        self.residual = residual
-        self.dropout = dropout
-        self.skip = skip
-        self.base = base
-        self.log = log
-        self.exog = exog
-        self.calendar = calendar
-        self.embedding = embedding
-        self.levels = levels
-        self.point = point
-        self.loss = loss
-        self.gate_bias = gate_bias
-        self.members = members
-        self.seed = seed
-        self.n_jobs = n_jobs
-        self.warm_start = warm_start
-        self.trainer = trainer
+    cell: str = "lstm"
+    topology: str = "many-to-many"
+    strategy: str | None = None
+    bidirectional: bool = False
+    lookback: int = 60
+    patch: int = 1
+    hidden: int = 16
+    layers: int | tuple[int, ...] = 1
+    residual: bool = False
+    dropout: float = 0.0
+    skip: int = 1
+    base: Forecaster | None = None
+    log: bool | str = "auto"
+    exog: tuple[str, ...] = ()
+    calendar: bool = False
+    embedding: int = 0
+    levels: tuple[float, ...] = LEVELS
+    point: str = "median"
+    loss: str = "pinball"
+    gate_bias: str = "one"
+    members: int = 1
+    seed: int = 0
+    n_jobs: int = 1
+    warm_start: bool = False
+    trainer: Trainer | None = None
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter, or a combination of two, is not valid."""
@@ -257,7 +219,7 @@ class Recurrent(Forecaster):
         self.base_ = set_log(clone(self._base()), self.log_).fit(panel, horizon)
         base = base_in_training(self._base(), self.base_, panel, horizon, self.log_)  # (T, N, H)
         inputs = self._inputs(panel, base)
-        self.config_ = self._config(inputs)
+        self.config_: RecurrentConfig = self._config(inputs)
         examples = self._examples(inputs, base)
         if not inputs.scale.any():
             raise ValueError("no series ever changes in the training rows: there is nothing to learn, leave them out")
@@ -266,13 +228,12 @@ class Recurrent(Forecaster):
                 f"the {len(panel)} training rows have no training example: no row with {MIN_CHANGES} changes before it "
                 "and a forecast of the base has a value after it. Use more history, or a base that needs less"
             )
-        validation = (
-            None if previous else self._validation_split(inputs, base)
-        )  # a warm fit has a fixed number of steps
+        # A warm fit has a fixed number of steps.
+        validation = None if previous else self._validation_split(inputs, base)
         sample = sample_rows(inputs, base, self.config_)
         del base  # large for a wide panel
         fits = self._train(examples, validation, previous)
-        self.nets_ = [net for net, _ in fits]
+        self.nets_: list[Network] = [net for net, _ in fits]
         self._measure_errors(sample)
         tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in fits]
         self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
@@ -383,7 +344,7 @@ class Recurrent(Forecaster):
         forecasts = []
         for s, net in enumerate(self.nets_):
             with one_thread():
-                output = PREDICT[config.strategy](net, request)  # (K, N, H, n)
+                output = predict(net, request)  # (K, N, H, n)
             if self.spread_ is None:
                 correction = net.output.quantiles(output, levels)  # (K, N, H, Q)
             else:

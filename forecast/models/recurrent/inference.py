@@ -104,15 +104,10 @@ def predict_recursive(net: Network, request: PredictionRequest) -> np.ndarray:
     return request.by_row(outputs)
 
 
-#: The function that predicts with the network of each strategy.
-PREDICT: dict[str, Callable[[Any, PredictionRequest], np.ndarray]] = {
-    "one-to-one": predict_windows,
-    "one-to-many": predict_windows,
-    "direct": predict_windows,
-    "recursive": predict_recursive,
-    "aligned": predict_rows,
-    "seq2seq": predict_windows,
-}
+def predict(net: Any, request: PredictionRequest) -> np.ndarray:
+    """Return the outputs of a network of any strategy, (K, N, H, n)."""
+    special: dict[str, Callable[..., np.ndarray]] = {"aligned": predict_rows, "recursive": predict_recursive}
+    return special.get(request.config.strategy, predict_windows)(net, request)
 
 
 def _padded(x: np.ndarray, series: np.ndarray) -> tuple[Tensor, None, Tensor]:
@@ -144,7 +139,7 @@ def sample_rows(inputs: Inputs, base: np.ndarray, config: RecurrentConfig) -> Er
 def training_errors(net: Network, sample: ErrorSample) -> np.ndarray:
     """Return the errors of a network's points on training rows, relative to the scale, (M, H) with NaN."""
     request, rows = sample.request, sample.request.rows
-    points = PREDICT[request.config.strategy](net, request)[..., net.output.middle]  # (K, N, H)
+    points = predict(net, request)[..., net.output.middle]  # (K, N, H)
     scale = np.where(request.inputs.scale[rows] > 0, request.inputs.scale[rows], np.nan)[..., None]
     error = (sample.truth - request.base) / scale - points
     error = np.where(request.inputs.observed[rows][..., None], error, np.nan).reshape(-1, points.shape[2])

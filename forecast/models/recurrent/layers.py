@@ -53,9 +53,8 @@ class Stack(nn.Module):
         for layer, dilation in zip(self.layers, self.dilations, strict=True):
             if isinstance(layer, nn.RNN):
                 continue
-            gate = slice(
-                self.hidden, 2 * self.hidden
-            )  # LSTM's forget gate (after input), GRU's update gate (after reset)
+            # LSTM's forget gate (after input), GRU's update gate (after reset)
+            gate = slice(self.hidden, 2 * self.hidden)
             for name, bias in layer.named_parameters():
                 if not name.startswith("bias_ih"):
                     continue
@@ -136,13 +135,9 @@ def _of_phases(dilation: int, phases: slice) -> Callable[[Tensor], Tensor]:
 
 def _join(states: list[Any]) -> Any:
     """Concatenate the states of groups of phases, each (directions, B, n, hidden)."""
-
-    def concatenate(parts: list[Tensor]) -> Tensor:
-        return torch.cat(parts, dim=2).flatten(1, 2)
-
     if isinstance(states[0], tuple):
-        return tuple(concatenate([s[i] for s in states]) for i in range(2))
-    return concatenate(states)
+        return tuple(_join(list(halves)) for halves in zip(*states, strict=True))
+    return torch.cat(states, dim=2).flatten(1, 2)
 
 
 def _map(function: Callable[[Tensor], Tensor], state: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -259,26 +261,22 @@ Weights = Mapping[str, np.ndarray]
 
 def build_network(config: RecurrentConfig, seed: int, weights: Weights | None = None) -> Network:
     """Return a network with initial weights drawn by the seed, or with these weights."""
-    with local_random(torch.Generator().manual_seed(seed)):
-        net = NETWORKS[config.strategy](config)
-    if weights is not None:
-        _load(net, weights)
-    return net
+    return _build(partial(NETWORKS[config.strategy], config), seed, weights)
 
 
 def build_classifier(config: ClassifierConfig, seed: int, rows: int = 2, weights: Weights | None = None) -> Classifier:
     """Return a classifier with gates that remember over `rows` rows, drawn by the seed, or with these weights."""
+    return _build(partial(Classifier, config, rows), seed, weights)
+
+
+def _build(new_network: Callable[[], Any], seed: int, weights: Weights | None) -> Any:
     with local_random(torch.Generator().manual_seed(seed)):
-        net = Classifier(config, rows)
+        net = new_network()
     if weights is not None:
-        _load(net, weights)
+        net.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
     return net
 
 
 def network_arrays(net: nn.Module) -> dict[str, np.ndarray]:
     """Return the weights and buffers of a network."""
     return {name: tensor.numpy() for name, tensor in net.state_dict().items()}
-
-
-def _load(net: nn.Module, weights: Weights) -> None:
-    net.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -44,6 +45,7 @@ class AdamW(torch.optim.AdamW):
     step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
 
 
+@dataclass(eq=False, repr=False)
 class Trainer(Estimator):
     """Training of a network by AdamW (Loshchilov and Hutter, 2019) for a fixed number of steps.
 
@@ -77,29 +79,16 @@ class Trainer(Estimator):
         returns.
     """
 
-    def __init__(
-        self,
-        steps: int = 200,
-        batch_size: int = 16,
-        lr: float = 1e-3,
-        weight_decay: float = 1e-2,
-        clip: float = 1.0,
-        patience: int | None = None,
-        bptt: int | None = None,
-        device: str = "auto",
-        warm_steps: int | None = None,
-        skip_lr: float | None = None,
-    ) -> None:
-        self.steps = steps
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.clip = clip
-        self.patience = patience
-        self.bptt = bptt
-        self.device = device
-        self.warm_steps = warm_steps
-        self.skip_lr = skip_lr
+    steps: int = 200
+    batch_size: int = 16
+    lr: float = 1e-3
+    weight_decay: float = 1e-2
+    clip: float = 1.0
+    patience: int | None = None
+    bptt: int | None = None
+    device: str = "auto"
+    warm_steps: int | None = None
+    skip_lr: float | None = None
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter is not valid."""
@@ -122,11 +111,7 @@ class Trainer(Estimator):
         return clone(self).set_params(steps=steps)
 
     def train(
-        self,
-        new_network: Callable[[], Trainable],
-        examples: Any,
-        seed: int,
-        validation: tuple[Any, Any] | None = None,
+        self, new_network: Callable[[], Trainable], examples: Any, seed: int, validation: tuple[Any, Any] | None = None
     ) -> tuple[Any, list[dict[str, float]]]:
         """Train a new network; return it on the CPU, ready to forecast, with a record of each step.
 

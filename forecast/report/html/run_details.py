@@ -84,32 +84,23 @@ def problems(result: BacktestResult) -> dict[str, Table]:
     for model, details in zip(fits["model"], fits["details"], strict=True):
         warned.update((str(model), str(message)) for message in json.loads(details).get("warnings", []))
     anomalies = result.spec["data"].get("report", {}).get("findings", [])
-    tables = {
-        f"Failed fits: {len(failed):,} of {len(fits):,}": Table(
-            ["Model", "Cutoff", "Reason"],
-            [[model_cell(result, f.model), Cell(format_date(f.cutoff)), Cell(f.error)] for f in failed.itertuples()],
-        ),
-        f"Warnings: {int(fits['warnings'].sum()):,}": Table(
-            ["Model", "In fits", "Warning"],
-            [
-                [model_cell(result, model), number_cell(n, f"{n:,}"), Cell(message)]
-                for (model, message), n in warned.most_common()
-            ],
-        ),
-        "Series excluded at some cutoffs": Table(
-            ["Series", "Reason", "Cutoffs", "From", "To"],
-            [[Cell(str(value)) for value in row] for row in result.skipped.itertuples(index=False)],
-        ),
-        "Anomalies in the prices": Table(
-            ["Series", "Finding"], [[Cell(str(name or "all")), Cell(str(finding))] for name, finding in anomalies]
-        ),
-    }
-    return {_limited_title(title, table): _limited(table) for title, table in tables.items() if table.rows}
+    failures = [[model_cell(result, f.model), Cell(format_date(f.cutoff)), Cell(f.error)] for f in failed.itertuples()]
+    warnings = [
+        [model_cell(result, model), number_cell(n, f"{n:,}"), Cell(message)]
+        for (model, message), n in warned.most_common()
+    ]
+    skipped = [[Cell(str(value)) for value in row] for row in result.skipped.itertuples(index=False)]
+    unusual = [[Cell(str(name or "all")), Cell(str(finding))] for name, finding in anomalies]
+    tables = [
+        _limited(f"Failed fits: {len(failed):,} of {len(fits):,}", ["Model", "Cutoff", "Reason"], failures),
+        _limited(f"Warnings: {int(fits['warnings'].sum()):,}", ["Model", "In fits", "Warning"], warnings),
+        _limited("Series excluded at some cutoffs", ["Series", "Reason", "Cutoffs", "From", "To"], skipped),
+        _limited("Anomalies in the prices", ["Series", "Finding"], unusual),
+    ]
+    return {title: table for title, table in tables if table.rows}
 
 
-def _limited_title(title: str, table: Table) -> str:
-    return title + (f", the first {MAX_LISTED}" if len(table.rows) > MAX_LISTED else "")
-
-
-def _limited(table: Table) -> Table:
-    return Table(table.headings, table.rows[:MAX_LISTED])
+def _limited(title: str, headings: list[str], rows: list[list[Cell]]) -> tuple[str, Table]:
+    """Return a title and a table of at most 100 rows."""
+    extra = f", the first {MAX_LISTED}" if len(rows) > MAX_LISTED else ""
+    return title + extra, Table(headings, rows[:MAX_LISTED])

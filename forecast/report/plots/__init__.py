@@ -15,31 +15,3 @@ from forecast.report.plots.forecasts import plot_forecasts, truth
 from forecast.report.plots.frame import COLOURS, GREY, INK, LABEL_LENGTH, Style, evenly, shorten, spread, styles
 from forecast.report.plots.svg import as_svg
 from forecast.report.plots.training import plot_gradient_flow, plot_history, plot_training, training_curves
-
-__all__ = [
-    "COLOURS",
-    "GREY",
-    "INK",
-    "LABEL_LENGTH",
-    "MOST_FOLDS",
-    "Style",
-    "as_svg",
-    "calibration",
-    "error_by_step",
-    "evenly",
-    "folds",
-    "plot_calibration",
-    "plot_error_by_step",
-    "plot_folds",
-    "plot_forecasts",
-    "plot_gradient_flow",
-    "plot_history",
-    "plot_skill_through_time",
-    "plot_training",
-    "shorten",
-    "skill_through_time",
-    "spread",
-    "styles",
-    "training_curves",
-    "truth",
-]

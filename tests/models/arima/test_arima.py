@@ -188,6 +188,7 @@ def test_auto_finds_a_lower_aicc_than_statsforecast():
 WINDOWS = [(name, start) for name in ("sp500", "nasdaq") for start in np.linspace(0, 4031, 8).astype(int)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "start"), WINDOWS)
 def test_likelihood_at_least_random_walk_and_statsmodels(name, start):
     """On log prices; multiplying the prices does not change the result."""
@@ -207,6 +208,7 @@ def test_likelihood_at_least_random_walk_and_statsmodels(name, start):
     assert loglike((1, 1, 1), y * 100, log=False) + 999 * np.log(100) == pytest.approx(ours, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
     ("order", "seasonal", "rows"),
@@ -245,6 +247,7 @@ def test_missing_rows_do_not_enter_the_likelihood(series):
     assert ours["params"]["y"]["ar.L1"] == pytest.approx(0.8, abs=0.12)
 
 
+@pytest.mark.slow
 def test_strong_season_is_differenced_and_forecast():
     rng = np.random.default_rng(3)
     t = np.arange(480)
@@ -433,6 +436,7 @@ def test_constant_channel_has_no_coefficient():
     np.testing.assert_allclose(model.predict(frame).point, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [2, 3, 4])
 def test_auto_selects_no_order_with_overlapping_lags(m):
     for seed in range(3):

@@ -33,6 +33,7 @@ def _majority_of_tokens(n=400, seed=0, longest=9):
     return texts, np.array([sum(t < 10 for t in text) * 2 > len(text) for text in texts])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_sequences_of_vectors(cell, both):
@@ -56,6 +57,7 @@ def _padded(texts, start):
     return padded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_sequences_of_tokens_with_padding(cell, both):

@@ -110,6 +110,7 @@ def test_diagnostics_leave_the_model_unchanged():
     assert model.predict(walks()).quantiles.tobytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in fc.model_names() if n.startswith(("rnn", "lstm", "gru"))])
 def test_summary_counts_every_weight(name):
     for options in ({}, {"layers": 2, "embedding": 2}):

@@ -126,6 +126,7 @@ def _dependence(net, step=None):
     return gradient.abs().sum(dim=(0, 2))
 
 
+@pytest.mark.slow
 @matrix
 def test_every_step_depends_on_the_newest_row(strategy, cell, both, shape):
     """Freshness: d network[k] / d x[newest] ≠ 0 for every step k, without the shortcut and the base."""
@@ -134,6 +135,7 @@ def test_every_step_depends_on_the_newest_row(strategy, cell, both, shape):
         assert _dependence(net, step)[-1] > 1e-8, f"step {step + 1} is stale"
 
 
+@pytest.mark.slow
 @matrix
 def test_topology_reads_the_rows_of_its_name(strategy, cell, both, shape):
     net = _randomised(_build(strategy, cell, both, **SHAPES[shape]), shortcut=False)
@@ -367,6 +369,7 @@ def test_training_has_a_record_of_each_step():
     assert history["validation"].isna().all()
 
 
+@pytest.mark.slow
 def test_optimizer_equals_that_of_torch(monkeypatch):
     """Only its wrappers are left out: the weights are the same bytes."""
     model = fc.Recurrent(hidden=4, lookback=12, trainer=fc.Trainer(steps=10, batch_size=4, skip_lr=0.01))

@@ -27,6 +27,7 @@ NETS = [name for name in fc.model_names() if name.split("-")[0] in ("rnn", "lstm
 BASES = [fc.Naive(), fc.Drift(), fc.SeasonalNaive(5), fc.ARIMA((1, 1, 1))]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
     ("name", "base"),
@@ -247,6 +248,7 @@ def _ar1(seed: int, rows: int = 2400, phi: float = 0.9) -> np.ndarray:
     return y[100:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lstm", "rnn", "lstm-many-to-one", "lstm-seq2seq", "lstm-recursive"])
 def test_ar1_process_is_learnt(name):
     """One draw of benchmarks/truth.py: close to the best forecast at every step, far from naive."""
@@ -279,6 +281,7 @@ def _fields(rows=300, seed=0):
     return pd.DataFrame({("Close", "S"): price, ("Signal", "S"): signal.cumsum()}, index=index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("topology", [t for t in STRATEGIES if t != "many-to-many"])
 def test_exog_is_read(topology):
     """A field that predicts the next change is read if it is named, also in a backtest."""
@@ -300,6 +303,7 @@ def test_missing_exog_field_is_named():
         quick("lstm", exog=("Signal",)).fit(panel, 2)
 
 
+@pytest.mark.slow
 def test_calendar_is_read_from_the_dates():
     """Prices that rise on one weekday only are forecast from the calendar, hardly from the prices alone."""
     index = pd.bdate_range("2015-01-01", periods=900)
@@ -330,6 +334,7 @@ def test_unseen_series_has_a_forecast(name):
     assert plain.predict(renamed).point.tobytes() == plain.predict(prices[["S1"]]).point.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["pinball", "mse", "mae", "huber", "student-t"])
 @pytest.mark.parametrize("name", ["lstm", "gru-many-to-one", "rnn-seq2seq", "rnn-recursive", "lstm-one-to-many"])
 def test_every_loss_has_quantiles(name, loss):
@@ -345,6 +350,7 @@ def test_every_loss_has_quantiles(name, loss):
     assert 0.68 < inside.mean() < 0.92
 
 
+@pytest.mark.slow
 def test_squared_error_yields_the_mean_absolute_the_median():
     """Changes of +3 one time in four, −1 otherwise: the mean change is 0, the median −1."""
     rng = np.random.default_rng(1)
@@ -359,6 +365,7 @@ def test_squared_error_yields_the_mean_absolute_the_median():
     assert changes["mae"] < -0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"layers": (1, 3), "residual": True}, {"patch": 4}, {"skip": 12}, {"layers": 2}])
 @pytest.mark.parametrize("name", ["lstm", "gru-many-to-one", "rnn-seq2seq", "lstm-recursive"])
 def test_network_options_preserve_causality(name, options):
@@ -463,6 +470,7 @@ def test_linear_shortcut_has_a_separate_rate():
         quick("lstm", trainer=fc.Trainer(skip_lr=-1.0)).fit(prices, 2)
 
 
+@pytest.mark.slow
 def test_serial_and_parallel_members_are_equal():
     prices = walks()
     one, two = (quick("gru", members=3, n_jobs=n).fit(prices, 2).predict(prices) for n in (1, 2))
@@ -479,6 +487,7 @@ def test_unavailable_device_is_refused():
                 fc.Recurrent(trainer=fc.Trainer(device=kind)).fit(walks(), 2)
 
 
+@pytest.mark.slow
 def test_season_is_learnt_through_the_shortcut():
     """With four seasons in the linear shortcut little more than the noise remains."""
     t = np.arange(1200)
