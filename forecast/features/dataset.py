@@ -24,10 +24,10 @@ def trainable_rows(
 ) -> np.ndarray:
     """Return from which rows a training example can start, (T, N) of bool.
 
-    These are the observed rows with enough changes before them and a scale to measure the target in. With `horizon` the
-    missing row before a price is one too if no observed row reaches that price within the horizon. One step ahead, a
-    stock in a panel with a coin has no target on Fridays, as Saturday has no price, and no price on Sundays; without
-    Sundays, which read Friday's price and a flag, no Monday would ever be a target.
+    These are the observed rows with enough changes before them and a scale to measure the target in. With `horizon`, a
+    missing row t is included too if row t + 1 is observed but none of the rows t + 1 − `horizon` … t is; otherwise the
+    value at t + 1 would never be a target. One step ahead, in a panel of a stock and a coin, only Sunday, which holds
+    Friday's price and a flag, can predict Monday's stock price.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class SequenceDataset:
     """Sequences of input rows with targets at the last `positions` of them; nothing is copied before `gather`.
 
     A window of 60 rows with one target has length 60 and positions 1; a long sequence with a target at every row but
-    the first 60 has length 300 and positions 240. An origin is the last row of an example. Near the ends of the
+    the first 60 has length 180 and positions 120. An origin is the last row of an example. Near the ends of the
     training rows examples reach past them by up to `positions` − 1 rows (read as 0, without a target), so that every
     row is supervised equally often, the newest too.
 
@@ -113,10 +113,10 @@ class SequenceDataset:
         return len(self.pairs)
 
     def _pairs(self) -> np.ndarray:
-        """Return the pairs of series and origin whose supervised rows have a target."""
+        """Return series and origin of every example that has at least one target, (M, 2)."""
         has_target = np.pad(~np.isnan(self._target).all(axis=2), ((0, self.positions - 1), (0, 0)))
         count = np.cumsum(has_target, axis=0, dtype=np.int64)
-        count[self.positions :] -= count[: -self.positions].copy()  # of the supervised rows up to each
+        count[self.positions :] -= count[: -self.positions].copy()  # now the targets in the last `positions` rows
         origin, column = np.nonzero(count)
         return np.stack([column, origin], axis=1, dtype=np.int32, casting="same_kind")
 
@@ -209,7 +209,7 @@ class LaggedDataset:
         return x
 
     def blocks(self) -> Iterator[tuple[slice, slice]]:
-        """Yield the examples of each of five blocks of rows but the first, after those whose targets end before it."""
+        """Yield, for each block but the first, the examples whose targets end before it, and those in the block."""
         for start, stop in pairwise(block_edges(len(self._y))[1:]):
             yield self._between(0, max(start - self.horizon, 0)), self._between(start, stop)
 
@@ -301,7 +301,7 @@ class DirectionDataset(LabelledSequences):
         origin, series = np.nonzero(labelled)
         if not len(origin):
             raise ValueError(
-                f"no row has {min_changes} traded rows before it and another price {horizon} rows after it: "
+                f"no row has {min_changes} traded rows before it and a different price {horizon} rows after it: "
                 "use more history, prices that move, or a shorter lookback"
             )
         labels = (change[labelled] > 0).astype(np.int64)

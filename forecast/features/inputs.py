@@ -1,6 +1,7 @@
 """Causal inputs of the models: at row t from rows up to t only, scaled by the series' recent movement.
 
-Nothing is fitted, so nothing depends on test rows; prices × 10 give the same inputs and ten times the scale.
+Nothing is fitted, so nothing depends on test rows. Multiplying the prices by 10 leaves the scaled inputs unchanged and
+multiplies the scale by 10; in logs nothing changes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import numpy as np
 
 WINDOWS = (5, 22, 1000)  # rows of the moving averages: a week, a month, and the level that the series reverts to
 SCALE_ROWS = 60  # rows that a scale averages over
-SCALE_FLOOR = 0.1  # of the mean size so far: after a quiet period the scale is small, not zero
+SCALE_FLOOR = 0.1  # lower bound of a scale, as a share of the mean so far: it is not 0 after a quiet period
 SERIES_PER_CHUNK = 16  # series that are processed at the same time, to limit memory
 MIN_CHANGES = 20  # observed changes before a row can be a training example
-LEVEL, RECENT_CHANGE, SCALE = range(3)  # state channels: networks read them relative to the newest row only
+#: State channels: networks read only differences of levels from the newest row, relative to the scales of that row.
+LEVEL, RECENT_CHANGE, SCALE = range(3)
 N_STATE_CHANNELS = 3
 N_INPUTS = N_STATE_CHANNELS + 2 + len(WINDOWS)  # and change, distance from each average, whether observed
 
@@ -24,13 +26,13 @@ N_INPUTS = N_STATE_CHANNELS + 2 + len(WINDOWS)  # and change, distance from each
 class Inputs:
     """Inputs of all rows and series, and the scale of the targets."""
 
-    x: np.ndarray  # (T, N, C) float32: level (from the first value on), two scales, change, distances, observed
+    x: np.ndarray  # (T, N, C) float32: level (less the first observed value), two scales, change, distances, observed
     start: np.ndarray  # (N,) the first observed value, from which levels count
     y: np.ndarray  # (T, N) the series (in logs if the model works in logs), forward-filled
-    recent_change: np.ndarray  # (T, N) scale of the inputs: recent mean |change|, 0 before the first
-    scale: np.ndarray  # (T, N) scale of the targets: recent mean |error of the base|, 0 before the first
+    recent_change: np.ndarray  # (T, N) scale of the inputs: recent mean |change|, 0 before the first change
+    scale: np.ndarray  # (T, N) scale of the targets: recent mean |error of the base|, 0 before the first error
     observed: np.ndarray  # (T, N) bool
-    n_changes: np.ndarray  # (T, N) number of such errors so far
+    n_changes: np.ndarray  # (T, N) number of errors so far (changes, if the base is the last value)
 
     def __getitem__(self, rows: slice) -> Inputs:
         """Return the inputs of these rows."""
@@ -41,11 +43,12 @@ class Inputs:
 def causal_inputs(y: np.ndarray, base: np.ndarray | None = None) -> Inputs:
     """Compute the inputs of all rows of series (T, N), NaN where a series was not observed.
 
-    With recent_change = max(mean |change| of the last 60 rows, a tenth of its mean so far), the inputs are
-    change / recent_change, and (level − mean of w rows) / (recent_change · √w) for w = 5, 22, 1000, each over the rows
-    available until the window is full. Averages run over observed rows; a missing row has change 0, the last level, and
-    the flag 0. The scale of the targets is the same average of |y[t] − base[t − 1]|, where `base` (T, N) is the
-    one-step forecast that is corrected (None: the last value, whose error is the change).
+    The recent change is the mean |change| of the last 60 rows, but at least a tenth of the mean of all so far. The
+    inputs are change / recent change, and (level − mean of w rows) / (recent change · √w) for w = 5, 22, 1000. While
+    fewer than w rows are available, the mean is over those. Means are over observed rows; a missing row has change 0,
+    the flag 0, and otherwise the values of the last observed row. The scale of the targets is the same mean of
+    |y[t] − base[t − 1]|, where `base` (T, N) is the one-step forecast that is corrected (None: the last value, whose
+    error is the change).
     """
     result: dict[str, np.ndarray] = {}
     for chunk in iter_series_chunks(y.shape[1]):
@@ -99,8 +102,11 @@ def _error_scale(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def recent_mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Return the mean of the last 60 sizes from running sums (T, N), and at least a tenth of the mean so far."""
-    recent = (total - _before(total, SCALE_ROWS)) / np.maximum(np.minimum(count, SCALE_ROWS), 1)
+    """Return the mean of the last 60 absolute values, bounded below by a tenth of the mean of all so far, (T, N).
+
+    `total` are their running sums, `count` is their number so far.
+    """
+    recent = (total - _lagged(total, SCALE_ROWS)) / np.maximum(np.minimum(count, SCALE_ROWS), 1)
     return np.maximum(recent, SCALE_FLOOR * total / np.maximum(count, 1))
 
 
@@ -139,20 +145,20 @@ def _pack(y: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 def _features(packed: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Return change and distances from the averages, relative to the recent change, and that change; (T, N) each."""
-    level = packed - packed[:1]  # sums of small numbers lose no digits
+    level = packed - packed[:1]  # the first value is subtracted so that running sums are precise
     change = np.diff(level, axis=0, prepend=level[:1])
     k = np.arange(len(level))[:, None]  # changes so far
     recent_change = recent_mean(np.cumsum(np.abs(change), axis=0), k)
     total = np.cumsum(level, axis=0)
     features = [_ratio(change, recent_change)]
     for w in WINDOWS:
-        average = (total - _before(total, w)) / np.minimum(k + 1, w)
+        average = (total - _lagged(total, w)) / np.minimum(k + 1, w)
         features.append(_ratio(level - average, recent_change * np.sqrt(w)))
     return features, recent_change
 
 
-def _before(total: np.ndarray, rows: int) -> np.ndarray:
-    """Return running sums as they were a number of rows before."""
+def _lagged(total: np.ndarray, rows: int) -> np.ndarray:
+    """Return running sums lagged by `rows`, 0 before the start."""
     return np.concatenate([np.zeros_like(total[:rows]), total[:-rows]])[: len(total)]
 
 
