@@ -46,8 +46,12 @@ class Checkpoint:
         available = len(list(self.folder.glob(f"*{SUFFIX}")))
         if available and not resume:
             message = f"the {available} fits that an earlier run had finished are deleted, as resume is not set"
-        elif available and (changed := self._changed(spec)):
-            message = f"{changed} changed since the run was stopped: of its {available} fits {self.count()} are used"
+        elif available and (changed := self._changed(spec)) != []:
+            if changed:
+                reason = f"{', '.join(changed)} changed since the run was stopped"
+            else:
+                reason = f"{self.folder / _io.SPEC} cannot be read, so settings may have changed"
+            message = f"{reason}: {self.count()} of the {available} stored fits are used"
         if not resume:
             self.delete()
         try:
@@ -58,12 +62,12 @@ class Checkpoint:
             _io.write_json(temporary, spec)
         return message
 
-    def _changed(self, spec: dict[str, Any]) -> str:
-        """Return the names of what differs from the stopped run; its results are identified without its spec."""
+    def _changed(self, spec: dict[str, Any]) -> list[str] | None:
+        """Return the names of what differs from the stopped run; None if its spec is deleted or damaged."""
         try:
-            return ", ".join(differences(_io.read_spec(self.folder), spec))
+            return differences(_io.read_spec(self.folder), spec)
         except ValueError:
-            return f"{self.folder / _io.SPEC} cannot be read: some settings may have"
+            return None
 
     def count(self) -> int:
         """Return how many of the run's results are stored."""
@@ -81,12 +85,8 @@ class Checkpoint:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def delete_leftovers(self, spec: dict[str, Any]) -> None:
-        """Delete what a run left that was killed while it deleted its folder; the results of another run stay."""
-        try:
-            changed = differences(_io.read_spec(self.folder), spec)
-        except ValueError:  # the spec is deleted already
-            changed = []
-        if not changed:
+        """Delete the remains of a run that was killed while deleting its checkpoint, but no other run's checkpoint."""
+        if not self._changed(spec):
             self.delete()
 
     def read(self, task: FitTask) -> TaskResult | None:
@@ -133,12 +133,12 @@ def _names(tasks: Sequence[FitTask], panel: Panel, horizon: int) -> Iterator[tup
     """Yield the key of each task with the hash of everything that its result depends on."""
     data = hash_history(panel, [task.period.history.stop for task in tasks])
     shared = [versions(), horizon, panel.series, panel.channels]
-    chain: list[Any] = []  # the folds of the chain so far
+    models = {task.key[:2]: task.model for task in tasks}
+    fingerprints = {name: fingerprint(model) for name, model in models.items()}
+    chains: dict[tuple[str, int], list[Any]] = {}  # the folds of each model so far
     for task in tasks:
-        period = task.period
-        if period.number == 0:
-            model = fingerprint(task.model)
+        period, name = task.period, task.key[:2]
         folds = [period.train.start, period.train.stop, *period.cutoffs.tolist()]
-        chain = [*chain, folds] if task.chained and period.number else [folds]
-        dependencies = [*shared, task.min_train_rows, model, chain, data[period.history.stop]]
+        chains[name] = [*chains.get(name, []), folds] if task.chained else [folds]
+        dependencies = [*shared, task.min_train_rows, fingerprints[name], chains[name], data[period.history.stop]]
         yield task.key, hashlib.sha256(json.dumps(dependencies).encode()).hexdigest()[:32]

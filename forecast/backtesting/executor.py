@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -22,6 +22,8 @@ from forecast.data.panel import Panel
 from forecast.models.base import Forecaster
 
 Key = tuple[str, int, int]
+#: Fitted models by name and member; None where a chain starts from scratch.
+Models = dict[tuple[str, int], Forecaster | None]
 #: A task and, in a chain, the fitted model that it continues from.
 Job = tuple[FitTask, Forecaster | None]
 #: Runs jobs and yields each task with its result, in the order in which they finish.
@@ -59,16 +61,15 @@ class Executor:
     on_error: str = "raise"
     checkpoint: Checkpoint | None = None
     progress: Callable[[int, int], None] | None = None
-    results: dict[Key, TaskResult] = field(default_factory=dict)
 
     def run(self, tasks: Sequence[FitTask]) -> dict[Key, TaskResult]:
         """Return the result of every task, by its key.
 
-        Tasks are independent, except in a chain (a model that continues from its last fit): with chains the tasks of
-        a refit period run together, one period after the other.
+        If any model continues from its previous fit, periods run one after another, and the tasks within a period in
+        parallel; otherwise all tasks run in parallel.
         """
-        fits = self._read_checkpoint(tasks)
-        remaining = [task for task in tasks if task.key not in self.results]
+        results, models = self._read_checkpoint(tasks)
+        remaining = [task for task in tasks if task.key not in results]
         by_period = any(task.chained for task in tasks)
 
         def batch_number(task: FitTask) -> int:
@@ -76,37 +77,35 @@ class Executor:
 
         with self._runner() as run_jobs:
             for _, batch in groupby(sorted(remaining, key=batch_number), key=batch_number):
-                for task, result in run_jobs([(task, fits.pop(task.key[:2], None)) for task in batch]):
-                    self._store(task, result)
+                for task, result in run_jobs([(task, models.pop(task.key[:2], None)) for task in batch]):
+                    results[task.key] = TaskResult(result.forecast, result.fit_info)
+                    if self.checkpoint is not None:
+                        self.checkpoint.write(task, result)
                     if task.chained:
-                        fits[task.key[:2]] = result.model
+                        models[task.key[:2]] = result.model
                     if self.progress is not None:
-                        self.progress(len(self.results), len(tasks))
-        return self.results
+                        self.progress(len(results), len(tasks))
+        return results
 
-    def _store(self, task: FitTask, result: TaskResult) -> None:
-        self.results[task.key] = TaskResult(result.forecast, result.fit_info)
-        if self.checkpoint is not None:
-            self.checkpoint.write(task, result)
-
-    def _read_checkpoint(self, tasks: Sequence[FitTask]) -> dict[tuple[str, int], Forecaster | None]:
-        """Read the results that are stored, and return the fitted models that unfinished chains continue from.
+    def _read_checkpoint(self, tasks: Sequence[FitTask]) -> tuple[dict[Key, TaskResult], Models]:
+        """Return the stored results, and the fitted models that unfinished chains continue from.
 
         A chain whose last fitted model is not stored starts again.
         """
-        fits: dict[tuple[str, int], Forecaster | None] = {}
+        results: dict[Key, TaskResult] = {}
+        models: Models = {}
         if self.checkpoint is None:
-            return fits
+            return results, models
         for name, group in groupby(tasks, key=lambda task: task.key[:2]):
             chain = list(group)
             stored = [(task, result) for task in chain if (result := self.checkpoint.read(task)) is not None]
             if chain[0].chained and len(stored) < len(chain):
                 done = [task.period.number for task, _ in stored]
                 has_no_gap = done == list(range(len(done)))
-                fits[name] = self.checkpoint.read_fit(stored[-1][0]) if has_no_gap and stored else None
-                stored = stored if fits[name] is not None else []
-            self.results |= {task.key: result for task, result in stored}
-        return fits
+                models[name] = self.checkpoint.read_fit(stored[-1][0]) if has_no_gap and stored else None
+                stored = stored if models[name] is not None else []
+            results |= {task.key: result for task, result in stored}
+        return results, models
 
     @contextmanager
     def _runner(self) -> Iterator[Runner]:
@@ -146,7 +145,7 @@ class Executor:
 
 
 def _run_job(job: Job, panel: Panel, horizon: int, on_error: str) -> tuple[FitTask, TaskResult]:
-    """Run a task and return it with its result, as processes finish in any order."""
+    """Run a task and return it with its result, because processes finish in any order."""
     task, previous = job
     return task, run_task(task, panel, horizon, on_error, previous)
 
@@ -165,7 +164,7 @@ def _exit_with_parent(parent: int) -> None:
 def _run_on_cluster(
     client: Any, jobs: Sequence[Job], panel: Any, horizon: int, on_error: str
 ) -> Iterator[tuple[FitTask, TaskResult]]:
-    """Run jobs on Dask's workers; another worker runs those of one that is lost.
+    """Run jobs on Dask's workers; the jobs of a lost worker run on another.
 
     Uses Dask's futures: joblib's Dask backend waits forever if a worker cannot load what it receives.
     """

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast import _io
+from forecast.backtesting.split import WalkForward
 from forecast.evaluation.directional import directions
 from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
 from forecast.evaluation.scores import NAIVE, common_rows, leaderboard, members, scores, to_nixtla
@@ -105,14 +106,19 @@ class BacktestResult:
         return [self.verdict(), *(self.verdict(name, nets) for name in arimas if nets)]
 
     @property
+    def cv(self) -> WalkForward:
+        """The walk-forward split of the run."""
+        return WalkForward(**self.spec["cv"])
+
+    @property
     def overlap(self) -> int:
         """How many successive cutoffs share test rows: ceil(horizon / step_size), 1 for none."""
-        return -(-self.spec["cv"]["horizon"] // self.step_size)
+        return -(-self.cv.horizon // self.step_size)
 
     @property
     def step_size(self) -> int:
         """Rows between two cutoffs."""
-        return int(self.spec["cv"]["step_size"] or self.spec["cv"]["horizon"])
+        return self.cv.step
 
     def save(self, folder: str | Path) -> None:
         """Write the run as a folder; an existing folder is replaced only if it is empty or a run."""

@@ -18,7 +18,7 @@ from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.spec import differences, make_spec
 from forecast.backtesting.split import WalkForward
 from forecast.backtesting.table import ForecastIndex, join, skipped
-from forecast.backtesting.tasks import FitTask, RefitPeriod, TaskResult, eligible, make_tasks
+from forecast.backtesting.tasks import FitTask, RefitPeriod, TaskResult, make_periods, make_tasks, trainable
 from forecast.data.panel import Panel, as_panel
 from forecast.evaluation.scores import NAIVE
 from forecast.models.base import Forecast, Forecaster
@@ -171,8 +171,7 @@ def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, refit: in
     """Return the run's refit periods and tasks; raise ValueError if the prices cannot support them."""
     exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
     panel = as_panel(prices, exog=tuple(exog))
-    folds = list(cv.split(panel))
-    periods = [RefitPeriod(i // refit, tuple(folds[i : i + refit])) for i in range(0, len(folds), refit)]
+    periods = make_periods(list(cv.split(panel)), refit)
     min_train_rows = max(model.min_rows(cv.horizon) for model in models.values())
     left_out = skipped(panel, periods, min_train_rows)
     tasks = make_tasks(models, periods, min_train_rows, warm)
@@ -247,7 +246,7 @@ def _fit_row(task: FitTask, panel: Panel, result: TaskResult) -> dict[str, Any]:
         "train_start": train.index[0],
         "train_end": train.index[-1],
         "rows": len(train),
-        "series": int(eligible(panel, task.period, task.min_train_rows)[1].sum()),
+        "series": int(trainable(panel, task.period, task.min_train_rows).sum()),
         "cutoffs": len(task.period.folds),
         **result.fit_info,
     }

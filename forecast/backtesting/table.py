@@ -1,4 +1,4 @@
-"""From forecasts to the long table: a row for each model, member, cutoff, series and step, with what happened."""
+"""From forecasts to the long table: a row for each model, member, cutoff, series and step, with the outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.backtesting.result import SKIPPED
-from forecast.backtesting.tasks import RefitPeriod, eligible
+from forecast.backtesting.tasks import RefitPeriod, eligible, trainable
 from forecast.data.panel import Panel, format_date
 from forecast.models.base import Forecast, quantile_column, quantile_columns
 
@@ -18,9 +18,9 @@ class ForecastIndex:
     """The columns of a refit period's rows that are the same for every model."""
 
     def __init__(self, panel: Panel, period: RefitPeriod, min_train_rows: int, horizon: int, season: int) -> None:
-        traded, trained = eligible(panel, period, min_train_rows)
         shape = (len(period.folds), len(panel.series), horizon)
-        self.rows = np.broadcast_to((traded & trained)[:, :, None], shape)  # (K, N, H): what the table contains
+        # (K, N, H): what the table contains
+        self.rows = np.broadcast_to(eligible(panel, period, min_train_rows)[:, :, None], shape)
         steps, at, ids = (  # one value for each row of the table
             np.broadcast_to(np.arange(1, horizon + 1), shape)[self.rows],
             np.broadcast_to(period.cutoffs[:, None, None], shape)[self.rows],
@@ -63,12 +63,12 @@ def skipped(panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int) -
     """Return the series that are left out at some cutoffs, with the reason; raise ValueError if none is left."""
     rows, any_left = [], False
     for period in periods:
-        traded, trained = eligible(panel, period, min_train_rows)
-        any_left |= bool((traded & trained).any())
+        included, has_rows = eligible(panel, period, min_train_rows), trainable(panel, period, min_train_rows)
+        any_left |= bool(included.any())
         for k, cutoff in enumerate(period.cutoffs):
-            for n in np.flatnonzero(~(traded[k] & trained)):
+            for n in np.flatnonzero(~included[k]):
                 short = f"fewer than {min_train_rows} observed training rows"
-                reason = "not observed at the cutoff" if trained[n] else short
+                reason = "not observed at the cutoff" if has_rows[n] else short
                 rows.append((panel.series[n], reason, format_date(panel.index[cutoff])))
     if not any_left:
         _raise_nothing_left(int(panel[periods[-1].train].observed.sum(axis=0).max()), min_train_rows)
@@ -80,7 +80,8 @@ def skipped(panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int) -
 def _raise_nothing_left(longest: int, min_train_rows: int) -> None:
     if longest >= min_train_rows:
         raise ValueError(
-            "no series has a value at any cutoff to forecast from: move the cutoffs by another n_windows or step_size"
+            "no series has a value at any cutoff to forecast from: change n_windows or step_size so that cutoffs fall "
+            "on observed rows"
         )
     raise ValueError(
         f"no series has the {min_train_rows} observed training rows that these models need (the longest has "

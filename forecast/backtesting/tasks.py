@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import warnings
@@ -20,7 +21,7 @@ from forecast.data.panel import Panel, format_date
 from forecast.models.base import Forecast, Forecaster, ShortSeriesWarning
 
 #: Warnings are caught, and BLAS threads limited, for the whole process, so the threads of a process run one task at a
-#: time. Reentrant, as a task may hold another: `Tuned` runs a backtest inside its fit.
+#: time. Reentrant, as a task may contain another: `Tuned` runs a backtest inside its fit.
 ONE_TASK = threading.RLock()
 
 
@@ -49,7 +50,7 @@ class RefitPeriod:
 
 @dataclass(frozen=True)
 class FitTask:
-    """One fit and its forecasts; `run_task` depends on the task, the prices and, in a chain, the previous fit only."""
+    """One fit and its forecasts. The result depends only on the task, the prices and, in a chain, the previous fit."""
 
     name: str
     member: int  # 0: the model itself; 1 … S: one of the parts that it combines
@@ -73,6 +74,11 @@ class TaskResult:
     model: Forecaster | None = None
 
 
+def make_periods(folds: Sequence[Fold], refit: int) -> list[RefitPeriod]:
+    """Return the refit periods of a run: models are fitted again at every `refit`-th fold."""
+    return [RefitPeriod(i // refit, tuple(folds[i : i + refit])) for i in range(0, len(folds), refit)]
+
+
 def make_tasks(
     models: Mapping[str, Forecaster], periods: Sequence[RefitPeriod], min_train_rows: int, warm: bool
 ) -> list[FitTask]:
@@ -90,10 +96,14 @@ def make_tasks(
     return tasks
 
 
-def eligible(panel: Panel, period: RefitPeriod, min_train_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return which series are observed at each cutoff, (K, N), and which have enough training rows, (N,)."""
-    trained = panel[period.train].observed.sum(axis=0) >= min_train_rows
-    return panel.observed[period.cutoffs], trained
+def trainable(panel: Panel, period: RefitPeriod, min_train_rows: int) -> np.ndarray:
+    """Return which series have enough observed training rows, (N,)."""
+    return panel[period.train].observed.sum(axis=0) >= min_train_rows
+
+
+def eligible(panel: Panel, period: RefitPeriod, min_train_rows: int) -> np.ndarray:
+    """Return which series every model must forecast from each cutoff, (K, N): observed there, and trainable."""
+    return panel.observed[period.cutoffs] & trainable(panel, period, min_train_rows)
 
 
 def run_task(
@@ -122,7 +132,8 @@ def run_task(
     fit_info: dict[str, Any] = {"seconds_fit": 0.0, "seconds_predict": 0.0, "warnings": 0, "error": "", "details": "{}"}
     model = clone(task.model) if previous is None else previous
     forecast = None
-    # One thread per task, also when serial: small models run fastest so, and the bytes do not depend on n_jobs.
+    # One thread per task, also when serial: small models run fastest this way, and results do not depend on the number
+    # of processes.
     with ONE_TASK, threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -150,18 +161,22 @@ def run_task(
 
 def _check_forecast(task: FitTask, panel: Panel, forecast: Forecast, horizon: int, messages: Sequence[str]) -> None:
     """Raise ValueError for a wrong shape, or for an eligible series without a forecast, with the model's warnings."""
-    traded, trained = eligible(panel, task.period, task.min_train_rows)
     shape = (len(task.period.folds), len(panel.series), horizon)
     _check_shapes(task.name, forecast, shape)
-    required = np.broadcast_to((traded & trained)[:, :, None], shape)
+    required = np.broadcast_to(eligible(panel, task.period, task.min_train_rows)[:, :, None], shape)
     missing = required & ~np.isfinite(forecast.point)
     if forecast.quantiles is not None:
         missing |= required & ~np.isfinite(forecast.quantiles).all(axis=-1)
     if missing.any():
         k, n, _ = np.argwhere(missing)[0]
         cutoff, series = format_date(panel.index[task.period.cutoffs[k]]), panel.series[n]
-        reasons = "".join(f": {message}" for message in messages if series in message)
+        reasons = "".join(f": {message}" for message in messages if _mentions(message, series))
         raise ValueError(f"{task.name} has no finite forecast for {series} at the cutoff {cutoff}{reasons}")
+
+
+def _mentions(message: str, series: str) -> bool:
+    """Return whether a message contains the name of a series, not as a part of another name (A in AA, BRK in BRK.B)."""
+    return re.search(rf"(?<![\w.^-]){re.escape(series)}(?![\w=-]|\.\w)", message) is not None
 
 
 def _check_shapes(name: str, forecast: Forecast, expected: tuple[int, int, int]) -> None:

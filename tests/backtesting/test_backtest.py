@@ -6,6 +6,7 @@ import copy
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -470,6 +471,21 @@ def test_missing_interval_is_reported_with_its_reason():
     frame.iloc[::2, 1] = np.nan  # never two successive rows
     with pytest.raises(ValueError, match=r"naive has no finite forecast for S1 at the cutoff .*: no row of S1 is ever"):
         fc.backtest(fc.Drift(), frame, fc.WalkForward(horizon=3, n_windows=4))
+
+
+def test_reasons_are_those_of_the_series_itself():
+    class WarnsOfEverySeries(Faulty):
+        def _fit(self, panel, horizon):
+            super()._fit(panel, horizon)
+            of_others, of_a = (
+                ("AA is odd", "A.B is odd", "A-B is odd", "All are odd"),
+                ("'A' is short", "A: no trades", "odd: A"),
+            )
+            for message in (*of_others, *of_a):
+                warnings.warn(message, UserWarning, stacklevel=2)
+
+    with pytest.raises(ValueError, match=r"for A at the cutoff [\d-]+: 'A' is short: A: no trades: odd: A\n"):
+        fc.backtest(WarnsOfEverySeries("nan"), walks(series=2).set_axis(["A", "AA"], axis=1), CV)
 
 
 def test_folders_of_killed_processes_are_deleted(tmp_path):

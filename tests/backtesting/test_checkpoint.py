@@ -95,7 +95,7 @@ def test_results_of_a_changed_model_are_not_used(change, tmp_path):
     complete = run({"shifted": after()}).forecasts
     assert not complete.equals(run({"shifted": before()}).forecasts)
     stop({"shifted": before()}, tmp_path / "run", 6)
-    message = r"^models\.shifted changed since the run was stopped: of its 6 fits 4 are used$"
+    message = r"^models\.shifted changed since the run was stopped: 4 of the 6 stored fits are used$"
     with pytest.warns(ResumeWarning, match=message):
         assert count_new_fits({"shifted": after()}, tmp_path / "run") == 4
     assert_frame_equal(fc.BacktestResult.load(tmp_path / "run").forecasts, complete)
@@ -116,7 +116,7 @@ def test_changed_exogenous_fields_count(tmp_path):
         return pd.concat(prices | {"Volume": changed}, axis=1)
 
     stop(model, tmp_path / "run", 7, prices=panel(1))
-    with pytest.warns(ResumeWarning, match="data changed since the run was stopped: of its 7 fits 0 are used"):
+    with pytest.warns(ResumeWarning, match="data changed since the run was stopped: 0 of the 7 stored fits are used"):
         assert count_new_fits(model, tmp_path / "run", prices=panel(2)) == 8
     assert_frame_equal(fc.BacktestResult.load(tmp_path / "run").forecasts, run(model, prices=panel(2)).forecasts)
 
@@ -213,7 +213,9 @@ def test_damaged_run_is_replaced(name, content, tmp_path):
 def test_stored_fits_are_used_without_the_spec(tmp_path):
     stop({"drift": fc.Drift()}, tmp_path / "run", 5)
     (tmp_path / ".run.checkpoint" / _io.SPEC).write_text("{damaged")
-    with pytest.warns(ResumeWarning, match=r"spec\.json cannot be read.*: of its 5 fits 5 are used"):
+    with pytest.warns(
+        ResumeWarning, match=r"spec\.json cannot be read, so settings may have changed: 5 of the 5 stored fits are used"
+    ):
         assert count_new_fits({"drift": fc.Drift()}, tmp_path / "run") == 3
 
 

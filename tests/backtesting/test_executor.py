@@ -25,7 +25,7 @@ from sklearn.linear_model import LinearRegression
 import forecast as fc
 from forecast import _io
 from forecast.backtesting import ResumeWarning
-from forecast.backtesting.tasks import RefitPeriod, make_tasks, run_task
+from forecast.backtesting.tasks import RefitPeriod, make_periods, make_tasks, run_task
 from forecast.data.panel import as_panel
 from forecast.models.base import Forecast
 from forecast.models.naive import Naive
@@ -123,11 +123,16 @@ def deep():
     return quick("lstm", layers=2, dropout=0.3, gate_bias="chrono", members=2, n_jobs=2, trainer=trainer)
 
 
+def test_periods_have_refit_folds_except_the_last():
+    periods = make_periods(list(fc.WalkForward(1, 5).split(range(20))), refit=2)
+    assert [(period.number, period.cutoffs.tolist()) for period in periods] == [(0, [14, 15]), (1, [16, 17]), (2, [18])]
+
+
 @pytest.mark.slow
 def test_threads_change_no_byte():
     panel = as_panel(walks(rows=90, series=2))
     folds = list(fc.WalkForward(2, 3).split(panel))
-    periods = [RefitPeriod(i, (fold,)) for i, fold in enumerate(folds)]
+    periods = make_periods(folds, refit=1)
     tasks = make_tasks({"net": deep(), "warns": Warns()}, periods, 40, False)
 
     def result(task):
@@ -242,7 +247,7 @@ def test_changes_since_the_stop_are_reported(tmp_path):
     two = {"drift": fc.Drift(), "net": quick("lstm")}
     with pytest.raises(KeyboardInterrupt):
         fc.backtest(two, prices, CV, refit=2, out=folder, progress=stopped_after(11, KeyboardInterrupt()))
-    message = r"^data, models.drift changed since the run was stopped: of its 11 fits 4 are used$"
+    message = r"^data, models.drift changed since the run was stopped: 4 of the 11 stored fits are used$"
     with pytest.warns(ResumeWarning, match=message):
         fc.backtest(two | {"drift": fc.Drift(log=False)}, changed, CV, refit=2, out=folder, resume=True)
     fresh = fc.backtest(two | {"drift": fc.Drift(log=False)}, changed, CV, refit=2, out=tmp_path / "fresh")

@@ -270,7 +270,7 @@ def test_resume_reports_changed_models(workdir, call, monkeypatch):
     code, _, err = call(f"{line} --resume --set drift.log=false")
     assert code == 0
     assert re.fullmatch(
-        r"forecast: models\.drift changed since the run was stopped: of its \d+ fits \d+ are used\n", err
+        r"forecast: models\.drift changed since the run was stopped: \d+ of the \d+ stored fits are used\n", err
     )
     assert sorted(path.name for path in (workdir / "run").iterdir()) == [
         "fits.parquet", "forecasts.parquet", "report.html", "spec.json"
