@@ -270,7 +270,7 @@ def test_error_quantiles_equal_those_of_numpy():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice")
         expected = np.moveaxis(np.nanquantile(errors, levels, axis=0), 0, -1)
-    with pytest.warns(UserWarning, match="no row of c is ever observed 1 rows after"):
+    with pytest.warns(UserWarning, match="no two observed rows of c are 1 apart"):
         quantiles = error_quantiles(errors, levels, tuple("abcdefg"))
     np.testing.assert_array_equal(quantiles, expected)
 

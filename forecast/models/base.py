@@ -73,8 +73,8 @@ def combine_forecasts(forecasts: Sequence[Forecast], how: Callable[..., np.ndarr
     """Combine points, and quantiles level by level, by the mean or the median; each forecast's points are a member.
 
     Averaging quantiles rather than probabilities keeps the shape of the distribution where the forecasts agree on it
-    (Lichtendahl, Grushka-Cockayne and Winkler, 2013). The quantiles are None unless every forecast has some: those of
-    a subset would belong to another point.
+    (Lichtendahl, Grushka-Cockayne and Winkler, 2013). If one forecast has no quantiles, the combination has none:
+    quantiles of a subset would not match the combined point.
     """
     points = np.stack([forecast.point for forecast in forecasts])  # (S, K, N, H)
     quantiles = [forecast.quantiles for forecast in forecasts if forecast.quantiles is not None]
@@ -108,15 +108,16 @@ class ShortSeriesWarning(UserWarning):
 
 
 class UnseenStepWarning(UserWarning):
-    """Some series of a panel has no error at some step in training, and so no interval there."""
+    """A series has no error at some step of the training rows, so it has no interval at that step."""
 
 
 class Forecaster(Estimator):
     """A model that is fitted on the past of many series and forecasts their next `horizon` rows.
 
-    It follows scikit-learn's contract: `get_params`, `set_params`, `clone`, and a constructor that only stores. The
-    public methods validate their input. A subclass defines `_fit(panel, horizon)` and one of `_predict(panel)` (from
-    the last row) and `_predict_at(panel, rows)` (many cutoffs in one pass); either is derived from the other.
+    It follows scikit-learn's contract: `get_params`, `set_params`, `clone`, and a constructor that only stores its
+    arguments. The public methods validate their input. A subclass defines `_fit(panel, horizon)` and one of
+    `_predict(panel)` (from the last row) and `_predict_at(panel, rows)` (many cutoffs in one pass); the one not defined
+    is derived from the other.
     """
 
     # --- what a backtest and other models need to know of a model ---
@@ -175,7 +176,7 @@ class Forecaster(Estimator):
         return type(self) is type(other) and settings(self) == settings(other)
 
     def nests(self, other: Forecaster) -> bool:
-        """Return whether some fitted parameters would yield `other`'s forecasts, as Clark and West's test requires."""
+        """Return whether `other` is a special case of this model (nested), as Clark and West's test requires."""
         return self.nests_naive and other.is_naive
 
     # --- fitting and forecasting ---
@@ -200,7 +201,7 @@ class Forecaster(Estimator):
             self.horizon_ = horizon
             self.series_ = panel.series
             self.target_ = panel.channels[0]  # name of the channel that is forecast: a price, a return …
-            self.record_: dict[str, Any] = {}  # summary of the fit, a row of a backtest's `fits`
+            self.record_: dict[str, Any] = {}  # summary of the fit; JSON in the column `details` of a backtest's `fits`
             self._fit(panel, horizon)
         except BaseException:
             self.__dict__ = before
@@ -208,7 +209,7 @@ class Forecaster(Estimator):
         return self
 
     def _check_lengths(self, panel: Panel, horizon: int) -> None:
-        """Raise ValueError if every series is too short to be fitted; name those that are in a warning."""
+        """Raise ValueError if every series is too short to be fitted; if only some are, warn and name them."""
         needed = self.min_rows(horizon)
         observed = panel.observed.sum(axis=0)  # (N,)
         if (observed < needed).all():
@@ -296,7 +297,7 @@ def choose_log(log: bool | str, panel: Panel) -> bool:
 
 
 def transform(panel: Panel, log: bool) -> np.ndarray:
-    """Return the target (T, N), in logs if the model works in logs; raise ValueError for a value that has none."""
+    """Return the target (T, N), in logs if the model works in logs; raise ValueError if a value has no logarithm."""
     if not log:
         return panel.target
     bad = panel.observed & ~(np.where(panel.observed, panel.target, 1.0) > 0)
@@ -310,7 +311,7 @@ def transform(panel: Panel, log: bool) -> np.ndarray:
 
 
 def apply_change(price: np.ndarray, change: np.ndarray, log: bool) -> np.ndarray:
-    """Return prices after changes (in logs: growth); a change of 0 leaves the last bit of the price unchanged."""
+    """Return prices after changes (in logs: growth); a change of 0 returns exactly the same price."""
     return price * np.exp(change) if log else price + change
 
 
@@ -322,7 +323,7 @@ def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequenc
     known = np.asarray(~np.isnan(errors).all(axis=0))  # (N, H)
     for n in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
         step = int(np.argmin(known[n])) + 1
-        warnings.warn(unknown_error_message(step, f"no row of {series[int(n)]}"), UnseenStepWarning, stacklevel=2)
+        warnings.warn(missing_errors_message(step, series[int(n)]), UnseenStepWarning, stacklevel=2)
     quantiles = np.full((*known.shape, len(levels)), np.nan)  # (N, H, Q)
     for step in range(known.shape[1]):
         by_series = np.ascontiguousarray(errors[:, :, step].T)  # (N, T)
@@ -335,9 +336,9 @@ def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequenc
     return quantiles
 
 
-def unknown_error_message(step: int, subject: str) -> str:
-    """Return the reason why a step has no interval; `subject` is such as "no row of A" or "no series"."""
+def missing_errors_message(step: int, series: str = "any series") -> str:
+    """Return the reason why a step has no interval, for the warning or the error."""
     return (
-        f"{subject} is ever observed {step} rows after an observed row, so the errors of step {step} are not known: "
-        "leave out the rows on which nothing trades"
+        f"step {step} has no error in training, as no two observed rows of {series} are {step} apart: leave out the "
+        "rows on which nothing trades"
     )

@@ -20,8 +20,8 @@ from forecast.models.base import (
     Forecaster,
     apply_change,
     choose_log,
+    missing_errors_message,
     transform,
-    unknown_error_message,
 )
 from forecast.models.ridge import SummedRidge
 
@@ -119,7 +119,7 @@ class Tabular(Forecaster):
         if len(dataset) == 0:
             raise ValueError(f"{type(self).__name__} has nothing to learn: no series changes {MIN_CHANGES} times")
         if (step := dataset.step_without_target()) is not None:
-            raise ValueError(unknown_error_message(step, "no series"))
+            raise ValueError(missing_errors_message(step))
         self.record_ = {"log": self.log_, "examples": len(dataset)}
         estimator = self.default_estimator() if isinstance(self.estimator, str) else self.estimator
         self.regression_ = clone(estimator) if isinstance(estimator, SummedRidge) else _StepRegressors(estimator)

@@ -42,8 +42,8 @@ from forecast.models.recurrent.inference import (
     PredictionRequest,
     centred_quantiles,
     error_grid,
+    make_error_sample,
     predict,
-    sample_rows,
     training_errors,
 )
 from forecast.models.recurrent.networks import Network, build_network, network_arrays
@@ -230,7 +230,7 @@ class Recurrent(Forecaster):
             )
         # A warm fit has a fixed number of steps.
         validation = None if previous else self._validation_split(inputs, base)
-        sample = sample_rows(inputs, base, self.config_)
+        sample = make_error_sample(inputs, base, self.config_)
         del base  # large for a wide panel
         fits = self._train(examples, validation, previous)
         self.nets_: list[Network] = [net for net, _ in fits]

@@ -13,7 +13,7 @@ from torch import Tensor
 from forecast.features.dataset import LabelledSequences, batches_by_length
 from forecast.features.inputs import Inputs, RecursiveState
 from forecast.features.windows import future_windows, windows_ending_at
-from forecast.models.base import unknown_error_message
+from forecast.models.base import missing_errors_message
 from forecast.models.recurrent.config import RecurrentConfig
 from forecast.models.recurrent.networks import Aligned, Classifier, Network
 
@@ -125,7 +125,7 @@ class ErrorSample:
     truth: np.ndarray  # (K, N, H) what came after them, NaN where it is not known
 
 
-def sample_rows(inputs: Inputs, base: np.ndarray, config: RecurrentConfig) -> ErrorSample:
+def make_error_sample(inputs: Inputs, base: np.ndarray, config: RecurrentConfig) -> ErrorSample:
     """Return evenly spaced training rows, about 2000 forecasts; `base` is that of all rows, (T, N, H)."""
     truth = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
     known = np.flatnonzero((np.isfinite(base).all(axis=2) & (inputs.scale > 0)).any(axis=1))
@@ -145,7 +145,7 @@ def training_errors(net: Network, sample: ErrorSample) -> np.ndarray:
     error = np.where(request.inputs.observed[rows][..., None], error, np.nan).reshape(-1, points.shape[2])
     unknown = np.isnan(error).all(axis=0)
     if unknown.any():
-        raise ValueError(unknown_error_message(int(np.argmax(unknown)) + 1, "no series"))
+        raise ValueError(missing_errors_message(int(np.argmax(unknown)) + 1))
     return error
 
 
