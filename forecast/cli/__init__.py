@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from forecast.cli import backtest_commands, model_commands, price_commands
+from forecast.cli import backtest_commands, model_commands, price_commands  # noqa: F401  (importing registers the commands)
 from forecast.cli.app import Interrupted, app, fail
 
 
