@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from forecast._io import atomic_file
+from forecast._validation import did_you_mean
 from forecast.cli.app import CommandResult, command, keyword, report_warnings, set_signature
 from forecast.cli.terminal import progress_bar, show_prices
 
@@ -77,6 +78,9 @@ class Prices:
         return bool(exog) or self.target in DERIVED_TARGETS
 
     def _read(self, field: str | None) -> pd.DataFrame:
+        from forecast.data.files import read_prices
+        from forecast.data.samples import load_sample, samples
+
         if not self.data:
             raise ValueError("no prices are named: use a sample (see `forecast samples`), a file, or yahoo:TICKER")
         file_options = {"--day-first": self.day_first is not None, "--decimal": self.decimal is not None}
@@ -85,17 +89,12 @@ class Prices:
             _reject(file_options, "files")
             return download_prices(self.data.removeprefix(YAHOO), self, field)
         _reject(yahoo_options, f"prices from Yahoo, such as {YAHOO}AAPL")
-        if self.data in (names := _sample_names()):
-            from forecast.data.samples import load_sample
-
+        names = list(samples()["name"])
+        if self.data in names:
             _reject(file_options, "files")
             return self._slice(load_sample(self.data, field))
         if Path(self.data).exists() or Path(self.data).suffix:
-            from forecast.data.files import read_prices
-
             return self._slice(read_prices(self.data, field, dayfirst=self.day_first, decimal=self.decimal))
-        from forecast._validation import did_you_mean
-
         raise ValueError(
             f"there is no file and no sample {self.data!r}{did_you_mean(self.data, names)}: name a CSV or Parquet "
             f"file, a sample, or {YAHOO}TICKER"
@@ -121,12 +120,6 @@ def _reject(options: dict[str, bool], applicable: str) -> None:
     option = next((name for name, is_set in options.items() if is_set), None)
     if option is not None:
         raise ValueError(f"{option} applies only to {applicable}: leave it out")
-
-
-def _sample_names() -> list[str]:
-    from forecast.data.samples import samples
-
-    return list(samples()["name"])
 
 
 def takes_prices(command: Callable[..., CommandResult]) -> Callable[..., CommandResult]:
