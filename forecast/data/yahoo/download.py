@@ -109,7 +109,9 @@ def download(
     for name, history in histories.items():
         try:
             # Sliced before the adjustment: prices must not depend on dividends after `end` that are in the cache.
-            table = _require_prices(slice_dates(history.table, first, last))
+            table = slice_dates(history.table, first, last)
+            if table["Close"].isna().all():
+                raise ValueError("it has no prices in this range")
             tables[name] = adjust_for_dividends(table) if adjust == "auto" else table
         except ValueError as error:
             failed[name] = str(error)
@@ -248,12 +250,6 @@ def _fetch_all(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return histories, failed
-
-
-def _require_prices(table: pd.DataFrame) -> pd.DataFrame:
-    if table["Close"].notna().any():
-        return table
-    raise ValueError("it has no prices in this range")
 
 
 def _join(tables: dict[str, pd.DataFrame], fields: str | None) -> pd.DataFrame:
