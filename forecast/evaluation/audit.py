@@ -75,10 +75,6 @@ def audit(
     prepare : callable, optional
         The preprocessing: a function of the raw frame that returns prices.
 
-    Returns
-    -------
-    AuditReport
-
     Raises
     ------
     TypeError
