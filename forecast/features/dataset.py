@@ -269,18 +269,8 @@ class LabelledSequences:
 class DirectionDataset(LabelledSequences):
     """Windows of a price panel with the direction of a later price, 0 down and 1 up.
 
-    Parameters
-    ----------
-    inputs : Inputs
-        The inputs of T rows and N series.
-    pairs : array of shape (M, 2)
-        Series and last row of each window.
-    labels : array of shape (M,)
-        The directions.
-    lookback : int
-        Rows of a window.
-    horizon : int
-        Rows from the end of a window to the price whose direction is the label.
+    The M windows of `lookback` rows are given by `pairs` of a series and a last row, (M, 2), with the direction of the
+    price `horizon` rows later as `labels` (M,).
     """
 
     def __init__(self, inputs: Inputs, pairs: np.ndarray, labels: np.ndarray, lookback: int, horizon: int) -> None:
