@@ -11,7 +11,6 @@ from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from forecast._estimator import check_fitted
 from forecast._validation import check_choice, check_fields, check_int
 from forecast.data.panel import Panel, as_panel, format_date
 from forecast.features.windows import forward_fill
@@ -216,7 +215,7 @@ class ARIMA(Forecaster):
         `prices` are those of the fit, `series` is one of their names (None: the first). For a model with channels
         these are the results of one step ahead.
         """
-        check_fitted(self, "horizon_")
+        self._check_ready()
         panel = as_panel(prices, exog=self.required_fields())
         name = panel.series[0] if series is None else series
         if name not in self.fits_ or name not in panel.series:
