@@ -12,7 +12,10 @@ from typing import Any, Self
 
 
 class Estimator:
-    """An object whose parameters are its constructor's arguments, which the constructor only stores."""
+    """An object whose parameters are its constructor's arguments, which the constructor only stores.
+
+    A class with several parameters is a dataclass without `eq` and `repr`.
+    """
 
     @classmethod
     def _defaults(cls) -> dict[str, Any]:

@@ -185,12 +185,8 @@ class Forecaster(Estimator):
         """Fit the model to all rows of the prices, to forecast `horizon` rows ahead.
 
         Series that are too short are named in a warning; models with parameters for each series forecast them as NaN.
-        A fit that fails leaves the model unchanged.
-
-        Raises
-        ------
-        ValueError
-            If no series has `min_rows(horizon)` observed rows, or a parameter is not valid.
+        A fit that fails leaves the model unchanged. Raises ValueError if no series has `min_rows(horizon)` observed
+        rows, or a parameter is not valid.
         """
         check_int("horizon", horizon, 1)
         self.check_params()

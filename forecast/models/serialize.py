@@ -50,15 +50,9 @@ def refuse(value: Any) -> Any:
 def encode(value: Any, arrays: dict[str, np.ndarray] | None = None, on_foreign: Callable[[Any], Any] = refuse) -> Any:
     """Return a value as JSON values.
 
-    Parameters
-    ----------
-    value : object
-        A model, a parameter, or what a model has fitted.
-    arrays : dict, optional
-        Filled with the arrays found, by the names that stand for them; fitted models are then encoded with their
-        state. None: only parameters are encoded, and an array is a foreign object.
-    on_foreign : callable, default `refuse`
-        Returns the JSON value of an object that `decode` cannot restore, or raises.
+    `value` is a model, a parameter, or what a model has fitted. `arrays` is filled with the arrays found, by the names
+    that stand for them, and fitted models are encoded with their state; without it only parameters are encoded, and an
+    array is a foreign object. `on_foreign` returns the JSON value of an object that `decode` cannot restore, or raises.
     """
     inner = partial(encode, arrays=arrays, on_foreign=on_foreign)
     if isinstance(value, np.generic) and value.dtype.kind in "biufUS":

@@ -6,6 +6,7 @@ its mean, which is optimal under squared error and QLIKE; `point="median"` forec
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,7 @@ class _Volatility(Forecaster):
         raise NotImplementedError
 
 
+@dataclass(eq=False, repr=False)
 class HAR(_Volatility):
     """Heterogeneous autoregression: the next variances from the means of the last day, week and month (Corsi, 2009).
 
@@ -111,16 +113,10 @@ class HAR(_Volatility):
     (of log variances, which may be below 0, as differences). Missing rows are forward-filled.
     """
 
-    def __init__(
-        self,
-        lags: tuple[int, ...] = (1, 5, 22),
-        log: bool | str = False,
-        point: str = "mean",
-        levels: tuple[float, ...] = LEVELS,
-    ) -> None:
-        super().__init__(point, levels)
-        self.lags = lags
-        self.log = log
+    lags: tuple[int, ...] = (1, 5, 22)
+    log: bool | str = False
+    point: str = "mean"
+    levels: tuple[float, ...] = LEVELS
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter is not valid."""
