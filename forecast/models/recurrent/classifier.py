@@ -266,12 +266,12 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         counted = np.isfinite(change) & (change != 0)
         if not counted.any():
             raise ValueError(
-                f"none of these rows has another price {self.horizon} rows later: there is nothing to score"
+                f"none of these rows has a different price {self.horizon} rows later: there is nothing to score"
             )
         return float((up == (change > 0))[counted].mean())
 
     def _check_ready(self, X: Any = None) -> None:
-        """Raise ValueError unless the model is fitted, with the parameters that it has now, to examples such as X."""
+        """Raise ValueError unless the model is fitted to examples such as X with the parameters that it has."""
         check_fitted(self, "net_")
         check_unchanged(self)
         if X is not None and self._kind(X) != self.kind_:

@@ -12,15 +12,15 @@ from forecast._validation import check_choice, check_fields, check_int, check_jo
 from forecast.features.inputs import N_STATE_CHANNELS
 from forecast.models.registry import CELLS
 
-#: What goes in and what comes out, and how the H steps are predicted; the first strategy is the default.
+#: The topologies and their strategies; the first strategy is the default.
 STRATEGIES = {
     "one-to-one": ("direct",),
     "one-to-many": ("decoder",),
     "many-to-one": ("direct", "recursive"),
     "many-to-many": ("aligned", "seq2seq"),
 }
-FED_BACK = ("recursive", "seq2seq")  # strategies in which a step reads the one before
-POINT_LOSSES = ("mse", "mae", "huber")  # losses of one number, which leave the spread open
+FED_BACK = ("recursive", "seq2seq")  # strategies in which the forecast of a step is an input of the next
+POINT_LOSSES = ("mse", "mae", "huber")  # losses of a point forecast, which imply no quantiles
 LOSSES = ("pinball", *POINT_LOSSES, "student-t")
 #: Parameters of the training; all others describe the fitted network and its forecasts.
 TRAINING_PARAMS = ("seed", "n_jobs", "warm_start", "trainer", "epochs", "batch_size", "lr", "validation_split")
@@ -45,7 +45,7 @@ class StackConfig:
 
     @classmethod
     def of(cls, model: Any, **other: Any) -> Self:
-        """Return the configuration of an estimator; `other` has the fields that are not parameters of it."""
+        """Return the configuration of an estimator; `other` gives the fields that are not parameters of the model."""
         names = {field.name for field in fields(cls)}
         params = {name: value for name, value in model.get_params(deep=False).items() if name in names}
         return cls(**params | {"layers": dilations(model.layers)} | other)
@@ -53,7 +53,7 @@ class StackConfig:
 
 @dataclass(frozen=True)
 class RecurrentConfig(StackConfig):
-    """A network that corrects a base forecast: all that the shapes and the meaning of its weights depend on."""
+    """A network that corrects a base forecast: everything that determines the shapes and the meaning of its weights."""
 
     strategy: str  # "one-to-one", "one-to-many", "direct", "recursive", "aligned" or "seq2seq"
     patch: int
@@ -78,9 +78,9 @@ class RecurrentConfig(StackConfig):
     def needs_spread(self) -> bool:
         """Whether the spread of the H steps is measured from errors of forecasts in training.
 
-        Only the point of a network that is fed back counts: its quantiles, trained next to the true previous step, are
-        those of one step. It is still trained on all of them, as it then corrects a random walk less than a network
-        trained on the median only (benchmarks/truth.py). A network trained on a point has no spread.
+        Strategies that feed forecasts back use only the point: their quantiles are trained given the true previous step
+        and describe one-step errors. The network is still trained on all quantiles, because it then corrects a random
+        walk less than a network trained on the median only (benchmarks/truth.py). Point losses imply no quantiles.
         """
         return self.strategy in FED_BACK or self.loss in POINT_LOSSES
 
@@ -101,7 +101,7 @@ def strategy_of(model: Any) -> str:
 
 
 def dilations(layers: Any) -> tuple[int, ...]:
-    """Return the dilation of each layer; `layers` is these, or the number of layers."""
+    """Return the dilation of each layer; `layers` is a tuple of dilations or the number of layers."""
     return tuple(layers) if isinstance(layers, (tuple, list)) else (1,) * layers
 
 
@@ -144,17 +144,19 @@ def check_stack(model: Any) -> None:
     check_number("dropout", model.dropout, 0.0, below=1.0)
     if isinstance(model.layers, (tuple, list)):
         if not model.layers:
-            raise ValueError("layers must be a number, or the dilation of each layer, such as (1, 7, 28); got none")
+            raise ValueError(
+                f"layers must be a number, or the dilation of each layer, such as (1, 7, 28); got {model.layers}"
+            )
         for dilation in model.layers:
             check_int("each dilation of layers", dilation, 1)
     else:
         check_int("layers", model.layers, 1)
     if model.residual and len(dilations(model.layers)) == 1:
-        raise ValueError("residual=True adds a layer to the one below, and there is one: use layers=2 or more")
+        raise ValueError("residual=True acts between layers, and there is only one layer: use layers=2 or more")
 
 
 def check_network(model: Any) -> None:
-    """Raise TypeError or ValueError if a parameter of a recurrent forecaster is not valid, whatever the others are."""
+    """Raise TypeError or ValueError if a parameter of a recurrent forecaster is not valid on its own."""
     check_stack(model)
     check_choice("topology", model.topology, tuple(STRATEGIES))
     check_choice("strategy", model.strategy, (None, *STRATEGIES[model.topology]))
@@ -171,7 +173,7 @@ def check_network(model: Any) -> None:
 def check_combinations(model: Any) -> None:
     """Raise ValueError if two parameters of a recurrent forecaster exclude each other; the error states the reason."""
     if model.dropout and len(dilations(model.layers)) == 1:
-        raise ValueError("dropout works between layers, and there is one: use layers=2 or dropout=0")
+        raise ValueError("dropout acts between layers, and there is only one layer: use layers=2 or dropout=0")
     strategy = strategy_of(model)
     if strategy.startswith("one-to-"):
         _check_one_row(model)
@@ -183,7 +185,9 @@ def check_combinations(model: Any) -> None:
     if strategy == "recursive":
         _check_recursive(model)
     if strategy != "aligned" and model.trainer is not None and model.trainer.bptt is not None:
-        raise ValueError("trainer.bptt cuts long sequences; a window is read in one piece. Use the aligned strategy")
+        raise ValueError(
+            "trainer.bptt truncates back-propagation, which only the aligned strategy supports: use it, or bptt=None"
+        )
     if strategy in ("direct", "recursive", "seq2seq") and model.lookback % model.patch:
         multiple = -(-model.lookback // model.patch) * model.patch
         raise ValueError(
@@ -210,7 +214,7 @@ def _check_one_row(model: Any) -> None:
     reasons = {
         "bidirectional": (model.bidirectional, "one row has no second direction"),
         "patch": (model.patch > 1, "there is one row to read, not a patch"),
-        "skip": (model.skip > 1, "the linear shortcut has one row to read, too"),
+        "skip": (model.skip > 1, "the linear shortcut can read only that row"),
         "layers": (max(dilations(model.layers)) > 1, "a dilation reaches back to rows that are not read"),
     }
     for name, (excluded, reason) in reasons.items():

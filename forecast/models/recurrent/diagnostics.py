@@ -90,7 +90,7 @@ def summarise(net: Trainable, batch: Sequence[Tensor], title: str) -> Summary:
 
 
 def gradient_norms(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the norms of d loss / d input and d loss / d state at each row of closed windows, oldest first, (L,) each.
+    """Return the norms of d loss / d input and d loss / d state at each row of windows, oldest first, (L,) each.
 
     Means over the batch of each example's norm. The state is all that passes from a row to the next, layer by layer;
     where a network reads in both directions there is no such state, and its norms are NaN.

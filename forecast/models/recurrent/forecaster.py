@@ -58,8 +58,9 @@ VALIDATION_SHARE = 0.2  # of the training rows, for `patience`
 class Recurrent(Forecaster):
     """An Elman, LSTM or GRU network, trained on all series of a panel to correct a base forecast.
 
-    The forecast is base + scale · network, in logs base · exp(scale · network). The scale is the recent mean absolute
-    error of the base (its change, for `Naive`) over 60 rows; an untrained network is its base.
+    The forecast is base + scale · network, in logs base · exp(scale · network). The scale is the mean absolute error of
+    the base over the last 60 rows (for `Naive`, and for a base whose in-sample errors are too small, the mean absolute
+    change). An untrained network returns the forecast of its base.
 
     Parameters
     ----------
@@ -73,9 +74,10 @@ class Recurrent(Forecaster):
         back). Many-to-many: "aligned" (every row emits its forecast; the default) or "seq2seq" (an encoder and a
         decoder).
     bidirectional : bool, default False
-        Whether a closed window is read in both directions.
+        Whether a window is read in both directions (not with the aligned strategy).
     lookback : int, default 60
-        Rows of a window. An aligned network reads all rows from the first on.
+        Rows of a window. For an aligned network: its training examples have 3 × `lookback` rows; forecasts read all
+        rows.
     patch : int, default 1
         Rows that are read at each recurrent step.
     hidden : int, default 16
@@ -101,7 +103,8 @@ class Recurrent(Forecaster):
     levels : tuple of float, default (0.1, 0.5, 0.9)
         The quantile levels.
     point : {"median", "mean"}, default "median"
-        The point forecast; the mean is taken over the errors in training, and minimises losses of variances.
+        The point forecast. "mean" averages over the errors in training; it is the right point under squared error and
+        QLIKE.
     loss : {"pinball", "mse", "mae", "huber", "student-t"}, default "pinball"
         The training loss: of the quantiles, of a point (its spread is that of the errors in training), or of Student's
         t distribution.
@@ -122,6 +125,9 @@ class Recurrent(Forecaster):
     -----
     A fitted model forecasts only with the parameters of its fit; `seed`, `n_jobs`, `warm_start` and `trainer`, which
     matter to the next fit only, may change.
+
+    The path of a prediction: `predict_at` → `_predict_at` (inputs, scale and base) → `inference.predict`, which selects
+    by strategy how the rows are read → the network.
 
     Examples
     --------
@@ -199,7 +205,7 @@ class Recurrent(Forecaster):
         return self.default_base() if self.base is None else self.base
 
     def parts(self) -> list[Forecaster]:
-        """Return the members, each a network with its seed: fitted separately their forecasts are the same bytes."""
+        """Return the members, each a network with its own seed; fitting them separately yields identical forecasts."""
         return [clone(self).set_params(members=1, seed=self.seed + s, n_jobs=1) for s in range(self.members)]
 
     def combine(self, forecasts: Sequence[Forecast]) -> Forecast:
@@ -215,6 +221,16 @@ class Recurrent(Forecaster):
     def _fit(self, panel: Panel, horizon: int) -> None:
         previous = (self.config_, self.nets_) if self.warm_start and "nets_" in vars(self) else None
         self.fitted_params_ = describing_params(self)
+        examples, validation, sample = self._prepare(panel, horizon, warm=previous is not None)
+        fits = self._train(examples, validation, previous)
+        self.nets_: list[Network] = [net for net, _ in fits]
+        self._measure_errors(sample)
+        self._summarise_fit([records for _, records in fits], len(examples))
+
+    def _prepare(
+        self, panel: Panel, horizon: int, warm: bool
+    ) -> tuple[SequenceDataset, tuple[SequenceDataset, SequenceDataset] | None, ErrorSample]:
+        """Fit the base; return the training examples, the validation split, and the rows to measure errors on."""
         self.log_ = choose_log(self.log, panel)
         self.base_ = set_log(clone(self._base()), self.log_).fit(panel, horizon)
         base = base_in_training(self._base(), self.base_, panel, horizon, self.log_)  # (T, N, H)
@@ -222,28 +238,19 @@ class Recurrent(Forecaster):
         self.config_: RecurrentConfig = self._config(inputs)
         examples = self._examples(inputs, base)
         if not inputs.scale.any():
-            raise ValueError("no series ever changes in the training rows: there is nothing to learn, leave them out")
+            raise ValueError(
+                "the scale is 0 at every training row: no series changes, or the base is never wrong, so there is "
+                "nothing to learn"
+            )
         if not len(examples):
             raise ValueError(
-                f"the {len(panel)} training rows have no training example: no row with {MIN_CHANGES} changes before it "
-                "and a forecast of the base has a value after it. Use more history, or a base that needs less"
+                f"the {len(panel)} training rows have no training example: an example needs {MIN_CHANGES} earlier "
+                "changes, a base forecast and a later value; no row has all three. Use more history, or a base that "
+                "needs less"
             )
         # A warm fit has a fixed number of steps.
-        validation = None if previous else self._validation_split(inputs, base)
-        sample = make_error_sample(inputs, base, self.config_)
-        del base  # large for a wide panel
-        fits = self._train(examples, validation, previous)
-        self.nets_: list[Network] = [net for net, _ in fits]
-        self._measure_errors(sample)
-        tables = [pd.DataFrame(records, columns=[*RECORD, "validation"]) for _, records in fits]
-        self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
-        self.record_ = {
-            "log": self.log_,
-            "examples": len(examples),
-            "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
-            "steps": [int(table["loss"].notna().sum()) for table in tables],
-            "loss": [loss_curve(table["loss"].to_numpy(dtype=float)) for table in tables],
-        }
+        validation = None if warm else self._validation_split(inputs, base)
+        return examples, validation, make_error_sample(inputs, base, self.config_)
 
     def _train(self, examples: SequenceDataset, validation: Any, previous: Any) -> list[Any]:
         """Train the members; return each network with the records of its steps."""
@@ -253,8 +260,8 @@ class Recurrent(Forecaster):
             trainer, (config, nets) = trainer.warm(), previous
             if replace(config, bptt=self.config_.bptt) != self.config_ or len(nets) != self.members:
                 raise ValueError(
-                    "warm_start continues with the networks of the previous fit, which have other shapes or another "
-                    "number of members: fit on the same series, horizon and parameters, or set warm_start=False"
+                    "warm_start continues with the networks of the previous fit, but their shapes or number differ "
+                    "from this fit's: fit on the same series, horizon and parameters, or set warm_start=False"
                 )
             weights = [network_arrays(net) for net in nets]
         return Parallel(n_jobs=self.n_jobs)(
@@ -274,6 +281,18 @@ class Recurrent(Forecaster):
                 self.spread_ = np.stack([centred_quantiles(error, self.levels) for error in errors])
             if self.point == "mean":
                 self.errors_ = np.stack([error_grid(error) for error in errors])
+
+    def _summarise_fit(self, records: list[list[dict[str, float]]], n_examples: int) -> None:
+        """Set the history of the training steps of each member, and the summary of the fit."""
+        tables = [pd.DataFrame(steps, columns=[*RECORD, "validation"]) for steps in records]
+        self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
+        self.record_ = {
+            "log": self.log_,
+            "examples": n_examples,
+            "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
+            "steps": [int(table["loss"].notna().sum()) for table in tables],
+            "loss": [loss_curve(table["loss"].to_numpy(dtype=float)) for table in tables],
+        }
 
     def _config(self, inputs: Inputs) -> RecurrentConfig:
         strategy = strategy_of(self)
@@ -295,7 +314,7 @@ class Recurrent(Forecaster):
         return SequenceDataset(inputs, base, self.lookback + positions, positions, first=first)
 
     def _validation_split(self, inputs: Inputs, base: np.ndarray) -> tuple[SequenceDataset, SequenceDataset] | None:
-        """Return early and late examples for `patience`: no target of the early ones is a row of the late ones."""
+        """Return early and late examples for `patience`: every early target precedes the first late row."""
         if self._trainer().patience is None:
             return None
         cut = round(len(base) * (1 - VALIDATION_SHARE))
@@ -310,8 +329,8 @@ class Recurrent(Forecaster):
     def _inputs(self, panel: Panel, base: np.ndarray | None = None) -> Inputs:
         """Return the inputs of every row: of the target, the exog fields and the calendar.
 
-        The scale is the recent error of the base, unless the base is the last value, whose error is the change, or is
-        better on its training rows than on others. `base` (T, N, H) is its forecasts, if they are available.
+        The scale is the recent error of the base. For `Naive`, and for a base whose in-sample errors are too small, it
+        is the recent change. `base`: the base's forecasts (T, N, H), computed if None.
         """
         y = transform(panel, self.log_)
         one_step = None
@@ -358,7 +377,7 @@ class Recurrent(Forecaster):
         return self.combine(forecasts)
 
     def _check_ready(self) -> None:
-        """Raise ValueError unless the model is fitted, with the parameters that it has now."""
+        """Raise ValueError unless the model is fitted and its parameters are those of the fit."""
         check_fitted(self, "nets_")
         check_unchanged(self)
 

@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from forecast.features.inputs import LEVEL, N_STATE_CHANNELS, SCALE
 
 SD = math.sqrt(math.pi / 2)  # of a Gaussian whose mean absolute value is 1
-LOG2 = math.log(2)  # softplus(0)
-#: Adam moves every weight by about the learning rate a step, whatever its gradient. These factors limit how far the two
-#: inputs of the output can move in one training: the linear shortcut far, as it is what a regression would fit; the
-#: head, with many more weights, less, so that it hardly corrects a random walk (benchmarks/truth.py measures both).
+SOFTPLUS_0 = math.log(2)  # softplus(0)
+#: Adam moves every weight by about the learning rate a step, whatever its gradient. These factors set how far each part
+#: can move in one training: the shortcut far, as it is what a regression would fit; the head, which has many more
+#: weights, little, so that it hardly corrects a random walk (benchmarks/truth.py measures both).
 SHORTCUT_GAIN, STATE_GAIN = 20.0, 0.5
+#: Of Student's t: the smallest scale, and the degrees of freedom, with a finite variance, at least and at first.
+MIN_SCALE, MIN_FREEDOM, INITIAL_FREEDOM = 1e-4, 2, 10
 LOSS_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "mse": nn.functional.mse_loss,
     "mae": nn.functional.l1_loss,
@@ -31,8 +33,8 @@ LOSS_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
 class Output(nn.Module):
     """A map of raw numbers (…, H, n) to the parameters (…, H, n) of a distribution of each step.
 
-    Step k is measured in √k scales, as a random walk moves, and spreads start at those of a Gaussian random walk, so
-    that training only has to refine them.
+    The output of step k is multiplied by √k, as the error of a random walk grows; initial quantiles are those of a
+    Gaussian random walk.
     """
 
     n: int  # numbers for each step
@@ -61,7 +63,7 @@ class Quantiles(Output):
         super().__init__(horizon)
         self.n, self.middle, self.levels = len(levels), list(levels).index(0.5), tuple(levels)
         z = torch.tensor([NormalDist().inv_cdf(level) for level in levels])
-        self.register_buffer("gaps", self.growth * SD * z.diff() / LOG2)  # (H, Q - 1)
+        self.register_buffer("gaps", self.growth * SD * z.diff() / SOFTPLUS_0)  # (H, Q - 1)
 
     def forward(self, raw: Tensor) -> Tensor:
         """Map (…, H, Q) to increasing quantiles (…, H, Q)."""
@@ -78,7 +80,7 @@ class Quantiles(Output):
         return _weighted_mean(torch.maximum(tau * error, (tau - 1) * error).mean(dim=-1), weight)
 
     def quantiles(self, output: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-        """Return the output, which are the quantiles at the levels of the training."""
+        """Return the output: the quantiles at the training levels (`levels` is ignored)."""
         return output
 
 
@@ -108,8 +110,8 @@ class StudentT(Output):
     def forward(self, raw: Tensor) -> Tensor:
         """Map (…, H, 3) to location, scale, degrees of freedom (…, H, 3)."""
         location = self.growth * raw[..., :1]
-        scale = self.growth * SD / LOG2 * nn.functional.softplus(raw[..., 1:2]) + 1e-4
-        freedom = 2 + 8 / LOG2 * nn.functional.softplus(raw[..., 2:])
+        scale = self.growth * SD / SOFTPLUS_0 * nn.functional.softplus(raw[..., 1:2]) + MIN_SCALE
+        freedom = MIN_FREEDOM + (INITIAL_FREEDOM - MIN_FREEDOM) / SOFTPLUS_0 * nn.functional.softplus(raw[..., 2:])
         return torch.cat([location, scale, freedom], dim=-1)
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -155,17 +157,17 @@ class Head(nn.Module):
 class LinearShortcut(nn.Module):
     """A linear map of the newest input row, and of the levels of the last `rows`, to raw numbers for all H steps.
 
-    A level is read as the distance that the series has moved since, in scales of the newest row, over the root of the
-    number of rows: with many rows the shortcut is an autoregression. It starts at zero.
+    A level is read as the change since that row, divided by the newest row's scale and by the square root of the number
+    of rows: with many rows the shortcut is an autoregression. Its weights start at zero.
     """
 
-    root: Tensor  # (rows - 1,)
+    inverse_root: Tensor  # (rows - 1,)
 
     def __init__(self, n_inputs: int, output: Output, rows: int = 1) -> None:
         super().__init__()
         self.shape, self.rows = (len(output.growth), output.n), rows
         self.linear = nn.Linear(n_inputs + rows - 1, self.shape[0] * output.n, bias=False)
-        self.register_buffer("root", 1 / torch.arange(1, rows).sqrt(), persistent=False)
+        self.register_buffer("inverse_root", 1 / torch.arange(1, rows).sqrt(), persistent=False)
         nn.init.zeros_(self.linear.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -179,7 +181,7 @@ class LinearShortcut(nn.Module):
         if self.rows > 1:
             levels = x[:, :-1, LEVEL].unfold(1, self.rows - 1, 1).flip(-1)  # (B, P, rows - 1), newest first
             distance = ratio(newest[..., LEVEL, None] - levels, newest[..., SCALE, None])
-            features = torch.cat([features, distance * self.root], dim=-1)
+            features = torch.cat([features, distance * self.inverse_root], dim=-1)
         return SHORTCUT_GAIN * self.linear(features).unflatten(-1, self.shape)
 
 

@@ -1,4 +1,7 @@
-"""From networks to forecasts: many cutoffs in one pass, in batches of one size, on whose number no byte depends."""
+"""From networks to forecasts: many cutoffs in one pass.
+
+Batches have a fixed size, so that no forecast depends on how many are made.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ from forecast.models.recurrent.config import RecurrentConfig
 from forecast.models.recurrent.networks import Aligned, Classifier, Network
 
 CHUNK = 256  # rows of a sequence, or windows, that are computed at once
-MAX_ROWS = 4096  # rows of all series that are: a wide panel is read in shorter pieces, to limit memory
-ERROR_QUANTILES = 200  # that represent a distribution of errors where a mean is taken over it
+MAX_ROWS = 4096  # upper bound of rows × series computed at once, to limit memory
+ERROR_QUANTILES = 200  # quantiles that represent the error distribution when the point is a mean
 ERROR_FORECASTS = 2000  # forecasts of training rows from which a model measures its errors
 
 
@@ -70,7 +73,7 @@ def predict_rows(net: Aligned, request: PredictionRequest) -> np.ndarray:
 
 @torch.no_grad()
 def predict_windows(net: Network, request: PredictionRequest) -> np.ndarray:
-    """Return the outputs of a network that reads closed windows, (K, N, H, n)."""
+    """Return the outputs of a network that reads windows, (K, N, H, n)."""
     outputs = []
     for rows, columns, _ in request.batches():
         output = net(*_padded(request.windows(rows, columns), request.series[columns]))[: len(rows), 0]
@@ -80,9 +83,10 @@ def predict_windows(net: Network, request: PredictionRequest) -> np.ndarray:
 
 @torch.no_grad()
 def predict_recursive(net: Network, request: PredictionRequest) -> np.ndarray:
-    """Return the outputs of a network that reads each step it has forecast, (K, N, H, n): points, all else NaN.
+    """Return the outputs of a network that reads its own forecasts, (K, N, H, n).
 
-    Each step adds to the one before what the base adds, corrected by the network.
+    Only the point is set, the rest is NaN. Each value is the previous one plus the base's change plus
+    scale · correction.
     """
     inputs, middle, outputs = request.inputs, net.output.middle, []
     for rows, columns, base in request.batches():
@@ -161,7 +165,10 @@ def error_grid(error: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def class_probabilities(net: Classifier, examples: LabelledSequences) -> np.ndarray:
-    """Return the probability of each class, (M, classes), in batches of one size, so that neighbours do not matter."""
+    """Return the probability of each class, (M, classes).
+
+    Batches have one size, so that a probability does not depend on the other examples.
+    """
     result = np.empty((len(examples), max(net.dense.out_features, 2)))
     for numbers in batches_by_length(examples.lengths, CHUNK, np.arange(len(examples))):
         x = torch.from_numpy(examples.gather(np.resize(numbers, CHUNK))[0])

@@ -10,8 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from forecast.models.recurrent.config import StackConfig
+from forecast.models.registry import CELLS
 
-LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+#: A new cell is constructed and called as these are, and has their attributes `hidden_size` and `bidirectional`. The
+#: names of its parameters start with weight_ih, weight_hh, bias_ih and bias_hh. Its gates are blocks of `hidden` rows,
+#: the second of which keeps the state. The state is a tensor (directions, B, hidden), or a pair (h, c) of an `nn.LSTM`.
+LAYERS = dict(zip(CELLS, (nn.RNN, nn.LSTM, nn.GRU), strict=True))
 #: The state of a stack between two rows: for each layer a tensor (directions, B · dilation, hidden), an LSTM's a pair.
 State = list[Any]
 
@@ -19,10 +23,10 @@ State = list[Any]
 class Stack(nn.Module):
     """Recurrent layers, one above the other; the layer of dilation d passes its state from row t − d to row t.
 
-    A dilated layer (Chang et al., 2017) is d networks with one set of weights, each reading every d-th row: fewer
-    steps back to a distant row, and fewer in sequence to compute. With `residual` the input of a layer is added to its
-    output, from the second layer on. Recurrent weights start orthogonal, biases at zero but for those of the gates,
-    which remember over `rows` rows.
+    A dilated layer (Chang et al., 2017) is d networks with one set of weights, each reading every d-th row: a distant
+    row is fewer steps away, and fewer steps are computed one after another. With `residual` the input of a layer is
+    added to its output, from the second layer on. Recurrent weights start orthogonal, all biases at zero except the
+    gates'.
     """
 
     def __init__(self, config: StackConfig, n_inputs: int, rows: int) -> None:
@@ -45,10 +49,10 @@ class Stack(nn.Module):
         self._set_gate_bias(config.gate_bias, rows)
 
     def _set_gate_bias(self, kind: str, rows: int) -> None:
-        """Let the gates remember from the start: "one" adds 1 to the bias of the forget gate.
+        """Set the initial gate bias: "one" sets the forget gate's bias (GRU: the update gate's) to 1.
 
         "chrono" (Tallec and Ollivier, 2018) spreads the gates' time scales log-uniformly up to `rows` rows. An Elman
-        cell has no gate; its orthogonal weights do what is possible.
+        cell has no gate; its orthogonal weights are all that helps it remember.
         """
         for layer, dilation in zip(self.layers, self.dilations, strict=True):
             if isinstance(layer, nn.RNN):
@@ -78,7 +82,7 @@ class Stack(nn.Module):
         return x, states
 
     def last_output(self, out: Tensor) -> Tensor:
-        """Return the output at the end of a closed window, (B, width): of each direction at the row it reads last."""
+        """Return the output at the end of a window, (B, width): of each direction at the row it reads last."""
         if not self.bidirectional:
             return out[:, -1]
         return torch.cat([out[:, -1, : self.hidden], out[:, 0, self.hidden :]], dim=-1)
@@ -92,7 +96,7 @@ class Stack(nn.Module):
         return [_map(newest(d), s) for s, d in zip(state, self.dilations, strict=True)]
 
     def initial_state(self, vectors: State) -> State:
-        """Return a state to start from, of a vector (B, hidden) for each layer, or a pair for each."""
+        """Return the initial state from a vector (B, hidden), or for an LSTM a pair, per layer."""
         is_lstm = isinstance(self.layers[0], nn.LSTM)
         pairs = [(v, v) if is_lstm and not isinstance(v, tuple) else v for v in vectors]
         return map_state(lambda h: h[None].contiguous(), pairs)
@@ -101,8 +105,8 @@ class Stack(nn.Module):
 def read_rows(layer: Any, x: Tensor, dilation: int, state: Any) -> tuple[Tensor, Any]:
     """Apply a layer to rows (B, L, C), each phase of its dilation separately.
 
-    The phases are in the order in which their next row comes. Where L is not a multiple of the dilation, `extra` phases
-    have a row more than the others, and form a group.
+    State and rows are ordered by phase (row mod dilation), the phase of the next row first. If L is not a multiple of
+    the dilation, the first `extra` phases have one row more, so they run as a separate group.
     """
     if dilation == 1:
         return layer(x, state)
@@ -116,7 +120,7 @@ def read_rows(layer: Any, x: Tensor, dilation: int, state: Any) -> tuple[Tensor,
         before = None if state is None else _map(_of_phases(dilation, phases), state)
         if n == 0:
             continue
-        if length == 0:  # no row of these phases has come yet
+        if length == 0:  # these phases have no row in x
             outs.append(x.new_zeros(batch, padded.shape[1], n, _width(layer)))
             states.append(before if before is not None else _zero_state(layer, x, batch * n))
             continue

@@ -1,4 +1,4 @@
-"""The topologies as networks: rows of inputs in, H steps of corrections out; each defined by what it depends on."""
+"""The topologies as networks: rows of inputs in, H steps of corrections out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SeriesVectors(nn.Module):
 
 
 class Network(Trainable):
-    """Inputs, possibly with a vector of the series, to the output of H steps; the linear shortcut is added to the head.
+    """A map of inputs, optionally with a series embedding, to the parameters of H steps: head plus linear shortcut.
 
     A subclass creates its recurrent layers, then the shortcut, then what else it has, and last the head: initial
     weights are drawn in this order.
@@ -50,7 +50,7 @@ class Network(Trainable):
         super().__init__()
         self.config = config
         self.output = make_output(config.loss, config.steps, config.levels)
-        self.register_module("shortcut", None)  # keeps its place: the first weights, in the gradient's norm too
+        self.register_module("shortcut", None)  # first in `parameters()`, and in the sum of the gradient norm
         self.vectors = SeriesVectors(len(config.series), config.embedding) if config.embedding else None
 
     def _make_shortcut(self) -> LinearShortcut:
@@ -73,8 +73,8 @@ class Network(Trainable):
 class Aligned(Network):
     """Many-to-many: every input row emits its own H-step forecast, from all rows up to it.
 
-    With patches each row reads its last `patch` rows at once, and the state of `patch` rows before: as many networks
-    as a patch has rows, each a patch ahead of itself at every step (the dilations are multiplied by `patch`).
+    With `patch` > 1 the input at row t is rows t − patch + 1 … t and the state comes from row t − patch (dilations are
+    multiplied by `patch`): `patch` interleaved networks with shared weights.
     """
 
     def __init__(self, config: RecurrentConfig) -> None:
@@ -116,7 +116,7 @@ class Aligned(Network):
 
 
 class ManyToOne(Network):
-    """Many-to-one: a closed window of rows in, one forecast out; may read the window in both directions."""
+    """Many-to-one: a window of rows in, one forecast out; it may be read in both directions."""
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__(config)
@@ -135,7 +135,7 @@ class ManyToOne(Network):
 class OneToOne(ManyToOne):
     """One-to-one: the newest row in, one forecast out; no recurrence, the feed-forward reference.
 
-    The cell reads one row from an empty state, which leaves its gates and its tanh but nothing recurrent.
+    The cell reads one row from an empty state, so its gates and its tanh are used, its recurrent weights are not.
     """
 
     def __init__(self, config: RecurrentConfig) -> None:
@@ -210,10 +210,10 @@ class Seq2Seq(Network):
 
 
 def window_features(x: Tensor, patch: int) -> Tensor:
-    """Return the features of a closed window (B, L, C), `patch` rows as one: (B, L / patch, patch · (C − 2)).
+    """Return the features of a window (B, L, C), `patch` rows as one: (B, L / patch, patch · (C − 2)).
 
-    These are its inputs without the state channels, and each level's distance from the newest, relative to the recent
-    change of the newest row times √L.
+    These are its inputs without the state channels, and the difference of each level from the newest, divided by
+    (recent change at the newest row · √L).
     """
     distance = ratio(x[..., LEVEL] - x[:, -1:, LEVEL], x[:, -1:, RECENT_CHANGE]) / math.sqrt(x.shape[1])  # (B, L)
     return torch.cat([distance[..., None], x[..., N_STATE_CHANNELS:]], dim=-1).unflatten(1, (-1, patch)).flatten(2)
@@ -265,7 +265,7 @@ def build_network(config: RecurrentConfig, seed: int, weights: Weights | None = 
 
 
 def build_classifier(config: ClassifierConfig, seed: int, rows: int = 2, weights: Weights | None = None) -> Classifier:
-    """Return a classifier with gates that remember over `rows` rows, drawn by the seed, or with these weights."""
+    """Return a classifier with initial weights drawn by the seed, or with these weights; `rows` sets the gate bias."""
     return _build(partial(Classifier, config, rows), seed, weights)
 
 

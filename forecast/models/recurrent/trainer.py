@@ -22,6 +22,7 @@ from forecast._validation import check_choice, check_int, check_number
 RECORD = ("step", "loss", "norm", "lr", "seconds")  # of each training step
 CURVE_POINTS = 20  # of a fit's training loss
 DEVICES = ("auto", "cpu", "cuda", "mps")
+CPU = torch.device("cpu")
 VALIDATION_STEPS = 10  # steps between two validations
 VALIDATION_EXAMPLES = 512  # at most
 PROBE_EXAMPLES = 256  # of `example_batch`, at most
@@ -65,9 +66,9 @@ class Trainer(Estimator):
     clip : float, default 1.0
         Highest norm of the gradient, which is scaled down to it.
     patience : int, optional
-        If given, the newest fifth of the training rows first chooses the number of steps: the one with the lowest
-        validation loss, where no lower one follows within `patience` steps. Then a network is trained on all rows for
-        that many steps.
+        If given, the network is first trained on the older four fifths of the training rows until the validation loss
+        has not fallen for `patience` steps; the step of the lowest loss is the number of steps for which a network is
+        then trained on all rows. Seq2seq networks are validated with teacher forcing, as they are trained.
     bptt : int, optional
         Rows after which back-propagation through time is truncated; the state passes on (None: never).
     device : {"auto", "cpu", "cuda", "mps"}, default "auto"
@@ -75,7 +76,7 @@ class Trainer(Estimator):
     warm_steps : int, optional
         Steps of a fit that continues from the previous one (None: a quarter of `steps`).
     skip_lr : float, optional
-        Learning rate of the linear shortcut (None: `lr`). It must move far if the base is far off, as naive is for
+        Learning rate of the linear shortcut (None: `lr`). A higher rate helps where the base is poor, as naive is for
         returns.
     """
 
@@ -116,11 +117,12 @@ class Trainer(Estimator):
         """Train a new network; return it on the CPU, ready to forecast, with a record of each step.
 
         `validation` is a pair (early, late) of examples: the network is trained on the early ones first, to choose the
-        number of steps by the loss on the late ones. Steps that were validated, but not taken, have a record too.
+        number of steps by the loss on the late ones. Validated steps beyond the chosen number, and step 0, have a
+        record with the validation loss only.
         """
         with one_thread():
             losses = {} if validation is None else self.validation_losses(new_network(), *validation, seed)
-            n_steps = min(losses, key=lambda step: losses[step]) if losses else self.steps
+            n_steps = _best_step(losses) if losses else self.steps
             net, records = new_network(), list[dict[str, float]]()
             for record in islice(self.run(net, examples, seed), n_steps):
                 records.append(record | {"validation": losses.get(int(record["step"]), math.nan)})
@@ -179,7 +181,7 @@ class Trainer(Estimator):
             step = int(record["step"])
             if step % VALIDATION_STEPS == 0 or step == self.steps:
                 losses[step] = validation_loss(net, late)
-                if step - min(losses, key=lambda s: losses[s]) >= self.patience:
+                if step - _best_step(losses) >= self.patience:
                     break
         return losses
 
@@ -189,6 +191,11 @@ class Trainer(Estimator):
         return min((step + 1) / warm_up, (self.steps - step) / max(self.steps - warm_up, 1))
 
 
+def _best_step(losses: dict[int, float]) -> int:
+    """Return the number of steps with the lowest validation loss."""
+    return min(losses, key=lambda step: losses[step])
+
+
 def tensors(batch: tuple[np.ndarray, ...], device: torch.device) -> list[Tensor]:
     """Return a batch of arrays as tensors on the device."""
     return [torch.from_numpy(array).to(device) for array in batch]
@@ -196,7 +203,7 @@ def tensors(batch: tuple[np.ndarray, ...], device: torch.device) -> list[Tensor]
 
 def example_batch(examples: Any) -> list[Tensor]:
     """Return a batch of at most 256 examples, evenly spaced, as tensors."""
-    return tensors(examples.gather(_evenly_spaced(len(examples), PROBE_EXAMPLES)), torch.device("cpu"))
+    return tensors(examples.gather(_evenly_spaced(len(examples), PROBE_EXAMPLES)), CPU)
 
 
 @torch.no_grad()
@@ -226,14 +233,13 @@ def find_device(name: str) -> torch.device:
 
 
 @contextmanager
-def local_random(generator: torch.Generator, device: torch.device | None = None) -> Iterator[None]:
-    """Let torch draw from this generator inside; the process-wide generators are not changed.
+def local_random(generator: torch.Generator, device: torch.device = CPU) -> Iterator[None]:
+    """Draw torch's random numbers from this generator inside the block; the process-wide generators are not changed.
 
     Threads wait for each other: torch's layers draw from the process-wide generator, in whatever thread they are built.
     """
-    kind = device.type if device is not None else "cpu"
-    others = [] if kind == "cpu" else [0 if device is None or device.index is None else device.index]
-    with PROCESS_LOCK, torch.random.fork_rng(others, device_type="cuda" if kind == "cpu" else kind):
+    others = [] if device.type == "cpu" else [device.index or 0]
+    with PROCESS_LOCK, torch.random.fork_rng(others, device_type=device.type if others else "cuda"):
         if others:
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
         else:
@@ -247,9 +253,10 @@ def local_random(generator: torch.Generator, device: torch.device | None = None)
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute on one thread inside: small networks are fastest so, and their bytes do not depend on the machine.
+    """Limit torch to one thread inside the block.
 
-    Other threads of the process wait, as one of them would reset the number of threads while it is needed here.
+    Small networks are fastest this way, and results do not depend on the number of cores. Other threads of the process
+    wait, as one of them would reset the number of threads while it is needed here.
     """
     with PROCESS_LOCK:
         before = torch.get_num_threads()

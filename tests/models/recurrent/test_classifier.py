@@ -237,7 +237,7 @@ def test_other_invalid_input_is_named():
     of_prices = fc.RecurrentClassifier(hidden=3, epochs=1, lookback=10).fit(prices)
     with pytest.raises(ValueError, match="cutoffs must be rows between 0 and 159"):
         of_prices.predict_proba_at(prices, [160])
-    with pytest.raises(ValueError, match="none of these rows has another price 1 rows later"):
+    with pytest.raises(ValueError, match="none of these rows has a different price 1 rows later"):
         of_prices.score_at(prices, [159])
 
 

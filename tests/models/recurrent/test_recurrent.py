@@ -101,7 +101,7 @@ def test_minimum_rows_include_those_of_the_base():
 
 
 def test_constant_series_are_refused():
-    with pytest.raises(ValueError, match="no series ever changes in the training rows"):
+    with pytest.raises(ValueError, match="the scale is 0 at every training row: no series changes"):
         quick("lstm").fit(walks() * 0 + 5, 2)
 
 
@@ -194,7 +194,7 @@ def test_bidirectional_and_aligned_is_refused_with_the_reason():
         ({"strategy": "direct"}, "strategy must be one of None, 'aligned', 'seq2seq'"),
         ({"layers": ()}, "layers must be a number, or the dilation of each"),
         ({"layers": (1, 0)}, "each dilation of layers must be at least 1"),
-        ({"residual": True}, "residual=True adds a layer to the one below"),
+        ({"residual": True}, "residual=True acts between layers"),
         ({"topology": "many-to-one", "patch": 7}, "lookback=60 rows are not a multiple of patch=7: use lookback=63"),
         ({"skip": 61}, "skip=61 rows are more than the lookback=60"),
         ({"topology": "one-to-one", "bidirectional": True}, "one row has no second direction"),
@@ -208,7 +208,7 @@ def test_bidirectional_and_aligned_is_refused_with_the_reason():
             {"topology": "many-to-one", "strategy": "recursive", "base": fc.SeasonalNaive(7)},
             r"SeasonalNaive\(m=7\) would need to forecast again from steps that .*: use Naive or Drift",
         ),
-        ({"topology": "many-to-one", "trainer": fc.Trainer(bptt=5)}, "trainer.bptt cuts long sequences"),
+        ({"topology": "many-to-one", "trainer": fc.Trainer(bptt=5)}, "trainer.bptt truncates back-propagation"),
         ({"exog": "Volume"}, "exog must be a list of fields"),
         ({"loss": "crps"}, "loss must be one of 'pinball'"),
         ({"n_jobs": 0}, "n_jobs must be"),
@@ -216,7 +216,7 @@ def test_bidirectional_and_aligned_is_refused_with_the_reason():
         ({"hidden": "abc"}, "hidden must be a whole number"),
         ({"lookback": 1.5}, "lookback must be a whole number"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1"),
-        ({"dropout": 0.2}, "dropout works between layers"),
+        ({"dropout": 0.2}, "dropout acts between layers"),
         ({"members": 0}, "members must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"gate_bias": "two"}, "gate_bias must be one of"),
@@ -440,7 +440,7 @@ def test_warm_start_continues_from_the_previous_weights():
         assert all(torch.equal(a, b) for a, b in zip(net.parameters(), before, strict=True))
     cold = quick("lstm", members=2, trainer=fc.Trainer(steps=0)).fit(prices, 2)
     assert not torch.equal(next(cold.nets_[0].parameters()), next(model.nets_[0].parameters()))
-    with pytest.raises(ValueError, match="which have other shapes"):
+    with pytest.raises(ValueError, match="their shapes or number differ"):
         model.fit(prices, 3)
     before = model.predict(prices).quantiles.tobytes()
     with pytest.raises(ValueError, match="or another number of members"):
