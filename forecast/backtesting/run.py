@@ -95,7 +95,7 @@ def backtest(
     >>> prices = fc.load_sample("stocks")
     >>> result = fc.backtest({"drift": fc.Drift()}, prices, fc.WalkForward(horizon=5, n_windows=40))
     >>> print(result.verdict().sentence)
-    No model beats naive over 40 cutoffs: drift is not distinguishable from it; this run could have shown a skill of ...
+    No model beats naive over 40 cutoffs: drift is not distinguishable from naive; this run could have shown a ...
     """
     _check_settings(refit, warm, season, n_jobs, client, out, resume, on_error)
     plan = _plan(_named_forecasters(models), prices, cv, refit, warm, season)

@@ -58,9 +58,8 @@ def model_confidence_set(
 
     Notes
     -----
-    Models whose losses differ by the same at every cutoff, or not at all, cannot be tested against each other and
-    share the result of the best of them. With fewer than ten cutoffs, or fewer than three times the overlap, no model
-    is excluded.
+    Models whose losses differ by a constant, or not at all, cannot be tested against each other and share the result
+    of the best of them. With fewer than ten cutoffs, or fewer than three times the overlap, no model is excluded.
 
     References
     ----------
@@ -98,7 +97,7 @@ def _varies(difference: pd.Series) -> bool:
 
 @dataclass(frozen=True)
 class SuperiorAbility:
-    """Test whether the best of several models is better than one: p-values of "none is better"."""
+    """Result of the SPA test of the hypothesis that no model is better than `against`."""
 
     against: str
     best: str
@@ -120,7 +119,7 @@ class SuperiorAbility:
         if self.consistent < ALPHA:
             finding = "is better, even after adjusting for the number of models" if many else "is better"
         elif self.smaller:
-            finding = "has a smaller loss, but this may be luck"
+            finding = "has a smaller loss, but not significantly"
         else:
             finding = "has no smaller loss"
         return f"{self.best}, {tried}, {finding} (SPA, p {format_p(self.consistent)})."

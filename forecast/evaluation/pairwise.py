@@ -41,9 +41,9 @@ def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap:
     """Test whether two forecasts are equally accurate.
 
     The long-run variance has `overlap` − 1 lags. It is the larger of two estimates: the unweighted one, which is right
-    for overlapping forecasts but can be negative, and Bartlett's, which cannot but leaves out a third of the variance
-    due to overlap. A difference that never changes cannot be tested: p-values of 1, and a statistic of 0 if there is
-    no difference, else NaN.
+    for overlapping forecasts but can be negative, and Bartlett's, which cannot be negative but misses a third of what
+    overlap contributes. A difference that never changes cannot be tested: p-values of 1, and a statistic of 0 if there
+    is no difference, else NaN.
 
     References
     ----------
@@ -75,8 +75,8 @@ def clark_west(loss_reference: np.ndarray, loss_model: np.ndarray, gap: np.ndarr
     Notes
     -----
     Where cutoffs overlap, the normal p rejects too often. On random walks, five steps ahead from every row, `p` is
-    below .05 in 9.0, 6.9 and 5.6 % of runs of 40, 100 and 250 cutoffs (mean of four models; for a mean-reverting one
-    in 11.2, 9.3 and 7.0 %), `p_small` in 6.4, 5.9 and 5.2 % (8.1, 8.2 and 6.6 %).
+    below .05 in 9.0, 6.9 and 5.6 % of runs of 40, 100 and 250 cutoffs (mean of four models; for the mean-reverting
+    model in 11.2, 9.3 and 7.0 %), `p_small` in 6.4, 5.9 and 5.2 % (8.1, 8.2 and 6.6 %).
 
     References
     ----------

@@ -54,7 +54,7 @@ def _quantile_score(score: Callable[[np.ndarray, np.ndarray, Sequence[float]], f
     return score(table["y"].to_numpy(), table[list(columns.values())].to_numpy(), list(columns)) if columns else np.nan
 
 
-#: The scores of one model's rows of one series (and one step); a new metric needs one line here and one function.
+#: The scores of one model's rows of one series (and one step). A new metric needs a function and a line here.
 SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "mase": lambda t: metrics.mase(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["scale"].to_numpy()),
     "rmse": lambda t: metrics.rmse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
@@ -70,13 +70,19 @@ SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
 }
 
 
-def scores(forecasts: pd.DataFrame, by: Sequence[str] = ("model", "unique_id")) -> pd.DataFrame:
-    """Return every score on the rows that all models share, one row for each group of `by`."""
+#: The scores on the leaderboard, in their order.
+RANKED_SCORES = ("mase", "rmse", "mae", "coverage", "direction")
+
+
+def scores(
+    forecasts: pd.DataFrame, by: Sequence[str] = ("model", "unique_id"), names: Sequence[str] = tuple(SCORES)
+) -> pd.DataFrame:
+    """Return scores, by default all, on the rows that all models share, one row for each group of `by`."""
     table = common_rows(forecasts)
     if table.empty:
-        return pd.DataFrame(columns=[*by, "n", *SCORES])
+        return pd.DataFrame(columns=[*by, "n", *names])
     rows = [
-        dict(zip(by, key, strict=True)) | {"n": len(group)} | {name: score(group) for name, score in SCORES.items()}
+        dict(zip(by, key, strict=True)) | {"n": len(group)} | {name: SCORES[name](group) for name in names}
         for key, group in table.groupby(list(by), observed=True, sort=False)
     ]
     return pd.DataFrame(rows)
@@ -106,7 +112,7 @@ def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = "squared") -> pd.DataFra
     """Return the loss on which models are tested: a row for each cutoff and a column for each model.
 
     The loss (squared errors, or "qlike" of variances) over naive's mean loss on the series, averaged over series and
-    steps. Series on which naive has no loss are left out.
+    steps. Series on which naive's loss is 0 are left out.
     """
     table = _with_scale(forecasts, loss)
     return _mean_by_cutoff(table.assign(value=table["loss"] / table["naive_loss"]), forecasts)
@@ -147,12 +153,15 @@ def error_ratios(forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",), lo
 
 
 def win_rates(forecasts: pd.DataFrame) -> pd.Series:
-    """Return the share of (series, cutoff) pairs on which a model's squared error is below naive's; a tie counts ½."""
+    """Return the share of (series, cutoff) pairs that a model wins; a tie counts ½.
+
+    It wins a pair if its mean squared error over the steps is below naive's.
+    """
     table = common_rows(forecasts)
     if table.empty:
         return pd.Series(dtype=float, name="win_rate")
-    squared = table.assign(mse=(table["y"] - table["y_hat"]) ** 2)
-    wide = squared.pivot_table(index=["unique_id", "cutoff"], columns="model", values="mse", observed=True)
+    table = table.assign(squared_error=(table["y"] - table["y_hat"]) ** 2)
+    wide = table.pivot_table(index=["unique_id", "cutoff"], columns="model", values="squared_error", observed=True)
     wide.columns = wide.columns.astype(str)
     reference = wide[NAIVE].to_numpy()[:, None]
     wins = (wide.to_numpy() < reference) + 0.5 * (wide.to_numpy() == reference)
@@ -162,35 +171,36 @@ def win_rates(forecasts: pd.DataFrame) -> pd.Series:
 def members(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Compare the members of each model with their combination: a row for each model that has members.
 
-    `skill` is the model's; `best`, `median` and `worst` are the skills of single members (a member selected by its
-    score is not a forecast: tests are on the model); `spread` is the standard deviation of the members' forecasts
-    over naive's root mean squared error, averaged over rows.
+    `skill` is the model's; `best`, `median` and `worst` are the skills of single members (choosing a member by its
+    score would use the outcomes, so only the model is tested); `spread` is the standard deviation of the members'
+    forecasts over naive's root mean squared error, averaged over rows.
     """
-    own = common_rows(forecasts)
-    own = own.assign(model=own["model"].astype(str))
-    apart = forecasts[forecasts["member"] > 0]
-    apart = apart[apart["y"].notna() & apart["model"].isin(own["model"].unique())]
-    naive = own[own["model"] == NAIVE]
-    size = ((naive["y"] - naive["y_hat"]) ** 2).groupby(naive["unique_id"], observed=True).mean() ** 0.5
+    model_rows = common_rows(forecasts)
+    model_rows = model_rows.assign(model=model_rows["model"].astype(str))
+    member_rows = forecasts[forecasts["member"] > 0]
+    member_rows = member_rows[member_rows["y"].notna() & member_rows["model"].isin(model_rows["model"].unique())]
+    naive = model_rows[model_rows["model"] == NAIVE]
+    naive_rmse = ((naive["y"] - naive["y_hat"]) ** 2).groupby(naive["unique_id"], observed=True).mean() ** 0.5
     rows = []
-    for model, table in apart.groupby("model", observed=True):
-        skill, alone = _member_skills(own, str(model), table)
+    for model, table in member_rows.groupby("model", observed=True):
+        skill, member_skills = _skills(model_rows, str(model), table)
         deviation = table.groupby(KEYS, observed=True)["y_hat"].std(ddof=0).groupby("unique_id", observed=True).mean()
         rows.append({
-            "model": str(model), "members": len(alone), "skill": skill, "best": alone.max(), "median": alone.median(),
-            "worst": alone.min(), "spread": float((deviation / size.where(size > 0)).mean()),
+            "model": str(model), "members": len(member_skills), "skill": skill,
+            "best": member_skills.max(), "median": member_skills.median(), "worst": member_skills.min(),
+            "spread": float((deviation / naive_rmse.where(naive_rmse > 0)).mean()),
         })  # fmt: skip
     return pd.DataFrame(rows, columns=["model", "members", "skill", "best", "median", "worst", "spread"])
 
 
-def _member_skills(own: pd.DataFrame, model: str, table: pd.DataFrame) -> tuple[float, pd.Series]:
-    """Return the skill of a model and the skills of its members, whose rows are in `table`."""
-    # "model 1" and so on: names that no model of the run can have
+def _skills(model_rows: pd.DataFrame, model: str, member_rows: pd.DataFrame) -> tuple[float, pd.Series]:
+    """Return the skill of a model and the skills of its members."""
+    # Members get temporary names, such as "lstm 1": only naive and this model are in the table.
     renamed = [
-        table[table["member"] == member].assign(model=f"{model} {member}", member=0)
-        for member in sorted(table["member"].unique())
+        member_rows[member_rows["member"] == member].assign(model=f"{model} {member}", member=0)
+        for member in sorted(member_rows["member"].unique())
     ]
-    ratios = error_ratios(pd.concat([own[own["model"].isin([NAIVE, model])], *renamed]))
+    ratios = error_ratios(pd.concat([model_rows[model_rows["model"].isin([NAIVE, model])], *renamed]))
     skills = pd.Series({name: metrics.skill(ratios[name].to_numpy(), np.ones(len(ratios))) for name in ratios})
     return float(skills[model]), skills.drop([NAIVE, model])
 
@@ -202,8 +212,8 @@ def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
     `mae`, `coverage` (of the outermost quantiles) and `direction` are means over series; `win_rate` counts series and
     cutoffs; seconds are summed over the fits; `failures` counts fits without a forecast.
     """
-    by_series = scores(forecasts)
-    board = by_series.groupby("model", observed=True)[["mase", "rmse", "mae", "coverage", "direction"]].mean()
+    by_series = scores(forecasts, names=RANKED_SCORES)
+    board = by_series.groupby("model", observed=True)[list(RANKED_SCORES)].mean()
     board.index = board.index.astype(str)
     ratios = error_ratios(forecasts)
     board.insert(0, "skill", pd.Series({m: metrics.skill(ratios[m].to_numpy(), np.ones(len(ratios))) for m in ratios}))

@@ -23,7 +23,7 @@ COLUMNS = ["model", "skill", "low", "high", "test", "statistic", "p", "p_holm", 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Comparison of each model with one of them: a table, and its summary in one sentence."""
+    """Comparison of each model with a reference model: a table, and its summary in one sentence."""
 
     table: pd.DataFrame  # model, skill, low, high, test, statistic, p, p_holm, p_worse_holm, detectable, finding
     against: str
@@ -59,7 +59,7 @@ class Verdict:
             undecided = names["not distinguishable"]
             subject = join_names(undecided) if len(undecided) < 4 else self._count(undecided)
             power = _describe_power(rows["not distinguishable"]["detectable"])
-            yield f"{subject} {_be(undecided)} not distinguishable from it; this run {power}"
+            yield f"{subject} {_be(undecided)} not distinguishable from {self.against}; this run {power}"
         if "worse" in rows:
             yield f"{join_names(names['worse'])} {_be(names['worse'])} significantly worse"
         if "identical" in rows:
@@ -83,7 +83,7 @@ def verdict(
     loss: str = "squared",
     nested: Collection[str] = (),
 ) -> Verdict:
-    """Compare models with one of them, naive by default.
+    """Compare each model with a reference model, naive by default.
 
     Parameters
     ----------
@@ -104,8 +104,10 @@ def verdict(
     -------
     Verdict
         Its table has a row for each model. `low` to `high` is the 90 % interval of the skill from the standard error of
-        Diebold and Mariano, so `low` is above 0 where their one-sided test, unadjusted, finds a win at .05.
-        `detectable` is the skill that this run detects with a power of 80 %.
+        Diebold and Mariano. With one series and no missing outcome, `low` is above 0 exactly where their one-sided
+        test, unadjusted, finds a win at .05; with several series the two may differ, as skill is a geometric mean over
+        series and the test averages losses. `detectable` is the smallest skill that this run detects with a power of
+        80 %.
 
     Raises
     ------
@@ -131,7 +133,7 @@ def verdict_by_step(
     loss: str = "squared",
     nested: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Compare models with one of them at each step separately, by the rule of `verdict`.
+    """Compare each model with a reference model at each step separately, by the rule of `verdict`.
 
     Parameters
     ----------
@@ -203,7 +205,7 @@ def _check_models(models: Sequence[str] | None, against: str, available: list[st
 
 
 def _precision(test: DieboldMariano, skill: float, mean_loss: float, n: int) -> dict[str, float]:
-    """Return the interval of a skill, if there are enough cutoffs, and the skill detected with the power."""
+    """Return the interval of a skill, if it can be tested, and the smallest skill detected with a power of 80 %."""
     from scipy import stats
 
     degrees = max(n - 1, 1)
