@@ -217,7 +217,7 @@ def test_epoch_has_every_example_once():
         ({}, np.zeros((2, 2, 1)), [0, 1], "leaves one part empty"),
         ({}, walks(), [0, 1], "prices imply their classes"),
         ({}, walks(rows=30), None, "no row has 60 traded rows before it"),
-        ({"residual": True}, np.zeros((4, 2, 1)), [0, 1, 0, 1], "there is one: use layers=2"),
+        ({"residual": True}, np.zeros((4, 2, 1)), [0, 1, 0, 1], "there is only one layer: use layers=2"),
         ({"validation_split": 1.0}, np.zeros((4, 2, 1)), [0, 1, 0, 1], "validation_split must be"),
     ],
 )
