@@ -125,12 +125,8 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the network to examples and their classes; prices imply their classes, and y is None.
 
-        A fit that fails leaves the model unchanged.
-
-        Raises
-        ------
-        ValueError
-            If there are not two classes, not as many classes as examples, or a parameter is not valid.
+        A fit that fails leaves the model unchanged. Raises ValueError if there are not two classes, not as many classes
+        as examples, or a parameter is not valid.
         """
         self.check_params()
         before = dict(vars(self))
@@ -271,7 +267,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         return float((up == (change > 0))[counted].mean())
 
     def _check_ready(self, X: Any = None) -> None:
-        """Raise ValueError unless the model is fitted to examples such as X with the parameters that it has."""
+        """Raise ValueError unless the model is fitted, to examples such as X, and its parameters are unchanged."""
         check_fitted(self, "net_")
         check_unchanged(self)
         if X is not None and self._kind(X) != self.kind_:

@@ -20,7 +20,9 @@ def gradient_flow(model: Any, X: Any, y: Any = None) -> pd.DataFrame:
     """Measure how strongly a loss at the newest row depends on each row before it, which limits what training can use.
 
     An Elman cell multiplies the gradient by its recurrent weights at every row, so that it vanishes (or explodes)
-    exponentially; LSTM and GRU pass it on through their gates [1]_.
+    exponentially; LSTM and GRU pass it on through their gates [1]_. Raises TypeError if the model is not a network, and
+    ValueError if the network is one-to-one or one-to-many, which reads one row only, or if parameters that describe it
+    have changed since the fit.
 
     Parameters
     ----------
@@ -37,14 +39,6 @@ def gradient_flow(model: Any, X: Any, y: Any = None) -> pd.DataFrame:
         A row for each distance back in time (0: the newest row). "input" is the norm of d loss / d inputs of that row,
         "state" that of d loss / d state after it (h, and an LSTM's c; all layers; NaN for a network that reads in both
         directions). Means over at most 256 examples and all members.
-
-    Raises
-    ------
-    TypeError
-        If the model is not a network.
-    ValueError
-        If the network is one-to-one or one-to-many, which reads one row only, or if parameters that describe it have
-        changed since the fit.
 
     References
     ----------

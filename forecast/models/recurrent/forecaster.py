@@ -76,8 +76,8 @@ class Recurrent(Forecaster):
     bidirectional : bool, default False
         Whether a window is read in both directions (not with the aligned strategy).
     lookback : int, default 60
-        Rows of a window. For an aligned network: its training examples have 3 × `lookback` rows; forecasts read all
-        rows.
+        Rows of a window. For an aligned network: its training examples have up to 3 × `lookback` rows; forecasts
+        read all rows.
     patch : int, default 1
         Rows that are read at each recurrent step.
     hidden : int, default 16

@@ -21,7 +21,7 @@ SOFTPLUS_0 = math.log(2)  # softplus(0)
 #: can move in one training: the shortcut far, as it is what a regression would fit; the head, which has many more
 #: weights, little, so that it hardly corrects a random walk (benchmarks/truth.py measures both).
 SHORTCUT_GAIN, STATE_GAIN = 20.0, 0.5
-#: Of Student's t: the smallest scale, and the degrees of freedom, with a finite variance, at least and at first.
+#: Student's t: lower bounds of its scale and degrees of freedom (above 2 the variance is finite), and initial degrees.
 MIN_SCALE, MIN_FREEDOM, INITIAL_FREEDOM = 1e-4, 2, 10
 LOSS_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "mse": nn.functional.mse_loss,

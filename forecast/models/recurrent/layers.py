@@ -96,7 +96,7 @@ class Stack(nn.Module):
         return [_map(newest(d), s) for s, d in zip(state, self.dilations, strict=True)]
 
     def initial_state(self, vectors: State) -> State:
-        """Return the initial state from a vector (B, hidden), or for an LSTM a pair, per layer."""
+        """Return the initial state from a vector (B, hidden) per layer, or for an LSTM a pair."""
         is_lstm = isinstance(self.layers[0], nn.LSTM)
         pairs = [(v, v) if is_lstm and not isinstance(v, tuple) else v for v in vectors]
         return map_state(lambda h: h[None].contiguous(), pairs)
