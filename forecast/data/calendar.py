@@ -82,7 +82,8 @@ def _extrapolate(index: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex,
         share = np.bincount(recent.day_of_week, minlength=7) / len(recent)
         # Rows of less than two weeks do not show which business days are missing.
         open_days = share >= MIN_WEEKDAY_SHARE if len(recent) >= 14 else np.append([True] * 5, share[5:] > 0)
-        return _open_dates(last, steps, open_days), _describe_open_days(open_days)
+        step = pd.offsets.CustomBusinessDay(weekmask=" ".join(np.array(WEEKDAYS)[open_days]))
+        return pd.DatetimeIndex([last + (i + 1) * step for i in range(steps)]), _describe_open_days(open_days)
     if (freq := _infer_frequency(recent[-12:])) is not None:
         dates = pd.date_range(last, periods=steps + 1, freq=freq)[1:]
         return pd.DatetimeIndex(dates, freq=None), f"the frequency of the rows ({freq})"
@@ -97,11 +98,6 @@ def _infer_frequency(index: pd.DatetimeIndex) -> str | None:
         warnings.simplefilter("ignore", DeprecationWarning)  # pandas 3 announces that it will return an object
         freq: Any = pd.infer_freq(index)
     return None if freq is None else getattr(freq, "freqstr", str(freq))
-
-
-def _open_dates(last: pd.Timestamp, steps: int, open_days: np.ndarray) -> pd.DatetimeIndex:
-    step = pd.offsets.CustomBusinessDay(weekmask=" ".join(np.array(WEEKDAYS)[open_days]))
-    return pd.DatetimeIndex([last + (i + 1) * step for i in range(steps)])
 
 
 def _describe_open_days(open_days: np.ndarray) -> str:

@@ -69,12 +69,10 @@ def read_prices(
     stem, suffix = _split_name(path)
     try:
         # The calls are nested so that no name holds a large table longer than necessary.
-        table = pick_fields(
-            to_price_table(_read_parquet(path, fields), stem, "row", dayfirst)
-            if suffix in PARQUET
-            else to_price_table(read_text(path, decimal), stem, "line", dayfirst),
-            fields,
-        )
+        if suffix in PARQUET:
+            table = pick_fields(to_price_table(_read_parquet(path, fields), stem, "row", dayfirst), fields)
+        else:
+            table = pick_fields(to_price_table(read_text(path, decimal), stem, "line", dayfirst), fields)
         table.attrs["source"] = path.name  # recorded in the spec of a backtest
         return table
     except ValueError as error:
