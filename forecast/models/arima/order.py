@@ -130,9 +130,7 @@ def _neighbours(order: Order, trends: tuple[str, ...]) -> Iterator[Order]:
             within = 0 <= min(numbers) <= max(numbers) <= maximum and moved.n_coefs <= MAX_COEFS
             if within and not moved.has_overlapping_lags:
                 yield moved
-    for trend in trends:
-        if trend != order.trend:
-            yield replace(order, trend=trend)
+    yield from (replace(order, trend=trend) for trend in trends if trend != order.trend)
 
 
 def _resize_coefs(order: Order, other: Order, coefs: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,7 @@ def search_with_gaps(found: SearchResult, y: np.ndarray, x: np.ndarray) -> Searc
     start = np.concatenate([found.beta, found.coefs])
     if not len(start):
         fit = model.filter([])
-        return SearchResult(
-            found.order, found.coefs, found.beta, float(fit.scale), float(fit.llf), converged=True, aicc=fit.aicc
-        )
+        return replace(found, variance=float(fit.scale), loglike=float(fit.llf), converged=True, aicc=fit.aicc)
     starts = [start, np.concatenate([found.beta, np.zeros_like(found.coefs)])]
     fits = [model.fit(start_params=params, cov_type="none", disp=0) for params in starts]
     best = max(fits, key=lambda fit: fit.llf)
