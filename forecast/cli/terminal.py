@@ -97,7 +97,7 @@ def _show_failures(result: BacktestResult) -> None:
 def _leaderboard(board: pd.DataFrame) -> Any:
     from rich.table import Table
 
-    columns = {  # heading and format; together they fit into 80 columns
+    known = {  # headings and formats, which fit into 80 columns; other columns are headed by their name
         "skill": ("skill", "+.2%"),
         "mase": ("MASE", ".3f"),
         "rmse": ("RMSE", ".4g"),
@@ -109,11 +109,12 @@ def _leaderboard(board: pd.DataFrame) -> Any:
         "seconds_predict": ("pred s", ".1f"),
         "failures": ("fail", ".0f"),
     }
+    headings, formats = zip(*(known.get(str(name), (str(name), ".4g")) for name in board), strict=True)
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("model", no_wrap=True)
-    for heading, _ in columns.values():
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, row in board.iterrows():
-        cells = ["-" if row[c] != row[c] else format(row[c], style) for c, (_, style) in columns.items()]
+    for name, *row in board.itertuples():
+        cells = ["-" if value != value else format(value, style) for value, style in zip(row, formats, strict=True)]
         table.add_row(str(name), *cells, style="bold" if name == "naive" else None)
     return table

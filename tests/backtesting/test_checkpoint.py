@@ -21,6 +21,9 @@ from sklearn.preprocessing import FunctionTransformer
 import forecast as fc
 from forecast import _io
 from forecast.backtesting import ResumeWarning
+from forecast.backtesting.checkpoint import Checkpoint
+from forecast.backtesting.tasks import make_periods, make_tasks
+from forecast.data.panel import as_panel
 from forecast.models.naive import Naive
 
 CV = fc.WalkForward(horizon=2, n_windows=4)
@@ -37,6 +40,16 @@ def stop(models, out, done, **options):
 
     with pytest.raises(KeyboardInterrupt):
         run(models, out, progress=progress, **options)
+
+
+def test_order_of_models_changes_no_name(tmp_path):
+    panel = as_panel(walks(rows=90, series=2))
+    periods = make_periods(list(CV.split(panel)), refit=2)
+    tasks = make_tasks({"shifted": Shifted(1.0), "other": Shifted(2.0), "arima": fc.ARIMA()}, periods, 10, warm=True)
+    names = Checkpoint(tmp_path / "run", tasks, panel, CV.horizon).names
+    by_period = sorted(tasks, key=lambda task: task.period.number)
+    assert Checkpoint(tmp_path / "run", by_period, panel, CV.horizon).names == names
+    assert len(set(names.values())) == len(names) == 6
 
 
 def count_new_fits(models, out, **options):

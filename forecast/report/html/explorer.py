@@ -29,8 +29,8 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
     `time`; `at[k]` is the position of cutoff k in `time`, and that of its step h is `at[k] + h`.
     """
     table, cutoffs, notes = _limit(result.forecasts[result.forecasts["member"] == 0])
-    horizon, step = result.spec["cv"]["horizon"], result.spec["cv"]["step_size"]
-    if (step or horizon) > horizon + 1:
+    horizon = result.cv.horizon
+    if result.cv.step > horizon + 1:
         notes.append("Outcomes between the forecasts are not stored in a run; straight lines connect the others.")
     dated = isinstance(cutoffs, pd.DatetimeIndex)
     time = cutoffs.append(pd.Index(table["ds"])).unique().sort_values()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from forecast.backtesting.split import WalkForward
 from forecast.data.panel import format_date
 from forecast.report import plots
 from forecast.report.html.tables import (
@@ -111,7 +110,7 @@ def training(result: BacktestResult) -> Figure | None:
 
 def folds(result: BacktestResult) -> Figure:
     """Return the training and test rows of each fold."""
-    cv, index = WalkForward(**result.spec["cv"]), pd.RangeIndex(result.spec["data"]["rows"])
+    cv, index = result.cv, pd.RangeIndex(result.spec["data"]["rows"])
     refit = result.spec["refit"]
     table = plots.folds(cv, index, refit)
     shown = plots.evenly(len(table), MAX_ROWS)

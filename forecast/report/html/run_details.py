@@ -19,7 +19,7 @@ def scope(result: BacktestResult) -> str:
     """Return the line under the title: horizon, cutoffs and number of series."""
     cutoffs = result.forecasts["cutoff"].drop_duplicates()
     period = f"{count(len(cutoffs), 'cutoff')}, {format_date(cutoffs.min())} to {format_date(cutoffs.max())}"
-    horizon = count(result.spec["cv"]["horizon"], "step")
+    horizon = count(result.cv.horizon, "step")
     return f"{horizon} ahead · {period} · {result.forecasts['unique_id'].nunique()} series"
 
 
@@ -35,22 +35,33 @@ def run_facts(result: BacktestResult) -> dict[str, str]:
         "Column": target + (f"; models may also use {', '.join(read)}" if read else ""),
         "Missing rows": missing or "none inside a series",
         "Fingerprint": f"sha256 {data['sha256']}",
-        "Walk-forward": _walk_forward(spec),
+        "Walk-forward": _walk_forward(result),
         "Time": f"{count(len(fits), 'fit')} in {seconds_fit:,.1f} s, forecasts in {seconds_predict:,.1f} s",
         "Versions": ", ".join(f"{name} {number}" for name, number in spec["versions"].items()),
     }
 
 
-def _walk_forward(spec: dict[str, Any]) -> str:
-    cv, refit = spec["cv"], spec["refit"]
-    step, horizon = count(cv["step_size"] or cv["horizon"], "row"), count(cv["horizon"], "row")
-    often = "every cutoff" if refit == 1 else f"every {refit}th cutoff"
-    rows = f"the newest {cv['train_size']:,} rows" if cv["train_size"] else "all rows"
-    embargo = f" except the newest {cv['embargo']:,} (embargo)" if cv["embargo"] else ""
-    text = f"{count(cv['n_windows'], 'cutoff')}, {step} apart, each with a forecast of the next {horizon}. "
+def _walk_forward(result: BacktestResult) -> str:
+    """Return the walk-forward settings as sentences."""
+    cv, refit = result.cv, result.spec["refit"]
+    step, horizon = count(cv.step, "row"), count(cv.horizon, "row")
+    often = "every cutoff" if refit == 1 else f"every {ordinal(refit)} cutoff"
+    rows = f"the newest {cv.train_size:,} rows" if cv.train_size else "all rows"
+    embargo = f" except the newest {cv.embargo:,} (embargo)" if cv.embargo else ""
+    text = f"{count(cv.n_windows, 'cutoff')}, {step} apart, each with a forecast of the next {horizon}. "
     text += f"Models are refitted at {often}, on {rows} up to it{embargo}. "
     text += "In between they receive every new row, with frozen parameters. " if refit > 1 else ""
-    return text + f"The scale of MASE is the mean absolute change over {count(spec['season'], 'row')}."
+    return text + f"The scale of MASE is the mean absolute change over {count(result.spec['season'], 'row')}."
+
+
+def ordinal(number: int) -> str:
+    """Return an ordinal number.
+
+    >>> [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 111, 1112)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '22nd', '103rd', '111th', '1,112th']
+    """
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number:,}{'th' if number % 100 in (11, 12, 13) else endings.get(number % 10, 'th')}"
 
 
 def model_calls(result: BacktestResult) -> dict[str, str]:
