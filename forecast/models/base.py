@@ -250,13 +250,10 @@ class Forecaster(Estimator):
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         forecasts = [self._predict(panel[: int(row) + 1]) for row in rows]
-        return replace(
-            forecasts[0],
-            point=np.concatenate([forecast.point for forecast in forecasts]),
-            quantiles=_concatenate([forecast.quantiles for forecast in forecasts]),
-            cutoffs=panel.index[rows],
-            members=_concatenate([forecast.members for forecast in forecasts], axis=1),
-        )
+        point = np.concatenate([forecast.point for forecast in forecasts])
+        quantiles = _concatenate([forecast.quantiles for forecast in forecasts])
+        members = _concatenate([forecast.members for forecast in forecasts], axis=1)
+        return replace(forecasts[0], point=point, quantiles=quantiles, cutoffs=panel.index[rows], members=members)
 
     def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
         """Return the point forecasts only, (K, N, H); a model without parameters for each series accepts any series."""

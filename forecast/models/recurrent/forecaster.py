@@ -336,10 +336,8 @@ class Recurrent(Forecaster):
         one_step = None
         if not isinstance(self.base_, Naive) and self.base_.in_sample_is_valid:
             one_step = (self._base_points(panel) if base is None else base)[..., 0].copy()
-        more = [
-            causal_inputs(panel.values[:, :, panel.channels.index(name)]).x[..., N_STATE_CHANNELS:]
-            for name in self.exog
-        ]
+        fields = (panel.values[:, :, panel.channels.index(name)] for name in self.exog)
+        more = [causal_inputs(field).x[..., N_STATE_CHANNELS:] for field in fields]
         if self.calendar:
             if not isinstance(panel.index, pd.DatetimeIndex):
                 raise ValueError(f"calendar=True needs rows with dates; these have {panel.index.dtype} labels")

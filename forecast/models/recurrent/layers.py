@@ -121,7 +121,7 @@ def read_rows(layer: Any, x: Tensor, dilation: int, state: Any) -> tuple[Tensor,
         if n == 0:
             continue
         if length == 0:  # these phases have no row in x
-            outs.append(x.new_zeros(batch, padded.shape[1], n, _width(layer)))
+            outs.append(x.new_zeros(batch, padded.shape[1], n, layer.hidden_size * (1 + layer.bidirectional)))
             states.append(before if before is not None else _zero_state(layer, x, batch * n))
             continue
         group = padded[:, :length, phases].transpose(1, 2).flatten(0, 1)  # (B · n, length, C)
@@ -157,10 +157,6 @@ def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
 def detached(state: State | None) -> State | None:
     """Return a state through which no gradient flows; its value is the same."""
     return None if state is None else map_state(Tensor.detach, state)
-
-
-def _width(layer: Any) -> int:
-    return layer.hidden_size * (1 + layer.bidirectional)
 
 
 def _zero_state(layer: Any, x: Tensor, n: int) -> Any:
