@@ -230,8 +230,7 @@ def _pivot(frame: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(
             f"{row['unique_id']} has two values at {format_date(row['ds'])}: keep one row per unique_id and ds"
         )
-    wide = frame.pivot(index="ds", columns="unique_id", values="y")
-    return wide.rename_axis(index=None, columns=None)
+    return frame.pivot(index="ds", columns="unique_id", values="y").rename_axis(index=None, columns=None)
 
 
 def _as_frame(prices: Any) -> pd.DataFrame:
