@@ -98,7 +98,8 @@ def test_superior_ability_adjusts_for_the_number_of_models():
     assert result.consistent > 0.05
     assert result.lower <= result.consistent <= result.upper
     assert re.fullmatch(
-        r"m\d+, the best of 30 models tried against naive, has a smaller loss, but not significantly .*", result.sentence
+        r"m\d+, the best of 30 models tried against naive, has a smaller loss, but not significantly .*",
+        result.sentence,
     )
     good = superior_ability(table_of_errors({"naive": naive, "good": 0.5 * naive, "twin": 0.5 * naive} | lucky), 1)
     assert good.consistent < 0.01
