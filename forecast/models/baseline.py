@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from forecast._validation import check_int
 from forecast.data.panel import Panel, format_date
 from forecast.features.inputs import iter_series_chunks
 from forecast.features.windows import forward_fill, future_windows
@@ -30,6 +31,11 @@ class Baseline(Forecaster):
     def __init__(self, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.levels = levels
         self.log = log
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter is not valid."""
+        super().check_params()
+        check_int("m", self.m, 1)
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.log_ = choose_log(self.log, panel)

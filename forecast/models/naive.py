@@ -65,11 +65,6 @@ class SeasonalNaive(Baseline):
         super().__init__(levels, log)
         self.m = m
 
-    def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter is not valid."""
-        super().check_params()
-        check_int("m", self.m, 1)
-
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: a season and the horizon."""
         return self.m + horizon + 1

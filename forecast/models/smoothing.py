@@ -11,7 +11,7 @@ import numpy as np
 from scipy.signal import lfilter
 from sklearn.exceptions import ConvergenceWarning
 
-from forecast._validation import check_choice, check_int
+from forecast._validation import check_choice
 from forecast.models.base import LEVELS
 from forecast.models.baseline import Baseline
 
@@ -42,11 +42,6 @@ class _StateModel(Baseline):
     def __init__(self, m: int = 1, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         super().__init__(levels, log)
         self.m = m
-
-    def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter is not valid."""
-        super().check_params()
-        check_int("m", self.m, 1)
 
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: ten, two seasons, and the horizon."""
