@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Windows = Annotated[int, typer.Option(help="Number of cutoffs; the last is `horizon` rows before the end.")]
 StepSize = Annotated[int | None, typer.Option(help="Rows between cutoffs (default: the horizon).")]
 TrainSize = Annotated[
-    int | None, typer.Option(help="Train on this number of newest rows (default: all up to the cutoff).")
+    int | None, typer.Option(help="Train on this number of newest rows only (default: all up to the cutoff).")
 ]
 Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are excluded from training.")]
 
@@ -42,7 +42,7 @@ def backtest(
     embargo: Embargo = 0,
     refit: Annotated[int, typer.Option(help="Refit the models at every n-th cutoff.")] = 1,
     warm: Annotated[bool, typer.Option("--warm", help="Start networks and ARIMA from their previous fit.")] = False,
-    season: Annotated[int, typer.Option(help="Season of the scale in MASE, in rows.")] = 1,
+    season: Annotated[int, typer.Option(help="Length of the season in MASE, in rows.")] = 1,
     set_: Settings = None,
     jobs: Annotated[int, typer.Option(help="Number of processes; the results do not depend on it.")] = 1,
     backend: Annotated[str, typer.Option(help="`processes` on this machine, or a `dask` cluster.")] = "processes",
@@ -161,7 +161,7 @@ def audit(
 ) -> CommandResult:
     """Test models for look-ahead: forecasts must not change if later prices do.
 
-    The exit code is 1 if a model fails. Each model takes 22 walk-forward runs.
+    The exit code is 1 if a model fails. Each model needs 22 walk-forward runs.
 
     [bold]Example:[/bold] forecast audit stocks --models arima,lstm
     """

@@ -141,7 +141,7 @@ def predict(
     offline: Annotated[bool, typer.Option("--offline", help="Use cached Yahoo prices only.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write: .csv or .parquet.")] = None,
 ) -> CommandResult:
-    """Forecast the rows after the last one with a fitted model, with quantiles and dates.
+    """Forecast the rows that follow the data, with a fitted model, with quantiles and dates.
 
     [bold]Example:[/bold] forecast predict models/lstm stocks --exchange XNYS --out tomorrow.csv
     """

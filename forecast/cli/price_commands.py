@@ -48,7 +48,7 @@ class Prices:
         _option("Order of day and month in a file's dates, such as 01/02/2024.", "--day-first/--month-first"),
     ] = None
     decimal: Annotated[str | None, _option("Decimal mark of a file, if ambiguous: , or .")] = None
-    interval: Annotated[str, _option("Interval of Yahoo's bars: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.")] = "1d"
+    interval: Annotated[str, _option("Interval of the bars from Yahoo: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.")] = "1d"
     offline: Annotated[bool, _option("Use cached Yahoo prices only.", "--offline")] = False
 
     def table(self, exog: Sequence[str] = ()) -> pd.DataFrame:
@@ -195,7 +195,7 @@ def download(
 @command()
 @takes_prices
 def check(prices: Prices) -> CommandResult:
-    """Report anomalies in prices: missing days, stale runs, jumps like a split, zeros, mixed currencies.
+    """Report anomalies in prices: missing days, stale runs, split-like jumps, zeros, mixed currencies.
 
     The prices are not changed.
 

@@ -68,7 +68,7 @@ class PriceReport:
 
 
 def check_prices(prices: Any) -> PriceReport:
-    """Report anomalies in prices: missing days, zeros, stale runs, jumps like a split, mixed currencies.
+    """Report anomalies in prices: missing days, zeros, stale runs, split-like jumps, mixed currencies.
 
     `prices` as for `as_panel`; of (field, ticker) columns the target is checked, and a field "Stock Splits" shows which
     jumps are splits. Facts of a download (currency, time zone, notes) are read from `attrs["facts"]`. Nothing is

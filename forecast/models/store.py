@@ -42,7 +42,9 @@ def load_model(folder: str | Path) -> Any:
         content = (path / ARRAYS).read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         missing = Path(error.filename).name
-        raise ValueError(f"{path} is not a model: it has no {missing}. Name the folder that save wrote") from None
+        raise ValueError(
+            f"{path} is not a model: it has no {missing}. Name the folder that save or `forecast fit` wrote"
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path / DESCRIPTION} is damaged ({error}): train the model again") from None
     head = head if isinstance(head, dict) else {}
