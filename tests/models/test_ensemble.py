@@ -33,7 +33,7 @@ def test_backtest_does_not_change_the_models():
     assert isinstance(decode(result.spec["models"]["both"]).models[1], fc.Recurrent)
 
 
-def test_in_sample_is_valid_if_it_is_for_all_models():
+def test_in_sample_validity_needs_all_models():
     assert fc.Ensemble([fc.Naive(), fc.SeasonalNaive(5)]).in_sample_is_valid
     assert not fc.Ensemble([fc.Naive(), fc.Recurrent()]).in_sample_is_valid
     prices = walks()

@@ -54,7 +54,7 @@ def named(result, names):
     return dataclasses.replace(result, forecasts=pd.concat(tables, ignore_index=True), spec=spec)
 
 
-def test_error_by_step_is_a_ratio_of_root_mean_squares(result):
+def test_error_by_step_is_an_rmse_ratio(result):
     table = error_by_step(result)
     assert list(dict.fromkeys(table["model"])) == ["drift", "weekly"]
     f = result.forecasts
