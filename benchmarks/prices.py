@@ -1,0 +1,130 @@
+"""Do the models forecast prices at least as well as naive, and find nothing in returns that have nothing to find?
+
+python benchmarks/prices.py                                        # the four sets, every model
+python benchmarks/prices.py walks sp500 --models auto-arima lstm
+python benchmarks/prices.py returns --models lstm gru rnn          # wins on returns without a signal
+
+The samples are forecast from 200 cutoffs five rows apart, models refitted at every 50th. The walks are 40 simulated
+series of 1,500 prices with drift, GARCH(1,1) variance and rounding to .01, one panel, from 40 cutoffs, refitted at
+every 20th. `skill` is the share of naive's squared error that a model removes (geometric mean over the series),
+`coverage` that of the 80 % interval; `d = 0` counts the fits of auto-ARIMA, one for each series and refit, that do not
+difference.
+
+`returns` draws 100 series of 600 independent normal returns. `beats` counts the draws on which the verdict finds the
+model, alone, better than the strongest simple baseline, and `in all` those on which it does among all models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import warnings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+
+import forecast as fc
+
+MODELS = ["auto-arima", "arima", "ets", "theta", "naive", "drift", "lstm", "gru", "rnn"]
+SETS = ("stocks", "sp500", "nasdaq", "walks")
+HORIZON, DRAWS = 5, 100
+
+
+def walks(series: int = 40, rows: int = 1500) -> pd.DataFrame:
+    """Simulate prices whose log returns have a drift and GARCH(1,1) variance, rounded to .01, on business days."""
+    rng = np.random.default_rng(0)
+    drift = rng.normal(3e-4, 3e-4, size=series)
+    a, b, variance = 0.08, 0.90, 1.5e-4  # persistence of equity indices, daily volatility of 1.2 %
+    h = np.full(series, variance)
+    returns = np.empty((rows, series))
+    for t in range(rows):
+        shock = np.sqrt(h) * rng.normal(size=series)
+        returns[t] = drift + shock
+        h = variance * (1 - a - b) + a * shock**2 + b * h
+    start = np.exp(rng.uniform(np.log(5), np.log(200), size=series))
+    prices = np.round(start * np.exp(returns.cumsum(axis=0)), 2)
+    return pd.DataFrame(prices, pd.bdate_range("2015-01-01", periods=rows), [f"W{i:02}" for i in range(series)])
+
+
+def on_prices(name: str, models: list[str]) -> list[dict[str, object]]:
+    """Return a row for each model on one set of prices."""
+    prices = walks() if name == "walks" else fc.load_sample(name)
+    cv = fc.WalkForward(HORIZON, n_windows=40 if name == "walks" else 200)
+    rows = []
+    for model in models:  # one run for each, so that a failure is its own
+        try:
+            result = fc.backtest({model: fc.make_model(model)}, prices, cv, refit=20 if name == "walks" else 50)
+        except Exception as error:
+            rows.append({"set": name, "model": model, "error": f"{type(error).__name__}: {error}"[:60]})
+            continue
+        board = result.leaderboard().loc[model]
+        rows.append(
+            {
+                "set": name,
+                "model": model,
+                "skill": f"{board['skill']:.2%}",
+                "coverage": f"{board['coverage']:.3f}",
+                "seconds": f"{board['seconds_fit'] + board['seconds_predict']:.1f}",
+                "d = 0": _count_levels(result.fits) if model == "auto-arima" else "",
+            }
+        )
+    return rows
+
+
+def _count_levels(fits: pd.DataFrame) -> str:
+    """Return how many of auto-ARIMA's fits have no difference, "1 of 16"."""
+    orders = [order for details in fits["details"] for order in json.loads(details).get("order", {}).values()]
+    return f"{sum(order.split(',')[1].strip() == '0' for order in orders if ',' in order)} of {len(orders)}"
+
+
+def on_returns(models: list[str], draws: int) -> list[dict[str, object]]:
+    """Return how often each model beats the simple baselines on independent returns."""
+    found = []
+    for draw in range(draws):
+        steps = np.random.default_rng(draw).normal(0, 0.01, size=(601, 1))
+        prices = pd.DataFrame(100 * np.exp(steps.cumsum(axis=0)), pd.bdate_range("2020-01-01", periods=601), ["walk"])
+        cv = fc.WalkForward(HORIZON, n_windows=50)
+        panel = fc.make_target(prices, "return")
+        result = fc.backtest({name: fc.make_model(name) for name in models}, panel, cv, refit=50)
+        among_all = result.verdict(models=models).table.set_index("model")
+        for name in models:
+            alone = result.verdict(models=[name])
+            wins = [table["finding"] == "better" for table in (alone.table.iloc[0], among_all.loc[name])]
+            found.append((name, alone.against, among_all.loc[name, "skill"], *wins))
+    table = pd.DataFrame(found, columns=["model", "against", "skill", "alone", "in all"])
+    print(f"{draws} series of independent returns, compared with {', '.join(sorted(set(table['against'])))}")
+    return [
+        {
+            "model": name,
+            "beats": f"{group['alone'].sum()} of {draws}",
+            "in all": f"{group['in all'].sum()} of {draws}",
+            "median skill": f"{group['skill'].median():.2%}",
+        }
+        for name, group in table.groupby("model", sort=False)
+    ]
+
+
+def main() -> None:
+    """Print the requested tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=SETS, metavar="set", help=f"{', '.join(SETS)}, returns")
+    parser.add_argument("--models", nargs="+")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="series of `returns`")
+    options = parser.parse_args()
+    if unknown := set(options.what) - {*SETS, "returns"}:
+        parser.error(f"unknown set {', '.join(unknown)}; available: {', '.join(SETS)}, returns")
+    warnings.simplefilter("ignore")
+    for name in options.what:
+        if name == "returns":
+            models = options.models or [model for model in MODELS if model not in ("naive", "drift")]
+            table = on_returns(models, options.draws)
+        else:
+            table = on_prices(name, options.models or MODELS)
+        print(pd.DataFrame(table).fillna("").to_string(index=False), end="\n\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
