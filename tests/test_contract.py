@@ -147,8 +147,8 @@ def test_values_below_zero_are_forecast_without_logs(name, prices):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_later_value_below_zero_is_named(name, prices):
-    model = quick(name, log=True) if name == "har" else quick(name)
+def test_a_later_value_below_zero_is_named_in_logs(name, prices):
+    model = quick(name, log=True) if "log" in fc.make_model(name).get_params(deep=False) else quick(name)
     model.fit(prices.iloc[:130], HORIZON)
     broken = prices.copy()
     broken.iloc[150, 2] = -1.0
@@ -157,13 +157,28 @@ def test_a_later_value_below_zero_is_named(name, prices):
         model.predict_at(broken, [150])
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if fc.make_model(name).get_params().get("log") == "auto"])
+def test_auto_never_raises_for_a_value_without_a_logarithm(name, prices):
+    """It counts as missing: forecasts are finite, their quantiles ordered, and other series do not change."""
+    model = quick(name).fit(prices.iloc[:130], HORIZON)
+    broken = prices.copy()
+    broken.iloc[[60, 150, 151], 2] = [0.0, -1.0, 0.0]
+    rows = [149, 150, 151, 155]
+    forecast, expected = model.predict_at(broken, rows), model.predict_at(prices, rows)
+    assert np.isfinite(forecast.quantiles).all()
+    assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
+    np.testing.assert_array_equal(forecast.point[:, :2], expected.point[:, :2])
+    if model.is_naive:
+        np.testing.assert_array_equal(forecast.point[1:3, 2], [[-1.0] * HORIZON, [0.0] * HORIZON])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_too_few_rows_are_refused(name, prices):
     with pytest.raises(ValueError, match=r"needs at least .* observed rows"):
-        quick(name).fit(prices.iloc[:4], HORIZON)
+        quick(name).fit(prices.iloc[:2], HORIZON)
     short = prices.copy()
-    short.iloc[:-4, 1] = np.nan
+    short.iloc[:-2, 1] = np.nan
     with pytest.warns(UserWarning, match=r"too short to be fitted.*S1"):
         quick(name).fit(short, HORIZON)
 

@@ -62,6 +62,20 @@ def causal_inputs(y: np.ndarray, base: np.ndarray | None = None) -> Inputs:
     return Inputs(**result)
 
 
+def recent_changes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the recent mean |change| of series (T, N) at each row, and the number of changes so far, (T, N) each.
+
+    That of `causal_inputs`: 0 before the first change; a missing row has the values of the last observed row.
+    """
+    observed = ~np.isnan(y)
+    count = np.cumsum(observed, axis=0, dtype=np.int32)
+    packed = _pack(y, observed)
+    total = np.cumsum(np.abs(np.diff(packed, axis=0, prepend=packed[:1])), axis=0)
+    scale = recent_mean(total, np.arange(len(y))[:, None])
+    n_changes = np.maximum(count - 1, 0)
+    return np.where(count > 0, np.take_along_axis(scale, n_changes, axis=0), 0.0), n_changes
+
+
 def iter_series_chunks(n_series: int) -> Iterator[slice]:
     """Yield chunks of series for which arrays of all rows and steps fit into memory."""
     return (slice(first, first + SERIES_PER_CHUNK) for first in range(0, n_series, SERIES_PER_CHUNK))

@@ -23,6 +23,11 @@ def future_windows(y: np.ndarray, horizon: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, horizon, axis=0)
 
 
+def sum_rows(values: np.ndarray) -> np.ndarray:
+    """Return the sums over the rows of (T, N, …), (N, …): those of a series have the same bits in any panel."""
+    return np.ascontiguousarray(np.moveaxis(values, 0, -1)).sum(axis=-1)
+
+
 def future_change(y: np.ndarray, horizon: int) -> np.ndarray:
     """Return the change from each row to the one `horizon` rows later, (T, N); NaN where either is missing."""
     return future_windows(y, horizon)[..., -1] - y

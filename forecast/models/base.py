@@ -282,30 +282,71 @@ def check_rows(cutoffs: Any, n: int) -> np.ndarray:
     return rows.astype(np.int64)
 
 
-def choose_log(log: bool | str, panel: Panel) -> bool:
-    """Return whether to work in logs; "auto" means if every observed value of the training rows is positive."""
-    if log == "auto":
-        return bool((panel.target[panel.observed] > 0).all())
-    return bool(log)
+@dataclass(frozen=True)
+class LogChoice:
+    """Which series a model works in logs on; "auto" is decided for each series from its own training rows."""
+
+    series: tuple[str, ...]
+    in_logs: tuple[bool, ...]  # of each series
+    is_auto: bool
+
+    def flags(self, panel: Panel) -> np.ndarray:
+        """Return whether to work in logs on each series of a panel, (N,); on a new one if on all fitted ones."""
+        by_name = dict(zip(self.series, self.in_logs, strict=True))
+        return np.array([by_name.get(name, all(self.in_logs)) for name in panel.series])
+
+    def may_skip(self, panel: Panel) -> np.ndarray:
+        """Return whether a value without a logarithm counts as missing, (N,): with "auto", of the fitted series."""
+        return np.array([self.is_auto and name in self.series for name in panel.series])
+
+    def summary(self) -> bool | dict[str, bool]:
+        """Return the choice for the record of a fit: one value if it is the same for all series."""
+        same = len(set(self.in_logs)) == 1
+        return self.in_logs[0] if same else dict(zip(self.series, self.in_logs, strict=True))
 
 
-def transform(panel: Panel, log: bool) -> np.ndarray:
-    """Return the target (T, N), in logs if the model works in logs; raise ValueError if a value has no logarithm."""
-    if not log:
+def choose_log(log: bool | str, panel: Panel) -> LogChoice:
+    """Choose which series to work in logs on; "auto" means those whose observed training values are all positive."""
+    positive = (np.where(panel.observed, panel.target, 1.0) > 0).all(axis=0)  # (N,)
+    in_logs = positive if log == "auto" else np.full(len(panel.series), bool(log))
+    return LogChoice(panel.series, tuple(bool(flag) for flag in np.asarray(in_logs)), log == "auto")
+
+
+def transform(panel: Panel, log: LogChoice) -> np.ndarray:
+    """Return the target (T, N), in logs where the model works in logs.
+
+    If logs were chosen by "auto", a value that is not positive (later than the training rows, or before them) counts
+    as missing. Otherwise it has no logarithm, and ValueError is raised.
+    """
+    flags = log.flags(panel)
+    if not flags.any():
         return panel.target
-    bad = panel.observed & ~(np.where(panel.observed, panel.target, 1.0) > 0)
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
+    bad = panel.observed & flags & ~(np.where(panel.observed, panel.target, 1.0) > 0)
+    if (bad & ~log.may_skip(panel)).any():
+        row, column = np.argwhere(bad & ~log.may_skip(panel))[0]
         raise ValueError(
             f"{panel.series[column]} is {panel.target[row, column]:g} at {format_date(panel.index[row])}: a model in "
             "logs needs values above 0. Use log=False, or fit it on rows that include such values."
         )
-    return np.log(panel.target)
+    if flags.all() and not bad.any():
+        return np.log(panel.target)
+    return np.where(flags, np.log(np.where(flags & ~bad, panel.target, np.nan)), panel.target)
 
 
-def apply_change(price: np.ndarray, change: np.ndarray, log: bool) -> np.ndarray:
-    """Return prices after changes (in logs: growth); a change of 0 returns exactly the same price."""
-    return price * np.exp(change) if log else price + change
+def apply_change(price: np.ndarray, change: np.ndarray, log: np.ndarray) -> np.ndarray:
+    """Return prices (K, N, …) after changes, growth where `log` (N,); a change of 0 returns exactly the same price."""
+    if log.all():
+        return price * np.exp(change)
+    if not log.any():
+        return price + change
+    log = log.reshape(-1, *[1] * (change.ndim - 2))
+    return np.where(log, price * np.exp(np.where(log, change, 0.0)), price + change)
+
+
+def from_logs(values: np.ndarray, log: np.ndarray) -> np.ndarray:
+    """Return values (K, N, …) with those of the series in logs, `log` (N,), turned into prices."""
+    log = log.reshape(-1, *[1] * (values.ndim - 2))
+    return np.where(log, np.exp(np.where(log, values, 0.0)), values)
 
 
 def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequence[str]) -> np.ndarray:

@@ -136,7 +136,7 @@ class Conformal(Forecaster):
             spread = self._track_quantiles(errors, recent)[rows]
         now = scale[rows][:, :, None, None]  # (K, N, 1, 1)
         change = np.where(now > 0, now * np.sort(spread, axis=-1), 0.0)  # a series that never moved has no errors
-        quantiles = apply_change(forecast.point[..., None], change, self.log_)
+        quantiles = apply_change(forecast.point[..., None], change, self.log_.flags(panel))
         missing = (np.isfinite(forecast.point)[..., None] & np.isnan(quantiles)).any(axis=(0, 2, 3))
         if missing.any():
             names = ", ".join(np.array(forecast.series)[missing])
@@ -159,9 +159,9 @@ class Conformal(Forecaster):
             rows = rows[rows >= first]
             if len(rows):
                 points[rows] = model._predict_point_at(panel, rows)
-        if self.log_:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                points = np.log(points)
+        log = self.log_.flags(panel)[:, None]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            points = np.where(log, np.log(np.where(log, points, 1.0)), points)
         known = panel.observed & (scale > 0)
         with np.errstate(invalid="ignore", divide="ignore"):
             errors = (future_windows(y, self.horizon_) - points) / scale[:, :, None]

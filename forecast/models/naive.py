@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from forecast._validation import check_int
-from forecast.models.base import LEVELS
+from forecast.data.panel import Panel
+from forecast.features.windows import sum_rows
+from forecast.models.base import LEVELS, Forecast
 from forecast.models.baseline import Baseline
 
 #: Dickey and Fuller's 5 % critical value of t about a constant. About a moving mean a random walk exceeds it about one
@@ -54,30 +56,44 @@ class Drift(Baseline):
 class SeasonalNaive(Baseline):
     """The price one season before each step, such as last Monday's for next Monday; `m` is the rows in a season.
 
+    A series with no more training rows than a season has the last price as its forecast.
+
     >>> week = np.array([1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
     >>> fc.SeasonalNaive(m=3).fit(week, horizon=2).predict(week).point.round(6).tolist()
     [[[1.0, 2.0]]]
     """
 
     supports_recursive = False
+    has_series_parameters = True
 
     def __init__(self, m: int = 5, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         super().__init__(levels, log)
         self.m = m
 
-    def min_rows(self, horizon: int) -> int:
-        """Return how many observed training rows a series needs: a season and the horizon."""
-        return self.m + horizon + 1
+    def _fit_rule(self, y: np.ndarray) -> None:
+        self.has_season_ = (~np.isnan(y)).sum(axis=0) > self.m  # (N,)
+        if not self.has_season_.all():
+            without = np.array(self.series_, dtype=object)[~self.has_season_]
+            self.record_["shorter than a season"] = without.tolist()
+
+    def _predict(self, panel: Panel) -> Forecast:
+        if self.has_season_.any() and len(panel) < self.m:
+            raise ValueError(
+                f"{type(self).__name__} needs the last {self.m} rows, a season, to forecast; these prices have "
+                f"{len(panel)}: pass more of the history"
+            )
+        return super()._predict(panel)
 
     def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         offset = np.arange(self.horizon_) % self.m - self.m + 1  # (H,) from the cutoff to one season before each step
         source = rows[:, None] + offset  # (K, H)
         changes = np.moveaxis(y[np.maximum(source, 0)], 1, 2) - y[rows][:, :, None]  # (K, N, H)
-        return np.where((source >= 0)[:, None, :], changes, np.nan)
+        changes = np.where((source >= 0)[:, None, :], changes, np.nan)
+        return np.where(self.has_season_[columns][:, None], changes, np.where(np.isnan(y[rows]), np.nan, 0)[..., None])
 
 
 class WindowMean(Baseline):
-    """The mean of the last `window` rows, at every step; in logs the geometric mean."""
+    """The mean of the last `window` rows, or of as many as there are, at every step; in logs the geometric mean."""
 
     supports_recursive = False
 
@@ -89,10 +105,6 @@ class WindowMean(Baseline):
         """Raise TypeError or ValueError if a parameter is not valid."""
         super().check_params()
         check_int("window", self.window, 1)
-
-    def min_rows(self, horizon: int) -> int:
-        """Return how many observed training rows a series needs: a window and the horizon."""
-        return self.window + horizon + 1
 
     def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return np.repeat(self._gap(y)[rows][:, :, None], self.horizon_, axis=2)
@@ -131,20 +143,16 @@ class MeanReversion(WindowMean):
     def __init__(self, window: int = 1000, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         super().__init__(window, levels, log)
 
-    def min_rows(self, horizon: int) -> int:
-        """Return how many observed training rows a series needs: two to average, and the horizon."""
-        return horizon + 2
-
     def _fit_rule(self, y: np.ndarray) -> None:
         gap, steps = self._gap(y), min(self.horizon_, len(y) - 1)  # (T, N)
-        squares = np.nancumsum(gap**2, axis=0)
+        squares = np.nancumsum(gap**2, axis=0)  # (T, N)
         self.fraction_ = np.zeros((y.shape[1], self.horizon_))  # (N, H)
         for k in range(1, steps + 1):
-            product = np.nansum(gap[:-k] * (y[k:] - y[:-k]), axis=0)  # (N,)
+            product = sum_rows(np.nan_to_num(gap[:-k] * (y[k:] - y[:-k])))  # (N,)
             varies = squares[-k - 1] > 0
             self.fraction_[varies, k - 1] = np.clip(product[varies] / squares[-k - 1, varies], 0, 1)
         residuals = np.diff(y, axis=0) - self.fraction_[:, 0] * gap[:-1]  # (T - 1, N) of the first step
-        variance = np.nansum(residuals**2, axis=0) / np.maximum((~np.isnan(residuals)).sum(axis=0), 1)
+        variance = sum_rows(np.nan_to_num(residuals) ** 2) / np.maximum((~np.isnan(residuals)).sum(axis=0), 1)
         not_significant = self.fraction_[:, 0] * np.sqrt(squares[-2]) < CRITICAL_T * np.sqrt(variance)
         self.fraction_[not_significant] = 0
 

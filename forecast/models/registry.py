@@ -29,6 +29,7 @@ CLASSES = {
 FUNCTIONS = {"load_model": "forecast.models.store", "make_model": __name__, "model_names": __name__}
 #: Classes that occur only inside a fitted model.
 PARTS = {
+    "LogChoice": "forecast.models.base",
     "Smoothing": "forecast.models.smoothing",
     "SeriesFit": "forecast.models.arima.state_space",
     "Order": "forecast.models.arima.likelihood",

@@ -120,7 +120,7 @@ class Tabular(Forecaster):
             raise ValueError(f"{type(self).__name__} has nothing to learn: no series changes {MIN_CHANGES} times")
         if (step := dataset.step_without_target()) is not None:
             raise ValueError(missing_errors_message(step))
-        self.record_ = {"log": self.log_, "examples": len(dataset)}
+        self.record_ = {"log": self.log_.summary(), "examples": len(dataset)}
         estimator = self.default_estimator() if isinstance(self.estimator, str) else self.estimator
         self.regression_ = clone(estimator) if isinstance(estimator, SummedRidge) else _StepRegressors(estimator)
         self.spread_ = self._spread(self.regression_.fit(dataset))  # (H, Q), relative to the scale
@@ -141,16 +141,17 @@ class Tabular(Forecaster):
         return quantiles[:, :-1] - quantiles[:, -1:]
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
-        inputs = causal_inputs(transform(panel, self.log_))
+        y, log = transform(panel, self.log_), self.log_.flags(panel)
+        inputs = causal_inputs(y)
         lagged, n_series = self._lagged(panel, inputs), len(panel.series)
         # Cutoff by cutoff: the last bits of a matrix product depend on how many rows it has.
         cells = rows[:, None] * n_series + np.arange(n_series)  # (K, N)
         output = np.stack([self.regression_.predict(lagged.at(at_row)) for at_row in cells])  # (K, N, H)
         scale = np.where(inputs.n_changes[rows] > 0, inputs.scale[rows], np.nan)[:, :, None]  # (K, N, 1)
         change = scale * output
-        last = forward_fill(panel.target)[rows][:, :, None]
-        point = apply_change(last, change, self.log_)
-        quantiles = apply_change(last[..., None], change[..., None] + scale[..., None] * self.spread_, self.log_)
+        last = forward_fill(np.where(np.isnan(y), np.nan, panel.target))[rows][:, :, None]
+        point = apply_change(last, change, log)
+        quantiles = apply_change(last[..., None], change[..., None] + scale[..., None] * self.spread_, log)
         return Forecast(point, quantiles, tuple(self.levels), panel.series, panel.index[rows])
 
 

@@ -15,7 +15,7 @@ from scipy.signal import lfilter
 from forecast._validation import check_int, check_number
 from forecast.data.panel import Panel, format_date
 from forecast.features.windows import forward_fill, future_windows
-from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, error_quantiles, transform
+from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, error_quantiles, from_logs, transform
 
 
 class _Volatility(Forecaster):
@@ -33,54 +33,51 @@ class _Volatility(Forecaster):
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.log_ = choose_log(self.log, panel)
-        self.record_ = {"log": self.log_}
+        self.record_ = {"log": self.log_.summary()}
         self.has_ratio_errors_ = self._choose_ratio_errors(panel)
-        self._check_signs(panel)
+        self._check_signs(panel, self.has_ratio_errors_)
         self._check_constant(panel)
         observed = transform(panel, self.log_)
         y = forward_fill(observed)
         self._fit_mean(y)
         mean = self._predict_mean(y, np.arange(len(panel)), np.arange(len(panel.series)))  # (T, N, H)
+        log = self.log_.flags(panel)
         errors = self._errors(future_windows(observed, horizon), mean)
         errors = np.where(panel.observed[:, :, None] & np.isfinite(errors), errors, np.nan)
         quantiles = error_quantiles(errors, (*self.levels, 0.5), panel.series)
         self.spread_ = quantiles[..., :-1]  # (N, H, Q)
-        self.center_ = quantiles[..., -1] if self.point == "median" else self._mean_error(errors)  # (N, H)
+        self.center_ = quantiles[..., -1] if self.point == "median" else self._mean_error(errors, log)  # (N, H)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         columns = self._fitted_columns(panel)
-        self._check_signs(panel)
+        ratio, log = self.has_ratio_errors_[columns], self.log_.flags(panel)
+        self._check_signs(panel, ratio)
         mean = self._predict_mean(forward_fill(transform(panel, self.log_)), rows, columns)
-        point = self._apply_error(mean, self.center_[columns])
-        quantiles = self._apply_error(mean[..., None], self.spread_[columns])
-        if self.log_:
-            point, quantiles = np.exp(point), np.exp(quantiles)
+        point = np.where(ratio[:, None], mean * self.center_[columns], mean + self.center_[columns])
+        spread, mean = self.spread_[columns], mean[..., None]
+        quantiles = np.where(ratio[:, None, None], mean * spread, mean + spread)
+        point, quantiles = from_logs(point, log), from_logs(quantiles, log)
         return Forecast(point, quantiles, tuple(self.levels), panel.series, panel.index[rows])
 
-    def _choose_ratio_errors(self, panel: Panel) -> bool:
-        """Return whether errors are ratios to the forecast rather than differences from it."""
-        return True
+    def _choose_ratio_errors(self, panel: Panel) -> np.ndarray:
+        """Return for each series, (N,), whether errors are ratios to the forecast rather than differences from it."""
+        return np.ones(len(panel.series), dtype=bool)
 
     def _errors(self, y: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        if not self.has_ratio_errors_:
-            return y - mean
-        return np.divide(y, mean, out=np.full_like(y, np.nan), where=mean > 0)
+        ratios = np.divide(y, mean, out=np.full_like(y, np.nan), where=mean > 0)
+        return np.where(self.has_ratio_errors_[:, None], ratios, y - mean)
 
-    def _apply_error(self, mean: np.ndarray, error: np.ndarray) -> np.ndarray:
-        return mean * error if self.has_ratio_errors_ else mean + error
-
-    def _mean_error(self, errors: np.ndarray) -> np.ndarray:
+    def _mean_error(self, errors: np.ndarray, log: np.ndarray) -> np.ndarray:
         """Return the error (N, H) that turns the forecast into a mean, from errors (T, N, H)."""
-        if self.log_:  # a regression of logs forecasts less than the mean (Duan, 1983)
-            known = ~np.isnan(errors)
-            total = np.where(known, np.exp(np.where(known, errors, 0.0)), 0.0).sum(axis=0)
-            return np.log(total / np.where(known.any(axis=0), known.sum(axis=0), np.nan))
-        return np.full(errors.shape[1:], 1.0 if self.has_ratio_errors_ else 0.0)
+        neutral = np.repeat(np.where(self.has_ratio_errors_, 1.0, 0.0)[:, None], errors.shape[2], axis=1)
+        known = ~np.isnan(errors) & log[:, None]  # a regression of logs forecasts less than the mean (Duan, 1983)
+        total = np.where(known, np.exp(np.where(known, errors, 0.0)), 0.0).sum(axis=0)
+        return np.where(log[:, None], np.log(total / np.where(known.any(axis=0), known.sum(axis=0), np.nan)), neutral)
 
-    def _check_signs(self, panel: Panel) -> None:
-        """Raise ValueError if errors are ratios and a value is negative, so that it cannot be a variance."""
-        negative = panel.observed & (np.where(panel.observed, panel.target, 0.0) < 0)
-        if self.has_ratio_errors_ and negative.any():
+    def _check_signs(self, panel: Panel, ratio: np.ndarray) -> None:
+        """Raise ValueError if errors are ratios (N,) and a value is negative, so that it cannot be a variance."""
+        negative = panel.observed & ratio & (np.where(panel.observed, panel.target, 0.0) < 0)
+        if negative.any():
             row, n = np.argwhere(negative)[0]
             raise ValueError(
                 f"{panel.series[n]} is {panel.target[row, n]:g} at {format_date(panel.index[row])}: "
@@ -135,8 +132,9 @@ class HAR(_Volatility):
         """Return how many observed training rows a series needs: the longest mean, and ten for each coefficient."""
         return max(self.lags) + horizon + 10 * (len(self.lags) + 1)
 
-    def _choose_ratio_errors(self, panel: Panel) -> bool:
-        return not self.log_ and bool((panel.target[panel.observed] >= 0).all())
+    def _choose_ratio_errors(self, panel: Panel) -> np.ndarray:
+        not_negative = (np.where(panel.observed, panel.target, 0.0) >= 0).all(axis=0)
+        return ~self.log_.flags(panel) & not_negative
 
     def _fit_mean(self, y: np.ndarray) -> None:
         x, target = self._regressors(y), future_windows(y, self.horizon_)
@@ -152,7 +150,8 @@ class HAR(_Volatility):
 
     def _predict_mean(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         mean = np.einsum("knc,nhc->knh", self._regressors(y)[rows], self.coefs_[columns])
-        return np.where((mean <= 0) & self.has_ratio_errors_, self.minimum_[columns][:, None], mean)
+        ratio = self.has_ratio_errors_[columns][:, None]
+        return np.where((mean <= 0) & ratio, self.minimum_[columns][:, None], mean)
 
     def _regressors(self, y: np.ndarray) -> np.ndarray:
         """Return a one and the means of the last rows, (T, N, 1 + lags); NaN before a mean is complete."""

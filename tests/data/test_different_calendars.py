@@ -32,7 +32,7 @@ def training_shares(model, prices, horizon):
     panel = fc.as_panel(prices)
     model = model.set_params(trainer=fc.Trainer(steps=1)).fit(panel, horizon)
     inputs = model._inputs(panel)
-    examples = model._examples(inputs, base_in_training(model._base(), model.base_, panel, horizon, model.log_))
+    examples = model._examples(inputs, base_in_training(model._base(), model.base_, panel, model.log_))
     is_origin, is_target = (np.zeros((len(panel) + horizon, len(panel.series)), dtype=bool) for _ in range(2))
     for at in np.array_split(np.arange(len(examples)), max(1, len(examples) // 2000)):
         batch = examples.gather(at)  # weight (B, P, H)

@@ -19,7 +19,7 @@ from forecast.models.arima.order import select_order
 from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
 from forecast.models.arima.search import SearchResult, make_sample, search
 from forecast.models.arima.state_space import SeriesFit, forecast_from_rows, make_state_space, search_with_gaps
-from forecast.models.base import LEVELS, Forecast, Forecaster, ShortSeriesWarning, choose_log, transform
+from forecast.models.base import LEVELS, Forecast, Forecaster, ShortSeriesWarning, choose_log, from_logs, transform
 
 CONSTANT_VARIANCE = 1e-30  # innovation variance of a series that never changes
 
@@ -141,7 +141,7 @@ class ARIMA(Forecaster):
         previous: dict[str, list[SeriesFit]] = vars(self).get("fits_", {}) if self.warm_start else {}
         self.log_ = choose_log(self.log, panel)
         self.fits_: dict[str, list[SeriesFit]] = {}
-        self.record_ = {"log": self.log_, "order": {}, "params": {}, "loglike": {}, "aicc": {}}
+        self.record_ = {"log": self.log_.summary(), "order": {}, "params": {}, "loglike": {}, "aicc": {}}
         y = transform(panel, self.log_)
         for n, name in enumerate(panel.series):
             observed = np.flatnonzero(~np.isnan(y[:, n]))
@@ -238,9 +238,9 @@ class ARIMA(Forecaster):
                 means, variances = self._forecast_series(fit, panel, n, y[:, n], rows, lag=i + 1)
                 mean[:, n, steps], variance[:, n, steps] = means[:, steps], variances[:, steps]
         quantiles = mean[..., None] + np.sqrt(variance)[..., None] * stats.norm.ppf(self.levels)  # (K, N, H, Q)
-        point = mean + variance / 2 if self.log_ and self.point == "mean" else mean  # lognormal mean
-        if self.log_:
-            point, quantiles = np.exp(point), np.exp(quantiles)
+        log = self.log_.flags(panel)  # (N,)
+        point = mean + variance / 2 * log[:, None] if self.point == "mean" else mean  # lognormal mean
+        point, quantiles = from_logs(point, log), from_logs(quantiles, log)
         return Forecast(point, quantiles, tuple(self.levels), panel.series, panel.index[rows])
 
     def _forecast_series(

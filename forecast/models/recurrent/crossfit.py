@@ -10,10 +10,10 @@ import numpy as np
 from forecast._estimator import clone
 from forecast.data.panel import Panel
 from forecast.features.windows import block_edges
-from forecast.models.base import Forecaster, ShortSeriesWarning, choose_log
+from forecast.models.base import Forecaster, LogChoice, ShortSeriesWarning
 
 
-def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, horizon: int, log: bool) -> np.ndarray:
+def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, log: LogChoice) -> np.ndarray:
     """Return the forecasts of a base at every training row as if that row were new.
 
     Models without search, and ARIMA with its few parameters, may use their one fit. Any other base is better on rows
@@ -28,33 +28,34 @@ def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, horizon
         The base, fitted on all rows of the panel.
     panel : Panel
         The T training rows of N series.
-    horizon : int
-        H, the number of steps.
-    log : bool
-        Whether the network works in logs.
+    log : LogChoice
+        The series on which the network works in logs.
 
     Returns
     -------
     array of shape (T, N, H)
-        The forecasts, in logs if the network works in logs; NaN where there is none.
+        The forecasts of H steps, in logs where the network works in logs; NaN where there is none.
     """
     if base.in_sample_is_valid:
         point = fitted._predict_point_at(panel, np.arange(len(panel)))
     else:
-        point = _out_of_sample_points(base, panel, horizon, choose_log("auto", panel))
-    return log_points(point, base, log)
+        point = _out_of_sample_points(base, panel, fitted.horizon_)
+    return log_points(point, base, panel, log)
 
 
-def log_points(point: np.ndarray, base: Forecaster, log: bool) -> np.ndarray:
-    """Return forecasts of a base, in logs if the network works in logs; raise ValueError if one has no logarithm."""
-    if not log:
-        return point
-    if (point <= 0).any():
+def log_points(point: np.ndarray, base: Forecaster, panel: Panel, log: LogChoice) -> np.ndarray:
+    """Return forecasts (K, N, H) of a base on the panel, in logs where the network works in logs.
+
+    A forecast without a logarithm is NaN if logs were chosen by "auto"; otherwise it raises ValueError.
+    """
+    flags = log.flags(panel)[:, None]
+    bad = flags & (point <= 0)
+    if (bad & ~log.may_skip(panel)[:, None]).any():
         raise ValueError(f"{base!r} forecasts values that have no logarithm: use log=False")
-    return np.log(point)
+    return np.where(flags, np.log(np.where(flags & ~bad, point, np.nan)), point)
 
 
-def set_log(model: Forecaster, log: bool) -> Forecaster:
+def set_log(model: Forecaster, log: bool | str) -> Forecaster:
     """Set `log` of a model and of the models in it, where it is "auto"; return the model."""
     params = model.get_params(deep=False)
     if params.get("log") == "auto":
@@ -65,7 +66,7 @@ def set_log(model: Forecaster, log: bool) -> Forecaster:
     return model
 
 
-def _out_of_sample_points(base: Forecaster, panel: Panel, horizon: int, log: bool) -> np.ndarray:
+def _out_of_sample_points(base: Forecaster, panel: Panel, horizon: int) -> np.ndarray:
     """Return point forecasts of each block but the first by a fit on the rows before it, (T, N, H)."""
     edges = block_edges(len(panel))
     point = np.full((len(panel), len(panel.series), horizon), np.nan)
@@ -74,6 +75,6 @@ def _out_of_sample_points(base: Forecaster, panel: Panel, horizon: int, log: boo
             continue  # too few rows for this base
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ShortSeriesWarning)  # the fit on all rows has raised it
-            model = set_log(clone(base), log).fit(panel[:start], horizon)
+            model = clone(base).fit(panel[:start], horizon)
         point[start:stop] = model._predict_point_at(panel[:stop], np.arange(start, stop))
     return point

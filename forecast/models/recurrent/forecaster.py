@@ -232,8 +232,8 @@ class Recurrent(Forecaster):
     ) -> tuple[SequenceDataset, tuple[SequenceDataset, SequenceDataset] | None, ErrorSample]:
         """Fit the base; return the training examples, the validation split, and the rows to measure errors on."""
         self.log_ = choose_log(self.log, panel)
-        self.base_ = set_log(clone(self._base()), self.log_).fit(panel, horizon)
-        base = base_in_training(self._base(), self.base_, panel, horizon, self.log_)  # (T, N, H)
+        self.base_ = set_log(clone(self._base()), self.log).fit(panel, horizon)
+        base = base_in_training(set_log(clone(self._base()), self.log), self.base_, panel, self.log_)  # (T, N, H)
         inputs = self._inputs(panel, base)
         self.config_: RecurrentConfig = self._config(inputs)
         examples = self._examples(inputs, base)
@@ -287,7 +287,7 @@ class Recurrent(Forecaster):
         tables = [pd.DataFrame(steps, columns=[*RECORD, "validation"]) for steps in records]
         self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
         self.record_ = {
-            "log": self.log_,
+            "log": self.log_.summary(),
             "examples": n_examples,
             "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
             "steps": [int(table["loss"].notna().sum()) for table in tables],
@@ -346,7 +346,7 @@ class Recurrent(Forecaster):
 
     def _base_points(self, panel: Panel) -> np.ndarray:
         """Return the forecasts of the fitted base at every row, in logs if the model works in logs, (T, N, H)."""
-        return log_points(self.base_._predict_point_at(panel, np.arange(len(panel))), self.base_, self.log_)
+        return log_points(self.base_._predict_point_at(panel, np.arange(len(panel))), self.base_, panel, self.log_)
 
     # --- forecasting ---
 
@@ -357,8 +357,9 @@ class Recurrent(Forecaster):
         scale = inputs.scale[rows][:, :, None, None]  # (K, N, 1, 1)
         numbers = {name: i for i, name in enumerate(self.series_)}
         series = np.array([numbers.get(name, -1) for name in panel.series])
-        request = PredictionRequest(inputs, rows, log_points(base, self.base_, self.log_), series, config)
-        forecasts = []
+        in_logs = log_points(base, self.base_, panel, self.log_)
+        request = PredictionRequest(inputs, rows, in_logs, series, config)
+        forecasts, log = [], self.log_.flags(panel)
         for s, net in enumerate(self.nets_):
             with one_thread():
                 output = predict(net, request)  # (K, N, H, n)
@@ -366,11 +367,12 @@ class Recurrent(Forecaster):
                 correction = net.output.quantiles(output, levels)  # (K, N, H, Q)
             else:
                 correction = output[..., net.output.middle, None] + self.spread_[s]
-            quantiles = apply_change(base[..., None], scale * correction, self.log_)
+            change = np.where(np.isnan(in_logs)[..., None], 0.0, scale * correction)  # no logarithm, no correction
+            quantiles = apply_change(base[..., None], change, log)
             point = quantiles[..., middle]
             if self.errors_ is not None:
                 draws = correction[..., middle, None] + self.errors_[s]  # (K, N, H, E)
-                point = apply_change(base[..., None], scale * draws, self.log_).mean(axis=-1)
+                point = apply_change(base[..., None], scale * draws, log).mean(axis=-1)
             forecasts.append(Forecast(point, quantiles, levels, panel.series, panel.index[rows]))
         return self.combine(forecasts)
 

@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 import forecast as fc
 from forecast.features.windows import forward_fill
-from forecast.models.base import Forecast
+from forecast.models.base import Forecast, choose_log
 from forecast.models.recurrent.config import STRATEGIES, TRAINING_PARAMS
 from forecast.models.recurrent.crossfit import base_in_training
 from forecast.models.recurrent.inference import CHUNK
@@ -69,7 +69,7 @@ def test_base_is_cross_fitted():
     """Its forecasts of training rows are those of fits on earlier rows."""
     panel = fc.as_panel(walks(rows=200))
     base = Memory()
-    points = base_in_training(base, base.fit(panel, 2), panel, 2, log=False)
+    points = base_in_training(base, base.fit(panel, 2), panel, choose_log(False, panel))
     assert np.isnan(points[:40]).all()  # the first of five blocks
     for row in (40, 79, 120, 199):
         start = row // 40 * 40
@@ -396,7 +396,7 @@ def test_patience_only_chooses_the_number_of_steps():
     assert validation.idxmin() == last
     plain = fc.Trainer(steps=120, batch_size=8, lr=0.01)
     net = build_network(patient.config_, seed=0)
-    base = base_in_training(fc.Naive(), patient.base_, fc.as_panel(prices), 2, log=True)
+    base = base_in_training(fc.Naive(), patient.base_, fc.as_panel(prices), patient.log_)
     examples = patient._examples(patient._inputs(fc.as_panel(prices)), base)
     with one_thread():
         for record in plain.run(net, examples, seed=0):
@@ -411,7 +411,7 @@ def test_validation_of_patience_is_purged():
     panel = fc.as_panel(walks(rows=300))
     for name in ("lstm", "lstm-many-to-one"):
         model = quick(name, trainer=fc.Trainer(steps=3, patience=5)).fit(panel, 4)
-        base = base_in_training(fc.Naive(), model.base_, panel, 4, log=True)
+        base = base_in_training(fc.Naive(), model.base_, panel, model.log_)
         inputs = model._inputs(panel)
         early, late = model._validation_split(inputs, base)
         cut = 240
