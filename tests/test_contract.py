@@ -12,10 +12,15 @@ from helpers.quick import VOLATILITY, quick, series_for
 from sklearn.base import clone
 
 import forecast as fc
-from forecast.models.base import error_quantiles
+from forecast.models.base import ShortSeriesWarning, error_quantiles
+from forecast.models.registry import CELLS
 
 NAMES = fc.model_names()
 HORIZON = 3
+
+
+GLOBAL = ("ridge", "boosting", "rnn", "lstm", "gru")  # fitted to all series of a panel at once
+CLASSICAL = [name for name in NAMES if not name.startswith(GLOBAL)]
 
 
 def _with_missing_rows(name):
@@ -170,6 +175,40 @@ def test_auto_never_raises_for_a_value_without_a_logarithm(name, prices):
     np.testing.assert_array_equal(forecast.point[:, :2], expected.point[:, :2])
     if model.is_naive:
         np.testing.assert_array_equal(forecast.point[1:3, 2], [[-1.0] * HORIZON, [0.0] * HORIZON])
+
+
+def _values(model, frame, rows=(220, 239)):
+    """Return the points and quantiles of a model fitted on all rows of a frame but the last twenty."""
+    forecast = model.fit(frame[:-20], HORIZON).predict_at(frame, list(rows))
+    return np.concatenate([forecast.point[..., None], forecast.quantiles], axis=-1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_forecasts_have_the_unit_of_the_series(name):
+    """Forecasts of y · s + c are s · forecast + c; models of variances have no c."""
+    rng = np.random.default_rng(5)
+    y = np.cumsum(rng.standard_t(4, size=(240, 2)), axis=0) * 0.7 + rng.normal(size=(240, 2))
+    if name in VOLATILITY:
+        y = np.exp(0.1 * y)
+    logs_off = {"log": False} if "log" in fc.make_model(name).get_params(deep=False) else {}
+    expected = _values(quick(name, **logs_off), y)
+    tolerance = 1e-5 if name.startswith(CELLS) else 1e-8
+    for scale, shift in ((1e-9, 0.0), (3e-5, 0.0), (1e9, 0.0), (1.0, 123.4), (1e6, -5e7)):
+        if not (shift and name in VOLATILITY):
+            values = (_values(quick(name, **logs_off), y * scale + shift) - shift) / scale
+            np.testing.assert_allclose(values, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_adding_series_changes_no_other_forecast(name):
+    """Neither one with a zero, nor one of five rows, nor one that ends early: not a byte."""
+    frame = series_for(name, rows=240, series=1, seed=8)
+    expected = _values(quick(name), frame)
+    wide = frame.assign(zero=frame["S0"], short=frame["S0"].iloc[:5], early=frame["S0"].iloc[:200])
+    wide.loc[wide.index[50], "zero"] = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ShortSeriesWarning)
+        np.testing.assert_array_equal(_values(quick(name), wide)[:, :1], expected)
 
 
 @pytest.mark.slow

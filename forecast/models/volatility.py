@@ -14,7 +14,8 @@ from scipy.signal import lfilter
 
 from forecast._validation import check_int, check_number
 from forecast.data.panel import Panel, format_date
-from forecast.features.windows import forward_fill, future_windows
+from forecast.features.scaling import standardise
+from forecast.features.windows import forward_fill, future_windows, sum_rows
 from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, error_quantiles, from_logs, transform
 
 
@@ -71,7 +72,7 @@ class _Volatility(Forecaster):
         """Return the error (N, H) that turns the forecast into a mean, from errors (T, N, H)."""
         neutral = np.repeat(np.where(self.has_ratio_errors_, 1.0, 0.0)[:, None], errors.shape[2], axis=1)
         known = ~np.isnan(errors) & log[:, None]  # a regression of logs forecasts less than the mean (Duan, 1983)
-        total = np.where(known, np.exp(np.where(known, errors, 0.0)), 0.0).sum(axis=0)
+        total = sum_rows(np.where(known, np.exp(np.where(known, errors, 0.0)), 0.0))
         return np.where(log[:, None], np.log(total / np.where(known.any(axis=0), known.sum(axis=0), np.nan)), neutral)
 
     def _check_signs(self, panel: Panel, ratio: np.ndarray) -> None:
@@ -141,15 +142,18 @@ class HAR(_Volatility):
         self.minimum_ = np.nanmin(np.where(y > 0, y, np.inf), axis=0)  # (N,)
         n, h = y.shape[1], self.horizon_
         self.coefs_ = np.full((n, h, 1 + len(self.lags)), np.nan)
+        known = ~np.isnan(y)
+        size = sum_rows(np.abs(np.where(known, y, 0.0))) / np.maximum(known.sum(axis=0), 1)  # (N,) the unit of a series
         for i in range(n):
+            unit = np.array([size[i] or 1.0, *[1.0] * len(self.lags)])  # of the constant and of the slopes
             for k in range(h):
                 rows = ~np.isnan(x[:, i]).any(axis=1) & ~np.isnan(target[:, i, k])
                 if rows.sum() > 1 + len(self.lags):
-                    self.coefs_[i, k] = np.linalg.lstsq(x[rows, i], target[rows, i, k], rcond=None)[0]
+                    self.coefs_[i, k] = np.linalg.lstsq(x[rows, i] * unit, target[rows, i, k], rcond=None)[0] * unit
         self.record_["coefs"] = self.coefs_[:, 0].round(6).tolist()
 
     def _predict_mean(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        mean = np.einsum("knc,nhc->knh", self._regressors(y)[rows], self.coefs_[columns])
+        mean = (self._regressors(y)[rows][:, :, None] * self.coefs_[columns]).sum(axis=-1)  # (K, N, H)
         ratio = self.has_ratio_errors_[columns][:, None]
         return np.where((mean <= 0) & ratio, self.minimum_[columns][:, None], mean)
 
@@ -159,7 +163,7 @@ class HAR(_Volatility):
         x[..., 0] = 1.0
         for c, lag in enumerate(self.lags, start=1):
             if lag <= len(y):
-                x[lag - 1 :, :, c] = np.lib.stride_tricks.sliding_window_view(y, lag, axis=0).mean(axis=-1)
+                x[lag - 1 :, :, c] = sum(y[lag - 1 - i : len(y) - i] for i in range(lag)) / lag
         return x
 
 
@@ -230,10 +234,11 @@ def _fit_garch(variance: np.ndarray) -> tuple[float, float, float, float]:
     from arch import arch_model
 
     scale = float(variance.mean())  # arch's optimiser works best on variances near 1
-    model = arch_model(np.sqrt(variance / scale), mean="Zero", vol="GARCH", p=1, q=1, rescale=False)
+    returns = np.sqrt(standardise(variance, 0.0, scale))
+    model = arch_model(returns, mean="Zero", vol="GARCH", p=1, q=1, rescale=False)
     fit = model.fit(disp="off", show_warning=True)
     omega, alpha, beta = (float(value) for value in fit.params)
-    first = omega + (alpha + beta) * float(model.volatility.backcast(np.sqrt(variance / scale)))
+    first = omega + (alpha + beta) * float(model.volatility.backcast(returns))
     return omega * scale, alpha, beta, first * scale
 
 
