@@ -233,6 +233,17 @@ def test_invalid_models_are_refused(models, prices):
         fc.backtest(models, prices, CV)
 
 
+class Demanding(fc.Drift):
+    """A model that needs more rows than others."""
+
+    def __init__(self, rows=6):
+        super().__init__()
+        self.rows = rows
+
+    def min_rows(self, horizon):
+        return self.rows
+
+
 @pytest.fixture(scope="module")
 def uneven():
     frame = walks(rows=60, series=5).set_axis(["complete", "late", "ended", "hole", "target"], axis=1)
@@ -244,7 +255,7 @@ def uneven():
 
 
 def test_skipped_series_are_listed_with_their_reason(uneven):
-    result = fc.backtest({"season": fc.SeasonalNaive(2)}, uneven, CV)  # needs 2 + 3 + 1 rows
+    result = fc.backtest({"demanding": Demanding(6)}, uneven, CV)
     date = [str(d.date()) for d in uneven.index]
     found = {(row.unique_id, row.reason): (row.cutoffs, row.first, row.last) for row in result.skipped.itertuples()}
     short = "fewer than 6 observed training rows"
@@ -256,7 +267,7 @@ def test_skipped_series_are_listed_with_their_reason(uneven):
     participants = result.forecasts.groupby(["cutoff", "model"], observed=True)["unique_id"].agg(lambda ids: set(ids))
     every = {"complete", "late", "ended", "hole", "target"}
     expected = [every - {"late"}, every - {"late", "hole"}, every - {"ended"}, every - {"ended"}]
-    for model in ("naive", "season"):  # every model forecasts the same series
+    for model in ("naive", "demanding"):  # every model forecasts the same series
         assert participants.xs(model, level="model").tolist() == expected
     assert result.fits["series"].tolist() == [4, 4, 5, 5] * 2
     assert fc.backtest(fc.Naive(), walks(rows=60), CV).skipped.empty
@@ -274,7 +285,7 @@ def test_missing_targets_have_rows_but_no_score(uneven):
 
 def test_no_eligible_series_is_an_error(uneven):
     with pytest.raises(ValueError, match=r"the 103 observed training rows .* longest has 57.*bring more history"):
-        fc.backtest({"long": fc.SeasonalNaive(99)}, uneven, CV)
+        fc.backtest({"long": Demanding(103)}, uneven, CV)
 
 
 def test_failed_fit_is_raised_or_recorded(prices):
