@@ -42,25 +42,28 @@ from forecast.models.recurrent.inference import (
     PredictionRequest,
     centred_quantiles,
     error_grid,
+    held_back_shrinkage,
     make_error_sample,
     predict,
     training_errors,
 )
 from forecast.models.recurrent.networks import Network, build_network, network_arrays
-from forecast.models.recurrent.trainer import RECORD, Trainer, example_batch, loss_curve, one_thread
+from forecast.models.recurrent.shrinkage import PRIOR
+from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer, example_batch, loss_curve, one_thread
 from forecast.models.serialize import fitted_attributes
 
 POSITIONS = 2  # targets of an aligned example, in lookbacks; one lookback of rows comes before them
-VALIDATION_SHARE = 0.2  # of the training rows, for `patience`
+HELD_BACK_SHARE = 0.2  # of the training rows: the newest, for the shrinkage and for `patience`
 
 
 @dataclass(eq=False, repr=False)
 class Recurrent(Forecaster):
     """An Elman, LSTM or GRU network, trained on all series of a panel to correct a base forecast.
 
-    The forecast is base + scale · network, in logs base · exp(scale · network). The scale is the mean absolute error of
-    the base over the last 60 rows (for `Naive`, and for a base whose in-sample errors are too small, the mean absolute
-    change). An untrained network returns the forecast of its base.
+    The forecast is base + scale · shrinkage · network, in logs base · exp(scale · shrinkage · network). The scale is
+    the mean absolute error of the base over the last 60 rows (for `Naive`, and for a base whose in-sample errors are
+    too small, the mean absolute change). An untrained network returns the forecast of its base. The shrinkage is
+    between 0 and 1: the posterior probability that the network's corrections are real rather than noise.
 
     Parameters
     ----------
@@ -117,12 +120,28 @@ class Recurrent(Forecaster):
     n_jobs : int, default 1
         Processes that train the members (-1: one for each core).
     warm_start : bool, default False
-        Whether a fit continues from the weights of the previous one, for the trainer's `warm_steps`.
+        Whether a fit continues from the weights of the previous one, for the trainer's `warm_steps`; it keeps the
+        shrinkage of the previous one.
     trainer : Trainer, optional
         How to train (None: `Trainer()`, with batches of 256 windows unless the strategy is aligned).
 
+    Attributes
+    ----------
+    shrinkage_ : array of shape (members,)
+        The shrinkage of each member, also in the fit's record.
+    history_ : DataFrame
+        Loss, gradient norm and learning rate of every training step.
+
     Notes
     -----
+    **Shrinkage.** On a series with nothing to learn a network still corrects its base, by a drift and by patterns of
+    the training rows, and all of it makes the forecasts worse. The newest fifth of the training rows is therefore held
+    back for the first four fifths of the training steps. The errors of the base at these rows are regressed on the
+    network's corrections, and the shrinkage is the posterior probability that the slope is 1 rather than 0, from prior
+    odds of 1 to 20 and a variance that holds under dependent errors. The last fifth of the steps draws from all rows.
+    The point is shrunk towards the base and the other quantiles move with it, so the spread is that of the network.
+    With too few rows to hold some back the prior decides, and the forecast is almost that of the base.
+
     A fitted model forecasts only with the parameters of its fit; `seed`, `n_jobs`, `warm_start` and `trainer`, which
     matter to the next fit only, may change.
 
@@ -219,23 +238,31 @@ class Recurrent(Forecaster):
     # --- fitting ---
 
     def _fit(self, panel: Panel, horizon: int) -> None:
-        previous = (self.config_, self.nets_) if self.warm_start and "nets_" in vars(self) else None
+        previous = None
+        if self.warm_start and "nets_" in vars(self):
+            previous = (self.config_, self.nets_, self.shrinkage_)
         self.fitted_params_ = describing_params(self)
-        examples, validation, sample = self._prepare(panel, horizon, warm=previous is not None)
-        fits = self._train(examples, validation, previous)
-        self.nets_: list[Network] = [net for net, _ in fits]
-        self._measure_errors(sample)
-        self._summarise_fit([records for _, records in fits], len(examples))
+        inputs, base = self._prepare(panel, horizon)
+        examples = self._training_examples(inputs, base)
+        held_back = None if previous else self._held_back(inputs, base)  # the previous fit has seen the newest rows
+        fits = self._train(examples, held_back, previous)
+        self.nets_: list[Network] = [net for net, _, _ in fits]
+        factors = [PRIOR if factor is None else factor for _, _, factor in fits]
+        self.shrinkage_: np.ndarray = np.array(factors) if previous is None else previous[2]
+        self._measure_errors(make_error_sample(inputs, base, self.config_))
+        self._summarise_fit([records for _, records, _ in fits], len(examples))
 
-    def _prepare(
-        self, panel: Panel, horizon: int, warm: bool
-    ) -> tuple[SequenceDataset, tuple[SequenceDataset, SequenceDataset] | None, ErrorSample]:
-        """Fit the base; return the training examples, the validation split, and the rows to measure errors on."""
+    def _prepare(self, panel: Panel, horizon: int) -> tuple[Inputs, np.ndarray]:
+        """Fit the base; return the inputs of the training rows and the base's forecasts at them, (T, N, H)."""
         self.log_ = choose_log(self.log, panel)
         self.base_ = set_log(clone(self._base()), self.log).fit(panel, horizon)
-        base = base_in_training(set_log(clone(self._base()), self.log), self.base_, panel, self.log_)  # (T, N, H)
+        base = base_in_training(set_log(clone(self._base()), self.log), self.base_, panel, self.log_)
         inputs = self._inputs(panel, base)
         self.config_: RecurrentConfig = self._config(inputs)
+        return inputs, base
+
+    def _training_examples(self, inputs: Inputs, base: np.ndarray) -> SequenceDataset:
+        """Return the examples of all training rows; raise ValueError if there is nothing to learn."""
         examples = self._examples(inputs, base)
         if not inputs.scale.any():
             raise ValueError(
@@ -244,20 +271,18 @@ class Recurrent(Forecaster):
             )
         if not len(examples):
             raise ValueError(
-                f"the {len(panel)} training rows have no training example: an example needs {MIN_CHANGES} earlier "
+                f"the {len(base)} training rows have no training example: an example needs {MIN_CHANGES} earlier "
                 "changes, a base forecast and a later value; no row has all three. Use more history, or a base that "
                 "needs less"
             )
-        # A warm fit has a fixed number of steps.
-        validation = None if warm else self._validation_split(inputs, base)
-        return examples, validation, make_error_sample(inputs, base, self.config_)
+        return examples
 
-    def _train(self, examples: SequenceDataset, validation: Any, previous: Any) -> list[Any]:
-        """Train the members; return each network with the records of its steps."""
+    def _train(self, examples: SequenceDataset, held_back: HeldBack | None, previous: Any) -> list[Any]:
+        """Train the members; return each network with the records of its steps and its shrinkage."""
         trainer = self._trainer()
         weights: list[Any] = [None] * self.members
         if previous is not None:
-            trainer, (config, nets) = trainer.warm(), previous
+            trainer, (config, nets, _) = trainer.warm(), previous
             if replace(config, bptt=self.config_.bptt) != self.config_ or len(nets) != self.members:
                 raise ValueError(
                     "warm_start continues with the networks of the previous fit, but their shapes or number differ "
@@ -266,7 +291,7 @@ class Recurrent(Forecaster):
             weights = [network_arrays(net) for net in nets]
         return Parallel(n_jobs=self.n_jobs)(
             delayed(trainer.train)(
-                partial(build_network, self.config_, self.seed + s, weights[s]), examples, self.seed + s, validation
+                partial(build_network, self.config_, self.seed + s, weights[s]), examples, self.seed + s, held_back
             )
             for s in range(self.members)
         )
@@ -276,7 +301,8 @@ class Recurrent(Forecaster):
         self.spread_, self.errors_ = None, None
         if self.config_.needs_spread or self.point == "mean":
             with one_thread():
-                errors = [training_errors(net, sample) for net in self.nets_]  # (M, H) each
+                pairs = zip(self.nets_, self.shrinkage_, strict=True)
+                errors = [training_errors(net, sample, factor) for net, factor in pairs]  # (M, H) each
             if self.config_.needs_spread:
                 self.spread_ = np.stack([centred_quantiles(error, self.levels) for error in errors])
             if self.point == "mean":
@@ -292,6 +318,7 @@ class Recurrent(Forecaster):
             "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
             "steps": [int(table["loss"].notna().sum()) for table in tables],
             "loss": [loss_curve(table["loss"].to_numpy(dtype=float)) for table in tables],
+            "shrinkage": [float(factor) for factor in self.shrinkage_],
         }
 
     def _config(self, inputs: Inputs) -> RecurrentConfig:
@@ -313,18 +340,22 @@ class Recurrent(Forecaster):
         positions = max(min(POSITIONS * self.lookback, len(base) - self.lookback), 1)
         return SequenceDataset(inputs, base, self.lookback + positions, positions, first=first)
 
-    def _validation_split(self, inputs: Inputs, base: np.ndarray) -> tuple[SequenceDataset, SequenceDataset] | None:
-        """Return early and late examples for `patience`: every early target precedes the first late row."""
-        if self._trainer().patience is None:
-            return None
-        cut = round(len(base) * (1 - VALIDATION_SHARE))
+    def _held_back(self, inputs: Inputs, base: np.ndarray) -> HeldBack | None:
+        """Return the newest rows to measure a network on: every early target precedes them. None if rows are too few.
+
+        Raises ValueError if `patience` needs them.
+        """
+        cut = round(len(base) * (1 - HELD_BACK_SHARE))
         early, late = self._examples(inputs[:cut], base[:cut]), self._examples(inputs, base, first=cut)
-        if not (len(early) and len(late)):
+        if len(early) and len(late):
+            sample = make_error_sample(inputs, base, self.config_, first=cut)
+            return HeldBack(early, late, partial(held_back_shrinkage, sample=sample))
+        if self._trainer().patience is not None:
             raise ValueError(
                 f"patience needs training examples before and after row {cut} of the {len(base)} training rows: use "
                 "more history, or set patience=None"
             )
-        return early, late
+        return None
 
     def _inputs(self, panel: Panel, base: np.ndarray | None = None) -> Inputs:
         """Return the inputs of every row: of the target, the exog fields and the calendar.
@@ -354,27 +385,32 @@ class Recurrent(Forecaster):
         config, levels, middle = self.config_, self.config_.levels, self.config_.levels.index(0.5)
         inputs = self._inputs(panel)
         base = self.base_._predict_point_at(panel, rows)  # (K, N, H)
-        scale = inputs.scale[rows][:, :, None, None]  # (K, N, 1, 1)
         numbers = {name: i for i, name in enumerate(self.series_)}
         series = np.array([numbers.get(name, -1) for name in panel.series])
         in_logs = log_points(base, self.base_, panel, self.log_)
         request = PredictionRequest(inputs, rows, in_logs, series, config)
+        no_log = np.isnan(in_logs)[..., None]  # no logarithm, no correction
+        scale = np.where(no_log, 0.0, inputs.scale[rows][:, :, None, None])  # (K, N, H, 1)
         forecasts, log = [], self.log_.flags(panel)
         for s, net in enumerate(self.nets_):
             with one_thread():
                 output = predict(net, request)  # (K, N, H, n)
-            if self.spread_ is None:
-                correction = net.output.quantiles(output, levels)  # (K, N, H, Q)
-            else:
-                correction = output[..., net.output.middle, None] + self.spread_[s]
-            change = np.where(np.isnan(in_logs)[..., None], 0.0, scale * correction)  # no logarithm, no correction
-            quantiles = apply_change(base[..., None], change, log)
+            correction = np.where(no_log, 0.0, self._corrections(s, output))  # (K, N, H, Q)
+            quantiles = apply_change(base[..., None], scale * correction, log)
             point = quantiles[..., middle]
             if self.errors_ is not None:
                 draws = correction[..., middle, None] + self.errors_[s]  # (K, N, H, E)
                 point = apply_change(base[..., None], scale * draws, log).mean(axis=-1)
             forecasts.append(Forecast(point, quantiles, levels, panel.series, panel.index[rows]))
         return self.combine(forecasts)
+
+    def _corrections(self, member: int, output: np.ndarray) -> np.ndarray:
+        """Return the quantiles of a member's output (K, N, H, n), its point shrunk towards 0, (K, N, H, Q)."""
+        distribution, factor = self.nets_[member].output, self.shrinkage_[member]
+        point = output[..., distribution.middle, None]
+        if self.spread_ is not None:
+            return factor * point + self.spread_[member]
+        return distribution.quantiles(output, self.config_.levels) - (1 - factor) * point
 
     def _check_ready(self) -> None:
         """Raise ValueError unless the model is fitted and its parameters are those of the fit."""

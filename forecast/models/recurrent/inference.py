@@ -19,6 +19,7 @@ from forecast.features.windows import future_windows, windows_ending_at
 from forecast.models.base import missing_errors_message
 from forecast.models.recurrent.config import RecurrentConfig
 from forecast.models.recurrent.networks import Aligned, Classifier, Network
+from forecast.models.recurrent.shrinkage import shrinkage_factor
 
 CHUNK = 256  # rows of a sequence, or windows, that are computed at once
 MAX_ROWS = 4096  # upper bound of rows × series computed at once, to limit memory
@@ -129,24 +130,35 @@ class ErrorSample:
     truth: np.ndarray  # (K, N, H) what came after them, NaN where it is not known
 
 
-def make_error_sample(inputs: Inputs, base: np.ndarray, config: RecurrentConfig) -> ErrorSample:
-    """Return evenly spaced training rows, about 2000 forecasts; `base` is that of all rows, (T, N, H)."""
+def make_error_sample(inputs: Inputs, base: np.ndarray, config: RecurrentConfig, first: int = 0) -> ErrorSample:
+    """Return evenly spaced rows from `first` on, about 2000 forecasts; `base` is that of all rows, (T, N, H)."""
     truth = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
     known = np.flatnonzero((np.isfinite(base).all(axis=2) & (inputs.scale > 0)).any(axis=1))
-    known = known[known < len(truth) - 1]
+    known = known[(known >= first) & (known < len(truth) - 1)]
     count = max(ERROR_FORECASTS // base.shape[1], 20)
     rows = known[:: max(len(known) // count, 1)]
     series = np.arange(base.shape[1])
     return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config), truth[rows])
 
 
-def training_errors(net: Network, sample: ErrorSample) -> np.ndarray:
-    """Return the errors of a network's points on training rows, relative to the scale, (M, H) with NaN."""
+def measure_corrections(net: Network, sample: ErrorSample) -> tuple[np.ndarray, np.ndarray]:
+    """Return a network's corrections and the errors of its base, relative to the scale, (K, N, H) with NaN each."""
     request, rows = sample.request, sample.request.rows
-    points = predict(net, request)[..., net.output.middle]  # (K, N, H)
+    correction = predict(net, request)[..., net.output.middle]
     scale = np.where(request.inputs.scale[rows] > 0, request.inputs.scale[rows], np.nan)[..., None]
-    error = (sample.truth - request.base) / scale - points
-    error = np.where(request.inputs.observed[rows][..., None], error, np.nan).reshape(-1, points.shape[2])
+    error = (sample.truth - request.base) / scale
+    return correction, np.where(request.inputs.observed[rows][..., None], error, np.nan)
+
+
+def held_back_shrinkage(net: Network, sample: ErrorSample) -> float:
+    """Return the shrinkage factor of a network that was not trained on the rows of the sample."""
+    return shrinkage_factor(*measure_corrections(net, sample), sample.request.rows)
+
+
+def training_errors(net: Network, sample: ErrorSample, shrinkage: float) -> np.ndarray:
+    """Return the errors of a network's points on training rows, relative to the scale, (M, H) with NaN."""
+    correction, base_error = measure_corrections(net, sample)
+    error = (base_error - shrinkage * correction).reshape(-1, correction.shape[2])
     unknown = np.isnan(error).all(axis=0)
     if unknown.any():
         raise ValueError(missing_errors_message(int(np.argmax(unknown)) + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import threading
@@ -25,6 +26,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 CPU = torch.device("cpu")
 VALIDATION_STEPS = 10  # steps between two validations
 VALIDATION_EXAMPLES = 512  # at most
+EARLY_STEPS = 0.8  # share of the steps of a training before the newest rows are examples too
 PROBE_EXAMPLES = 256  # of `example_batch`, at most
 #: Torch has one generator and one number of threads for the whole process: one thread at a time may change them.
 PROCESS_LOCK = threading.RLock()
@@ -36,6 +38,28 @@ class Trainable(nn.Module):
     def batch_loss(self, *batch: Tensor) -> Tensor:
         """Return the loss of a batch."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """The newest training rows, on which a network is measured before it is trained on them, too."""
+
+    early: Any  # examples of the rows before them
+    late: Any  # their own examples
+    measure: Callable[[Any], float]  # of a network that was trained on the early examples
+
+
+class StagedExamples:
+    """Early examples for a number of batches, then all examples."""
+
+    def __init__(self, early: Any, n_early: int, examples: Any) -> None:
+        self._early, self._examples, self._remaining = early, examples, n_early
+
+    def draw(self, rng: np.random.Generator, batch_size: int) -> tuple[np.ndarray, ...]:
+        """Return the next batch."""
+        examples = self._early if self._remaining > 0 else self._examples
+        self._remaining -= 1
+        return examples.draw(rng, batch_size)
 
 
 class AdamW(torch.optim.AdamW):
@@ -50,8 +74,9 @@ class AdamW(torch.optim.AdamW):
 class Trainer(Estimator):
     """Training of a network by AdamW (Loshchilov and Hutter, 2019) for a fixed number of steps.
 
-    The learning rate increases over the first tenth of the steps and then decays linearly to zero. Forecasts are
-    computed on the CPU, whatever the device of the training.
+    The learning rate increases over the first tenth of the steps and then decays linearly to zero. A forecaster is
+    trained on the older four fifths of the rows for the first four fifths of the steps, and on all rows after that.
+    Forecasts are computed on the CPU, whatever the device of the training.
 
     Parameters
     ----------
@@ -66,9 +91,9 @@ class Trainer(Estimator):
     clip : float, default 1.0
         Highest norm of the gradient, which is scaled down to it.
     patience : int, optional
-        If given, the network is first trained on the older four fifths of the training rows until the validation loss
-        has not fallen for `patience` steps; the step of the lowest loss is the number of steps for which a network is
-        then trained on all rows. Seq2seq networks are validated with teacher forcing, as they are trained.
+        If given, a network is first trained on the older four fifths of the training rows until the validation loss
+        has not fallen for `patience` steps; the step of the lowest loss is the number of steps of the training.
+        Seq2seq networks are validated with teacher forcing, as they are trained.
     bptt : int, optional
         Rows after which back-propagation through time is truncated; the state passes on (None: never).
     device : {"auto", "cpu", "cuda", "mps"}, default "auto"
@@ -112,24 +137,33 @@ class Trainer(Estimator):
         return clone(self).set_params(steps=steps)
 
     def train(
-        self, new_network: Callable[[], Trainable], examples: Any, seed: int, validation: tuple[Any, Any] | None = None
-    ) -> tuple[Any, list[dict[str, float]]]:
-        """Train a new network; return it on the CPU, ready to forecast, with a record of each step.
+        self, new_network: Callable[[], Trainable], examples: Any, seed: int, held_back: HeldBack | None = None
+    ) -> tuple[Any, list[dict[str, float]], float | None]:
+        """Train a new network; return it on the CPU, ready to forecast, with a record of each step and a measurement.
 
-        `validation` is a pair (early, late) of examples: the network is trained on the early ones first, to choose the
-        number of steps by the loss on the late ones. Validated steps beyond the chosen number, and step 0, have a
-        record with the validation loss only.
+        With `held_back` the first four fifths of the steps draw early examples only, and the network is measured after
+        them; without it, and if there are fewer than two steps, the measurement is None. With `patience` the number of
+        steps is chosen first, on the early and late examples: validated steps beyond it, and step 0, have a record with
+        the validation loss only.
         """
         with one_thread():
-            losses = {} if validation is None else self.validation_losses(new_network(), *validation, seed)
+            losses: dict[int, float] = {}
+            if held_back is not None and self.patience is not None:
+                losses = self.validation_losses(new_network(), held_back.early, held_back.late, seed)
             n_steps = _best_step(losses) if losses else self.steps
-            net, records = new_network(), list[dict[str, float]]()
+            net, records, measured = new_network(), list[dict[str, float]](), None
+            n_early = 0
+            if held_back is not None:
+                n_early = int(EARLY_STEPS * n_steps)
+                examples = StagedExamples(held_back.early, n_early, examples)
             for record in islice(self.run(net, examples, seed), n_steps):
                 records.append(record | {"validation": losses.get(int(record["step"]), math.nan)})
+                if held_back is not None and record["step"] == n_early:
+                    measured = held_back.measure(copy.deepcopy(net).to("cpu"))
             records += [
                 {"step": step, "validation": loss} for step, loss in losses.items() if step == 0 or step > n_steps
             ]
-            return net.to("cpu").eval(), sorted(records, key=lambda record: record["step"])
+            return net.to("cpu").eval(), sorted(records, key=lambda record: record["step"]), measured
 
     def run(self, net: Trainable, examples: Any, seed: int) -> Iterator[dict[str, float]]:
         """Train a network in place; yield step, loss, gradient norm, learning rate and seconds of each step.

@@ -21,7 +21,7 @@ from forecast.models.recurrent.config import STRATEGIES, TRAINING_PARAMS
 from forecast.models.recurrent.crossfit import base_in_training
 from forecast.models.recurrent.inference import CHUNK
 from forecast.models.recurrent.networks import build_network
-from forecast.models.recurrent.trainer import one_thread
+from forecast.models.recurrent.trainer import StagedExamples, one_thread
 
 NETS = [name for name in fc.model_names() if name.split("-")[0] in ("rnn", "lstm", "gru")]
 BASES = [fc.Naive(), fc.Drift(), fc.SeasonalNaive(5), fc.ARIMA((1, 1, 1))]
@@ -384,7 +384,7 @@ def test_network_options_preserve_causality(name, options):
 
 
 def test_patience_only_chooses_the_number_of_steps():
-    """The weights are those of a training on all rows that is stopped after that many steps."""
+    """The weights are those of a training that is stopped after that many steps."""
     prices = _ar1(0, rows=900) + 100
     patient = quick("lstm", trainer=fc.Trainer(steps=120, batch_size=8, lr=0.01, patience=60)).fit(prices, 2)
     last = patient.record_["steps"][0]
@@ -397,7 +397,9 @@ def test_patience_only_chooses_the_number_of_steps():
     plain = fc.Trainer(steps=120, batch_size=8, lr=0.01)
     net = build_network(patient.config_, seed=0)
     base = base_in_training(fc.Naive(), patient.base_, fc.as_panel(prices), patient.log_)
-    examples = patient._examples(patient._inputs(fc.as_panel(prices)), base)
+    inputs = patient._inputs(fc.as_panel(prices))
+    early = patient._held_back(inputs, base).early
+    examples = StagedExamples(early, int(0.8 * last), patient._examples(inputs, base))
     with one_thread():
         for record in plain.run(net, examples, seed=0):
             if record["step"] == last:
@@ -406,17 +408,18 @@ def test_patience_only_chooses_the_number_of_steps():
         assert torch.equal(ours, theirs)
 
 
-def test_validation_of_patience_is_purged():
+def test_held_back_rows_are_purged():
     """No target of the early examples is a row of the late ones, and all targets of these are late."""
     panel = fc.as_panel(walks(rows=300))
     for name in ("lstm", "lstm-many-to-one"):
         model = quick(name, trainer=fc.Trainer(steps=3, patience=5)).fit(panel, 4)
         base = base_in_training(fc.Naive(), model.base_, panel, model.log_)
         inputs = model._inputs(panel)
-        early, late = model._validation_split(inputs, base)
+        held_back = model._held_back(inputs, base)
+        early, late = held_back.early, held_back.late
         cut = 240
         changed = dataclasses.replace(inputs, y=np.where(np.arange(300)[:, None] >= cut, 99.0, inputs.y))
-        other, _ = model._validation_split(changed, base)
+        other = model._held_back(changed, base).early
         batches = early.gather(np.arange(len(early))), other.gather(np.arange(len(other)))
         assert all(a.tobytes() == b.tobytes() for a, b in zip(*batches, strict=True))
         batch = late.gather(np.arange(len(late)))
