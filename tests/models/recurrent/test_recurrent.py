@@ -262,6 +262,7 @@ def test_ar1_process_is_learnt(name):
     naive = np.sqrt(((y[rows][:, None] - truth) ** 2).mean(axis=0))
     assert (error <= 1.10 * best).all()
     assert error[-1] < 0.95 * naive[-1]
+    assert (model.shrinkage_ > 0.9).all()  # the corrections are known to be real
 
 
 def test_rows_without_a_base_forecast_are_no_examples():
