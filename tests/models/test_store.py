@@ -133,7 +133,7 @@ def _edit(key, value):
         (DESCRIPTION, lambda path: path.write_text("[]"), "reads format 3: install that version"),
         (
             DESCRIPTION,
-            _edit("format", 2),
+            _edit("format", 3),
             r"written by forecast 0\.\d.*in format 2.*reads format 3: install that version",
         ),
         (DESCRIPTION, _edit("model", {"class": "System", "params": {}, "state": {}}), "damaged"),

@@ -268,15 +268,17 @@ def test_other_kind_of_examples_is_refused():
 
 
 def test_later_prices_do_not_choose_logs():
-    """Logs are chosen in training; a later value below zero is named, and does not change earlier predictions."""
+    """Logs are chosen in training; a later value below zero counts as missing, and changes no earlier prediction."""
     prices = walks(rows=300, series=2)
     model = fc.RecurrentClassifier(hidden=3, epochs=1, lookback=10).fit(prices.iloc[:200])
     later = prices.copy()
     later.iloc[250, 0] = -1
     before = model.predict_proba_at(later, [240])
     assert before.tobytes() == model.predict_proba_at(prices, [240, 260])[:1].tobytes()
-    with pytest.raises(ValueError, match="S0 is -1 at"):
-        model.predict_proba_at(later, [240, 260])
+    missing = prices.copy()
+    missing.iloc[250, 0] = np.nan
+    expected = model.predict_proba_at(missing, [240, 260])
+    assert model.predict_proba_at(later, [240, 260]).tobytes() == expected.tobytes()
 
 
 def test_series_that_has_not_started_has_no_class():
