@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 
 from forecast import _io
+from forecast.backtesting.spec import DEFAULTS
 from forecast.backtesting.split import WalkForward
 from forecast.evaluation.directional import directions
 from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
-from forecast.evaluation.scores import NAIVE, common_rows, leaderboard, members, scores, to_nixtla
-from forecast.evaluation.verdict import Verdict, verdict, verdict_by_step
+from forecast.evaluation.scores import common_rows, leaderboard, members, scores, to_nixtla
+from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_step
 
+#: Classes of simple baselines, as in a spec: their point forecasts have no parameter that is estimated.
+SIMPLE = ("Naive", "Zero", "SeasonalNaive")
 SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
 
 
@@ -45,11 +48,11 @@ class BacktestResult:
 
     def scores(self, by: tuple[str, ...] = ("model", "unique_id")) -> pd.DataFrame:
         """Score each model on the rows that all have in common, by series (add "step" for the error by step)."""
-        return scores(self.forecasts, by)
+        return scores(self.forecasts, by, reference=self.reference)
 
     def leaderboard(self) -> pd.DataFrame:
-        """Rank the models, best first, with naive among them."""
-        return leaderboard(self.forecasts, self.fits)
+        """Rank the models, best first, with the reference among them."""
+        return leaderboard(self.forecasts, self.fits, self.reference)
 
     def failures(self) -> pd.DataFrame:
         """Return the fits that failed, with their reason: model, member, cutoff, error."""
@@ -57,8 +60,9 @@ class BacktestResult:
         return failed[["model", "member", "cutoff", "error"]].reset_index(drop=True)
 
     def compared(self) -> tuple[int, int]:
-        """Return how many rows all models forecast, on which they are compared, and how many naive forecasts."""
-        table = self.forecasts[(self.forecasts["member"] == 0) & (self.forecasts["model"].astype(str) == NAIVE)]
+        """Return how many rows all models forecast, on which they are compared, and how many the reference does."""
+        is_reference = self.forecasts["model"].astype(str) == self.reference
+        table = self.forecasts[(self.forecasts["member"] == 0) & is_reference]
         return len(common_rows(self.forecasts)) // max(self.forecasts["model"].nunique(), 1), int(table["y"].count())
 
     def to_nixtla(self) -> pd.DataFrame:
@@ -67,43 +71,74 @@ class BacktestResult:
 
     def members(self) -> pd.DataFrame:
         """Compare the members of each model with their combination; no member is ever selected."""
-        return members(self.forecasts)
+        return members(self.forecasts, self.reference)
 
-    def verdict(self, against: str = NAIVE, models: Sequence[str] | None = None, loss: str = "squared") -> Verdict:
-        """Test which models (None: all) forecast better than naive, or than another model, by a rule fixed beforehand.
+    def strongest_baseline(self, loss: str = "squared") -> str:
+        """Return the simple baseline with the smallest loss: of greatest skill; the reference if none is better.
 
-        Judged by squared errors, or by `loss` = "qlike" where variances are forecast.
+        Simple are the last value, zero and the value a season ago, which have no estimated parameter.
         """
-        return verdict(self.forecasts, self.overlap, against, models, loss, self._nested(against))
+        return strongest(self.forecasts, self._baselines, self.reference, loss)
+
+    def verdict(
+        self, against: str | None = None, models: Sequence[str] | None = None, loss: str = "squared"
+    ) -> Verdict:
+        """Test which models (None: all) forecast better than another, by a rule fixed beforehand.
+
+        They are compared with `against`: by default the run's own `against`, else the strongest simple baseline
+        (`strongest_baseline`). Judged by squared errors, or by `loss` = "qlike" where variances are forecast.
+        """
+        chosen = self._against(against, loss)
+        weaker = () if against or self.spec.get("against") else self._baselines
+        return verdict(self.forecasts, self.overlap, chosen, models, loss, self._nested(chosen), self.reference, weaker)
 
     def verdict_by_step(
-        self, against: str = NAIVE, models: Sequence[str] | None = None, loss: str = "squared"
+        self, against: str | None = None, models: Sequence[str] | None = None, loss: str = "squared"
     ) -> pd.DataFrame:
         """Test each step by the same rule, adjusted for all the models and steps compared."""
-        return verdict_by_step(self.forecasts, self.step_size, against, models, loss, self._nested(against))
+        chosen = self._against(against, loss)
+        nested = self._nested(chosen)
+        return verdict_by_step(self.forecasts, self.step_size, chosen, models, loss, nested, self.reference)
 
     def directions(self, step: int = 1) -> pd.DataFrame:
         """Test whether models forecast the direction of a move over `step` rows better than chance, for each series."""
-        return directions(self.forecasts, step, self.step_size)
+        return directions(self.forecasts, step, self.step_size, self.reference)
 
     def confidence_set(self, size: float = 0.1, loss: str = "squared") -> pd.DataFrame:
         """Return which models may be the best; the others are worse than one of these, at this `size` of error."""
-        return model_confidence_set(self.forecasts, self.overlap, size, loss)
+        return model_confidence_set(self.forecasts, self.overlap, size, loss, reference=self.reference)
 
-    def superior_ability(self, against: str = NAIVE, loss: str = "squared") -> SuperiorAbility:
-        """Test whether the best of all models is better than naive, allowing for the number of models."""
-        return superior_ability(self.forecasts, self.overlap, against, loss)
+    def superior_ability(self, against: str | None = None, loss: str = "squared") -> SuperiorAbility:
+        """Test whether the best of all models is better than `against`, allowing for the number of models.
+
+        `against` is that of `verdict`.
+        """
+        chosen = self._against(against, loss)
+        return superior_ability(self.forecasts, self.overlap, chosen, loss, reference=self.reference)
+
+    def _against(self, against: str | None, loss: str) -> str:
+        return against or self.spec.get("against") or self.strongest_baseline(loss)
 
     def _nested(self, against: str) -> list[str]:
         return [name for name, inner in self.spec.get("nests", {}).items() if against in inner]
 
+    @property
+    def _baselines(self) -> list[str]:
+        return [name for name, model in self.spec["models"].items() if model["class"] in SIMPLE]
+
     def verdicts(self) -> list[Verdict]:
-        """Return the main verdicts of the run: all models against naive, and the networks against each ARIMA."""
+        """Return the main verdicts of the run: all models against one baseline, and the networks against each ARIMA."""
         ran = set(self.forecasts["model"].unique())
         classes = {name: model["class"] for name, model in self.spec["models"].items() if name in ran}
         nets = [name for name, class_name in classes.items() if class_name == "Recurrent"]
-        arimas = [name for name, class_name in classes.items() if class_name == "ARIMA"]
-        return [self.verdict(), *(self.verdict(name, nets) for name in arimas if nets)]
+        main = self.verdict()
+        arimas = [name for name, kind in classes.items() if kind == "ARIMA" and name != main.against]
+        return [main, *(self.verdict(name, nets) for name in arimas if nets)]
+
+    @property
+    def reference(self) -> str:
+        """The model whose loss others are divided by."""
+        return str(self.spec.get("reference", DEFAULTS["reference"]))
 
     @property
     def cv(self) -> WalkForward:

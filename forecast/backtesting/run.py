@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -14,15 +14,14 @@ from forecast import _io
 from forecast._validation import check_choice, check_int, check_jobs
 from forecast.backtesting.checkpoint import Checkpoint
 from forecast.backtesting.executor import Executor, Key
+from forecast.backtesting.references import add_references
 from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.spec import differences, make_spec
 from forecast.backtesting.split import WalkForward
 from forecast.backtesting.table import ForecastIndex, join, skipped
 from forecast.backtesting.tasks import FitTask, RefitPeriod, TaskResult, make_periods, make_tasks, trainable
 from forecast.data.panel import Panel, as_panel
-from forecast.evaluation.scores import NAIVE
 from forecast.models.base import Forecast, Forecaster
-from forecast.models.naive import Naive
 from forecast.models.wrapped import as_forecaster
 
 
@@ -37,7 +36,9 @@ def backtest(
     *,
     refit: int = 1,
     warm: bool = False,
-    season: int = 1,
+    season: int | None = None,
+    reference: str | None = None,
+    against: str | None = None,
     n_jobs: int = 1,
     client: Any = None,
     out: str | Path | None = None,
@@ -50,8 +51,9 @@ def backtest(
     Parameters
     ----------
     models : mapping of str to model, or Forecaster
-        Models by name. They are cloned, never changed. "naive" is added if it is missing. A model of another package
-        needs `fit(prices, horizon)` and `predict(prices)` or `predict_at(prices, cutoffs)`, which return a `Forecast`.
+        Models by name. They are cloned, never changed. The simple forecasts that every run has are added where they
+        are missing (see Notes). A model of another package needs `fit(prices, horizon)` and `predict(prices)` or
+        `predict_at(prices, cutoffs)`, which return a `Forecast`.
     prices : DataFrame, array or Panel
         Prices as `as_panel` accepts them: T rows, N series.
     cv : WalkForward
@@ -61,8 +63,14 @@ def backtest(
         parameters frozen.
     warm : bool, default False
         Whether networks and ARIMA continue from their last fit instead of starting from scratch.
-    season : int, default 1
-        Lag, in rows, of the scale of MASE.
+    season : int, optional
+        Rows in a season: the lag of the scale of MASE, and the season of a row "seasonal-naive". By default the lag is
+        1, and the row is added if the first training rows have a season. With 1 there is no such row.
+    reference : str, optional
+        Model whose loss others are divided by: skill, wins and plots are relative to it. By default "zero" for returns
+        and "naive" for everything else.
+    against : str, optional
+        Model that verdicts compare with. By default the simple baseline with the smallest loss in the run.
     n_jobs : int, default 1
         Number of processes, −1 for one per core. A process runs one fit at a time, in one thread.
     client : distributed.Client, optional
@@ -90,6 +98,15 @@ def backtest(
     ValueError
         If a setting is not valid, there are too few rows, or no forecast is possible.
 
+    Notes
+    -----
+    "naive", the last value, is a row of every run. "zero", the value 0, is one where the target is a return: the target
+    "return" of `make_target`, or any target whose first training rows rise above and fall below 0 and are closer to 0
+    than to the row before (in mean squares, for nine of ten series). "seasonal-naive" is one where a season is
+    declared or found. A season is found by a test for autocorrelation of the changes, at the lags that the dates
+    suggest: 5, 21 and 252 rows for business days, 7 for days, 52 for weeks, 12 for months, 4 for quarters, a day and
+    a week for several rows a day.
+
     Examples
     --------
     >>> prices = fc.load_sample("stocks")
@@ -97,8 +114,9 @@ def backtest(
     >>> print(result.verdict().sentence)
     No model beats naive over 40 cutoffs: drift is not distinguishable from naive; this run could have shown a ...
     """
-    _check_settings(refit, warm, season, n_jobs, client, out, resume, on_error)
-    plan = _plan(_named_forecasters(models), prices, cv, refit, warm, season)
+    settings = _Settings(refit, warm, season, reference, against)
+    _check_settings(settings, n_jobs, client, out, resume, on_error)
+    plan = _plan(_named_forecasters(models), prices, cv, settings)
     checkpoint = None if out is None else Checkpoint(out, plan.tasks, plan.panel, cv.horizon)
     executor = Executor(plan.panel, cv.horizon, n_jobs, client, on_error, checkpoint, progress)
     if checkpoint is None:
@@ -119,13 +137,25 @@ def backtest(
     return result
 
 
-def _check_settings(
-    refit: Any, warm: Any, season: Any, n_jobs: Any, client: Any, out: Any, resume: Any, on_error: Any
-) -> None:
-    check_choice("warm", warm, (True, False))
+class _Settings(NamedTuple):
+    """The settings that a spec contains."""
+
+    refit: int
+    warm: bool
+    season: int | None
+    reference: str | None
+    against: str | None
+
+
+def _check_settings(settings: _Settings, n_jobs: Any, client: Any, out: Any, resume: Any, on_error: Any) -> None:
+    check_choice("warm", settings.warm, (True, False))
     check_choice("resume", resume, (True, False))
-    check_int("refit", refit, 1)
-    check_int("season", season, 1)
+    check_int("refit", settings.refit, 1)
+    if settings.season is not None:
+        check_int("season", settings.season, 1)
+    for name in ("reference", "against"):
+        if not isinstance(value := getattr(settings, name), (str, type(None))):
+            raise TypeError(f"{name} must be the name of a model; got {value!r}")
     check_jobs(n_jobs)
     check_choice("on_error", on_error, ("raise", "record"))
     if resume and out is None:
@@ -135,7 +165,7 @@ def _check_settings(
 
 
 def _named_forecasters(models: Mapping[str, Any] | Forecaster) -> dict[str, Forecaster]:
-    """Return the models by name, those of other packages wrapped, naive first if it was missing."""
+    """Return the models by name, those of other packages wrapped."""
     if isinstance(models, Forecaster):
         models = {type(models).__name__.lower(): models}
     if not isinstance(models, Mapping) or not models:
@@ -145,11 +175,9 @@ def _named_forecasters(models: Mapping[str, Any] | Forecaster) -> dict[str, Fore
         if not isinstance(name, str):
             raise TypeError(f"the names of models must be text; got {name!r}")
         named[name] = as_forecaster(model, name)
-    if NAIVE in named and not isinstance(named[NAIVE], Naive):
-        raise ValueError(f"the name {NAIVE!r} is reserved for the naive forecast; rename {models[NAIVE]!r}")
     for model in named.values():
         model.check_params()
-    return named if NAIVE in named else {NAIVE: Naive(), **named}
+    return named
 
 
 @dataclass(frozen=True)
@@ -167,16 +195,19 @@ class _Plan:
     skipped: pd.DataFrame
 
 
-def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, refit: int, warm: bool, season: int) -> _Plan:
+def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings: _Settings) -> _Plan:
     """Return the run's refit periods and tasks; raise ValueError if the prices cannot support them."""
     exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
     panel = as_panel(prices, exog=tuple(exog))
-    periods = make_periods(list(cv.split(panel)), refit)
+    periods = make_periods(list(cv.split(panel)), settings.refit)
+    train, (refit, warm, season, reference, against) = panel[periods[0].train], settings
+    models, reference = add_references(models, train, season, reference, against)
     min_train_rows = max(model.min_rows(cv.horizon) for model in models.values())
     left_out = skipped(panel, periods, min_train_rows)
     tasks = make_tasks(models, periods, min_train_rows, warm)
-    spec = make_spec(models, panel, cv, {"refit": refit, "warm": warm, "season": season})
-    return _Plan(models, panel, cv.horizon, season, periods, min_train_rows, tasks, spec, left_out)
+    stored = {"refit": refit, "warm": warm, "season": season or 1, "reference": reference, "against": against}
+    spec = make_spec(models, panel, cv, stored)
+    return _Plan(models, panel, cv.horizon, season or 1, periods, min_train_rows, tasks, spec, left_out)
 
 
 def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResult | None:
@@ -186,7 +217,7 @@ def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResul
         return None
     try:
         changed = differences(_io.read_spec(out), spec)
-        result = None if changed else BacktestResult.load(out)
+        result = BacktestResult.load(out) if set(changed) <= {"against"} else None
     except ValueError as error:
         message = f"{out} cannot be read and is replaced: {error}"
     else:
@@ -194,7 +225,7 @@ def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResul
         if result is not None:
             if not (failed := len(result.failures())):
                 checkpoint.delete_leftovers(spec)
-                return result
+                return _judged_against(result, spec["against"], out) if changed else result
             lost = len(result.fits) - failed - checkpoint.count()
             others = f", as do {lost} that are not stored" if lost else ""
             message = f"{failed} fits of the run in {out} failed, and run again{others}"
@@ -202,8 +233,15 @@ def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResul
     return None
 
 
+def _judged_against(result: BacktestResult, against: str | None, out: str | Path) -> BacktestResult:
+    """Return a finished run with another baseline for its verdicts, and save it; the forecasts are the same."""
+    judged = replace(result, spec=result.spec | {"against": against})
+    judged.save(out)
+    return judged
+
+
 def _collect(plan: _Plan, results: Mapping[Key, TaskResult]) -> BacktestResult:
-    """Return the tables of a run; raise ValueError if no model has a forecast, or naive has none."""
+    """Return the tables of a run; raise ValueError if no model has a forecast, or the reference has none."""
     indexes = [
         ForecastIndex(plan.panel, period, plan.min_train_rows, plan.horizon, plan.season) for period in plan.periods
     ]
@@ -213,11 +251,11 @@ def _collect(plan: _Plan, results: Mapping[Key, TaskResult]) -> BacktestResult:
         for period, index in zip(plan.periods, indexes, strict=True)
         if (forecast := _combined_forecast(name, model, period, results)) is not None
     ]
-    if NAIVE not in dict(tables):
+    if (reference := plan.spec["reference"]) not in dict(tables):
         reasons = dict.fromkeys(
             f"{key[0]}: {error}" for key, result in results.items() if (error := result.fit_info["error"])
         )
-        subject = "naive has no" if tables else "no model has a"
+        subject = f"{reference} has no" if tables else "no model has a"
         raise ValueError(f"{subject} forecast, so nothing can be compared: {'; '.join([*reasons][:3])}")
     fits = pd.DataFrame([_fit_row(task, plan.panel, results[task.key]) for task in plan.tasks])
     return BacktestResult(join([table for _, table in tables], list(plan.models)), fits, plan.spec, plan.skipped)

@@ -16,10 +16,13 @@ from forecast.backtesting.fingerprint import fingerprint
 from forecast.backtesting.split import WalkForward
 from forecast.data.checks import check_prices
 from forecast.data.panel import Panel, format_date
+from forecast.evaluation.scores import NAIVE
 from forecast.models.base import Forecaster
 from forecast.models.serialize import decode, encode, parameters
 from forecast.models.wrapped import WrappedModel
 
+#: Settings that specs of earlier versions do not contain.
+DEFAULTS = {"reference": NAIVE, "against": None}
 VERSIONS = ("forecast", "pandas", "numpy", "torch", "scikit-learn", "statsmodels", "arch")
 
 
@@ -67,7 +70,7 @@ def hash_history(panel: Panel, stops: Iterable[int]) -> dict[int, str]:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the names of what differs between the specs of two runs, as in "models.lstm" or "cv.horizon"."""
-    now = json.loads(json.dumps(now))
+    before, now = DEFAULTS | dict(before), json.loads(json.dumps(now))
     names = []
     for key in sorted({*before, *now} - {"skipped", "nests"}):
         old, new = before.get(key), now.get(key)

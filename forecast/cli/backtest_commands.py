@@ -42,7 +42,17 @@ def backtest(
     embargo: Embargo = 0,
     refit: Annotated[int, typer.Option(help="Refit the models at every n-th cutoff.")] = 1,
     warm: Annotated[bool, typer.Option("--warm", help="Start networks and ARIMA from their previous fit.")] = False,
-    season: Annotated[int, typer.Option(help="Length of the season in MASE, in rows.")] = 1,
+    season: Annotated[
+        int | None,
+        typer.Option(help="Rows in a season, of seasonal models and MASE (default: MASE 1; seasonal-naive by a test)."),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Model that skill is relative to (default: zero for returns, else naive).")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Model that the verdict compares with (default: the strongest simple baseline)."),
+    ] = None,
     set_: Settings = None,
     jobs: Annotated[int, typer.Option(help="Number of processes; the results do not depend on it.")] = 1,
     backend: Annotated[str, typer.Option(help="`processes` on this machine, or a `dask` cluster.")] = "processes",
@@ -56,7 +66,7 @@ def backtest(
     *,
     context: typer.Context,
 ) -> CommandResult:
-    """Compare models with the naive forecast in a walk-forward backtest.
+    """Compare models with simple baselines in a walk-forward backtest.
 
     [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --windows 40 --refit 10 --out runs/stocks
     """
@@ -64,7 +74,7 @@ def backtest(
     from forecast._validation import check_int
     from forecast.backtesting.split import WalkForward
 
-    for name, value in (("refit", refit), ("season", season), ("jobs", jobs)):
+    for name, value in (("refit", refit), ("season", 1 if season is None else season), ("jobs", jobs)):
         check_int(f"--{name}", value, 1)
     if out is not None:
         _io.check_destination(out, _io.RUN)
@@ -75,8 +85,10 @@ def backtest(
         definition = _read_definition(spec)
     else:
         cv = WalkForward(horizon, windows, step_size, train_size, embargo)
-        settings = {"refit": refit, "warm": warm, "season": season}
-        definition = _Definition(prices, make_models(models, set_ or []), cv, settings)
+        chosen = {"reference": reference, "against": against}
+        settings = {"refit": refit, "warm": warm, "season": season} | chosen
+        definition = _Definition(prices, make_models(models, set_ or [], season=season), cv, settings)
+        _check_baselines(chosen, definition.models)
     exog = required_fields(definition.models)
     panel = definition.prices.panel(definition.prices.table(exog), exog)
     with _cluster(backend, scheduler) as client:
@@ -89,6 +101,19 @@ def backtest(
 
         write_report(result, out / _io.REPORT)
     return _summarise(result, out)
+
+
+def _check_baselines(chosen: dict[str, str | None], models: dict[str, Forecaster]) -> None:
+    """Raise ValueError if --reference or --against names neither a model nor a row that the run may add."""
+    from forecast._validation import did_you_mean
+
+    names = list(dict.fromkeys((*models, "zero", "seasonal-naive")))
+    for option, name in chosen.items():
+        if name is not None and name not in names:
+            raise ValueError(
+                f"--{option} {name}: there is no such model in this run{did_you_mean(name, names)}; "
+                f"it has {', '.join(models)}, and add others with --models"
+            )
 
 
 class _Definition(NamedTuple):
@@ -117,13 +142,14 @@ def _reject_options_of_spec(context: typer.Context) -> None:
 def _read_definition(path: Path) -> _Definition:
     """Return the definition of a run from its folder or spec.json."""
     from forecast import _io
-    from forecast.backtesting.spec import rebuild
+    from forecast.backtesting.spec import DEFAULTS, rebuild
     from forecast.backtesting.split import WalkForward
 
     spec = _io.read_spec(path.parent if path.name == _io.SPEC else path)
     data = spec["data"]
     prices = Prices(**data.get("options", {"data": data["source"]}))
     settings = {name: spec[name] for name in ("refit", "warm", "season")}
+    settings |= {name: spec.get(name, default) for name, default in DEFAULTS.items()}
     return _Definition(prices, rebuild(spec["models"]), WalkForward(**spec["cv"]), settings, data["sha256"])
 
 
@@ -137,6 +163,7 @@ def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
 
     verdicts = [{"against": v.against, "sentence": v.sentence, "models": v.table} for v in result.verdicts()]
     data = {
+        "reference": result.reference,
         "leaderboard": result.leaderboard().reset_index(names="model"),
         "verdicts": verdicts,
         "prices": result.spec["data"]["report"]["findings"],

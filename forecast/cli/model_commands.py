@@ -23,15 +23,20 @@ Settings = Annotated[
 Horizon = Annotated[int, typer.Option(help="Steps to forecast; one step is one row.")]
 
 
-def make_models(names: str, settings: list[str], always: tuple[str, ...] = ("naive",)) -> dict[str, Forecaster]:
-    """Return the models of --models, and those of `always`, with the parameters of --set."""
+def make_models(
+    names: str, settings: list[str], always: tuple[str, ...] = ("naive",), season: int | None = None
+) -> dict[str, Forecaster]:
+    """Return the models of --models, and those of `always`, with the season of --season and the parameters of --set."""
     from forecast._validation import did_you_mean
-    from forecast.models.registry import make_model, parse_value, set_parameter
+    from forecast.models.registry import make_model, parse_value, set_parameter, set_season
 
     requested = [name.strip() for name in names.split(",") if name.strip()]
     if not requested:
         raise ValueError("--models names no model: choose from `forecast models`, separated by commas")
     models = {name: make_model(name) for name in dict.fromkeys([*always, *requested])}
+    if season is not None and season > 1:
+        for model in models.values():
+            set_season(model, season)
     for setting in settings:
         path, equals, text = setting.partition("=")
         name, dot, parameter = path.strip().partition(".")

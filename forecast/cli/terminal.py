@@ -58,7 +58,8 @@ def show_result(result: BacktestResult) -> None:
     """Print the leaderboard, the verdicts, failed fits, skipped series and anomalies of the prices."""
     from rich.console import Console
 
-    Console().print(_leaderboard(result.leaderboard()))
+    Console().print(_leaderboard(result.leaderboard(), result.reference))
+    print(f"Skill and wins are relative to {result.reference}.")
     for verdict in result.verdicts():
         print(f"\n{verdict}")
     _show_failures(result)
@@ -94,7 +95,7 @@ def _show_failures(result: BacktestResult) -> None:
             print(f"  {model}: {len(rows) - MAX_LISTED} more")
 
 
-def _leaderboard(board: pd.DataFrame) -> Any:
+def _leaderboard(board: pd.DataFrame, reference: str) -> Any:
     from rich.table import Table
 
     known = {  # headings and formats, which fit into 80 columns; other columns are headed by their name
@@ -116,5 +117,5 @@ def _leaderboard(board: pd.DataFrame) -> Any:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, *row in board.itertuples():
         cells = ["-" if value != value else format(value, style) for value, style in zip(row, formats, strict=True)]
-        table.add_row(str(name), *cells, style="bold" if name == "naive" else None)
+        table.add_row(str(name), *cells, style="bold" if name == reference else None)
     return table

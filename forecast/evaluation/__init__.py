@@ -7,4 +7,4 @@ from forecast.evaluation.multiple import SuperiorAbility, holm, model_confidence
 from forecast.evaluation.pairwise import ALPHA, ClarkWest, DieboldMariano, clark_west, diebold_mariano
 from forecast.evaluation.scores import gap_by_cutoff, loss_by_cutoff
 from forecast.evaluation.text import format_p
-from forecast.evaluation.verdict import POWER, Verdict, verdict, verdict_by_step
+from forecast.evaluation.verdict import POWER, Verdict, strongest, verdict, verdict_by_step

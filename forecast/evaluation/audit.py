@@ -115,7 +115,7 @@ class _Trial:
         refit = max(self.cv.n_windows // 2, 2)  # so that the change falls between cutoffs that share a fit
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = backtest({NAME: self.model}, self.panel(frame), self.cv, refit=refit, on_error="record")
+            result = backtest({NAME: self.model}, self.panel(frame), self.cv, refit=refit, season=1, on_error="record")
         table = result.forecasts[result.forecasts["model"] == NAME].set_index(KEYS).sort_index()
         return table[["y_hat", *quantile_columns(table.columns).values()]]
 

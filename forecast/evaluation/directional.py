@@ -7,18 +7,19 @@ import pandas as pd
 
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA
-from forecast.evaluation.scores import common_rows
+from forecast.evaluation.scores import NAIVE, common_rows, origin
 
 MIN_MOVES = 10  # forecast and observed moves needed for a test
 
 
-def directions(forecasts: pd.DataFrame, step: int = 1, step_size: int = 1) -> pd.DataFrame:
+def directions(forecasts: pd.DataFrame, step: int = 1, step_size: int = 1, reference: str = NAIVE) -> pd.DataFrame:
     """Test whether models forecast the direction of a move better than chance: a row for each model and series.
 
     `hit_rate` is the share of moves whose direction is forecast correctly, `by_chance` the share expected of
     independent forecasts with the same share of rises (in a market that rises on 52 % of days, 52 % for a forecast that
     always rises). `p` is one-sided, `p_holm` is adjusted over all models and series that could be tested. Rows on which
-    the forecast or the price does not move are left out. Moves of `step` rows from cutoffs `step_size` rows apart must
+    the forecast or the price does not move are left out. A move is measured from the last value; where `reference` is
+    "zero", the target is itself a move, measured from 0. Moves of `step` rows from cutoffs `step_size` rows apart must
     not overlap, since the test assumes that they are independent.
 
     References
@@ -32,6 +33,7 @@ def directions(forecasts: pd.DataFrame, step: int = 1, step_size: int = 1) -> pd
         )
     table = common_rows(forecasts)
     table = table[table["step"] == step]
+    table = table.assign(origin=origin(table, reference))
     if table.empty:
         steps = f"{forecasts['step'].min()} to {forecasts['step'].max()}"
         raise ValueError(f"there is no row of step {step} that all models share; steps are {steps}")
@@ -51,7 +53,7 @@ def _test(rows: pd.DataFrame) -> dict[str, object]:
     """Test one model's directions on one series; `finding` is empty if a test was possible."""
     from statsmodels.stats.diagnostic import pesaran_timmermann
 
-    outcome, forecast = (np.sign(rows[column] - rows["y0"]).to_numpy() for column in ("y", "y_hat"))
+    outcome, forecast = (np.sign(rows[column] - rows["origin"]).to_numpy() for column in ("y", "y_hat"))
     counted = (outcome != 0) & (forecast != 0)
     rose, up = outcome[counted] > 0, forecast[counted] > 0
     result = {"n": len(rose), "hit_rate": np.nan, "by_chance": np.nan, "p": 1.0}

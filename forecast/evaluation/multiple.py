@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE
-from forecast.evaluation.scores import NAIVE, loss_by_cutoff
+from forecast.evaluation.scores import NAIVE, check_model, loss_by_cutoff
 from forecast.evaluation.text import format_p
 
 REPETITIONS = 2000  # of the bootstrap
@@ -29,7 +29,12 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def model_confidence_set(
-    forecasts: pd.DataFrame, overlap: int, size: float = 0.1, loss: str = "squared", seed: int = 0
+    forecasts: pd.DataFrame,
+    overlap: int,
+    size: float = 0.1,
+    loss: str = "squared",
+    seed: int = 0,
+    reference: str = NAIVE,
 ) -> pd.DataFrame:
     """Return which models may be the best: the others are significantly worse than one of these.
 
@@ -45,6 +50,8 @@ def model_confidence_set(
         Loss to compare by.
     seed : int
         Seed of the bootstrap.
+    reference : str, default "naive"
+        Model whose mean loss on a series the losses are divided by.
 
     Returns
     -------
@@ -69,7 +76,7 @@ def model_confidence_set(
 
     if not 0 < size < 1:
         raise ValueError(f"size, the probability that the best model is excluded, must be between 0 and 1; got {size}")
-    table = loss_by_cutoff(forecasts, loss).dropna()
+    table = loss_by_cutoff(forecasts, loss, reference).dropna()
     groups = _group_equal(table) if _is_enough(table, overlap) else {}
     p_values = dict.fromkeys(table.columns, 1.0)
     if len(groups) > 1:
@@ -129,7 +136,12 @@ class SuperiorAbility:
 
 
 def superior_ability(
-    forecasts: pd.DataFrame, overlap: int, against: str = NAIVE, loss: str = "squared", seed: int = 0
+    forecasts: pd.DataFrame,
+    overlap: int,
+    against: str | None = None,
+    loss: str = "squared",
+    seed: int = 0,
+    reference: str = NAIVE,
 ) -> SuperiorAbility:
     """Test whether the best of all models is better than one, given how many were tried.
 
@@ -139,12 +151,14 @@ def superior_ability(
         The long table of a run.
     overlap : int
         Number of successive cutoffs that share test rows; bootstrap blocks are at least as long.
-    against : str, default "naive"
-        Model to compare with.
+    against : str, optional
+        Model to compare with; by default the reference.
     loss : {"squared", "qlike"}
         Loss to compare by.
     seed : int
         Seed of the bootstrap.
+    reference : str, default "naive"
+        Model whose mean loss on a series the losses are divided by.
 
     Returns
     -------
@@ -162,9 +176,9 @@ def superior_ability(
     """
     from arch.bootstrap import SPA
 
-    table = loss_by_cutoff(forecasts, loss).dropna()
-    if against not in table:
-        raise ValueError(f"there is no model {against!r} in this run to compare; it has {', '.join(table)}")
+    table = loss_by_cutoff(forecasts, loss, reference).dropna()
+    against = reference if against is None else against
+    check_model(against, [*table])
     others = table.drop(columns=against)
     enough = _is_enough(table, overlap)
     tested = others[[name for name in others if enough and _varies(others[name] - table[against])]]

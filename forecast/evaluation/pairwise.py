@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ALPHA = 0.05  # significance level
-NEGLIGIBLE = 1e-9  # of naive's mean loss: smaller differences are rounding
+NEGLIGIBLE = 1e-9  # of the reference's mean loss: smaller differences are rounding
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from forecast._validation import check_choice
+from forecast._validation import check_choice, did_you_mean
 from forecast.evaluation import metrics
 from forecast.models.base import quantile_columns
 
-NAIVE = "naive"
+#: Names of the two forecasts of no change: the last value, and for returns 0. One of them is a run's reference, the row
+#: that losses are divided by.
+NAIVE, ZERO = "naive", "zero"
 KEYS = ["unique_id", "cutoff", "step"]
+
+
+def check_model(name: str, available: Sequence[str]) -> None:
+    """Raise ValueError unless a run has a model of this name."""
+    if name not in available:
+        hint = did_you_mean(name, available)
+        raise ValueError(f"there is no model {name!r} in this run to compare{hint}; it has {', '.join(available)}")
 
 
 def interval_columns(table: pd.DataFrame) -> tuple[str, str] | None:
@@ -29,6 +38,11 @@ def common_rows(forecasts: pd.DataFrame) -> pd.DataFrame:
     table = forecasts[(forecasts["member"] == 0) & forecasts["y"].notna() & forecasts["y_hat"].notna()]
     models = table["model"].nunique()
     return table[table.groupby(KEYS, observed=True)["y_hat"].transform("size") == models]
+
+
+def origin(table: pd.DataFrame, reference: str) -> pd.Series:
+    """Return what moves are measured from: the last value, and 0 where the reference is the forecast 0 of returns."""
+    return table["y0"] * 0.0 if reference == ZERO else table["y0"]
 
 
 def _coverage(table: pd.DataFrame) -> float:
@@ -54,7 +68,8 @@ def _quantile_score(score: Callable[[np.ndarray, np.ndarray, Sequence[float]], f
     return score(table["y"].to_numpy(), table[list(columns.values())].to_numpy(), list(columns)) if columns else np.nan
 
 
-#: The scores of one model's rows of one series (and one step). A new metric needs a function and a line here.
+#: The scores of one model's rows of one series (and one step), which have the column `origin` in addition. A new metric
+#: needs a function and a line here.
 SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "mase": lambda t: metrics.mase(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["scale"].to_numpy()),
     "rmse": lambda t: metrics.rmse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
@@ -66,7 +81,9 @@ SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
     "crps": lambda t: _quantile_score(metrics.crps, t),
     "wql": lambda t: _quantile_score(metrics.weighted_quantile_loss, t),
     "interval_score": _interval_score,
-    "direction": lambda t: metrics.directional_accuracy(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["y0"].to_numpy()),
+    "direction": lambda t: metrics.directional_accuracy(
+        t["y"].to_numpy(), t["y_hat"].to_numpy(), t["origin"].to_numpy()
+    ),
 }
 
 
@@ -75,12 +92,16 @@ RANKED_SCORES = ("mase", "rmse", "mae", "coverage", "direction")
 
 
 def scores(
-    forecasts: pd.DataFrame, by: Sequence[str] = ("model", "unique_id"), names: Sequence[str] = tuple(SCORES)
+    forecasts: pd.DataFrame,
+    by: Sequence[str] = ("model", "unique_id"),
+    names: Sequence[str] = tuple(SCORES),
+    reference: str = NAIVE,
 ) -> pd.DataFrame:
     """Return scores, by default all, on the rows that all models share, one row for each group of `by`."""
     table = common_rows(forecasts)
     if table.empty:
         return pd.DataFrame(columns=[*by, "n", *names])
+    table = table.assign(origin=origin(table, reference))
     rows = [
         dict(zip(by, key, strict=True)) | {"n": len(group)} | {name: SCORES[name](group) for name in names}
         for key, group in table.groupby(list(by), observed=True, sort=False)
@@ -108,31 +129,32 @@ def losses(table: pd.DataFrame, loss: str = "squared") -> pd.Series:
     return pd.Series(values, index=table.index)
 
 
-def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = "squared") -> pd.DataFrame:
+def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = "squared", reference: str = NAIVE) -> pd.DataFrame:
     """Return the loss on which models are tested: a row for each cutoff and a column for each model.
 
-    The loss (squared errors, or "qlike" of variances) over naive's mean loss on the series, averaged over series and
-    steps. Series on which naive's loss is 0 are left out.
+    The loss (squared errors, or "qlike" of variances) over the reference's mean loss on the series, averaged over
+    series and steps. Series on which the reference's loss is 0 are left out.
     """
-    table = _with_scale(forecasts, loss)
-    return _mean_by_cutoff(table.assign(value=table["loss"] / table["naive_loss"]), forecasts)
+    table = _with_scale(forecasts, loss, reference)
+    return _mean_by_cutoff(table.assign(value=table["loss"] / table["reference_loss"]), forecasts)
 
 
-def gap_by_cutoff(forecasts: pd.DataFrame, against: str) -> pd.DataFrame:
+def gap_by_cutoff(forecasts: pd.DataFrame, against: str, reference: str = NAIVE) -> pd.DataFrame:
     """Return the squared distance of each model's forecasts to another's, on the rows and scale of `loss_by_cutoff`."""
-    table = _with_scale(forecasts, "squared")
-    reference = table[table["model"].astype(str) == against].set_index(KEYS)["y_hat"]
-    aligned = reference.reindex(pd.MultiIndex.from_frame(table[KEYS])).to_numpy()
-    return _mean_by_cutoff(table.assign(value=(table["y_hat"] - aligned) ** 2 / table["naive_loss"]), forecasts)
+    table = _with_scale(forecasts, "squared", reference)
+    other = table[table["model"].astype(str) == against].set_index(KEYS)["y_hat"]
+    aligned = other.reindex(pd.MultiIndex.from_frame(table[KEYS])).to_numpy()
+    return _mean_by_cutoff(table.assign(value=(table["y_hat"] - aligned) ** 2 / table["reference_loss"]), forecasts)
 
 
-def _with_scale(forecasts: pd.DataFrame, loss: str) -> pd.DataFrame:
-    """Return the common rows with columns `loss` and `naive_loss`, naive's mean loss on the series (NaN if 0)."""
+def _with_scale(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.DataFrame:
+    """Return the common rows with their loss and the reference's mean loss on the series (NaN if 0)."""
+    check_model(reference, [*forecasts["model"].astype(str).unique()])
     table = common_rows(forecasts)
     values = losses(table, loss)
-    naive = values.where(table["model"].astype(str) == NAIVE).groupby(table["unique_id"], observed=True)
-    scale = naive.transform("mean")
-    return table.assign(loss=values, naive_loss=scale.where(scale > 0))
+    own = values.where(table["model"].astype(str) == reference).groupby(table["unique_id"], observed=True)
+    scale = own.transform("mean")
+    return table.assign(loss=values, reference_loss=scale.where(scale > 0))
 
 
 def _mean_by_cutoff(table: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
@@ -141,21 +163,24 @@ def _mean_by_cutoff(table: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFram
     return wide.reindex(columns=forecasts["model"].astype(str).unique()).dropna(how="all").sort_index()
 
 
-def error_ratios(forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",), loss: str = "squared") -> pd.DataFrame:
-    """Return the mean loss over naive's: a row for each group of `by`, a column for each model."""
+def error_ratios(
+    forecasts: pd.DataFrame, by: Sequence[str] = ("unique_id",), loss: str = "squared", reference: str = NAIVE
+) -> pd.DataFrame:
+    """Return the mean loss over the reference's: a row for each group of `by`, a column for each model."""
+    check_model(reference, [*forecasts["model"].astype(str).unique()])
     table = common_rows(forecasts)
     table = table.assign(loss=losses(table, loss))
     wide = table.pivot_table(index=list(by), columns="model", values="loss", aggfunc="mean", observed=True)
     wide.columns = wide.columns.astype(str)
     if wide.empty:
         return pd.DataFrame(columns=forecasts["model"].astype(str).unique(), dtype=float)
-    return wide.div(wide[NAIVE].where(wide[NAIVE] > 0), axis=0)
+    return wide.div(wide[reference].where(wide[reference] > 0), axis=0)
 
 
-def win_rates(forecasts: pd.DataFrame) -> pd.Series:
+def win_rates(forecasts: pd.DataFrame, reference: str = NAIVE) -> pd.Series:
     """Return the share of (series, cutoff) pairs that a model wins; a tie counts ½.
 
-    It wins a pair if its mean squared error over the steps is below naive's.
+    It wins a pair if its mean squared error over the steps is below the reference's.
     """
     table = common_rows(forecasts)
     if table.empty:
@@ -163,61 +188,67 @@ def win_rates(forecasts: pd.DataFrame) -> pd.Series:
     table = table.assign(squared_error=(table["y"] - table["y_hat"]) ** 2)
     wide = table.pivot_table(index=["unique_id", "cutoff"], columns="model", values="squared_error", observed=True)
     wide.columns = wide.columns.astype(str)
-    reference = wide[NAIVE].to_numpy()[:, None]
-    wins = (wide.to_numpy() < reference) + 0.5 * (wide.to_numpy() == reference)
+    own = wide[reference].to_numpy()[:, None]
+    wins = (wide.to_numpy() < own) + 0.5 * (wide.to_numpy() == own)
     return pd.Series(wins.mean(axis=0), index=wide.columns, name="win_rate")
 
 
-def members(forecasts: pd.DataFrame) -> pd.DataFrame:
+def members(forecasts: pd.DataFrame, reference: str = NAIVE) -> pd.DataFrame:
     """Compare the members of each model with their combination: a row for each model that has members.
 
     `skill` is the model's; `best`, `median` and `worst` are the skills of single members (choosing a member by its
     score would use the outcomes, so only the model is tested); `spread` is the standard deviation of the members'
-    forecasts over naive's root mean squared error, averaged over rows.
+    forecasts over the reference's root mean squared error, averaged over rows.
     """
     model_rows = common_rows(forecasts)
     model_rows = model_rows.assign(model=model_rows["model"].astype(str))
     member_rows = forecasts[forecasts["member"] > 0]
     member_rows = member_rows[member_rows["y"].notna() & member_rows["model"].isin(model_rows["model"].unique())]
-    naive = model_rows[model_rows["model"] == NAIVE]
-    naive_rmse = ((naive["y"] - naive["y_hat"]) ** 2).groupby(naive["unique_id"], observed=True).mean() ** 0.5
+    own = model_rows[model_rows["model"] == reference]
+    rmse = ((own["y"] - own["y_hat"]) ** 2).groupby(own["unique_id"], observed=True).mean() ** 0.5
     rows = []
     for model, table in member_rows.groupby("model", observed=True):
-        skill, member_skills = _skills(model_rows, str(model), table)
+        skill, member_skills = _skills(model_rows, str(model), table, reference)
         deviation = table.groupby(KEYS, observed=True)["y_hat"].std(ddof=0).groupby("unique_id", observed=True).mean()
         rows.append({
             "model": str(model), "members": len(member_skills), "skill": skill,
             "best": member_skills.max(), "median": member_skills.median(), "worst": member_skills.min(),
-            "spread": float((deviation / naive_rmse.where(naive_rmse > 0)).mean()),
+            "spread": float((deviation / rmse.where(rmse > 0)).mean()),
         })  # fmt: skip
     return pd.DataFrame(rows, columns=["model", "members", "skill", "best", "median", "worst", "spread"])
 
 
-def _skills(model_rows: pd.DataFrame, model: str, member_rows: pd.DataFrame) -> tuple[float, pd.Series]:
+def _skills(model_rows: pd.DataFrame, model: str, member_rows: pd.DataFrame, reference: str) -> tuple[float, pd.Series]:
     """Return the skill of a model and the skills of its members."""
-    # Members get temporary names, such as "lstm 1": only naive and this model are in the table.
+    # Members get temporary names, such as "lstm 1": only the reference and this model are in the table.
     renamed = [
         member_rows[member_rows["member"] == member].assign(model=f"{model} {member}", member=0)
         for member in sorted(member_rows["member"].unique())
     ]
-    ratios = error_ratios(pd.concat([model_rows[model_rows["model"].isin([NAIVE, model])], *renamed]))
-    skills = pd.Series({name: metrics.skill(ratios[name].to_numpy(), np.ones(len(ratios))) for name in ratios})
-    return float(skills[model]), skills.drop([NAIVE, model])
+    table = pd.concat([model_rows[model_rows["model"].isin([reference, model])], *renamed])
+    own = skills(table, reference=reference)
+    return float(own[model]), own.drop([reference, model])
 
 
-def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:
-    """Rank the models, best first: a row for each, naive included.
+def skills(forecasts: pd.DataFrame, loss: str = "squared", reference: str = NAIVE) -> pd.Series:
+    """Return each model's skill: the share of the reference's loss that it removes (geometric mean over series)."""
+    ratios = error_ratios(forecasts, loss=loss, reference=reference)
+    ones = np.ones(len(ratios))
+    return pd.Series({name: metrics.skill(ratios[name].to_numpy(), ones) for name in ratios}, dtype=float)
 
-    `skill` is the share of naive's squared error that the model removes (geometric mean over series); `mase`, `rmse`,
-    `mae`, `coverage` (of the outermost quantiles) and `direction` are means over series; `win_rate` counts series and
-    cutoffs; seconds are summed over the fits; `failures` counts fits without a forecast.
+
+def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NAIVE) -> pd.DataFrame:
+    """Rank the models, best first: a row for each, the reference included.
+
+    `skill` is the share of the reference's squared error that the model removes (geometric mean over series); `mase`,
+    `rmse`, `mae`, `coverage` (of the outermost quantiles) and `direction` are means over series; `win_rate` counts
+    series and cutoffs; seconds are summed over the fits; `failures` counts fits without a forecast.
     """
-    by_series = scores(forecasts, names=RANKED_SCORES)
+    by_series = scores(forecasts, names=RANKED_SCORES, reference=reference)
     board = by_series.groupby("model", observed=True)[list(RANKED_SCORES)].mean()
     board.index = board.index.astype(str)
-    ratios = error_ratios(forecasts)
-    board.insert(0, "skill", pd.Series({m: metrics.skill(ratios[m].to_numpy(), np.ones(len(ratios))) for m in ratios}))
-    board["win_rate"] = win_rates(forecasts)
+    board.insert(0, "skill", skills(forecasts, reference=reference))
+    board["win_rate"] = win_rates(forecasts, reference)
     spent = fits.assign(failures=fits["error"].ne(""), model=fits["model"].astype(str)).groupby("model", sort=False)
     totals = spent[["seconds_fit", "seconds_predict", "failures"]].sum()
     board = board.join(totals, how="outer")

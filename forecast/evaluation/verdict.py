@@ -1,4 +1,4 @@
-"""The verdict: which models forecast significantly better than naive, by a rule fixed in advance."""
+"""The verdict: which models forecast significantly better than a simple baseline, by a rule fixed in advance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from forecast.evaluation import metrics
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE, DieboldMariano, clark_west, diebold_mariano
-from forecast.evaluation.scores import NAIVE, error_ratios, gap_by_cutoff, loss_by_cutoff
+from forecast.evaluation.scores import NAIVE, check_model, error_ratios, gap_by_cutoff, loss_by_cutoff, skills
 from forecast.evaluation.text import format_p, join_names
 
 POWER = 0.80
@@ -23,7 +23,7 @@ COLUMNS = ["model", "skill", "low", "high", "test", "statistic", "p", "p_holm", 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Comparison of each model with a reference model: a table, and its summary in one sentence."""
+    """Comparison of each model with one of them: a table, and its summary in one sentence."""
 
     table: pd.DataFrame  # model, skill, low, high, test, statistic, p, p_holm, p_worse_holm, detectable, finding
     against: str
@@ -35,7 +35,7 @@ class Verdict:
         if len(self.table) == 0:
             return f"Only {self.against} was run: there is nothing to compare."
         if self.n_cutoffs == 0:
-            return f"No model beats {self.against}: the models share no row, or naive has no error to compare with."
+            return f"No model beats {self.against}: the models share no row, or there is no error to compare with."
         if (self.table["finding"] == "too few cutoffs").any():
             return f"Too few cutoffs ({self.n_cutoffs}) to test whether any model differs from {self.against}."
         first, *rest = self._clauses()
@@ -75,15 +75,27 @@ class Verdict:
         return f"<p><strong>{self.sentence}</strong></p>{self.table.to_html(index=False)}"
 
 
+def strongest(
+    forecasts: pd.DataFrame, baselines: Collection[str], reference: str = NAIVE, loss: str = "squared"
+) -> str:
+    """Return the simple baseline with the smallest loss, the one of greatest skill; the reference if none is better."""
+    skill = skills(forecasts, loss, reference)
+    skill = skill[[name for name in skill.index if name in baselines]]
+    better = skill[skill > NEGLIGIBLE]
+    return str(better.idxmax()) if len(better) else reference
+
+
 def verdict(
     forecasts: pd.DataFrame,
     overlap: int,
-    against: str = NAIVE,
+    against: str | None = None,
     models: Sequence[str] | None = None,
     loss: str = "squared",
     nested: Collection[str] = (),
+    reference: str = NAIVE,
+    weaker: Collection[str] = (),
 ) -> Verdict:
-    """Compare each model with a reference model, naive by default.
+    """Compare each model with one of them, the reference by default.
 
     Parameters
     ----------
@@ -91,14 +103,19 @@ def verdict(
         The long table of a run.
     overlap : int
         Number of successive cutoffs that share test rows, ceil(horizon / step_size).
-    against : str, default "naive"
-        Model to compare with.
+    against : str, optional
+        Model to compare with; by default the reference.
     models : sequence of str, optional
         Models to compare; by default all.
     loss : {"squared", "qlike"}
         Loss to compare by; "qlike" is for variances.
     nested : collection of str
         Models of which `against` is a special case; by squared errors these are tested by Clark and West.
+    reference : str, default "naive"
+        Model whose mean loss on a series the losses are divided by.
+    weaker : collection of str
+        Baselines among which `against` was chosen as the one of the smallest loss (`strongest`). None of them can be
+        better, so Holm's adjustment for a win leaves them out.
 
     Returns
     -------
@@ -121,19 +138,21 @@ def verdict(
     ≤ 0 has "a signal, but worse forecasts". A model is "worse" if its skill is below 0 and the opposite Diebold-Mariano
     test is significant. If the square of the small-sample factor is below ½, there are too few cutoffs for a test.
     """
-    table, n_cutoffs = _compare(forecasts, overlap, against, models, loss, nested)
-    return Verdict(_with_findings(table)[COLUMNS], against, n_cutoffs)
+    against = reference if against is None else against
+    table, n_cutoffs = _compare(forecasts, overlap, against, models, loss, nested, reference)
+    return Verdict(_with_findings(table, weaker)[COLUMNS], against, n_cutoffs)
 
 
 def verdict_by_step(
     forecasts: pd.DataFrame,
     step_size: int,
-    against: str = NAIVE,
+    against: str | None = None,
     models: Sequence[str] | None = None,
     loss: str = "squared",
     nested: Collection[str] = (),
+    reference: str = NAIVE,
 ) -> pd.DataFrame:
-    """Compare each model with a reference model at each step separately, by the rule of `verdict`.
+    """Compare each model with one of them at each step separately, by the rule of `verdict`.
 
     Parameters
     ----------
@@ -141,7 +160,7 @@ def verdict_by_step(
         The long table of a run.
     step_size : int
         Rows between two cutoffs. At each step, ceil(step / step_size) successive cutoffs share test rows.
-    against, models, loss, nested
+    against, models, loss, nested, reference
         As in `verdict`.
 
     Returns
@@ -154,10 +173,11 @@ def verdict_by_step(
     ValueError
         As in `verdict`.
     """
+    against = reference if against is None else against
     tables = []
     for step in sorted(forecasts["step"].unique()):
         rows = forecasts[forecasts["step"] == step]
-        table, _ = _compare(rows, -(-int(step) // step_size), against, models, loss, nested)
+        table, _ = _compare(rows, -(-int(step) // step_size), against, models, loss, nested, reference)
         tables.append(table.assign(step=int(step)))
     table = _with_findings(pd.concat(tables, ignore_index=True))
     return table[["model", "step", *COLUMNS[1:]]].sort_values(["model", "step"], kind="stable", ignore_index=True)
@@ -170,21 +190,22 @@ def _compare(
     models: Sequence[str] | None,
     loss: str,
     nested: Collection[str],
+    reference: str,
 ) -> tuple[pd.DataFrame, int]:
     """Return a row for each model with its skill and unadjusted test, and the number of cutoffs."""
-    by_cutoff = loss_by_cutoff(forecasts, loss)
+    by_cutoff = loss_by_cutoff(forecasts, loss, reference)
     models = _check_models(models, against, list(by_cutoff))
-    ratios = error_ratios(forecasts, loss=loss)
-    gaps = gap_by_cutoff(forecasts, against) if nested and loss == "squared" else None
-    reference = by_cutoff[against].to_numpy()
+    ratios = error_ratios(forecasts, loss=loss, reference=reference)
+    gaps = gap_by_cutoff(forecasts, against, reference) if nested and loss == "squared" else None
+    baseline = by_cutoff[against].to_numpy()
     rows = []
     for model in models:
         losses = by_cutoff[model].to_numpy()
-        losses = np.where(np.abs(losses - reference) <= NEGLIGIBLE, reference, losses)
-        test = diebold_mariano(reference, losses, overlap)
+        losses = np.where(np.abs(losses - baseline) <= NEGLIGIBLE, baseline, losses)
+        test = diebold_mariano(baseline, losses, overlap)
         row: dict[str, Any] = {"test": "Diebold-Mariano", "statistic": test.statistic, "p": test.p_better}
         if gaps is not None and model in nested and test.enough:
-            signal = clark_west(reference, losses, gaps[model].to_numpy(), overlap)
+            signal = clark_west(baseline, losses, gaps[model].to_numpy(), overlap)
             row = {"test": "Clark-West", "statistic": signal.statistic, "p": signal.p_small}
         skill = metrics.skill(ratios[model].to_numpy(), ratios[against].to_numpy())
         row |= {"model": model, "skill": skill, "p_worse": test.p_worse, "dm": test}
@@ -199,8 +220,7 @@ def _check_models(models: Sequence[str] | None, against: str, available: list[st
     if models is not None and len(models) == 0:
         raise ValueError("models is empty: name at least one, or None for all")
     for name in (against, *(models or ())):
-        if name not in available:
-            raise ValueError(f"there is no model {name!r} in this run to compare; it has {', '.join(available)}")
+        check_model(name, available)
     return [name for name in models or available if name != against]
 
 
@@ -216,9 +236,11 @@ def _precision(test: DieboldMariano, skill: float, mean_loss: float, n: int) -> 
     return detectable | interval
 
 
-def _with_findings(table: pd.DataFrame) -> pd.DataFrame:
+def _with_findings(table: pd.DataFrame, weaker: Collection[str] = ()) -> pd.DataFrame:
     """Return the table with Holm-adjusted p-values and the finding of each row."""
-    table = table.assign(p_holm=holm(table["p"].to_numpy()), p_worse_holm=holm(table["p_worse"].to_numpy()))
+    table = table.assign(p_holm=1.0, p_worse_holm=holm(table["p_worse"].to_numpy()))
+    can_win = ~table["model"].isin(list(weaker))
+    table.loc[can_win, "p_holm"] = holm(table.loc[can_win, "p"].to_numpy())
     return table.assign(finding=[_finding(row) for row in table.itertuples()])
 
 

@@ -32,6 +32,23 @@ class Naive(Baseline):
         return np.zeros((len(rows), y.shape[1], self.horizon_))
 
 
+class Zero(Baseline):
+    """The value 0 at every step: for returns, and other changes, the forecast that nothing happens.
+
+    Its quantiles are those of the training values, centred on 0. It never works in logs.
+
+    >>> returns = np.array([0.01, -0.02, 0.03, -0.01])
+    >>> fc.Zero().fit(returns, horizon=1).predict(returns).point.tolist()
+    [[[0.0]]]
+    """
+
+    def __init__(self, levels: tuple[float, ...] = LEVELS) -> None:
+        super().__init__(levels, log=False)
+
+    def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return np.repeat(-y[rows][:, :, None], self.horizon_, axis=2)
+
+
 class Drift(Baseline):
     """The last price plus the average change of the training rows at each step (in logs: the average growth).
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 #: Public classes and their modules.
 CLASSES = {
     **dict.fromkeys(("Forecast", "Forecaster"), "forecast.models.base"),
-    **dict.fromkeys(("Naive", "Drift", "SeasonalNaive", "WindowMean", "MeanReversion"), "forecast.models.naive"),
+    **dict.fromkeys(
+        ("Naive", "Zero", "Drift", "SeasonalNaive", "WindowMean", "MeanReversion"), "forecast.models.naive"
+    ),
     "ARIMA": "forecast.models.arima.model",
     **dict.fromkeys(("ETS", "Theta"), "forecast.models.smoothing"),
     **dict.fromkeys(("HAR", "GARCH", "EWMA"), "forecast.models.volatility"),
@@ -55,6 +57,7 @@ def _recurrent(description: str, suffix: str = "", **params: Any) -> dict[str, E
 
 MODELS: dict[str, Entry] = {
     "naive": Entry("Naive", {}, "the last price"),
+    "zero": Entry("Zero", {}, "for returns: the value 0"),
     "drift": Entry("Drift", {}, "the last price plus the average change of the training rows"),
     "seasonal-naive": Entry("SeasonalNaive", {}, "the price one season ago"),
     "window-mean": Entry("WindowMean", {}, "the mean of the last rows"),
@@ -89,7 +92,7 @@ def model_names() -> list[str]:
     """Return the names of the models of the registry, which the command line uses.
 
     >>> fc.model_names()[:3]
-    ['naive', 'drift', 'seasonal-naive']
+    ['naive', 'zero', 'drift']
     """
     return list(MODELS)
 
@@ -130,6 +133,18 @@ def set_parameter(model: Any, path: str, value: Any, name: str) -> None:
     if not hasattr(inner, "get_params"):
         raise ValueError(f"{name}.{first} is {inner!r} and has no parameters of its own; set {name}.{first} itself")
     set_parameter(inner, rest, value, f"{name}.{first}")
+
+
+def set_season(model: Any, m: int) -> None:
+    """Set the rows in a season of a model that has one; of an ARIMA, only where its order is selected.
+
+    Exponential smoothing of a given shape has a season where the shape has one.
+    """
+    params = model.get_params(deep=False)
+    if "m" in params and not str(params.get("shape", "auto")).endswith("N"):
+        model.set_params(m=m)
+    if params.get("order") == "auto":
+        model.set_params(seasonal_order=m)
 
 
 def parse_value(text: str) -> Any:

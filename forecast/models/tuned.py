@@ -14,7 +14,7 @@ from forecast.backtesting import backtest
 from forecast.backtesting.split import WalkForward
 from forecast.data.panel import Panel
 from forecast.evaluation import loss_by_cutoff
-from forecast.evaluation.scores import LOSSES
+from forecast.evaluation.scores import LOSSES, NAIVE
 from forecast.models.base import LEVELS, Forecast, Forecaster, with_levels
 from forecast.models.registry import set_parameter
 
@@ -92,7 +92,7 @@ class Tuned(Forecaster):
     def _fit(self, panel: Panel, horizon: int) -> None:
         candidates = self.candidates()
         inner = WalkForward(horizon, self.n_windows)
-        result = backtest(candidates, panel, inner, refit=self.n_windows)
+        result = backtest(candidates, panel, inner, refit=self.n_windows, season=1, reference=NAIVE)
         losses = loss_by_cutoff(result.forecasts, self.loss)[list(candidates)].mean()
         if losses.isna().all():
             raise ValueError("naive was never wrong on the inner walk-forward run: there is no loss to choose by")

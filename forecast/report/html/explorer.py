@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.panel import format_date
-from forecast.evaluation.scores import NAIVE, interval_columns
+from forecast.evaluation.scores import interval_columns
 from forecast.models.base import quantile_columns
 from forecast.report import plots
 
@@ -40,7 +40,8 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
     groups = dict(iter(table.groupby(["model", "unique_id"], observed=True)))
     ends = interval_columns(table) or ()
     looks = {name: style for name, style in plots.styles(result).items() if (table["model"] == name).any()}
-    best = next((name for name in result.leaderboard().index if name in looks and name != NAIVE), NAIVE)
+    reference = result.reference
+    best = next((name for name in result.leaderboard().index if name in looks and name != reference), reference)
     data = {
         "series": series,
         "horizon": horizon,
@@ -49,6 +50,7 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
         "at": time.get_indexer(cutoffs).tolist(),
         "truth": [_numbers(plots.truth(result, name).reindex(time)) for name in series],
         "models": [{"name": name, "colour": style.colour} for name, style in looks.items()],
+        "reference": list(looks).index(reference),
         "first": list(looks).index(best),  # the model selected at first
         "paths": [[_path(groups.get((m, s)), ends, cutoffs, horizon) for s in series] for m in looks],
         "band": [f"{level:g}" for level in quantile_columns(ends)],

@@ -52,7 +52,8 @@ def error_by_step(result: BacktestResult) -> Figure | None:
         return None
     means = table.groupby("model", sort=False)["error"].mean()
     errors = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
-    text = f"Error by step divided by naive’s, so that naive is 1. Mean over the steps: {errors}."
+    reference = result.reference
+    text = f"Error by step divided by that of {reference}, so that {reference} is 1. Mean over the steps: {errors}."
     rows = [
         [
             model_cell(result, row.model),
@@ -64,7 +65,7 @@ def error_by_step(result: BacktestResult) -> Figure | None:
         ]
         for row in table.itertuples()
     ]
-    headings = ["Model", "Step", "Skill", "90% interval", "p (adjusted)", "Against naive"]
+    headings = ["Model", "Step", "Skill", "90% interval", "p (adjusted)", f"Against {reference}"]
     return _figure(partial(plots.plot_error_by_step, result), text, 4.0, Table(headings, rows))
 
 

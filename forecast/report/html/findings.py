@@ -39,7 +39,7 @@ class VerdictSection:
 
 
 def verdicts(result: BacktestResult) -> list[VerdictSection]:
-    """Return the verdict against naive, then those against ARIMA if networks were run with it."""
+    """Return the verdict against a simple baseline, then those against ARIMA if networks were run with it."""
     return [VerdictSection(v.sentence, v.against, _verdict_table(result, v)) for v in result.verdicts()]
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from forecast._io import atomic_file
 from forecast.evaluation import ALPHA, POWER
+from forecast.evaluation.scores import ZERO
 from forecast.report.html import figures, findings, run_details
 from forecast.report.html.explorer import explorer_data
 
@@ -43,6 +44,8 @@ def render(result: BacktestResult) -> str:
     context = {
         "source": str(result.spec["data"]["source"]),
         "scope": run_details.scope(result),
+        "reference": result.reference,
+        "is_zero": result.reference == ZERO,
         "verdicts": findings.verdicts(result),
         "alpha": f"{ALPHA:g}",
         "power": f"{POWER:.0%}",

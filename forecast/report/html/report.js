@@ -3,7 +3,6 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const byId = id => document.getElementById(id);
   const H = data.horizon, K = data.at.length, ALL = "all";
-  const naive = data.models.findIndex(model => model.name === "naive");
   const inputs = { series: byId("series"), model: byId("model"), cutoff: byId("cutoff"), step: byId("step") };
 
   // Plotly reads its text as HTML, and as TeX between dollars; names are plain text.
@@ -45,7 +44,7 @@
 
   function traces(choice) {
     const { s, chosen, k, step } = choice, drawn = [], paths = new Map();
-    for (const m of new Set([naive, ...chosen])) if (m >= 0) paths.set(m, path(m, s, k, step));
+    for (const m of new Set([data.reference, ...chosen])) if (m >= 0) paths.set(m, path(m, s, k, step));
     const band = chosen.length === 1 ? paths.get(chosen[0]) : null;
     if (band && band.low) {
       const edge = { type: "scatter", mode: "lines", x: band.x, line: { width: 0 }, hovertemplate: "%{y:,.6~g}",
@@ -59,7 +58,7 @@
     if (k !== ALL) { from = Math.max(0, data.at[k] - Math.max(30, 5 * H)); to = data.at[k] + H + 1; }
     drawn.push(line("truth", data.time.slice(from, to), data.truth[s].slice(from, to), colour("--ink"), { width: 1.5 }));
     for (const [m, p] of paths) {
-      const look = m === naive ? { dash: "dot", width: 1.75 } : {};
+      const look = m === data.reference ? { dash: "dot", width: 1.75 } : {};
       drawn.push(line(data.models[m].name, p.x, p.y, data.models[m].colour, look));
     }
     return { drawn, paths };

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from forecast.data.panel import format_date
+from forecast.evaluation.scores import ZERO
 from forecast.report.html.tables import Cell, Table, count, model_cell, number_cell
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def run_facts(result: BacktestResult) -> dict[str, str]:
         "Missing rows": missing or "none inside a series",
         "Fingerprint": f"sha256 {data['sha256']}",
         "Walk-forward": _walk_forward(result),
+        "Reference": result.reference + (", the value 0" if result.reference == ZERO else ""),
         "Time": f"{count(len(fits), 'fit')} in {seconds_fit:,.1f} s, forecasts in {seconds_predict:,.1f} s",
         "Versions": ", ".join(f"{name} {number}" for name, number in spec["versions"].items()),
     }

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from forecast.evaluation import loss_by_cutoff
-from forecast.evaluation.scores import NAIVE, common_rows
+from forecast.evaluation.scores import common_rows
 from forecast.models.base import quantile_columns
 from forecast.report.plots.frame import FONT, INK, RULE, Style, label_ends, new_axes, shorten, styles, time_axis, times
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 def error_by_step(result: BacktestResult) -> pd.DataFrame:
-    """Return each model's error over naive's at each step, with its interval: a row for each model and step.
+    """Return each model's error over the reference's at each step, with its interval: a row for each model and step.
 
-    `error` is the root mean squared error over naive's (geometric mean over series), the root of 1 − `skill`; `low` to
-    `high` is its 90 % interval. `p_holm` and `finding` are those of `result.verdict_by_step()`.
+    `error` is the root mean squared error over the reference's (geometric mean over series), the root of 1 − `skill`;
+    `low` to `high` is its 90 % interval. `p_holm` and `finding` are those of
+    `result.verdict_by_step(result.reference)`.
     """
-    table = result.verdict_by_step()
+    table = result.verdict_by_step(result.reference)
     table = table[table["skill"].notna()].rename(columns={"low": "skill_low", "high": "skill_high"})
     for name, skill in (("error", "skill"), ("low", "skill_high"), ("high", "skill_low")):
         table[name] = np.sqrt((1 - table[skill]).clip(lower=0))
@@ -37,12 +38,13 @@ def error_by_step(result: BacktestResult) -> pd.DataFrame:
 def skill_through_time(result: BacktestResult) -> pd.DataFrame:
     """Return the cumulative skill: a row for each cutoff, a column for each model.
 
-    It is the sum, up to the cutoff, of naive's squared errors minus the model's, as a share of naive's total (squared
-    errors of a series are divided by naive's mean squared error on it). The last row is the skill of the run, taken as
-    a mean over series. After Goyal and Welch (2008).
+    It is the sum, up to the cutoff, of the reference's squared errors minus the model's, as a share of the reference's
+    total (squared errors of a series are divided by the reference's mean squared error on it). The last row is the
+    skill of the run, taken as a mean over series. After Goyal and Welch (2008).
     """
-    losses = loss_by_cutoff(result.forecasts).dropna()
-    gains = losses.rsub(losses[NAIVE], axis=0).cumsum() / losses[NAIVE].sum()
+    losses = loss_by_cutoff(result.forecasts, reference=result.reference).dropna()
+    own = losses[result.reference]
+    gains = losses.rsub(own, axis=0).cumsum() / own.sum()
     return gains[[name for name in styles(result) if name in gains]]
 
 
@@ -60,19 +62,21 @@ def calibration(result: BacktestResult) -> pd.DataFrame:
 
 
 def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
-    """Plot each model's error over naive's by step: below the line at 1 it is better than naive.
+    """Plot each model's error over the reference's by step: below the line at 1 it is better.
 
-    The vertical bars are 90 % intervals: where one crosses the line, model and naive may be equally accurate.
+    The vertical bars are 90 % intervals: where one crosses the line, model and reference may be equally accurate.
     """
-    table = error_by_step(result)
+    table, reference = error_by_step(result), result.reference
     if table.empty:
-        raise ValueError("there is no error to compare: only naive was run, it was never wrong, or no row is shared")
+        raise ValueError(
+            f"there is no error to compare: only {reference} was run, it was never wrong, or no row is shared"
+        )
     ax = new_axes(ax)
     names, looks = list(dict.fromkeys(table["model"])), styles(result)
     steps = np.sort(table["step"].unique())
     low, high = _limits(table)
     ax.set_ylim(low, high)
-    ax.axhline(1, color=looks[NAIVE].colour, linewidth=1.6)
+    ax.axhline(1, color=looks[reference].colour, linewidth=1.6)
     for i, name in enumerate(names):
         rows, style = table[table["model"] == name], looks[name]
         x = rows["step"] + (i - (len(names) - 1) / 2) * min(0.09, 0.7 / len(names))  # so that bars do not overlap
@@ -82,9 +86,9 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     ax.set_xlim(steps[0] - 0.4, steps[-1] + 0.4)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     ax.set_xlabel("step (rows ahead)", color=INK, fontsize=FONT)
-    ax.set_ylabel("error ÷ naive's error", color=INK, fontsize=FONT)
+    ax.set_ylabel(f"error ÷ error of {shorten(reference)}", color=INK, fontsize=FONT, parse_math=False)
     last = table[table["step"] == steps[-1]].set_index("model")["error"]
-    label_ends(ax, steps[-1] + 0.35, {NAIVE: 1.0} | last.to_dict(), looks)
+    label_ends(ax, steps[-1] + 0.35, {reference: 1.0} | last.to_dict(), looks)
     largest = table.groupby("model")["error"].max()
     _list_outside(ax, largest[largest > high], "up to {:.2f}")
     return ax
@@ -115,17 +119,17 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def plot_skill_through_time(result: BacktestResult, ax: Axes | None = None) -> Axes:
-    """Plot the cumulative skill: a line rises where the model is better than naive and falls where it is worse."""
+    """Plot the cumulative skill: a line rises where the model is better than the reference, and falls where worse."""
     table = skill_through_time(result)
     if table.empty:
-        raise ValueError("there is no error to compare: naive was never wrong, or the models share no row")
+        raise ValueError(f"there is no error to compare: {result.reference} was never wrong, or no row is shared")
     ax = new_axes(ax)
     looks = styles(result)
     for name in table:
         style = looks[name]
         ax.plot(times(table.index), table[name] * 100, color=style.colour, linestyle=style.dash, linewidth=1.5)
     time_axis(ax, table.index)
-    farthest = table.drop(columns=NAIVE).abs().max().sort_values() * 100
+    farthest = table.drop(columns=result.reference).abs().max().sort_values() * 100
     # as in `_limits`
     cap = max(0.5, 2.5 * farthest.iloc[(len(farthest) - 1) // 2]) if len(farthest) else 1.0
     low, high = ax.get_ylim()

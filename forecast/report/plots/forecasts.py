@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from forecast.evaluation.scores import NAIVE, interval_columns
+from forecast.evaluation.scores import interval_columns
 from forecast.models.base import quantile_columns
 from forecast.report.plots.frame import FONT, INK, Style, label_ends, new_axes, shorten, styles, time_axis, times
 
@@ -42,8 +42,8 @@ def plot_forecasts(
     series : str, optional
         Series to plot; by default the first.
     models : sequence of str, optional
-        Models to plot; by default naive and the best of the others. The first model other than naive is drawn with its
-        interval, from the lowest to the highest quantile.
+        Models to plot; by default the reference and the best of the others. The first model other than the
+        reference is drawn with its interval, from the lowest to the highest quantile.
     cutoffs : int, default 5
         Number of cutoffs.
     ax : matplotlib Axes, optional
@@ -60,13 +60,13 @@ def plot_forecasts(
     """
     table = result.forecasts[result.forecasts["member"] == 0]
     series = _check_name("series", series, list(map(str, table["unique_id"].unique())))
-    names = [_check_name("model", name, list(result.spec["models"])) for name in models or _naive_and_best(result)]
+    names = [_check_name("model", name, list(result.spec["models"])) for name in models or _reference_and_best(result)]
     rows = table[table["unique_id"] == series]
     newest = pd.Index(rows["cutoff"].unique()).sort_values()[-cutoffs:]
     rows = rows[rows["cutoff"].isin(newest)]
     ax = new_axes(ax)
     looks, ends = styles(result), interval_columns(rows)
-    with_band = next((name for name in names if name != NAIVE), names[0])
+    with_band = next((name for name in names if name != result.reference), names[0])
     last = {}
     for name in names:
         band = ends if name == with_band else None
@@ -96,9 +96,9 @@ def _draw_path(ax: Axes, path: pd.DataFrame, style: Style, band: tuple[str, str]
         ax.fill_between(when, low, high, color=style.colour, alpha=0.16, linewidth=0, zorder=1)
 
 
-def _naive_and_best(result: BacktestResult) -> list[str]:
-    board = result.leaderboard().dropna(subset="skill")
-    return [NAIVE, *[name for name in board.index if name != NAIVE][:1]]
+def _reference_and_best(result: BacktestResult) -> list[str]:
+    board, reference = result.leaderboard().dropna(subset="skill"), result.reference
+    return [reference, *[name for name in board.index if name != reference][:1]]
 
 
 def _check_name(kind: str, name: str | None, names: list[str]) -> str:

@@ -12,13 +12,11 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from forecast.evaluation.scores import NAIVE
-
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
 INK, GREY, RULE = "#55606c", "#80878f", "#8a929a"
-#: Any two of them, and naive's grey, stay apart under all three kinds of colour blindness, on white and on black.
+#: Any two of them, and the reference's grey, stay apart under all three kinds of colour blindness, on white and black.
 COLOURS = ("#e04a10", "#8a35e0", "#00b080", "#7a9af0", "#c2129f", "#ee9000", "#9c5a3e")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", ":", "-.")
@@ -113,11 +111,11 @@ def times(index: pd.Index | pd.Series) -> np.ndarray:
 
 
 def styles(result: BacktestResult) -> dict[str, Style]:
-    """Return the style of each model of a run; naive is grey."""
-    others = [name for name in result.spec["models"] if name != NAIVE]
+    """Return the style of each model of a run; the reference is grey."""
+    others = [name for name in result.spec["models"] if name != result.reference]
     n = len(COLOURS)
     chosen = {m: Style(COLOURS[i % n], MARKERS[i % n], DASHES[i // n % len(DASHES)]) for i, m in enumerate(others)}
-    return {NAIVE: Style(GREY, "", "-")} | chosen
+    return {result.reference: Style(GREY, "", "-")} | chosen
 
 
 def evenly(n: int, most: int) -> np.ndarray:
