@@ -50,7 +50,8 @@ def find_season(train: Panel) -> int:
     -----
     The test adds up, over the series, the products of changes one season apart, each divided by the series' variance.
     Its standard error is the root of the sums' squares, which volatility clusters and correlation between the series
-    leave valid, times the factor of Bartlett's formula, √(1 + 2 Σ r²) over the autocorrelations at shorter lags.
+    leave valid, times the factor of Bartlett's formula, √(1 + 2 Σ r²) over the autocorrelations at shorter lags
+    of the changes less their mean in each phase.
     """
     from scipy import stats
 
@@ -79,10 +80,17 @@ def _repetition(changes: np.ndarray, m: int) -> float:
     error = np.sqrt((products**2).sum())
     if not error > 0:
         return 0.0
-    total = (changes**2).sum()
-    shorter = np.array([(changes[k:] * changes[:-k]).sum() / total for k in range(1, m)])
+    rest = changes - _phase_means(changes, m)  # a season would increase the autocorrelations too
+    total = (rest**2).sum() or 1.0
+    shorter = np.array([(rest[k:] * rest[:-k]).sum() / total for k in range(1, m)])
     noise = 1 / len(changes)  # of a squared autocorrelation
     return float(products.sum() / error / np.sqrt(1 + 2 * np.maximum(shorter**2 - noise, 0).sum()))
+
+
+def _phase_means(changes: np.ndarray, m: int) -> np.ndarray:
+    """Return the mean change of each row's phase in a season of m rows, (T, N)."""
+    means = np.stack([changes[phase::m].mean(axis=0) for phase in range(m)])
+    return means[np.arange(len(changes)) % m]
 
 
 def _seasonal_error(y: np.ndarray, m: int, first: int) -> float:

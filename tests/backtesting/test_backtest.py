@@ -223,7 +223,7 @@ def test_naive_is_added(prices):
     own = fc.backtest({"drift": fc.Drift(), "naive": fc.Naive(levels=(0.25, 0.5, 0.75))}, prices, CV)
     assert list(own.forecasts["model"].cat.categories) == ["drift", "naive"]
     assert own.spec["models"]["naive"]["params"]["levels"] == [0.25, 0.5, 0.75]
-    with pytest.raises(ValueError, match="'naive' is reserved for the naive forecast"):
+    with pytest.raises(ValueError, match="'naive' is reserved for Naive"):
         fc.backtest({"naive": fc.Drift()}, prices, CV)
 
 

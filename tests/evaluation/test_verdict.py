@@ -272,7 +272,9 @@ def test_nested_models_of_a_run():
     assert models["hybrid"].nests(fc.ARIMA((1, 1, 1), levels=(0.2, 0.5, 0.8)))
     assert not models["hybrid"].nests(fc.ARIMA((2, 1, 1)))
     assert models["held"].nests(fc.WindowMean())
-    result = fc.backtest({"drift": fc.Drift(), "mean": fc.WindowMean()}, prices, fc.WalkForward(3, 30), refit=30)
+    result = fc.backtest(
+        {"drift": fc.Drift(), "mean": fc.WindowMean()}, prices, fc.WalkForward(3, 30), refit=30, season=1
+    )
     tests = result.verdict().table.set_index("model")["test"].to_dict()
     assert tests == {"drift": "Clark-West", "mean": "Diebold-Mariano"}
 

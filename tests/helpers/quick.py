@@ -9,6 +9,7 @@ import forecast as fc
 from forecast.models.registry import set_parameter
 
 VOLATILITY = ("har", "garch", "ewma")  # models of variances, whose point is the mean
+RETURNS = ("zero",)  # models of returns, which are negative as often as not
 
 
 def quick(name: str, **params: object) -> fc.Forecaster:
@@ -41,6 +42,11 @@ def variances(rows: int = 160, series: int = 3, seed: int = 0, late: bool = Fals
     return frame * 0 + 1e-4 * np.exp(log) * rng.chisquare(10, size=log.shape) / 10
 
 
+def returns(rows: int = 160, series: int = 3, seed: int = 0, late: bool = False) -> pd.DataFrame:
+    """Return the returns of `walks`."""
+    return walks(rows + 1, series, seed, late).pct_change(fill_method=None).iloc[1:]
+
+
 def series_for(name: str, **shape: object) -> pd.DataFrame:
-    """Return prices, or variances for a model of variances."""
-    return variances(**shape) if name in VOLATILITY else walks(**shape)
+    """Return prices, variances for a model of variances, or returns for a model of returns."""
+    return (variances if name in VOLATILITY else returns if name in RETURNS else walks)(**shape)
