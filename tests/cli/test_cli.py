@@ -107,7 +107,10 @@ ERRORS = {  # a command line, and a pattern of its message
     "train size 0": ("backtest good.csv --train-size 0", "train_size must be at least 1; got 0"),
     "embargo below 0": ("backtest good.csv --embargo -1", "embargo must be at least 0; got -1"),
     "refit 0": (f"backtest good.csv {DRIFT} --refit 0", "refit must be at least 1; got 0"),
-    "season 0": (f"backtest good.csv {DRIFT} --season 0", "season must be at least 1; got 0"),
+    "season 0": (f"backtest good.csv {DRIFT} --season 0", "--season must be at least 1; got 0"),
+    "reference": (f"backtest good.csv {DRIFT} --reference zer", r"--reference zer: .*did you mean 'zero'\?"),
+    "against": (f"backtest good.csv {DRIFT} --against drfit", r"--against drfit: .*did you mean 'drift'\?"),
+    "against no season": (f"backtest good.csv {DRIFT} --against seasonal-naive", "no season is declared or found"),
     "no jobs": (f"backtest good.csv {DRIFT} --jobs 0", r"jobs must .*; got 0"),
     "more windows than fit": (
         "backtest good.csv --models drift --horizon 5 --windows 100",
@@ -813,3 +816,68 @@ def test_examples_in_help_run(example, workdir, call, yahoo):
     if example.startswith("fit"):
         example += " --set lstm.trainer.steps=5"
     assert call(example)[0] == 0
+
+
+def test_season_is_that_of_every_seasonal_model(workdir, call):
+    models = "--models seasonal-naive,ets,theta,auto-arima,ses,holt,lstm"
+    settings = make_season_settings(f"backtest good.csv {models} --season 4 --set theta.m=2".split())
+    assert settings == {"seasonal-naive": 4, "ets": 4, "theta": 2, "auto-arima": 4, "ses": 1, "holt": 1}
+
+
+def make_season_settings(arguments: list[str]) -> dict[str, int]:
+    """Return the season of each model that the options make."""
+    from forecast.cli.model_commands import make_models
+
+    names, season, setting = (arguments[arguments.index(o) + 1] for o in ("--models", "--season", "--set"))
+    params = {name: m.get_params(deep=False) for name, m in make_models(names, [setting], season=int(season)).items()}
+    found = {name: p["m"] if "m" in p else p.get("seasonal_order") for name, p in params.items()}
+    return {name: m for name, m in found.items() if m is not None}
+
+
+def test_declared_season_reference_and_baseline_are_repeated_by_a_spec(workdir, call):
+    options = "--horizon 2 --windows 8 --refit 8 --season 4 --reference zero --against seasonal-naive"
+    code, out, _ = call(f"backtest good.csv --models drift {options} --out first")
+    assert code == 0
+    assert "Skill and wins are relative to zero." in out
+    assert "seasonal-naive over 8 cutoffs" in " ".join(out.split())
+    spec = json.loads(Path("first/spec.json").read_text())
+    assert (spec["season"], spec["reference"], spec["against"]) == (4, "zero", "seasonal-naive")
+    assert spec["models"]["seasonal-naive"]["params"]["m"] == 4
+    assert call("backtest --spec first --out second")[0] == 0
+    for name in ("forecasts.parquet", "spec.json"):
+        assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
+
+
+def test_a_finished_run_is_judged_against_another_baseline_without_new_fits(workdir, call, monkeypatch):
+    command = f"backtest good.csv {DRIFT} --out run"
+    assert call(command)[0] == 0
+    before = Path("run/fits.parquet").read_bytes()
+    code, out, err = call(f"{command} --against drift --resume")
+    assert code == 0
+    assert err == ""
+    assert "beats drift over" in " ".join(out.split())
+    assert Path("run/fits.parquet").read_bytes() == before  # with the seconds of the first run
+    assert json.loads(Path("run/spec.json").read_text())["against"] == "drift"
+
+
+def test_spec_of_an_earlier_version(workdir, call):
+    """It has no reference: the run is that of its models, relative to naive."""
+    walks(61).pct_change().iloc[1:].to_csv("returns.csv", index_label="date")
+    assert call(f"backtest returns.csv {DRIFT} --reference naive --out old")[0] == 0
+    spec = json.loads(Path("old/spec.json").read_text())
+    del spec["reference"], spec["against"]
+    Path("old/spec.json").write_text(json.dumps(spec))
+    old = fc.BacktestResult.load("old")
+    assert old.reference == old.verdict().against == "naive"
+    code, out, _ = call("backtest --spec old --out new")
+    assert code == 0
+    assert "relative to naive" in out
+    assert Path("old/forecasts.parquet").read_bytes() == Path("new/forecasts.parquet").read_bytes()
+
+
+def test_returns_are_relative_to_zero(workdir, call):
+    code, out, _ = call(f"backtest good.csv {DRIFT} --target return --json")
+    result = json.loads(out)
+    assert code == 0
+    assert result["reference"] == result["verdicts"][0]["against"] == "zero"
+    assert {row["model"] for row in result["leaderboard"]} == {"naive", "zero", "drift"}

@@ -22,6 +22,19 @@ def table_of_moves(**models):
     return pd.concat(tables, ignore_index=True)
 
 
+def test_returns_move_from_zero():
+    """With the reference zero, a forecast is right if it has the sign of the outcome, wherever the last value is."""
+    rng = np.random.default_rng(5)
+    table = table_of_moves(good=lambda outcome: outcome + rng.normal(size=200))
+    table[["y", "y_hat"]] -= 100
+    table["y0"] = rng.normal(size=len(table))
+    expected = table[table["model"] == "good"].eval("(y > 0) == (y_hat > 0)").mean()
+    row = directions(table, reference="zero").set_index("model").loc["good"]
+    assert row["hit_rate"] == pytest.approx(expected)
+    assert row["finding"] == "calls the direction"
+    assert directions(table).set_index("model").loc["good", "hit_rate"] != pytest.approx(expected)
+
+
 def test_findings_on_directions():
     rng = np.random.default_rng(5)
     table = table_of_moves(

@@ -16,9 +16,11 @@ from forecast.evaluation import (
     gap_by_cutoff,
     holm,
     loss_by_cutoff,
+    strongest,
     verdict,
     verdict_by_step,
 )
+from forecast.evaluation.scores import error_ratios, leaderboard, members, win_rates
 
 
 def findings(result) -> dict[str, str]:
@@ -320,3 +322,115 @@ def test_members_of_a_model_named_by_a_number():
     row = result.members().iloc[0]
     assert row["members"] == 2
     assert row["worst"] <= row["median"] <= row["best"]
+
+
+def two_scales(models: dict[str, float]) -> pd.DataFrame:
+    """Return errors on two series of different sizes; on "B" the model "zero" is twice as bad as on "A"."""
+    a = table_of_errors(correlated_errors(**models))
+    b = table_of_errors({name: 50 * e * (2 if name == "zero" else 1) for name, e in correlated_errors(**models).items()})
+    return pd.concat([a, b.assign(unique_id="B")], ignore_index=True)
+
+
+def test_every_ratio_is_to_the_reference():
+    table = two_scales({"naive": 1.5, "zero": 1.0, "m": 0.8})
+    losses, ratios = loss_by_cutoff(table, reference="zero"), error_ratios(table, reference="zero")
+    assert losses["zero"].mean() == pytest.approx(1)
+    assert (ratios["zero"] == 1).all()
+    squares = (table["y_hat"] ** 2).groupby([table["unique_id"], table["model"].astype(str)]).mean()
+    assert ratios.loc["B", "m"] == pytest.approx(squares["B", "m"] / squares["B", "zero"])
+    assert win_rates(table, "zero")["zero"] == 0.5
+    result = verdict(table, 1, reference="zero")
+    assert result.against == "zero"
+    skill = result.table.set_index("model").loc["m", "skill"]
+    assert skill == pytest.approx(1 - np.sqrt(ratios["m"].prod()))
+    fits = pd.DataFrame({"model": ["m"], "error": "", "seconds_fit": 0.0, "seconds_predict": 0.0})
+    board = leaderboard(table.assign(scale=1.0), fits, "zero")
+    assert board.loc["zero", "skill"] == 0
+    assert board.loc["m", "skill"] == pytest.approx(skill)
+    parts = pd.concat([table, table[table["model"] == "m"].assign(member=1)], ignore_index=True)
+    assert members(parts, "zero")["skill"].item() == pytest.approx(skill)
+
+
+def test_findings_do_not_depend_on_the_reference_for_one_series():
+    """Of one series the reference only scales the losses; skill and test are those against the same model."""
+    table = table_of_errors(correlated_errors(naive=1.5, zero=1.0, m=0.8))
+    first, second = (verdict(table, 1, against="zero", reference=name).table for name in ("naive", "zero"))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_unknown_reference_is_an_error():
+    table = table_of_errors(correlated_errors(naive=1, m=2))
+    with pytest.raises(ValueError, match="no model 'zero' in this run"):
+        verdict(table, 1, reference="zero")
+    with pytest.raises(ValueError, match="did you mean 'naive'"):
+        loss_by_cutoff(table, reference="naiv")
+
+
+def test_strongest_baseline():
+    table = table_of_errors(correlated_errors(naive=1, zero=0.9, weekly=0.5, m=0.1))
+    assert strongest(table, ["naive", "zero", "weekly"]) == "weekly"
+    assert strongest(table, ["naive", "zero"], "zero") == "zero"
+    assert strongest(table, ["naive"], "weekly") == "weekly"
+    e = correlated_errors(naive=1)["naive"]
+    ties = table_of_errors({"weekly": e, "naive": e * (1 + 1e-12), "zero": e})
+    assert [strongest(ties, ["weekly", "naive", "zero"], name) for name in ties["model"].cat.categories] == [
+        "weekly", "naive", "zero",
+    ]  # fmt: skip
+    assert strongest(table_of_errors({"naive": np.zeros(9), "zero": np.ones(9)}), ["naive", "zero"]) == "naive"
+
+
+def test_weaker_baselines_cost_no_power():
+    e = correlated_errors(naive=1, zero=1.5, weekly=2, m=0.95, k=2)
+    with_them = verdict(table_of_errors(e), 1, weaker=["naive", "zero", "weekly"]).table.set_index("model")
+    alone = verdict(table_of_errors({name: e[name] for name in ("naive", "m", "k")}), 1).table.set_index("model")
+    assert with_them.loc["m", "p_holm"] == alone.loc["m", "p_holm"]
+    assert (with_them.loc[["zero", "weekly"], "p_holm"] == 1).all()
+    assert with_them.loc["weekly", "finding"] == "worse"
+
+
+def test_verdict_compares_with_the_strongest_simple_baseline():
+    rng = np.random.default_rng(0)
+    season = 50 + np.resize(rng.normal(0, 3, 7), 210) + rng.normal(0, 0.5, 210)
+    models = {"drift": fc.Drift(), "mean": fc.WindowMean(7)}
+    result = fc.backtest(models, season, fc.WalkForward(7, 15), refit=15, season=7)
+    assert result.strongest_baseline() == result.verdict().against == "seasonal-naive"
+    assert result.superior_ability().against == "seasonal-naive"
+    assert result.verdict().sentence.startswith("No model beats seasonal-naive over 15 cutoffs")
+    assert result.verdict("naive").sentence.startswith("mean (")
+    assert "and seasonal-naive (" in result.verdict("naive").sentence
+    assert set(result.verdict_by_step()["model"]) == {"naive", "drift", "mean"}
+    chosen = fc.backtest(models, season, fc.WalkForward(7, 15), refit=15, season=7, against="drift")
+    assert chosen.verdict().against == chosen.verdicts()[0].against == "drift"
+    assert chosen.verdict("mean").against == "mean"
+    pd.testing.assert_frame_equal(chosen.forecasts, result.forecasts)
+
+
+def test_clark_west_only_where_the_baseline_is_nested():
+    y = np.random.default_rng(0).normal(size=200)
+    models = {"arima": fc.ARIMA((1, 1, 0)), "drift": fc.Drift(), "over": fc.Conformal(fc.Zero(), window=20)}
+    result = fc.backtest(models, y, fc.WalkForward(1, 30), refit=30)
+    assert result.verdict().against == "zero"
+    tests = result.verdict().table.set_index("model")["test"]
+    assert tests[["arima", "drift", "naive"]].unique() == "Diebold-Mariano"
+    assert result.verdict().table.set_index("model").loc["over", "finding"] == "identical"
+    assert result.spec["nests"]["over"] == ["zero"]
+    tests = result.verdict("naive").table.set_index("model")["test"]
+    assert tests.to_dict() == {
+        "arima": "Clark-West", "drift": "Clark-West", "zero": "Diebold-Mariano", "over": "Diebold-Mariano",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_returns_without_a_signal_are_rarely_beaten():
+    """100 draws of independent returns, five models: a win is claimed in at most ten."""
+    models = {
+        "arima": fc.ARIMA((1, 0, 0)), "walk": fc.ARIMA((1, 1, 1)), "ridge": fc.Tabular(), "mean": fc.WindowMean(),
+        "ses": fc.ETS("ANN"),
+    }  # fmt: skip
+    wins = 0
+    for seed in range(100):
+        y = 0.01 * np.random.default_rng(seed).standard_t(4, size=400)
+        result = fc.backtest(models, y, fc.WalkForward(1, 60), refit=60, on_error="record")
+        assert result.reference == "zero"
+        wins += "better" in set(result.verdict().table["finding"])
+    assert wins <= 10

@@ -455,3 +455,23 @@ def test_the_page_works_in_a_browser(hostile, tmp_path, look):
     assert int(found["data-overflow"]) <= 0  # tables scroll, the page does not
     assert found["data-figures"] == "4"  # those for this width, not the others
     assert found["data-paper"] == ("rgb(21, 25, 30)" if look == "dark" else "rgb(255, 255, 255)")
+
+
+def test_report_on_returns_is_relative_to_zero():
+    prices = walks(200)
+    returns = prices.pct_change().iloc[1:]
+    result = fc.backtest({"drift": fc.Drift()}, returns, fc.WalkForward(2, 20), refit=20)
+    page = Page(without_plotly(render(result)))
+    text = " ".join(page.visible.split())
+    assert result.verdict().sentence in text
+    assert "Share of the squared error of zero, which forecasts 0, that the model removes" in text
+    assert "zero, the value 0" in text
+    assert "same side of 0" in text
+    assert "divided by that of zero" in text
+    data = json.loads(explorer_data(result)[0])
+    assert data["models"][data["reference"]]["name"] == "zero"
+    assert plots.skill_through_time(result)["zero"].eq(0).all()
+    assert set(plots.error_by_step(result)["model"]) == {"naive", "drift"}
+    assert plots.styles(result)["zero"].colour == plots.GREY
+    for draw in (plots.plot_error_by_step, plots.plot_skill_through_time, plots.plot_forecasts):
+        draw(result)
