@@ -415,7 +415,7 @@ def test_skipped_series_are_printed(workdir, call):
     frame.to_csv(workdir / "late.csv", index_label="date")
     code, out, _ = call(f"backtest late.csv {DRIFT}")
     assert code == 0
-    assert re.search(r"Skipped series:\s+S1: fewer than 4 observed training rows, at \d cutoff", out)
+    assert re.search(r"Skipped series:\s+S1: fewer than 3 observed training rows, at \d cutoff", out)
 
 
 def test_parquet_file_and_sample_are_read(workdir, call):

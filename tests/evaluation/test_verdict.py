@@ -327,7 +327,9 @@ def test_members_of_a_model_named_by_a_number():
 def two_scales(models: dict[str, float]) -> pd.DataFrame:
     """Return errors on two series of different sizes; on "B" the model "zero" is twice as bad as on "A"."""
     a = table_of_errors(correlated_errors(**models))
-    b = table_of_errors({name: 50 * e * (2 if name == "zero" else 1) for name, e in correlated_errors(**models).items()})
+    b = table_of_errors(
+        {name: 50 * e * (2 if name == "zero" else 1) for name, e in correlated_errors(**models).items()}
+    )
     return pd.concat([a, b.assign(unique_id="B")], ignore_index=True)
 
 
