@@ -130,11 +130,11 @@ def _edit(key, value):
         (ARRAYS, lambda path: path.unlink(), "is not a model: it has no arrays.npz"),
         (DESCRIPTION, lambda path: path.unlink(), "is not a model: it has no model.json"),
         (DESCRIPTION, _cut, "model.json is damaged"),
-        (DESCRIPTION, lambda path: path.write_text("[]"), "reads format 3: install that version"),
+        (DESCRIPTION, lambda path: path.write_text("[]"), "reads format 4: install that version"),
         (
             DESCRIPTION,
             _edit("format", 3),
-            r"written by forecast 0\.\d.*in format 2.*reads format 3: install that version",
+            r"written by forecast 0\.\d.*in format 3.*reads format 4: install that version",
         ),
         (DESCRIPTION, _edit("model", {"class": "System", "params": {}, "state": {}}), "damaged"),
         (DESCRIPTION, _edit("model", 5), "damaged"),
