@@ -163,6 +163,7 @@ def score(method: str, series: list[Row], forecasts: Iterable[Row]) -> pd.DataFr
                 "part": row["part"],
                 "series": row["series"],
                 "method": method,
+                "rows": len(y),
                 "smape": smape(y, point),
                 "mase": mase(y, point, train, row["m"]),
                 "covered": ((y >= low) & (y <= high)).mean() if known else np.nan,
@@ -201,8 +202,15 @@ def report(scores: pd.DataFrame) -> None:
     print("\nMean of the two ratios")
     print(table["mean"].unstack(sort=False).drop(columns=NAIVE2).to_string(float_format="{:.4f}".format))
     m3 = scores[scores["part"].str.startswith("M3 ")]
-    print("\nsMAPE over the series of M3 (0 to 200)")
-    print(m3.groupby("method", sort=False)["smape"].mean().to_string(float_format="{:.3f}".format))
+    if not m3.empty:
+        print("\nsMAPE on M3, 0 to 200, over rows (published: Naive2 15.47, Theta 13.01) and over series (Theta 12.76)")
+        means = m3.groupby("method", sort=False).apply(_mean_smape)
+        print(means.to_string(float_format="{:.3f}".format))
+
+
+def _mean_smape(scores: pd.DataFrame) -> pd.Series:
+    over_rows = np.average(scores["smape"], weights=scores["rows"])
+    return pd.Series({"over rows": over_rows, "over series": scores["smape"].mean()})
 
 
 def naive2_forecasts(series: list[Row]) -> list[Row]:
