@@ -17,7 +17,8 @@ CLASSES = {
         ("Naive", "Zero", "Drift", "SeasonalNaive", "WindowMean", "MeanReversion"), "forecast.models.naive"
     ),
     "ARIMA": "forecast.models.arima.model",
-    **dict.fromkeys(("ETS", "Theta"), "forecast.models.smoothing"),
+    "ETS": "forecast.models.smoothing.ets",
+    "Theta": "forecast.models.smoothing.theta",
     **dict.fromkeys(("HAR", "GARCH", "EWMA"), "forecast.models.volatility"),
     "Tabular": "forecast.models.tabular",
     "Recurrent": "forecast.models.recurrent.forecaster",
@@ -32,7 +33,8 @@ FUNCTIONS = {"load_model": "forecast.models.store", "make_model": __name__, "mod
 #: Classes that occur only inside a fitted model.
 PARTS = {
     "LogChoice": "forecast.models.base",
-    "Smoothing": "forecast.models.smoothing",
+    "Smoothing": "forecast.models.smoothing.ets",
+    "ThetaFit": "forecast.models.smoothing.theta",
     "SeriesFit": "forecast.models.arima.state_space",
     "Order": "forecast.models.arima.likelihood",
     "SummedRidge": "forecast.models.ridge",
@@ -65,7 +67,7 @@ MODELS: dict[str, Entry] = {
     "ses": Entry("ETS", {"shape": "ANN"}, "simple exponential smoothing"),
     "holt": Entry("ETS", {"shape": "AAN"}, "exponential smoothing with a trend"),
     "damped": Entry("ETS", {"shape": "AAdN"}, "exponential smoothing with a damped trend"),
-    "ets": Entry("ETS", {}, "exponential smoothing, its form chosen by AICc"),
+    "ets": Entry("ETS", {}, "exponential smoothing, its forms weighted by BIC"),
     "theta": Entry("Theta", {}, "the Theta method"),
     "arima": Entry("ARIMA", {}, "ARIMA by exact likelihood, fitted to each series"),
     "auto-arima": Entry("ARIMA", {"order": "auto"}, "ARIMA, its order chosen by AICc"),

@@ -1,0 +1,1 @@
+"""Exponential smoothing and the Theta method."""
