@@ -11,7 +11,7 @@ from forecast.models.base import LEVELS, Forecast
 from forecast.models.baseline import Baseline
 
 #: Dickey and Fuller's 5 % critical value of t about a constant. About a moving mean a random walk exceeds it about one
-#: time in a hundred or less, whatever the number of rows (tests/models/test_smoothing.py).
+#: time in a hundred or less, whatever the number of rows (tests/models/test_moving_means.py).
 CRITICAL_T = 2.86
 
 

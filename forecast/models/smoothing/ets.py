@@ -9,7 +9,7 @@ import numpy as np
 
 from forecast._validation import check_choice
 from forecast.models.base import LEVELS
-from forecast.models.smoothing.search import find_optimum
+from forecast.models.smoothing.optimum import find_optimum
 from forecast.models.smoothing.shapes import SHAPES, Shape, forecast_from
 from forecast.models.smoothing.state import GRID, StateModel, log_of_forecast, standardise
 
@@ -114,9 +114,11 @@ class ETS(StateModel):
             in_logs = log and not (self.log == "auto" and "M" in self.shape)
             positive = log or bool((y > 0).all())
             return [(_simpler(self.shape if positive else self.shape.replace("M", "A"), self.m, len(y)), in_logs)]
-        shapes = {_simpler(f"A{trend}{season}", self.m, len(y)) for trend in ("N", "A", "Ad") for season in self._seasons}
-        units = (False, True) if log and self.log == "auto" else (log,)
-        return [(shape, unit) for unit in units for shape in sorted(shapes, key=lambda shape: shape.name)]
+        shapes = {
+            _simpler(f"A{trend}{season}", self.m, len(y)) for trend in ("N", "A", "Ad") for season in self._seasons
+        }
+        spaces = (False, True) if log and self.log == "auto" else (log,)
+        return [(shape, flag) for flag in spaces for shape in sorted(shapes, key=lambda shape: shape.name)]
 
     @property
     def _seasons(self) -> str:

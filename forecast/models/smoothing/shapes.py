@@ -15,7 +15,7 @@ SHAPES = tuple("".join(letters) for letters in product("AM", ("N", "A", "Ad"), "
 
 @dataclass(frozen=True)
 class Shape:
-    """What a shape's name says, and the rows in a season (1: none).
+    """A shape by its name, and the rows in a season (1: none).
 
     Its parameters are one array: the smoothing parameters alpha, beta / alpha, gamma / (1 - alpha) and phi, those that
     it has; the level of each phase of the season before the first row (one without a season); the slope.
@@ -93,7 +93,7 @@ def run(shape: Shape, params: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np
     """Return the level and the slope after each row (T,), and the season (m + T,), its first phases before any row."""
     alpha, beta, gamma, phi = shape.unpack(params[: shape.n_smoothing].tolist())
     first_level, first_slope, first_season = shape.first_states(params)
-    level, slope, m = float(first_level), float(first_slope), shape.m
+    level, slope = float(first_level), float(first_slope)
     season = [float(phase) for phase in first_season]
     levels, slopes = [], []
     for t, value in enumerate(y.tolist()):

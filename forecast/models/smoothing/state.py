@@ -14,7 +14,7 @@ LEAST = 0.01
 
 
 def standardise(y: np.ndarray, offset: float, scale: float) -> np.ndarray:
-    """Return (y - offset) / scale, rounded so that it does not depend on the unit of y."""
+    """Return (y - offset) / scale, rounded so that y and its multiples give the same values."""
     return np.round((y - offset) / scale / GRID) * GRID
 
 

@@ -12,8 +12,9 @@ from forecast.models.smoothing.state import StateModel, log_of_forecast, standar
 LEAST_INDEX = 0.01  # a multiplicative season with a smaller index is not removed
 BOUNDS = (0.1, 1.0)  # of the smoothing parameter
 POINTS, ROUNDS = 21, 3  # of the search, each round within the neighbours of the best point of the one before
-BURN_IN = 3  # first rows, whose errors are not counted: a line through so few points says little
+BURN_IN = 3  # first rows, whose errors are not counted: a line through so few points is too uncertain
 FIXED_ROWS = 6  # with fewer rows theta is 2
+RIDGE = 1e-3  # draws the initial level towards the first value where the errors that count do not depend on it
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,7 @@ class Theta(StateModel):
 
 def fit_theta(y: np.ndarray, m: int, multiply: bool) -> ThetaFit:
     """Fit the model to a series; its season is a factor if `multiply`, and otherwise added."""
-    unit = float(y.mean()) if multiply else 1.0
-    offset, scale = (0.0, unit) if multiply else (float(y[0]), float(np.abs(np.diff(y)).mean()) or 1.0)
+    offset, scale = (0.0, float(y.mean())) if multiply else (float(y[0]), float(np.abs(np.diff(y)).mean()) or 1.0)
     season = np.full(m, float(multiply))
     rounded = standardise(y, offset, scale)
     if is_seasonal(rounded, m):
@@ -147,13 +147,14 @@ def _regress(
     trend = start[first:] * intercept[first - 1 : -1, None]
     trend += (1 - start[first:] * decay) / alpha * slope[first - 1 : -1, None]
     rest, start = y[first:, None] - smoothed[first:], start[first:]
-    squares = np.maximum((start * start).sum(axis=0), 1e-300)
+    squares = (start * start).sum(axis=0) + RIDGE
     cross = (start * trend).sum(axis=0) / squares
-    rest_on_start = (start * rest).sum(axis=0) / squares
-    trend, rest = trend - cross * start, rest - rest_on_start * start  # what the initial level does not explain
-    size = (trend * trend).sum(axis=0)
-    weight = np.clip((trend * rest).sum(axis=0) / np.where(size > 0, size, 1.0), *bounds)
-    return np.square(rest - weight * trend).sum(axis=0), rest_on_start - weight * cross, weight
+    constant = (start * rest).sum(axis=0) / squares
+    left, left_trend = rest - constant * start, trend - cross * start  # what the initial level does not explain
+    size = (trend * left_trend).sum(axis=0)
+    weight = np.clip((trend * left).sum(axis=0) / np.where(size > 0, size, 1.0), *bounds)
+    totals = ((rest - weight * trend) * (left - weight * left_trend)).sum(axis=0)
+    return totals, constant - weight * cross, weight
 
 
 def forecast_theta(fit: ThetaFit, y: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:

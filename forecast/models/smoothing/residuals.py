@@ -128,18 +128,18 @@ class ProductErrors:
         return residuals[:, 0], (residuals[:, 1:] - residuals[:, :1]) / steps
 
     def _residuals(self, params: np.ndarray) -> np.ndarray:
-        """Return the residuals (T, K) for each column of the parameters (P, K); infinite where a forecast is not positive."""
+        """Return the residuals (T, K) for each column of the parameters (P, K); infinite if not all exist."""
         with np.errstate(all="ignore"):
             forecasts = self._forecasts(params)
             errors = self.y[:, None] - forecasts
             if self.shape.is_relative:
                 errors = errors / forecasts * np.exp(np.log(forecasts).mean(axis=0))
-            return np.where((forecasts > 0).all(axis=0), errors, np.inf)
+            return np.where(np.isfinite(errors).all(axis=0), errors, np.inf)
 
     def _forecasts(self, params: np.ndarray) -> np.ndarray:
         """Return the one-step forecasts (T, K)."""
         shape = self.shape
-        alpha, beta, gamma, phi = shape.unpack(params[: shape.n_smoothing])
+        alpha, beta, gamma, phi = shape.unpack(list(params[: shape.n_smoothing]))
         level, slope, season = shape.first_states(params)
         forecasts = np.empty((len(self.y), params.shape[1]))
         for t, value in enumerate(self.y.tolist()):

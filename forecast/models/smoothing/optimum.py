@@ -8,13 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
-from forecast.models.smoothing.errors import LinearErrors, ProductErrors
+from forecast.models.smoothing.residuals import LinearErrors, ProductErrors
 from forecast.models.smoothing.shapes import Shape
 
 ITERATIONS = 100
 TOLERANCE = 1e-8  # the expected relative gain in the sum of squares below which a search ends
 DAMPING = (1e-10, 1e-2, 1e12)  # least, first and greatest, relative to the curvature
-STARTS = 3  # points of the grid from which the search begins
+STARTS, STARTS_PER_GAMMA = 3, 2  # points of the grid from which the search begins
 
 ALPHAS, BETAS, GAMMAS, PHIS = (0.03, 0.15, 0.4, 0.7, 0.95), (0.01, 0.1, 0.5), (0.02, 0.3), (0.85, 0.96)
 
@@ -39,38 +39,52 @@ class Optimum:
 
 
 def find_optimum(shape: Shape, y: np.ndarray) -> Optimum:
-    """Return the best parameters of a shape for a standardised series (T,); one with factors is positive."""
-    plain = Shape("A" + shape.name[1:].replace("M", "A"), shape.m)
-    starts = _grid_starts(plain, y)
-    errors: Errors = LinearErrors(shape, y)
-    if shape.multiplies:
-        errors = ProductErrors(shape, y)
-        starts = starts[:1] + [start for start in _log_starts(plain, y)]
+    """Return the best parameters of a shape for a standardised series (T,), which is positive if the name has an M."""
+    starts = _grid_starts(shape, y)
+    if shape.is_relative or shape.multiplies:
+        starts = [*starts, _log_start(shape, y), _flat_start(shape, y)]
+    errors = ProductErrors(shape, y) if shape.multiplies else LinearErrors(shape, y)
     found = [minimise(errors, start, *shape.bounds()) for start in starts]
     return min(found, key=lambda optimum: optimum.total)
 
 
-def _grid_starts(shape: Shape, y: np.ndarray, n: int = STARTS) -> list[np.ndarray]:
-    """Return the best points of a grid of smoothing parameters, with the initial states of least squares."""
-    axes = [ALPHAS]
-    axes += [BETAS] if shape.has_trend else []
-    axes += [GAMMAS] if shape.has_season else []
-    axes += [PHIS] if shape.is_damped else []
+def _grid_starts(shape: Shape, y: np.ndarray) -> list[np.ndarray]:
+    """Return the best points of a grid of smoothing parameters, with the initial states of least squares.
+
+    The states are those of the shape of the same trend with additive errors and season. Only the best point of each
+    alpha counts, and each gamma of the grid has its own: the likelihood often has a maximum without and one with a
+    season that changes.
+    """
     errors = LinearErrors(shape, y)
-    points = [np.array(point) for point in product(*axes)]
-    found = [(*errors.best_states(point), point) for point in points]
-    return [np.concatenate([point, states]) for _, states, point in sorted(found, key=lambda item: item[0])[:n]]
+    betas, phis = [BETAS] if shape.has_trend else [], [PHIS] if shape.is_damped else []
+    starts = []
+    for gamma in GAMMAS if shape.has_season else [None]:
+        best = []
+        for alpha in ALPHAS:
+            points = [np.array(point) for point in product((alpha,), *betas, *([(gamma,)] if gamma else []), *phis)]
+            found = [(*errors.best_states(point), point) for point in points]
+            total, states, point = min(found, key=lambda item: item[0])
+            best.append((total, np.concatenate([point, states])))
+        starts += sorted(best, key=lambda item: item[0])[: STARTS if gamma is None else STARTS_PER_GAMMA]
+    return [start for _, start in sorted(starts, key=lambda item: item[0])]
 
 
-def _log_starts(shape: Shape, y: np.ndarray) -> list[np.ndarray]:
-    """Return starts for a shape of factors from the fit of the additive one to logs."""
-    logs = np.log(y)
-    best = find_optimum(shape, logs).params.copy()
-    p = shape.n_smoothing
-    best[p : p + shape.m] = np.exp(best[p : p + shape.m])
+def _log_start(shape: Shape, y: np.ndarray) -> np.ndarray:
+    """Return the best point of the grid for the logs, in which factors are added, with the states of the series."""
+    start, p = _grid_starts(shape, np.log(y))[0], shape.n_smoothing
+    start[p : p + shape.m] = np.exp(start[p : p + shape.m])
     if shape.has_trend:
-        best[-1] *= best[p : p + shape.m].mean()
-    return [best]
+        start[-1] *= start[p : p + shape.m].mean()
+    return start
+
+
+def _flat_start(shape: Shape, y: np.ndarray) -> np.ndarray:
+    """Return a start without trend and season, whose forecasts are positive where the series is."""
+    low, high = shape.bounds()
+    smoothing = np.concatenate([[0.5], low[1:]])
+    smoothing[-1] = (low[-1] + high[-1]) / 2 if shape.is_damped else smoothing[-1]
+    slope = [0.0] if shape.has_trend else []
+    return np.concatenate([smoothing, np.full(shape.m, y.mean()), slope])
 
 
 def minimise(errors: Errors, start: np.ndarray, low: np.ndarray, high: np.ndarray) -> Optimum:
