@@ -61,7 +61,7 @@ def find_season(train: Panel) -> int:
     y = forward_fill(train.target[:, train.observed.sum(axis=0) > MIN_SEASONS * min(candidates)])
     changes = _standard_changes(y)
     critical = stats.norm.isf(SIZE / len(candidates))
-    found = [m for m in candidates if _repetition(changes, m) > critical]
+    found = [m for m in candidates if _repeats(changes, m, critical)]
     return min(found, key=lambda m: _seasonal_error(y, m, max(found)), default=1)
 
 
@@ -74,17 +74,23 @@ def _standard_changes(y: np.ndarray) -> np.ndarray:
     return np.nan_to_num(change / np.where(deviation > 0, deviation, np.inf))
 
 
-def _repetition(changes: np.ndarray, m: int) -> float:
-    """Return the statistic of the autocorrelation at lag m, standard normal where there is no season."""
+def _repeats(changes: np.ndarray, m: int, critical: float) -> bool:
+    """Return whether the autocorrelation at lag m exceeds the critical value, in its standard errors."""
     products = (changes[m:] * changes[:-m]).sum(axis=1)
     error = np.sqrt((products**2).sum())
-    if not error > 0:
-        return 0.0
-    rest = changes - _phase_means(changes, m)  # a season would increase the autocorrelations too
+    # Bartlett's factor is at least 1, and takes m passes over the rows: it is left out where it cannot matter.
+    if not products.sum() > critical * error:
+        return False
+    return bool(products.sum() > critical * error * _bartlett_factor(changes, m))
+
+
+def _bartlett_factor(changes: np.ndarray, m: int) -> float:
+    """Return by how much the autocorrelations at lags below m increase the standard error of the one at lag m."""
+    rest = changes - _phase_means(changes, m)  # a season would increase them too
     total = (rest**2).sum() or 1.0
     shorter = np.array([(rest[k:] * rest[:-k]).sum() / total for k in range(1, m)])
     noise = 1 / len(changes)  # of a squared autocorrelation
-    return float(products.sum() / error / np.sqrt(1 + 2 * np.maximum(shorter**2 - noise, 0).sum()))
+    return float(np.sqrt(1 + 2 * np.maximum(shorter**2 - noise, 0).sum()))
 
 
 def _phase_means(changes: np.ndarray, m: int) -> np.ndarray:
