@@ -346,11 +346,14 @@ class Recurrent(Forecaster):
         Raises ValueError if `patience` needs them.
         """
         cut = round(len(base) * (1 - HELD_BACK_SHARE))
-        early, late = self._examples(inputs[:cut], base[:cut]), self._examples(inputs, base, first=cut)
-        if len(early) and len(late):
-            sample = make_error_sample(inputs, base, self.config_, first=cut)
+        patient = self._trainer().patience is not None
+        early, late = self._examples(inputs[:cut], base[:cut]), None
+        if patient:
+            late = self._examples(inputs, base, first=cut)
+        sample = make_error_sample(inputs, base, self.config_, first=cut)
+        if len(early) and len(sample.request.rows) and (late is None or len(late)):
             return HeldBack(early, late, partial(held_back_shrinkage, sample=sample))
-        if self._trainer().patience is not None:
+        if patient:
             raise ValueError(
                 f"patience needs training examples before and after row {cut} of the {len(base)} training rows: use "
                 "more history, or set patience=None"

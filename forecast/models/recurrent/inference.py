@@ -25,6 +25,7 @@ CHUNK = 256  # rows of a sequence, or windows, that are computed at once
 MAX_ROWS = 4096  # upper bound of rows × series computed at once, to limit memory
 ERROR_QUANTILES = 200  # quantiles that represent the error distribution when the point is a mean
 ERROR_FORECASTS = 2000  # forecasts of training rows from which a model measures its errors
+ERROR_SERIES = 50  # at most, of which these are
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,34 @@ class ErrorSample:
 
 
 def make_error_sample(inputs: Inputs, base: np.ndarray, config: RecurrentConfig, first: int = 0) -> ErrorSample:
-    """Return evenly spaced rows from `first` on, about 2000 forecasts; `base` is that of all rows, (T, N, H)."""
+    """Return about 2000 forecasts of training rows: evenly spaced rows from `first` on, of at most 50 series.
+
+    `base` is that of all rows, (T, N, H).
+    """
+    series = _measured_series(inputs.observed[first:].sum(axis=0))
+    inputs, base = select_series(inputs, series), base[:, series]
     truth = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
     known = np.flatnonzero((np.isfinite(base).all(axis=2) & (inputs.scale > 0)).any(axis=1))
     known = known[(known >= first) & (known < len(truth) - 1)]
-    count = max(ERROR_FORECASTS // base.shape[1], 20)
+    count = max(ERROR_FORECASTS // len(series), 20)
     rows = known[:: max(len(known) // count, 1)]
-    series = np.arange(base.shape[1])
     return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config), truth[rows])
+
+
+def _measured_series(n_observed: np.ndarray) -> np.ndarray:
+    """Return at most 50 series, evenly spaced among those that are observed at least half as often as any, (M,)."""
+    if len(n_observed) <= ERROR_SERIES:
+        return np.arange(len(n_observed))
+    series = np.flatnonzero(2 * n_observed >= n_observed.max())
+    return series[:: -(-len(series) // ERROR_SERIES)]
+
+
+def select_series(inputs: Inputs, series: np.ndarray) -> Inputs:
+    """Return the inputs of these series (N,); the same object if they are all."""
+    if len(series) == len(inputs.start):
+        return inputs
+    arrays = {name: array[:, series] for name, array in vars(inputs).items() if name != "start"}
+    return Inputs(start=inputs.start[series], **arrays)
 
 
 def measure_corrections(net: Network, sample: ErrorSample) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,7 @@ class HeldBack:
     """The newest training rows, on which a network is measured before it is trained on them, too."""
 
     early: Any  # examples of the rows before them
-    late: Any  # their own examples
+    late: Any  # their own examples, where `patience` needs them
     measure: Callable[[Any], float]  # of a network that was trained on the early examples
 
 

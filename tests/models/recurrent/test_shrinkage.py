@@ -8,6 +8,7 @@ from helpers.quick import quick, walks
 from scipy import stats
 
 import forecast as fc
+from forecast.models.recurrent.inference import PredictionRequest, make_error_sample, predict
 from forecast.models.recurrent.shrinkage import PRIOR, PRIOR_ODDS, shrinkage_factor
 
 NETS = [name for name in fc.model_names() if name.split("-")[0] in ("rnn", "lstm", "gru")]
@@ -138,3 +139,18 @@ def test_warm_refit_keeps_the_shrinkage():
 def test_series_too_short_to_hold_rows_back_have_the_prior():
     model = fc.Recurrent(lookback=5, hidden=3, trainer=fc.Trainer(steps=5)).fit(walks(rows=24), 1)
     assert model.shrinkage_ == pytest.approx(PRIOR)
+
+
+def test_large_panels_are_measured_on_some_series():
+    """With 60 series, a number that is not all: forecasts of one that is measured equal those of the whole panel."""
+    prices = walks(series=60)
+    model = quick("lstm-recursive", embedding=2).fit(prices, 2)
+    base = np.repeat(np.log(prices.to_numpy())[:, :, None], 2, axis=2)
+    inputs = model._inputs(fc.as_panel(prices))
+    sample = make_error_sample(inputs, base, model.config_, first=130)
+    chosen, rows = sample.request.series, sample.request.rows
+    assert 20 < len(chosen) <= 50
+    assert rows.min() == 130
+    everything = PredictionRequest(inputs, rows, base[rows], np.arange(60), model.config_)
+    points = [predict(model.nets_[0], request)[..., 1] for request in (sample.request, everything)]
+    np.testing.assert_allclose(points[0], points[1][:, chosen], rtol=1e-4, atol=1e-6)
