@@ -137,8 +137,9 @@ class Recurrent(Forecaster):
     **Shrinkage.** On a series with nothing to learn a network still corrects its base, by a drift and by patterns of
     the training rows, and all of it makes the forecasts worse. The newest fifth of the training rows is therefore held
     back for the first four fifths of the training steps. The errors of the base at these rows are regressed on the
-    network's corrections, and the shrinkage is the posterior probability that the slope is 1 rather than 0, from prior
-    odds of 1 to 20 and a variance that holds under dependent errors. The last fifth of the steps draws from all rows.
+    network's corrections, and the shrinkage is the posterior probability that the slope is 1 or more rather than 0,
+    from prior odds of 1 to 20 and a variance that holds under dependent errors. The regression is by least squares;
+    with the losses "mae" and "huber" it is by these. The last fifth of the steps draws from all rows.
     The point is shrunk towards the base and the other quantiles move with it, so the spread is that of the network.
     With too few rows to hold some back the prior decides, and the forecast is almost that of the base.
 

@@ -19,7 +19,7 @@ from forecast.features.windows import future_windows, windows_ending_at
 from forecast.models.base import missing_errors_message
 from forecast.models.recurrent.config import RecurrentConfig
 from forecast.models.recurrent.networks import Aligned, Classifier, Network
-from forecast.models.recurrent.shrinkage import shrinkage_factor
+from forecast.models.recurrent.shrinkage import SHRINKAGE_LOSSES, shrinkage_factor
 
 CHUNK = 256  # rows of a sequence, or windows, that are computed at once
 MAX_ROWS = 4096  # upper bound of rows × series computed at once, to limit memory
@@ -173,7 +173,8 @@ def measure_corrections(net: Network, sample: ErrorSample) -> tuple[np.ndarray, 
 
 def held_back_shrinkage(net: Network, sample: ErrorSample) -> float:
     """Return the shrinkage factor of a network that was not trained on the rows of the sample."""
-    return shrinkage_factor(*measure_corrections(net, sample), sample.request.rows)
+    loss = SHRINKAGE_LOSSES.get(sample.request.config.loss, np.square)
+    return shrinkage_factor(*measure_corrections(net, sample), sample.request.rows, loss)
 
 
 def training_errors(net: Network, sample: ErrorSample, shrinkage: float) -> np.ndarray:

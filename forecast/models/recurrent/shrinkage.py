@@ -6,24 +6,28 @@ the correction, rather than the base alone, describes the newest training rows: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-#: Odds, before any evidence, that a correction describes later rows. Without anything to learn a factor of 1/2 or more
-#: needs a likelihood ratio of 20, whose probability is at most 1/20 (Markov's inequality).
+Loss = Callable[[np.ndarray], np.ndarray]
+
+#: Odds, before any evidence, that a correction describes later rows. A factor of a half or more then needs a likelihood
+#: ratio of 20: a slope that is at least 2.4 standard errors above 0.
 PRIOR_ODDS = 1 / 20
 PRIOR = PRIOR_ODDS / (1 + PRIOR_ODDS)
 MAX_BLOCKS, BLOCK_HORIZONS = 20, 2  # blocks of consecutive rows, each at least two horizons long
-TINY = 1e-12
+NEGLIGIBLE = 1e-9  # change of a loss, relative to it, that is a rounding error
 MAX_LOG_ODDS = 500.0
 
 
-def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray) -> float:
+def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray, loss: Loss = np.square) -> float:
     """Return the posterior probability that corrections are real, in (0, 1).
 
-    The errors of the base are regressed on the corrections: the slope is about 1 if they are real, 0 if they are noise.
-    Its variance is that of sums over blocks of rows, because errors of overlapping steps and of different series at one
-    row are dependent. The likelihoods of both values are those of Student's t with a degree of freedom less than
-    blocks. Errors of step k have the weight 1/k, the inverse of their variance on a random walk.
+    The errors of the base are regressed on the corrections: the slope is 1 or more if they are real, 0 if they are
+    noise. Its variance is that of sums over blocks of rows, because errors of overlapping steps and of different series
+    at one row are dependent. The likelihoods of both are those of Student's t with a degree of freedom less than
+    blocks. Errors of step k are divided by √k, as they grow on a random walk.
 
     Parameters
     ----------
@@ -33,35 +37,48 @@ def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray
         The base's errors there, relative to the scale; NaN where they are not known.
     rows : array of shape (K,)
         The numbers of the rows, increasing.
+    loss : callable, default numpy.square
+        A convex loss of errors, whose slope is measured: the regression is by least squares, or least absolute errors.
 
     Returns
     -------
     float
     """
-    horizon = correction.shape[2]
     length = rows[-1] - rows[0] + 1 if len(rows) else 0
-    blocks = min(length // (BLOCK_HORIZONS * horizon), MAX_BLOCKS)
-    product, square = _row_sums(correction, error)
-    if blocks < 2 or not square.sum() > 0:
-        return _probability(0.0)
+    blocks = min(length // (BLOCK_HORIZONS * correction.shape[2]), MAX_BLOCKS)
+    if blocks < 2:
+        return PRIOR
     block = (rows - rows[0]) * blocks // length
-    product, square = (np.bincount(block, sums, blocks) for sums in (product, square))
-    slope = product.sum() / square.sum()
-    residual = product - slope * square
-    spread = max(blocks * np.sum(residual**2) / square.sum() ** 2, TINY)  # degrees of freedom times variance
-    log_ratio = blocks / 2 * (np.log1p(slope**2 / spread) - np.log1p((slope - 1) ** 2 / spread))
-    return _probability(float(log_ratio))
-
-
-def _row_sums(correction: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sums of correction · error and of correction² over the series and steps of each row, (K,) each."""
-    known = ~np.isnan(error) & np.isfinite(correction)
-    weight = known / np.arange(1, correction.shape[2] + 1)
-    correction, error = np.where(known, correction, 0.0), np.where(known, error, 0.0)
-    return (weight * correction * error).sum(axis=(1, 2)), (weight * correction**2).sum(axis=(1, 2))
-
-
-def _probability(log_ratio: float) -> float:
-    """Return the posterior probability at a logarithm of the likelihood ratio."""
+    none, half, full = (np.bincount(block, sums, blocks) for sums in _losses(correction, error, loss))
+    square = 2 * (full + none - 2 * half)  # the parabola through the three; of squared errors: Σ correction²
+    product = (none - full + square) / 2  # Σ correction · error
+    negligible = NEGLIGIBLE * none.sum()
+    if square.sum() > negligible:
+        share = square / square.sum()
+    elif abs(product.sum()) > negligible:
+        share = np.full(blocks, 1 / blocks)  # a loss without curvature between the forecasts
+    else:
+        return PRIOR
+    total, claimed = product.sum(), square.sum()
+    spread = blocks * np.sum((product - total * share) ** 2) + negligible**2  # degrees of freedom · variance of total
+    log_ratio = blocks / 2 * (np.log1p(total**2 / spread) - np.log1p(min(total - claimed, 0.0) ** 2 / spread))
     log_odds = np.clip(np.log(PRIOR_ODDS) + log_ratio, -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return float(1 / (1 + np.exp(-log_odds)))
+
+
+def _losses(correction: np.ndarray, error: np.ndarray, loss: Loss) -> list[np.ndarray]:
+    """Return the losses of each row without, with half of and with all of the correction, (K,) each."""
+    root = np.sqrt(np.arange(1, correction.shape[2] + 1))
+    known = ~np.isnan(error) & np.isfinite(correction)
+    correction, error = np.where(known, correction / root, 0.0), np.where(known, error / root, 0.0)
+    return [loss(error - factor * correction).sum(axis=(1, 2)) for factor in (0.0, 0.5, 1.0)]
+
+
+def huber(error: np.ndarray) -> np.ndarray:
+    """Return Huber's loss: half the square up to 1, linear beyond."""
+    size = np.abs(error)
+    return np.where(size <= 1, size**2 / 2, size - 0.5)
+
+
+#: Training losses that also decide the shrinkage; with all others the squared error does, by which points are compared.
+SHRINKAGE_LOSSES: dict[str, Loss] = {"mae": np.abs, "huber": huber}

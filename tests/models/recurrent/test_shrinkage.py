@@ -9,7 +9,7 @@ from scipy import stats
 
 import forecast as fc
 from forecast.models.recurrent.inference import PredictionRequest, make_error_sample, predict
-from forecast.models.recurrent.shrinkage import PRIOR, PRIOR_ODDS, shrinkage_factor
+from forecast.models.recurrent.shrinkage import PRIOR, PRIOR_ODDS, huber, shrinkage_factor
 
 NETS = [name for name in fc.model_names() if name.split("-")[0] in ("rnn", "lstm", "gru")]
 ROWS, HORIZON = 400, 5
@@ -44,6 +44,21 @@ def test_real_corrections_are_used():
 def test_corrections_that_are_far_too_large_are_not_used():
     correction, error = _dependent(np.random.default_rng(2))
     assert shrinkage_factor(30 * correction, 3 * correction + error, np.arange(ROWS)) < 0.01
+
+
+def test_corrections_that_are_too_small_are_used():
+    correction, error = _dependent(np.random.default_rng(2))
+    assert shrinkage_factor(0.1 * correction, 3 * correction + error, np.arange(ROWS)) > 0.9
+
+
+def test_absolute_errors_judge_a_median():
+    """Errors of +3 one time in four, −1 otherwise: the median is worth it by absolute errors, not by squared ones."""
+    error = np.random.default_rng(6).choice([3.0, -1.0], p=[0.25, 0.75], size=(300, 1, 1))
+    correction = np.full_like(error, -1.0)
+    assert shrinkage_factor(correction, error, np.arange(300), np.abs) > 0.9
+    assert shrinkage_factor(correction, error, np.arange(300), huber) > 0.9
+    assert shrinkage_factor(correction, error, np.arange(300)) < 0.01
+    assert shrinkage_factor(-correction, error, np.arange(300), np.abs) < 0.01
 
 
 def test_without_evidence_the_prior_decides():
