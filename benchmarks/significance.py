@@ -2,6 +2,7 @@
 
 python benchmarks/significance.py                # all tables, some minutes on one core
 python benchmarks/significance.py walk --models arima
+python benchmarks/significance.py returns            # all models of RETURNS in one run, as on the command line
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import pandas as pd
 import forecast as fc
 
 DRAWS, ROWS, CUTOFFS = 200, 600, 100
+#: Models of returns by the number of draws: the networks and the search for an order take longer.
+RETURNS = {100: ("arima", "ridge", "ets", "window-mean"), 20: ("lstm", "auto-arima")}
 MODELS = {
     "arima": fc.ARIMA((1, 1, 0), log=False),
     "ar": fc.ARIMA((1, 0, 0), log=False),
@@ -38,7 +41,7 @@ def wins(name: str, phi: float, horizon: int, step_size: int) -> dict[str, objec
     cv = fc.WalkForward(horizon, CUTOFFS, step_size)
     found = []
     for seed in range(DRAWS):
-        result = fc.backtest({name: MODELS[name]}, ar1(phi, seed), cv, refit=CUTOFFS)
+        result = fc.backtest({name: MODELS[name]}, ar1(phi, seed), cv, refit=CUTOFFS, reference="naive")
         found.append(result.verdict().table.iloc[0])
     table = pd.DataFrame(found)
     return {
@@ -53,10 +56,27 @@ def wins(name: str, phi: float, horizon: int, step_size: int) -> dict[str, objec
     }
 
 
+def wins_on_returns(draws: int, names: tuple[str, ...]) -> pd.DataFrame:
+    """Count the draws of independent returns on which models are found better than the baseline, and than naive."""
+    found = []
+    for seed in range(draws):
+        returns = 0.01 * np.random.default_rng(seed).standard_t(4, size=ROWS)
+        panel = fc.make_target(pd.DataFrame({"price": 100 * np.exp(returns.cumsum())}), "return")
+        models = {name: fc.make_model(name) for name in names}
+        result = fc.backtest(models, panel, fc.WalkForward(1, CUTOFFS), refit=CUTOFFS)
+        for against in (result.strongest_baseline(), "naive"):
+            table = result.verdict(against).table.set_index("model").loc[list(names)]
+            better = table["finding"] == "better"
+            found += [{"against": against, "model": name, "better": better[name]} for name in names]
+            found.append({"against": against, "model": "any of them", "better": better.any()})
+    counts = pd.DataFrame(found).groupby(["against", "model"], sort=False)["better"].agg(["size", "sum"])
+    return counts.set_axis(["draws", "better"], axis=1).reset_index()
+
+
 def main() -> None:
     """Print the requested tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["walk", "ar"], help="walk, ar")
+    parser.add_argument("what", nargs="*", default=["walk", "ar", "returns"], help="walk, ar, returns")
     parser.add_argument("--models", nargs="+", default=list(MODELS), help=", ".join(MODELS))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -65,6 +85,11 @@ def main() -> None:
         "ar": "AR(1), phi 0.5: wins that are there",
     }
     for what in options.what:
+        if what == "returns":
+            print("\nindependent returns, t with 4 degrees of freedom: every win is a false one")
+            tables = [wins_on_returns(draws, names) for draws, names in RETURNS.items()]
+            print(pd.concat(tables).sort_values("against", ascending=False, kind="stable").to_string(index=False))
+            continue
         print(f"\n{DRAWS} {titles[what]}")
         settings = [(1, 1), (5, 5), (5, 1)] if what == "walk" else [(1, 1), (5, 5)]  # horizon, step_size
         rows = [wins(name, 1.0 if what == "walk" else 0.5, *setting) for name in options.models for setting in settings]

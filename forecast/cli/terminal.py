@@ -59,8 +59,11 @@ def show_result(result: BacktestResult) -> None:
     from rich.console import Console
 
     Console().print(_leaderboard(result.leaderboard(), result.reference))
-    print(f"Skill and wins are relative to {result.reference}.")
-    for verdict in result.verdicts():
+    verdicts = result.verdicts()
+    against = verdicts[0].against
+    other = "" if against == result.reference else f"; in the verdict, skill is relative to {against}"
+    print(f"Skill and wins are relative to {result.reference}{other}.")
+    for verdict in verdicts:
         print(f"\n{verdict}")
     _show_failures(result)
     if len(result.skipped):

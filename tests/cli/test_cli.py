@@ -838,7 +838,7 @@ def test_declared_season_reference_and_baseline_are_repeated_by_a_spec(workdir, 
     options = "--horizon 2 --windows 8 --refit 8 --season 4 --reference zero --against seasonal-naive"
     code, out, _ = call(f"backtest good.csv --models drift {options} --out first")
     assert code == 0
-    assert "Skill and wins are relative to zero." in out
+    assert "Skill and wins are relative to zero; in the verdict, skill is relative to seasonal-naive." in out
     assert "seasonal-naive over 8 cutoffs" in " ".join(out.split())
     spec = json.loads(Path("first/spec.json").read_text())
     assert (spec["season"], spec["reference"], spec["against"]) == (4, "zero", "seasonal-naive")

@@ -204,6 +204,18 @@ def test_equally_good_models_are_rarely_called_better():
     assert sum("worse" in kinds for kinds in results) <= 8
 
 
+@pytest.mark.slow
+def test_choosing_the_strongest_baseline_makes_neither_finding_more_frequent():
+    """Two baselines and a model that are equally good: each finding in 5 % of the draws at most."""
+    random, found = np.random.default_rng(0), []
+    for _ in range(200):
+        table = table_of_errors(dict(zip(("naive", "weekly", "m"), random.normal(size=(3, 60)), strict=True)))
+        against = strongest(table, ["naive", "weekly"])
+        found.append(findings(verdict(table, 1, against, weaker=["naive", "weekly"]))["m"])
+    assert found.count("better") <= 10
+    assert found.count("worse") <= 20  # 10 expected; 20 is 3 σ more
+
+
 def test_noise_rarely_beats_a_random_walk():
     random = np.random.default_rng(5)
     results = []

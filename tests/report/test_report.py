@@ -466,6 +466,7 @@ def test_report_on_returns_is_relative_to_zero():
     assert result.verdict().sentence in text
     assert "Share of the squared error of zero, which forecasts 0, that the model removes" in text
     assert "zero, the value 0" in text
+    assert "The verdict compares with zero, the simple baseline" in text
     assert "same side of 0" in text
     assert "divided by that of zero" in text
     data = json.loads(explorer_data(result)[0])

@@ -45,6 +45,7 @@ def render(result: BacktestResult) -> str:
         "source": str(result.spec["data"]["source"]),
         "scope": run_details.scope(result),
         "reference": result.reference,
+        "is_chosen": bool(result.spec.get("against")),
         "is_zero": result.reference == ZERO,
         "verdicts": findings.verdicts(result),
         "alpha": f"{ALPHA:g}",
