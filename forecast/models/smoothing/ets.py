@@ -10,6 +10,7 @@ import numpy as np
 from forecast._validation import check_choice
 from forecast.models.base import LEVELS
 from forecast.models.smoothing.optimum import find_optimum
+from forecast.models.smoothing.residuals import LinearErrors
 from forecast.models.smoothing.shapes import SHAPES, Shape, forecast_from
 from forecast.models.smoothing.state import GRID, StateModel, log_of_forecast, standardise
 
@@ -84,23 +85,23 @@ class ETS(StateModel):
     def _fit_rule(self, y: np.ndarray) -> None:
         self.fits_: dict[str, tuple[Smoothing, ...]] = {}
         self.record_ |= {"shape": {}, "params": {}}
-        for n, name in enumerate(self.series_):
-            observed = y[~np.isnan(y[:, n]), n]
-            if len(observed) < self.min_rows(self.horizon_):
-                continue
-            fits = self._fit_series(observed, self.log_.in_logs[n], name)
-            self.fits_[name] = fits
-            self.record_["shape"][name] = {_label(fit): round(fit.weight, 4) for fit in fits}
-            self.record_["params"][name] = {_label(fit): fit.params.round(6).tolist() for fit in fits}
+        super()._fit_rule(y)
 
-    def _fit_series(self, y: np.ndarray, log: bool, name: str) -> tuple[Smoothing, ...]:
+    def _fit_series(self, column: int, y: np.ndarray) -> float:
+        name = self.series_[column]
+        self.fits_[name] = fits = self._weighted_forms(y, self.log_.in_logs[column], name)
+        self.record_["shape"][name] = {_label(fit): round(fit.weight, 4) for fit in fits}
+        self.record_["params"][name] = {_label(fit): fit.params.round(6).tolist() for fit in fits}
+        return sum(fit.weight * (Shape(fit.shape, self.m).n_parameters - 1) for fit in fits)
+
+    def _weighted_forms(self, y: np.ndarray, log: bool, name: str) -> tuple[Smoothing, ...]:
         """Fit the forms to a series (T,), which is in logs or not, and weigh them."""
         if np.ptp(y) == 0:
             return (Smoothing("ANN", np.array([1.0, 0.0]), float(y[0]), 1.0, log),)
-        forms = self._forms(y, log)
-        fitted = [_fit_form(shape, y, log, in_logs) for shape, in_logs in forms]
+        fitted = [_fit_form(shape, y, log, in_logs) for shape, in_logs in self._forms(y, log)]
         if not all(converged for _, _, converged in fitted):
-            warnings.warn(f"the smoothing parameters of {name} stopped short of a maximum", _warning(), stacklevel=2)
+            message = f"the smoothing parameters of {name} stopped short of a maximum"
+            warnings.warn(message, _warning(), stacklevel=2)
         criterion = np.array([bic for _, bic, _ in fitted])
         weights = np.exp((criterion.min() - criterion) / 2)
         weights[weights < LEAST_WEIGHT * weights.sum()] = 0.0
@@ -125,18 +126,42 @@ class ETS(StateModel):
         return "NA" if self.m > 1 else "N"
 
     def _forecast_series(self, column: int, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        log = self.log_.in_logs[column]
         fits = self.fits_.get(self.series_[column])
         if fits is None:
             return np.full((len(rows), self.horizon_), np.nan)
-        if all(fit.log == log for fit in fits) and len(fits) == 1:
-            return _forecast(fits[0], y, rows, self.horizon_, self.m)
+        log = self.log_.in_logs[column]
+        forecasts = self._forecast_forms(fits, y, rows, log)
+        if len(fits) == 1:
+            return forecasts[0]
+        if log:
+            forecasts = np.exp(forecasts)
+        total = np.zeros(forecasts.shape[1:])
+        for fit, forecast in zip(fits, forecasts, strict=True):
+            total += fit.weight * forecast
+        return np.log(total) if log else total
+
+    def _forecast_forms(self, fits: tuple[Smoothing, ...], y: np.ndarray, rows: np.ndarray, log: bool) -> np.ndarray:
+        """Return each form's forecasts (F, K, H), in logs if the series is."""
         prices = np.exp(y) if log else y
-        total = np.zeros((len(rows), self.horizon_))
-        for fit in fits:
-            forecast = _forecast(fit, y if fit.log == log else prices, rows, self.horizon_, self.m)
-            total += fit.weight * (np.exp(forecast) if fit.log else forecast)
-        return log_of_forecast(total, prices[rows]) if log else total
+        forecasts = np.empty((len(fits), len(rows), self.horizon_))
+        for i, fit in enumerate(fits):
+            values = y if fit.log == log else prices
+            forecast = _forecast(fit, values, rows, self.horizon_, self.m)
+            forecasts[i] = forecast if fit.log == log else log_of_forecast(forecast, prices[rows])
+        return forecasts
+
+    def _growth(self, column: int, y: np.ndarray) -> np.ndarray:
+        growth = super()._growth(column, y)
+        for fit in self.fits_[self.series_[column]]:
+            if Shape(fit.shape).has_trend and np.ptp(y) > 0:
+                growth = growth + fit.weight * _slope_growth(fit, len(y), self.m, self.horizon_)
+        return growth
+
+    def _variance_between(self, column: int, y: np.ndarray) -> np.ndarray:
+        fits = self.fits_[self.series_[column]]
+        forecasts = self._forecast_forms(fits, y, np.array([len(y) - 1]), self.log_.in_logs[column])[:, 0]
+        weights = np.array([fit.weight for fit in fits])
+        return weights @ (forecasts - weights @ forecasts) ** 2
 
 
 def _label(fit: Smoothing) -> str:
@@ -180,3 +205,16 @@ def _forecast(fit: Smoothing, y: np.ndarray, rows: np.ndarray, horizon: int, m: 
     """Return one form's forecasts (K, H) from K rows of a series (T,)."""
     z = (y - fit.offset) / fit.scale
     return forecast_from(Shape(fit.shape, m), fit.params, z, rows, horizon) * fit.scale + fit.offset
+
+
+def _slope_growth(fit: Smoothing, rows: int, m: int, horizon: int) -> np.ndarray:
+    """Return what the uncertainty of the initial slope adds to the variance of each step (H,), over that of errors.
+
+    A season that multiplies is disregarded.
+    """
+    shape = Shape(fit.shape.replace("M", "A"), m)
+    zeros = np.zeros(rows)
+    start = np.zeros(len(fit.params))
+    start[: shape.n_smoothing], start[-1] = fit.params[: shape.n_smoothing], 1.0
+    response = forecast_from(shape, start, zeros, np.array([rows - 1]), horizon)[0]
+    return response**2 * LinearErrors(shape, zeros).slope_variance(fit.params[: shape.n_smoothing])

@@ -12,7 +12,7 @@ from forecast.models.smoothing.residuals import LinearErrors, ProductErrors
 from forecast.models.smoothing.shapes import Shape
 
 ITERATIONS = 100
-TOLERANCE = 1e-8  # the expected relative gain in the sum of squares below which a search ends
+COARSE, FINE = 1e-4, 1e-8  # the expected relative gain in the sum of squares below which a search ends
 DAMPING = (1e-10, 1e-2, 1e12)  # least, first and greatest, relative to the curvature
 STARTS, STARTS_PER_GAMMA = 3, 2  # points of the grid from which the search begins
 
@@ -44,8 +44,9 @@ def find_optimum(shape: Shape, y: np.ndarray) -> Optimum:
     if shape.is_relative or shape.multiplies:
         starts = [*starts, _log_start(shape, y), _flat_start(shape, y)]
     errors = ProductErrors(shape, y) if shape.multiplies else LinearErrors(shape, y)
-    found = [minimise(errors, start, *shape.bounds()) for start in starts]
-    return min(found, key=lambda optimum: optimum.total)
+    found = [minimise(errors, start, *shape.bounds(), COARSE) for start in starts]
+    best = min(found, key=lambda optimum: optimum.total)
+    return minimise(errors, best.params, *shape.bounds(), FINE)
 
 
 def _grid_starts(shape: Shape, y: np.ndarray) -> list[np.ndarray]:
@@ -87,7 +88,7 @@ def _flat_start(shape: Shape, y: np.ndarray) -> np.ndarray:
     return np.concatenate([smoothing, np.full(shape.m, y.mean()), slope])
 
 
-def minimise(errors: Errors, start: np.ndarray, low: np.ndarray, high: np.ndarray) -> Optimum:
+def minimise(errors: Errors, start: np.ndarray, low: np.ndarray, high: np.ndarray, tolerance: float) -> Optimum:
     """Return the least sum of squares near a start, its first parameters within bounds.
 
     Gauss and Newton's method, damped as by Levenberg and Marquardt, with the part of the curvature that the
@@ -109,7 +110,7 @@ def minimise(errors: Errors, start: np.ndarray, low: np.ndarray, high: np.ndarra
         while True:
             step = _step(hessian + curvature, damping * diagonal, gradient, held)
             expected = float(gradient @ step)
-            if abs(expected) <= TOLERANCE * total or damping > DAMPING[2]:
+            if abs(expected) <= tolerance * total or damping > DAMPING[2]:
                 return Optimum(params, total, True)
             moved = params - step
             moved[: len(low)] = np.clip(moved[: len(low)], low, high)

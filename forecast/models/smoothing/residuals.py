@@ -68,6 +68,11 @@ class LinearErrors:
         states = np.linalg.solve(gram, regressors.T @ values)
         return float(np.square(values - regressors @ states).sum()), states
 
+    def slope_variance(self, smoothing: np.ndarray) -> float:
+        """Return the sampling variance of the initial slope over that of the errors."""
+        _, regressors = self._filtered(smoothing)
+        return float(np.linalg.pinv(regressors.T @ regressors)[-1, -1])
+
     def residuals(self, params: np.ndarray) -> np.ndarray:
         """Return the residuals (T,)."""
         smoothing, states = np.split(params, [self.shape.n_smoothing])

@@ -12,6 +12,7 @@ from forecast.models.smoothing.state import StateModel, log_of_forecast, standar
 LEAST_INDEX = 0.01  # a multiplicative season with a smaller index is not removed
 BOUNDS = (0.1, 1.0)  # of the smoothing parameter
 POINTS, ROUNDS = 21, 3  # of the search, each round within the neighbours of the best point of the one before
+N_PARAMETERS = 3
 BURN_IN = 3  # first rows, whose errors are not counted: a line through so few points is too uncertain
 FIXED_ROWS = 6  # with fewer rows theta is 2
 RIDGE = 1e-3  # draws the initial level towards the first value where the errors that count do not depend on it
@@ -44,8 +45,9 @@ class Theta(StateModel):
     levels : tuple of float, default (0.1, 0.5, 0.9)
         The quantile levels.
     log : bool or "auto", default "auto"
-        Whether to forecast logs. "auto": the prices themselves, the season as a factor where all training prices are
-        positive. The season of logs, and of prices with False, is additive.
+        Whether to forecast logs. "auto": the prices themselves; where all training prices are positive, the season is
+        a factor or added, whichever has the smaller absolute one-step errors. The season of logs, and of prices with
+        False, is added.
 
     Notes
     -----
@@ -65,16 +67,17 @@ class Theta(StateModel):
         self.fits_: dict[str, ThetaFit] = {}
         in_logs = np.array(self.log_.in_logs)
         self.on_prices_ = in_logs & (self.log == "auto")  # (N,) whose errors are in logs, but whose model is not
-        for n, name in enumerate(self.series_):
-            observed = y[~np.isnan(y[:, n]), n]
-            if len(observed) < self.min_rows(self.horizon_):
-                continue
-            multiply = bool(self.on_prices_[n])
-            self.fits_[name] = fit_theta(np.exp(observed) if multiply else observed, self.m, multiply)
-        fits = self.fits_.items()
-        self.record_["alpha"] = {name: round(fit.alpha, 6) for name, fit in fits}
-        self.record_["theta"] = {name: round(1 / max(1 - fit.weight, 1e-6), 6) for name, fit in fits}
-        self.record_["seasonal"] = {name: bool(np.ptp(fit.season) > 0) for name, fit in fits}
+        self.record_ |= {"alpha": {}, "theta": {}, "seasonal": {}}
+        super()._fit_rule(y)
+
+    def _fit_series(self, column: int, y: np.ndarray) -> float:
+        multiply, name = bool(self.on_prices_[column]), self.series_[column]
+        self.fits_[name] = fit = fit_theta(np.exp(y) if multiply else y, self.m, multiply)
+        is_seasonal = bool(np.ptp(fit.season) > 0)
+        self.record_["alpha"][name] = round(fit.alpha, 6)
+        self.record_["theta"][name] = round(1 / max(1 - fit.weight, 1e-6), 6)
+        self.record_["seasonal"][name] = is_seasonal
+        return N_PARAMETERS + (self.m - 1) * is_seasonal
 
     def _forecast_series(self, column: int, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
         fit = self.fits_.get(self.series_[column])
@@ -87,20 +90,31 @@ class Theta(StateModel):
 
 
 def fit_theta(y: np.ndarray, m: int, multiply: bool) -> ThetaFit:
-    """Fit the model to a series; its season is a factor if `multiply`, and otherwise added."""
-    offset, scale = (0.0, float(y.mean())) if multiply else (float(y[0]), float(np.abs(np.diff(y)).mean()) or 1.0)
-    season = np.full(m, float(multiply))
+    """Fit the model to a series (T,), whose season is added, or a factor if `multiply` and its errors are smaller."""
+    offset, scale = float(y[0]), float(np.abs(np.diff(y)).mean()) or 1.0
     rounded = standardise(y, offset, scale)
-    if is_seasonal(rounded, m):
-        found = seasonal_indices(rounded, m, multiply)
-        if not multiply:
-            season = found * scale
-        elif found.min() > LEAST_INDEX:
-            season = found
-    adjusted = _adjust(y, season, multiply)
+    if not is_seasonal(rounded, m):
+        return _fit_adjusted(y, np.zeros(m), multiplies=False)
+    fit = _fit_adjusted(y, seasonal_indices(rounded, m, multiply=False) * scale, multiplies=False)
+    if multiply:
+        factors = seasonal_indices(y, m, multiply=True)
+        other = _fit_adjusted(y, factors, multiplies=True) if factors.min() > LEAST_INDEX else fit
+        fit = min(other, fit, key=lambda candidate: _mean_error(candidate, y))
+    return fit
+
+
+def _fit_adjusted(y: np.ndarray, season: np.ndarray, multiplies: bool) -> ThetaFit:
+    """Fit the model to a series (T,) from which a season is removed."""
+    adjusted = _adjust(y, season, multiplies)
     offset, scale = float(adjusted[0]), float(np.abs(np.diff(adjusted)).mean()) or 1.0
     alpha, level, weight = search(standardise(adjusted, offset, scale))
-    return ThetaFit(season, multiply, offset, scale, alpha, level, weight)
+    return ThetaFit(season, multiplies, offset, scale, alpha, level, weight)
+
+
+def _mean_error(fit: ThetaFit, y: np.ndarray) -> float:
+    """Return the mean absolute one-step error."""
+    forecast = forecast_theta(fit, y, np.arange(BURN_IN - 1, len(y) - 1), 1)[:, 0]
+    return float(np.abs(y[BURN_IN:] - forecast).mean())
 
 
 def _adjust(y: np.ndarray, season: np.ndarray, multiplies: bool) -> np.ndarray:

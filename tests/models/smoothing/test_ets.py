@@ -110,6 +110,7 @@ def test_seasonal_smoothing_beats_the_seasonal_naive():
     naive = rmse(fc.SeasonalNaive(m=6))
     assert rmse(fc.ETS(m=6)) < naive
     assert rmse(fc.ETS(m=6, log=False)) < naive
+    assert rmse(fc.Theta(m=6)) < naive
     assert rmse(fc.Theta(m=6, log=False)) < naive
 
 

@@ -80,13 +80,15 @@ def test_season_is_found_where_there_is_one():
     assert not is_seasonal(season[:17], 6)  # fewer than three seasons
 
 
-def test_season_is_a_factor_on_positive_prices():
+def test_season_is_a_factor_or_added():
     t = np.arange(96)
-    y = 100 * 1.01**t * (1 + 0.4 * np.sin(2 * np.pi * t / 12))
-    model = fc.Theta(m=12).fit(y[:84], 12)
-    np.testing.assert_allclose(model.predict(y[:84]).point[0, 0], y[84:], rtol=0.04)
+    growing = 100 * 1.01**t * (1 + 0.4 * np.sin(2 * np.pi * t / 12))
+    model = fc.Theta(m=12).fit(growing[:84], 12)
+    np.testing.assert_allclose(model.predict(growing[:84]).point[0, 0], growing[84:], rtol=0.04)
     assert model.fits_["y"].multiplies
-    assert not fc.Theta(m=12, log=False).fit(y, 12).fits_["y"].multiplies
+    assert not fc.Theta(m=12, log=False).fit(growing, 12).fits_["y"].multiplies
+    constant = 100 + t + 40 * np.sin(2 * np.pi * t / 12)
+    assert not fc.Theta(m=12).fit(constant, 12).fits_["y"].multiplies
 
 
 def test_forecasts_of_a_falling_positive_series_stay_positive():
