@@ -99,21 +99,49 @@ def exact_likelihood(order: Order, coefs: np.ndarray, z: np.ndarray) -> Likeliho
 
     Equal to that of statsmodels' Kalman filter and innovations algorithm; regression by generalised least squares.
     """
+    products, logdet = innovation_products(order, coefs, z)
+    return concentrate(products, logdet, z.shape[1])
+
+
+def concentrate(products: np.ndarray, logdet: float, n: int) -> Likelihood:
+    """Maximise the likelihood of n rows over regression and variance, given the products of their innovations.
+
+    Parameters
+    ----------
+    products : array (1 + R, 1 + R)
+        Sums of products of the standardised innovations of the series and its regressors.
+    logdet : float
+        Log determinant of the covariance, in units of the variance.
+    n : int
+        Number of rows.
+    """
+    beta = np.linalg.lstsq(products[1:, 1:], products[1:, 0], rcond=None)[0] if len(products) > 1 else products[1:, 0]
+    squares = max(float(products[0, 0] - products[0, 1:] @ beta), n * MIN_VARIANCE)
+    return Likelihood(-0.5 * (n * (np.log(2 * np.pi * squares / n) + 1) + logdet), beta, squares / n)
+
+
+def loglike_at(order: Order, coefs: np.ndarray, w: np.ndarray, variance: float) -> float:
+    """Compute the exact log-likelihood of a differenced series (T,) without regressors at a given variance."""
+    if not len(w):
+        return 0.0
+    products, logdet = innovation_products(order, coefs, w[None])
+    return -0.5 * (len(w) * np.log(2 * np.pi * variance) + logdet + float(products[0, 0]) / variance)
+
+
+def innovation_products(order: Order, coefs: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, float]:
+    """Compute the sums of products of the standardised innovations of rows z (R, T), and the log determinant."""
     ar, ma = _full_polynomials(order, coefs)
-    n = z.shape[1]
-    e = lfilter(ar, ma, z, axis=1)  # (1 + R, T)
+    e = lfilter(ar, ma, z, axis=1)
     products = e @ e.T
     logdet = 0.0
     if r := max(len(ar), len(ma)) - 1:
-        g = initial_state_response(ma, n, r)  # (T0, r)
+        g = initial_state_response(ma, z.shape[1], r)  # (T0, r)
         covariance = _state_covariance(ar, ma, r)
-        projected = e[:, : len(g)] @ g  # (1 + R, r)
+        projected = e[:, : len(g)] @ g  # (R, r)
         inner = np.eye(r) + (g.T @ g) @ covariance
         logdet = float(np.linalg.slogdet(inner)[1])
         products = products - projected @ covariance @ np.linalg.solve(inner, projected.T)
-    beta = np.linalg.lstsq(products[1:, 1:], products[1:, 0], rcond=None)[0] if len(z) > 1 else products[1:, 0]
-    squares = max(float(products[0, 0] - products[0, 1:] @ beta), n * MIN_VARIANCE)
-    return Likelihood(-0.5 * (n * (np.log(2 * np.pi * squares / n) + 1) + logdet), beta, squares / n)
+    return products, logdet
 
 
 def residuals(order: Order, coefs: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -192,7 +220,7 @@ def _state_covariance(ar: np.ndarray, ma: np.ndarray, r: int) -> np.ndarray:
     for _ in range(50):  # i rounds add up 2^i terms of the series
         covariance = covariance + a @ covariance @ a.T
         a = a @ a
-        if np.abs(a).max() < 1e-9:
+        if not 1e-9 < np.abs(a).max() < 1e9:  # above: a root so near 1 that rounding takes it across
             break
     return covariance
 

@@ -17,7 +17,7 @@ from forecast.features.windows import forward_fill
 from forecast.models.arima.likelihood import Order
 from forecast.models.arima.order import select_order
 from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
-from forecast.models.arima.search import SearchResult, make_sample, search
+from forecast.models.arima.search import SearchResult, make_sample, search, standardise
 from forecast.models.arima.state_space import SeriesFit, forecast_from_rows, make_state_space, search_with_gaps
 from forecast.models.base import LEVELS, Forecast, Forecaster, ShortSeriesWarning, choose_log, from_logs, transform
 
@@ -128,7 +128,7 @@ class ARIMA(Forecaster):
     def min_rows(self, horizon: int) -> int:
         """Return the observed training rows a series needs: ten, three per parameter, and those lost to lags."""
         if self.order == "auto":
-            return 20 + 2 * int(self.seasonal_order or 1)  # type: ignore[arg-type]
+            return 10 + 3 * len(self.exog) if self.exog else 3
         order = self._order()
         return 10 + 3 * (order.n_coefs + 1 + len(self.exog)) + order.n_lost + order.max_lag
 
@@ -185,8 +185,9 @@ class ARIMA(Forecaster):
         self, y: np.ndarray, regressors: Regressors, previous: list[SeriesFit], last_step: SearchResult | None
     ) -> SearchResult:
         """Search order and coefficients of a series (T',), starting also from an earlier fit and the step before."""
+        standard = standardise(y, shift=self._level_is_free())
         observed = np.flatnonzero(~np.isnan(y))
-        filled = np.interp(np.arange(len(y)), observed, y[observed])
+        filled = np.interp(np.arange(len(y)), observed, standard.z[observed])
 
         def x(trend: str) -> np.ndarray:
             return regressors.with_trend(trend)[: len(y)]
@@ -199,7 +200,17 @@ class ARIMA(Forecaster):
             order = last_step.order if last_step else self._order()
             starts = [fit.coefs for fit in previous if fit.order == order] + ([last_step.coefs] if last_step else [])
             found = search(order, make_sample(order, filled, x(order.trend)), starts)
-        return found if len(observed) == len(y) else search_with_gaps(found, y, x(found.order.trend))
+        if len(observed) < len(y):
+            trends = x(found.order.trend)
+            found = search_with_gaps(found, standard.z, trends, make_sample(found.order, filled, trends))
+        return standard.restore(found)
+
+    def _level_is_free(self) -> bool:
+        """Return whether adding a constant to a series adds it to the forecasts: not for a mean or a trend from 0."""
+        if self.order == "auto":
+            return self.trend in (None, "c", "ct")
+        order = self._order()
+        return bool(order.n_lost) or "c" in order.trend
 
     def _record_fit(self, name: str, found: SearchResult) -> None:
         names = [*TRENDS[found.order.trend], *self.exog, *found.order.coef_names()]
@@ -225,6 +236,7 @@ class ARIMA(Forecaster):
         regressors = self._regressors(fit, panel, n, y, lag=1)
         x = regressors.with_trend(fit.order.trend)[: len(y) - regressors.first_row]
         model = make_state_space(fit.order, y[regressors.first_row :], x)
+        model.ssm.tolerance = 0.0  # it is in the units of the series
         return model.smooth(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:

@@ -1,4 +1,4 @@
-"""Order selection: differences by tests, the rest stepwise by AICc (Hyndman and Khandakar, 2008)."""
+"""Order selection: differences by tests and AICc, the rest stepwise by AICc (Hyndman and Khandakar, 2008)."""
 
 from __future__ import annotations
 
@@ -8,32 +8,42 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from forecast.models.arima.likelihood import Order, largest_inverse_root
-from forecast.models.arima.search import Sample, SearchResult, make_sample, search
+from forecast.models.arima.likelihood import Order, largest_inverse_root, loglike_at
+from forecast.models.arima.search import Sample, SearchResult, aicc, make_sample, search
 
 MAX_ORDER, MAX_SEASONAL_ORDER, MAX_DIFFERENCES = 5, 2, 2
 MAX_COEFS = 6  # with more, pairs of nearly cancelling terms fit the noise
 KPSS_CRITICAL_VALUE = 0.463  # at 5 %, for a level (Kwiatkowski, Phillips, Schmidt and Shin, 1992)
 DICKEY_FULLER_LEVEL = 0.01
+MIN_TEST_ROWS = 10  # with fewer, tests of differences have no power
 STRONG_SEASON = 0.64  # seasonal strength above which a season is differenced (Wang, Smith and Hyndman, 2006)
 MAX_INVERSE_ROOT = 1 / 1.01  # models with a larger inverse root are not selected
+ROWS_PER_COEF = 4  # the fewest for which a coefficient is estimated
 FIRST_ORDERS = ((2, 2), (0, 0), (1, 0), (0, 1))  # (p, q), with one of each for the season
+INTEGRATED_ORDERS = ((1, 1), (1, 2), (2, 1), (2, 2))  # (p, q), with one difference
+# By how much the AICc of a model without differences has to be lower: on random walks, the likelihood ratio exceeds 9.2
+# in 5 of 100 (Dickey and Fuller, 1981, their statistic of 4.59 for two parameters), of which AICc subtracts 4.
+LEVEL_HANDICAP = 5.2
 MAX_AICC_GAP = 2.0  # above the best AICc; beyond it the likelihood is not maximised
 
 
-def select_differences(y: np.ndarray, m: int) -> tuple[int, int]:
-    """Select d by tests for a unit root and D by the strength of the season; return (d, D).
+def candidate_differences(y: np.ndarray, m: int) -> list[tuple[int, int]]:
+    """Return the pairs (d, D) between which AICc decides, by tests for a unit root and the strength of the season.
 
-    As R's auto.arima, with one more test. KPSS alone takes a persistent but mean-reverting series for an integrated
-    one (an AR(1) of 0.9 over 2,700 rows, whose forecasts are then 3.6 % worse at five steps). Where the Dickey-Fuller
-    test rejects at 1 %, both with a constant and with a trend, nothing is differenced.
+    KPSS alone takes a persistent but mean-reverting series for an integrated one (an AR(1) of 0.9 over 2,700 rows,
+    whose forecasts are then 3.6 % worse at five steps), and Dickey and Fuller's test takes the price of a stock that
+    once fell by half for a mean-reverting one. Where they disagree, d and d + 1 are compared; and 0 with 1 always.
     """
-    seasonal = int(m > 1 and len(y) > 2 * m + 5 and seasonal_strength(y, m) > STRONG_SEASON)
-    w = y[m:] - y[:-m] if seasonal else y
+    strong = m > 1 and len(y) > 2 * m + 5 and seasonal_strength(y, m) > STRONG_SEASON
+    w = y[m:] - y[:-m] if strong else y
     d = 0
-    while d < MAX_DIFFERENCES and np.ptp(w) > 0 and _is_integrated(w):
+    while d < MAX_DIFFERENCES and len(w) >= MIN_TEST_ROWS and np.ptp(w) > 0:
+        kpss, dickey_fuller = _is_integrated(w)
+        if not (kpss and dickey_fuller):
+            both = d == 0 or kpss
+            return [(i, int(strong)) for i in range(d, d + 1 + both)]
         w, d = np.diff(w), d + 1
-    return d, seasonal
+    return [(i, int(strong)) for i in ((d,) if d else (0, 1))]
 
 
 def seasonal_strength(y: np.ndarray, m: int) -> float:
@@ -74,28 +84,89 @@ def select_order(
 
     Notes
     -----
-    The search starts from the four models of Hyndman and Khandakar (2008) and from the previous order, and moves to a
-    neighbour as long as one is better. Models are fitted by exact likelihood, except that it is not maximised for
-    those whose AICc is far above the best already at the least-squares coefficients. The selected order is searched
-    from all starts at the end.
+    For each number of differences, the search starts from the four models of Hyndman and Khandakar (2008) and from the
+    previous order, and moves to a neighbour as long as one is better. Models are fitted by exact likelihood, except
+    that it is not maximised for those whose AICc is far above the best already at the least-squares coefficients. The
+    best of each, the random walk and the random walk with drift are compared on the same rows: given the first rows,
+    those that the most differenced of them loses. The selected order is searched from all starts at the end.
     """
-    d, seasonal = select_differences(y, m)
-    plain = Order(d=d, D=seasonal, m=m if m > 1 else 0)
-    trends = (trend,) if trend else (("c", "n"), ("t", "n"), ("n",))[min(d + seasonal, 2)]
-    candidates = _Candidates({t: make_sample(replace(plain, trend=t), y, regressors(t)) for t in trends})
-    first = [order for order in _first_orders(replace(plain, trend=trends[0])) if not order.has_overlapping_lags]
-    first.append(replace(plain, trend=trends[-1]))
+    fits = []
+    for d, seasonal in candidate_differences(y, m):
+        plain = Order(d=d, D=seasonal, m=m if m > 1 else 0)
+        candidates = _Candidates(
+            {t: make_sample(replace(plain, trend=t), y, regressors(t)) for t in _trends(plain, trend)}
+        )
+        fits.append(_select_terms(plain, candidates, previous))
+    walk = Order(d=1, m=m if m > 1 else 0)
+    for order in (replace(walk, trend=t) for t in _trends(walk, trend)):
+        fits.append(search(order, make_sample(order, y, regressors(order.trend))))
+    n_lost = max(fit.order.n_lost for fit in fits)
+
+    def score(fit: SearchResult, handicap: float = LEVEL_HANDICAP) -> tuple[float, int]:
+        value = conditional_aicc(fit, y, regressors(fit.order.trend), n_lost)
+        return value + (0.0 if fit.order.n_lost else handicap), fit.n_params
+
+    best = min(fits, key=score)
+    if not best.order.n_lost and score(best, 0.0) > min(score(fit) for fit in _integrated(walk, trend, y, regressors)):
+        best = min((fit for fit in fits if fit.order.n_lost), key=score)
+    final = search(best.order, make_sample(best.order, y, regressors(best.order.trend)), [best.coefs])
+    return best if _has_large_root(final) else final
+
+
+def _integrated(
+    walk: Order, trend: str | None, y: np.ndarray, regressors: Callable[[str], np.ndarray]
+) -> Iterator[SearchResult]:
+    """Yield fits of integrated models with nearly cancelling terms.
+
+    They are not selected, but where one describes the series better than any model without differences, it has no
+    level to revert to.
+    """
+    for t in _trends(walk, trend):
+        sample = make_sample(replace(walk, trend=t), y, regressors(t))
+        for p, q in INTEGRATED_ORDERS:
+            yield search(replace(walk, p=p, q=q, trend=t), sample)
+
+
+def conditional_aicc(fit: SearchResult, y: np.ndarray, x: np.ndarray, n_lost: int) -> float:
+    """Compute the AICc of all but the first `n_lost` rows (T,) given those, which does not depend on the differences.
+
+    The log-likelihood of a model that differences less is that of all its rows less that of the first ones.
+    """
+    w = fit.order.difference(y - x @ fit.beta)
+    first = w[: n_lost - fit.order.n_lost]
+    loglike, of_first = (loglike_at(fit.order, fit.coefs, rows, fit.variance) for rows in (w, first))
+    return aicc(loglike - of_first, len(y) - n_lost, fit.n_params)
+
+
+def _trends(plain: Order, trend: str | None) -> tuple[str, ...]:
+    """Return the trends to try: the given one less what differencing removes, by default with a constant or drift.
+
+    Without differences there is always a constant: whether zero is a series' mean depends on its unit.
+    """
+    n_differences = plain.d + plain.D
+    if trend:
+        remaining = trend.replace("c", "") if n_differences else trend
+        return (("n" if n_differences > 1 else remaining) or "n",)
+    return (("c",), ("t", "n"), ("n",))[min(n_differences, 2)]
+
+
+def _select_terms(plain: Order, candidates: _Candidates, previous: tuple[Order, np.ndarray] | None) -> SearchResult:
+    """Search the terms and the trend of models with the same differences stepwise."""
+    trends = tuple(candidates.samples)
+    max_coefs = min(MAX_COEFS, next(iter(candidates.samples.values())).z.shape[1] // ROWS_PER_COEF)
+    first = [*_first_orders(replace(plain, trend=trends[0])), replace(plain, trend=trends[-1])]
+    first = [order for order in first if order.n_coefs <= max_coefs and not order.has_overlapping_lags]
     if previous and replace(previous[0], p=0, q=0, P=0, Q=0) in [replace(plain, trend=t) for t in trends]:
         first.append(previous[0])
-    best = min((candidates.fit(order, previous) for order in first), key=lambda fit: fit.aicc)
+    best = min((candidates.fit(order, previous) for order in first), key=lambda fit: (fit.aicc, fit.n_params))
     while True:
-        neighbours = [candidates.fit(order, (best.order, best.coefs)) for order in _neighbours(best.order, trends)]
-        nearest = min(neighbours, key=lambda fit: fit.aicc)
-        if nearest.aicc >= best.aicc:
-            break
+        neighbours = [
+            candidates.fit(order, (best.order, best.coefs)) for order in _neighbours(best.order, trends, max_coefs)
+        ]
+        nearest = min([best, *neighbours], key=lambda fit: fit.aicc)
+        if nearest is best:
+            return best
         best = nearest
-    final = search(best.order, candidates.samples[best.order.trend], [best.coefs])
-    return best if _has_large_root(final) else final
 
 
 @dataclass
@@ -111,7 +182,7 @@ class _Candidates:
             starts = [_resize_coefs(order, *parent)] if parent else []
             max_aicc = min((fit.aicc for fit in self.fits.values()), default=np.inf) + MAX_AICC_GAP
             fit = search(order, self.samples[order.trend], starts, wide=False, max_aicc=max_aicc)
-            self.fits[order] = replace(fit, aicc=np.inf) if _has_large_root(fit) else fit
+            self.fits[order] = replace(fit, loglike=-np.inf) if _has_large_root(fit) else fit
         return self.fits[order]
 
 
@@ -120,14 +191,14 @@ def _first_orders(plain: Order) -> list[Order]:
     return [plain.shifted(p=p, q=q, P=min(p, n_seasonal), Q=min(q, n_seasonal)) for p, q in FIRST_ORDERS]
 
 
-def _neighbours(order: Order, trends: tuple[str, ...]) -> Iterator[Order]:
+def _neighbours(order: Order, trends: tuple[str, ...], max_coefs: int) -> Iterator[Order]:
     """Yield the orders one step away: one or both numbers of a pair up or down, and the constant in or out."""
     pairs = [("p", "q", MAX_ORDER)] + ([("P", "Q", MAX_SEASONAL_ORDER)] if order.m else [])
     for ar, ma, maximum in pairs:
         for ar_change, ma_change in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)):
             moved = order.shifted(**{ar: ar_change, ma: ma_change})
             numbers = getattr(moved, ar), getattr(moved, ma)
-            within = 0 <= min(numbers) <= max(numbers) <= maximum and moved.n_coefs <= MAX_COEFS
+            within = 0 <= min(numbers) <= max(numbers) <= maximum and moved.n_coefs <= max_coefs
             if within and not moved.has_overlapping_lags:
                 yield moved
     yield from (replace(order, trend=trend) for trend in trends if trend != order.trend)
@@ -142,23 +213,28 @@ def _resize_coefs(order: Order, other: Order, coefs: np.ndarray) -> np.ndarray:
 
 
 def _has_large_root(fit: SearchResult) -> bool:
-    signs = (-1.0, 1.0, -1.0, 1.0)
-    parts = fit.order.split(fit.coefs)
-    return any(largest_inverse_root(sign * part) > MAX_INVERSE_ROOT for sign, part in zip(signs, parts, strict=True))
+    """Return whether an inverse root is too near 1: a root of the moving average, or one that needs differencing again.
+
+    Without differences a large autoregressive root is a persistent series; excluding it would leave moving averages,
+    which cannot describe it.
+    """
+    ar, ma, sar, sma = fit.order.split(fit.coefs)
+    parts = [ma, sma] + ([-ar, -sar] if fit.order.n_lost else [])
+    return any(largest_inverse_root(part) > MAX_INVERSE_ROOT for part in parts)
 
 
-def _is_integrated(w: np.ndarray) -> bool:
+def _is_integrated(w: np.ndarray) -> tuple[bool, bool]:
+    """Return whether a series needs a difference by KPSS, and whether by Dickey and Fuller's test."""
     from arch.unitroot import ADF, KPSS
 
     lags = int(3 * np.sqrt(len(w)) / 13)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if KPSS(w, lags=lags).stat <= KPSS_CRITICAL_VALUE:
-            return False
+        kpss = bool(KPSS(w, lags=lags).stat > KPSS_CRITICAL_VALUE)
         change = np.diff(w)
         if abs(change.mean()) > 2 * change.std() / np.sqrt(len(change)):
-            return True  # a trend: there is no level to revert to
+            return kpss, True  # a trend: there is no level to revert to
         try:
-            return any(ADF(w, lags=lags, trend=trend).pvalue > DICKEY_FULLER_LEVEL for trend in ("c", "ct"))
+            return kpss, any(ADF(w, lags=lags, trend=trend).pvalue > DICKEY_FULLER_LEVEL for trend in ("c", "ct"))
         except (ValueError, np.linalg.LinAlgError):  # the test is not defined for an exact line or parabola
-            return True
+            return kpss, True

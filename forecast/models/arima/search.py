@@ -7,8 +7,8 @@ prices × 100 lead to the same search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -30,6 +30,7 @@ MAX_GAP = 5.0  # log-likelihood below the best start at which a start is dropped
 MAX_ROOT = 0.999  # bound on partial autocorrelations and inverse roots of a start
 MIN_GAIN = 1e-6  # share of the sum of squares below which Gauss-Newton stops
 GRADIENT_TOLERANCE = 3e-6  # of the log-likelihood per row
+ROUGH_TOLERANCE = 1e-4  # the same for candidates, whose AICc it changes by less than .001
 DERIVATIVE_STEP = 1e-6  # of numerical derivatives
 STEP_SIZES = (1.0, 0.5, 0.25, 0.1, 0.02)  # shares of a Gauss-Newton step, tried in turn
 
@@ -43,8 +44,51 @@ class SearchResult:
     beta: np.ndarray  # (R,) of trend and regressors
     variance: float  # of the innovations
     loglike: float
-    converged: bool
-    aicc: float
+    n_rows: int  # rows that enter the likelihood
+    converged: bool = True
+
+    @property
+    def n_params(self) -> int:
+        """Number of estimated parameters, the variance included."""
+        return self.order.n_coefs + len(self.beta) + 1
+
+    @property
+    def aicc(self) -> float:
+        """AICc of the fit."""
+        return aicc(self.loglike, self.n_rows, self.n_params)
+
+
+def aicc(loglike: float, n: int, k: int) -> float:
+    """Compute the AICc of n rows and k parameters; infinite if there are too few rows."""
+    return -2 * loglike + 2 * k * n / (n - k - 1) if n > k + 1 else np.inf
+
+
+@dataclass(frozen=True)
+class Standard:
+    """A series less an offset, in units of its own movement.
+
+    The values are rounded to 2^-26 of that unit, so that a series and its multiple lead to the same search.
+    """
+
+    z: np.ndarray  # (T,) NaN where a row is missing
+    offset: float
+    scale: float
+
+    def restore(self, found: SearchResult) -> SearchResult:
+        """Return a fit to z in the units of the series."""
+        beta = found.beta * self.scale
+        if "c" in found.order.trend:
+            beta[0] += self.offset
+        loglike = found.loglike - found.n_rows * float(np.log(self.scale))
+        return replace(found, beta=beta, variance=found.variance * self.scale**2, loglike=loglike)
+
+
+def standardise(y: np.ndarray, shift: bool) -> Standard:
+    """Measure a series (T,) in the root mean square of its changes, from its first value if `shift`, else from zero."""
+    observed = y[~np.isnan(y)]
+    offset = float(observed[0]) if shift else 0.0
+    scale = float(np.sqrt(np.mean(np.diff(observed) ** 2))) or 1.0  # a series that never changes
+    return Standard(np.round((y - offset) / scale * 2**26) / 2**26, offset, scale)
 
 
 @dataclass(frozen=True)
@@ -114,7 +158,8 @@ def search(
     best = _evaluate(order, chosen[0], sample)
     if best.aicc > max_aicc:
         return best
-    maxima = [_maximise(order, coefs, sample) for coefs in chosen]
+    tolerance = GRADIENT_TOLERANCE if wide else ROUGH_TOLERANCE
+    maxima = [maximise(order, coefs, sample, tolerance=tolerance) for coefs in chosen]
     results = [_evaluate(order, coefs, sample, converged) for coefs, converged in maxima]
     return max([*results, best], key=lambda result: result.loglike)
 
@@ -201,8 +246,16 @@ def _best_distinct(candidates: list[np.ndarray], loglikes: list[float], n: int) 
     return [coefs for _, coefs in distinct[:n]]
 
 
-def _maximise(order: Order, coefs: np.ndarray, sample: Sample) -> tuple[np.ndarray, bool]:
+def maximise(
+    order: Order,
+    coefs: np.ndarray,
+    sample: Sample,
+    loglike: Callable[[np.ndarray], float] | None = None,
+    tolerance: float = GRADIENT_TOLERANCE,
+) -> tuple[np.ndarray, bool]:
     """Maximise the exact likelihood from given coefficients; return the maximum and whether the search converged.
+
+    `loglike` is another likelihood to maximise than that of the sample.
 
     The coordinates are unconstrained: every point is stationary and invertible (Monahan, 1984). The quasi-Newton
     method starts from the curvature of the sum of squares, which is nearly that of the likelihood; along the ridge on
@@ -211,7 +264,8 @@ def _maximise(order: Order, coefs: np.ndarray, sample: Sample) -> tuple[np.ndarr
     n = sample.z.shape[1]
 
     def loss(free: np.ndarray) -> float:
-        return -exact_likelihood(order, _constrain(order, free), sample.z).loglike / n
+        moved = _constrain(order, free)
+        return -(loglike(moved) if loglike else exact_likelihood(order, moved, sample.z).loglike) / n
 
     free = _unconstrain(order, coefs)
     jacobian = residual_jacobian(order, coefs, sample.w, residuals(order, coefs, sample.w))
@@ -220,9 +274,9 @@ def _maximise(order: Order, coefs: np.ndarray, sample: Sample) -> tuple[np.ndarr
     curvature = change.T @ (jacobian @ jacobian.T) @ change / n
     curvature[np.diag_indices_from(curvature)] += 1e-6
     inverse = np.linalg.inv(curvature)
-    options = {"gtol": GRADIENT_TOLERANCE, "hess_inv0": (inverse + inverse.T) / 2}
+    options = {"gtol": tolerance, "hess_inv0": (inverse + inverse.T) / 2}
     result = minimize(loss, free, method="BFGS", options=options)
-    return _constrain(order, result.x), bool(np.abs(result.jac).max() < 30 * GRADIENT_TOLERANCE)
+    return _constrain(order, result.x), bool(np.abs(result.jac).max() < 30 * tolerance)
 
 
 def _constrain(order: Order, free: np.ndarray) -> np.ndarray:
@@ -237,15 +291,13 @@ def _unconstrain(order: Order, coefs: np.ndarray) -> np.ndarray:
 
 
 def _evaluate(order: Order, coefs: np.ndarray, sample: Sample, converged: bool = True) -> SearchResult:
-    """Compute likelihood, regression and AICc of coefficients, in the units of the series."""
+    """Compute likelihood and regression at coefficients, in the units of the sample's series."""
     likelihood = exact_likelihood(order, coefs, sample.z)
     n = sample.z.shape[1]
     loglike = likelihood.loglike - n * float(np.log(sample.scale[0]))
-    k = order.n_coefs + len(likelihood.beta) + 1
-    aicc = -2 * loglike + 2 * k * n / (n - k - 1) if n > k + 1 else np.inf
     beta = likelihood.beta * sample.scale[0] / sample.scale[1:]
     variance = likelihood.variance * sample.scale[0] ** 2
     if sample.constant:  # the subtracted means go back into the constant
         level = sample.z[sample.constant, 0] * sample.scale[sample.constant]
         beta[sample.constant - 1] += (sample.mean[0] - beta @ sample.mean[1:]) / level
-    return SearchResult(order, coefs, beta, variance, loglike, converged, aicc)
+    return SearchResult(order, coefs, beta, variance, loglike, n, converged)

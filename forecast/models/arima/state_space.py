@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from forecast.models.arima.likelihood import Order
-from forecast.models.arima.search import SearchResult
+from forecast.models.arima.likelihood import Likelihood, Order, concentrate
+from forecast.models.arima.search import Sample, SearchResult, maximise
 
-SMALL_VARIANCE = 1e-8  # below it the series is rescaled
+DIFFUSE = 1e-8  # variance of the diffuse part above which a row only determines the start
 
 
 @dataclass(frozen=True)
@@ -25,35 +25,61 @@ class SeriesFit:
     start: Any  # label of the first row of the fit, from which the trend counts
 
 
-def make_state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None, concentrate: bool = False) -> Any:
-    """Return statsmodels' model of rows (T,) that may have gaps.
+def make_state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None) -> Any:
+    """Return statsmodels' model of rows (T,) that may have gaps; its last parameter is the variance.
 
-    Its last parameter is the variance, unless `concentrate` takes the variance out of the likelihood.
+    The start is exactly diffuse: beside statsmodels' approximation, a variance of 1e6, forecasts would depend on the
+    unit of the series.
     """
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
     orders = {"order": (order.p, order.d, order.q), "seasonal_order": (order.P, order.D, order.Q, order.m)}
     x = x if x is not None and x.shape[1] else None
-    model = SARIMAX(y, exog=x, **orders, trend="n", concentrate_scale=concentrate)
+    model = SARIMAX(y, exog=x, **orders, trend="n", use_exact_diffuse=True)
     if not order.n_lost:  # without a regression statsmodels stops updating a nearly converged covariance: lost digits
         model.ssm.tolerance = 0.0
     return model
 
 
-def search_with_gaps(found: SearchResult, y: np.ndarray, x: np.ndarray) -> SearchResult:
-    """Continue a search with the Kalman filter, which skips missing rows, from the result on interpolated rows."""
-    offset = y[np.flatnonzero(~np.isnan(y))[0]] if found.order.n_lost else 0.0
-    model = make_state_space(found.order, y - offset, x, concentrate=True)
-    start = np.concatenate([found.beta, found.coefs])
-    if not len(start):
-        fit = model.filter([])
-        return replace(found, variance=float(fit.scale), loglike=float(fit.llf), converged=True, aicc=fit.aicc)
-    starts = [start, np.concatenate([found.beta, np.zeros_like(found.coefs)])]
-    fits = [model.fit(start_params=params, cov_type="none", disp=0) for params in starts]
-    best = max(fits, key=lambda fit: fit.llf)
-    beta, coefs = np.split(np.asarray(best.params, dtype=np.float64), [len(found.beta)])
-    converged = bool(best.mle_retvals["converged"])
-    return SearchResult(found.order, coefs, beta, float(best.scale), float(best.llf), converged, float(best.aicc))
+def search_with_gaps(found: SearchResult, y: np.ndarray, x: np.ndarray, sample: Sample) -> SearchResult:
+    """Continue a search with the Kalman filter, which skips missing rows, from the result on interpolated rows.
+
+    `sample` is that of the interpolated rows.
+    """
+    order = found.order
+    models = [make_state_space(order, np.where(np.isnan(y), np.nan, column)) for column in (y, *x.T)]
+
+    def likelihood(coefs: np.ndarray) -> tuple[Likelihood, int]:
+        return likelihood_with_gaps(models, coefs)
+
+    maxima = [(found.coefs, True)]
+    if order.n_coefs:
+        starts = [found.coefs, np.zeros_like(found.coefs)]
+        maxima = [maximise(order, coefs, sample, lambda c: likelihood(c)[0].loglike) for coefs in starts]
+    (best, n), coefs, converged = max(
+        ((likelihood(coefs), coefs, converged) for coefs, converged in maxima), key=lambda result: result[0][0].loglike
+    )
+    return SearchResult(order, coefs, best.beta, best.variance, best.loglike, n, converged)
+
+
+def likelihood_with_gaps(models: list[Any], coefs: np.ndarray) -> tuple[Likelihood, int]:
+    """Compute the exact likelihood of a series with gaps, and the number of rows that enter it.
+
+    `models` are the state spaces of the series and of its regressors, each with the same gaps. The rows that determine
+    the diffuse start do not enter, as with differences.
+    """
+    innovations = []
+    for model in models:
+        model.update(np.append(coefs, 1.0))
+        filtered = model.ssm.filter()
+        innovations.append(filtered.forecasts_error[0])
+    variance, start = filtered.forecasts_error_cov[0, 0], filtered.nobs_diffuse
+    used = ~np.isnan(innovations[0]) & (variance > 0)
+    if start:
+        used[:start] &= filtered.forecasts_error_diffuse_cov[0, 0, :start] < DIFFUSE
+    e = np.stack(innovations)[:, used] / np.sqrt(variance[used])
+    n = int(used.sum())
+    return concentrate(e @ e.T, float(np.log(variance[used]).sum()), n), n
 
 
 def forecast_from_rows(fit: SeriesFit, y: np.ndarray, rows: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
@@ -61,22 +87,19 @@ def forecast_from_rows(fit: SeriesFit, y: np.ndarray, rows: np.ndarray, horizon:
 
     The predicted state after row t depends on the rows up to t only; the forecast propagates that state, and equals
     that of filtering the rows up to t alone. Sums run state by state, so that the bytes of one cutoff's forecast do
-    not depend on the number of cutoffs.
+    not depend on the number of cutoffs. The series is measured in standard deviations of its innovations.
     """
-    order, variance = fit.order, fit.variance
+    order, scale = fit.order, np.sqrt(fit.variance)
     observed = np.flatnonzero(~np.isnan(y))
     offset = float(y[observed[0]]) if order.n_lost and len(observed) else 0.0  # differencing removes it
-    # Next to statsmodels' diffuse initial variance of 1e6 a tiny variance is lost in rounding: the series is then
-    # measured in standard deviations.
-    scale = np.sqrt(variance) if variance < SMALL_VARIANCE else 1.0
     model = make_state_space(order, np.append((y - offset) / scale, np.nan))
     with threadpool_limits(1, user_api="blas"):
-        model.update(np.append(fit.coefs, variance / scale**2))
+        model.update(np.append(fit.coefs, 1.0))
         filtered = model.ssm.filter()
         state = filtered.predicted_state[:, rows + 1]  # (m, K)
         cov = filtered.predicted_state_cov[:, :, rows + 1]  # (m, m, K)
         means, variances = _propagate(model.ssm, state, cov, horizon)
-    return means * scale + offset, variances * scale**2
+    return means * scale + offset, variances * fit.variance
 
 
 def _propagate(ssm: Any, state: np.ndarray, cov: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:

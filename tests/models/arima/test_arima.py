@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.quick import walks
+from scipy import stats
+from scipy.signal import lfilter
 from statsmodels.tsa.arima.model import ARIMA as StatsmodelsARIMA
 from statsmodels.tsa.innovations.arma_innovations import arma_loglike
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 import forecast as fc
 from forecast.models.arima.likelihood import Order, exact_likelihood, residual_jacobian, residuals
-from forecast.models.arima.order import select_differences
+from forecast.models.arima.order import candidate_differences
 from forecast.models.arima.search import make_sample, search
 
 WWW_USAGE = (  # R's datasets::WWWusage, users of a server each minute (Makridakis, Wheelwright and Hyndman, 1998)
@@ -252,7 +254,7 @@ def test_strong_season_is_differenced_and_forecast():
     rng = np.random.default_rng(3)
     t = np.arange(480)
     y = 20 + 5 * np.sin(2 * np.pi * t / 12) + np.cumsum(rng.normal(0, 0.02, 480)) + rng.normal(0, 0.3, 480)
-    assert select_differences(y, 12)[1] == 1
+    assert {seasonal for _, seasonal in candidate_differences(y, 12)} == {1}
     model = fc.ARIMA("auto", seasonal_order=12, log=False).fit(y[:456], 24)
     error = model.predict(y[:456]).point[0, 0] - y[456:]
     assert "[12]" in model.record_["order"]["y"]
@@ -261,26 +263,124 @@ def test_strong_season_is_differenced_and_forecast():
     assert np.sqrt(((fixed.predict(y[:456]).point[0, 0] - y[456:]) ** 2).mean()) < 0.45
 
 
-def test_d_is_selected_by_tests():
+def _selected_d(y):
+    return fc.ARIMA("auto", log=False).fit(y, 1).fits_["y"][0].order.d
+
+
+def _autoregression(phi, rows, seed):
+    shocks = np.random.default_rng(seed).normal(size=rows)
+    return lfilter([1.0], [1.0, -phi], shocks)
+
+
+def test_differences_of_simulated_series():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=600)
-    assert [select_differences(y, 1)[0] for y in (noise, noise.cumsum(), noise.cumsum().cumsum())] == [0, 1, 2]
-    assert select_differences(noise, 7)[1] == 0
-    persistent = np.zeros(2700)
-    for t in range(1, 2700):
-        persistent[t] = 0.9 * persistent[t - 1] + rng.normal()
-    assert select_differences(persistent, 1)[0] == 0  # 1 by KPSS alone
-    of_walks = [select_differences(np.random.default_rng(s).normal(size=1000).cumsum(), 1)[0] for s in range(40)]
-    assert of_walks.count(1) >= 36
+    assert [_selected_d(y) for y in (noise, noise.cumsum(), noise.cumsum().cumsum())] == [0, 1, 2]
+    assert candidate_differences(noise, 7) == [(0, 0), (1, 0)]
+    assert _selected_d(_autoregression(0.9, 2700, 0)) == 0  # integrated by KPSS alone
+    assert [_selected_d(np.random.default_rng(s).normal(size=1000).cumsum()) for s in range(10)].count(1) >= 9
 
 
-def test_auto_tries_models_with_and_without_constant():
+@pytest.mark.parametrize("name", ["MSFT", "IBM"])
+def test_prices_revert_to_no_level(name):
+    """Dickey and Fuller's test rejects a unit root of MSFT's price, and integrated models describe it better."""
+    price = fc.load_sample("stocks")[name]
+    assert fc.ARIMA("auto").fit(price, 5).fits_[name][0].order.d == 1
+
+
+@pytest.mark.parametrize("m", [1, 4])
+@pytest.mark.parametrize("seed", range(6))
+def test_auto_is_not_worse_than_a_random_walk(seed, m):
+    """By AICc on the same rows, with and without drift: of walks, autoregressions, trends and noise, short and long."""
+    rows = (12, 25, 60, 150)[seed % 4]
+    rng = np.random.default_rng(seed)
+    season = 3 * np.sin(2 * np.pi * np.arange(rows) / 4) * (m > 1)
+    for y in (rng.normal(size=rows).cumsum(), _autoregression(0.95, rows, seed), rng.normal(size=rows)):
+        y = y + season + 0.1 * seed * np.arange(rows)
+        (fit,) = fc.ARIMA("auto", m if m > 1 else None, log=False).fit(y, 2).fits_["y"]
+        n_lost = max(fit.order.n_lost, 1)
+        ours = _aicc_given_first(y, fit, n_lost)
+        change = np.diff(y)[n_lost - 1 :]
+        for drift in (0.0, np.diff(y).mean()):
+            spread = np.mean((np.diff(y) - drift) ** 2)
+            n, k = len(change), 1 + (drift != 0)
+            loglike = stats.norm.logpdf(change, drift, np.sqrt(spread)).sum()
+            assert ours <= -2 * loglike + 2 * k * n / (n - k - 1) + 1e-6
+
+
+def _aicc_given_first(y, fit, n_lost):
+    """Compute the AICc given the first rows by statsmodels' filter: one-step log densities of the later ones."""
+    order, t = fit.order, np.arange(1.0, len(y) + 1)
+    trend = {"n": 0 * t[:, None], "c": 1 + 0 * t[:, None], "t": t[:, None]}[order.trend]
+    beta = fit.beta if len(fit.beta) else np.zeros(1)
+    seasonal = (order.P, order.D, order.Q, order.m if order.P or order.D or order.Q else 0)
+    errors = y - trend @ beta
+    model = SARIMAX(errors - errors[0] * (order.n_lost > 0), order=(order.p, order.d, order.q), seasonal_order=seasonal)
+    loglikes = model.filter(np.append(fit.coefs, fit.variance)).llf_obs
+    n, k = len(y) - n_lost, len(fit.coefs) + len(fit.beta) + 1
+    return -2 * loglikes[n_lost:].sum() + 2 * k * n / (n - k - 1)
+
+
+def test_auto_has_a_constant_and_tries_drift():
+    """Without a constant, forecasts would depend on where zero is."""
     rng = np.random.default_rng(1)
-    assert fc.ARIMA("auto", log=False).fit(rng.normal(size=500), 1).fits_["y"][0].order.trend == "n"
-    assert fc.ARIMA("auto", log=False).fit(rng.normal(5, 1, size=500), 1).fits_["y"][0].order.trend == "c"
+    assert fc.ARIMA("auto", log=False).fit(rng.normal(size=500), 1).fits_["y"][0].order.trend == "c"
+    assert fc.ARIMA("auto", trend="n", log=False).fit(rng.normal(size=500), 1).fits_["y"][0].order.trend == "n"
     drifting = np.cumsum(rng.normal(1, 1, size=500))
     record = fc.ARIMA("auto", log=False).fit(drifting, 1).record_
     assert record["params"]["y"]["trend"] == pytest.approx(1, abs=0.15)
+
+
+UNITS = [(1e-9, 0.0), (1e-3, 2.0), (7.3, -11.0), (1e6, 3e6), (1e9, 1e9)]
+UNIT_ORDERS = [((1, 1, 1), (0, 1, 1, 12)), ((0, 2, 2), None), ((2, 0, 1), None), ("auto", None), ("auto", 12)]
+
+
+@pytest.mark.parametrize("gap", [False, True])
+@pytest.mark.parametrize(("order", "seasonal"), UNIT_ORDERS)
+def test_forecasts_do_not_depend_on_the_unit(order, seasonal, gap):
+    """y·s + c is forecast by s times the forecast of y, plus c, and its intervals likewise."""
+    rng, t = np.random.default_rng(0), np.arange(60)
+    y = 10 * np.sin(2 * np.pi * t / 12) + rng.normal(size=60).cumsum() / 2 + rng.normal(size=60)
+    if gap:
+        y[[0, 20, 21, 47]] = np.nan
+
+    def values(series):
+        forecast = fc.ARIMA(order, seasonal, log=False).fit(series, 12).predict(series)
+        return np.append(forecast.point.ravel(), forecast.quantiles.ravel())
+
+    plain = values(y)
+    for scale, shift in UNITS if not gap else UNITS[:3]:
+        np.testing.assert_allclose(values(y * scale + shift), plain * scale + shift, rtol=1e-8)
+
+
+@pytest.mark.parametrize("rows", [48, 60, 120])
+def test_diffuse_start_is_exact(rows):
+    """Point and interval of short seasonal series equal those of statsmodels' exact diffuse filter."""
+    rng, t = np.random.default_rng(rows), np.arange(rows)
+    y = 1e4 * (10 * np.sin(2 * np.pi * t / 12) + rng.normal(size=rows).cumsum())
+    model = fc.ARIMA((1, 1, 1), (0, 1, 1, 12), log=False).fit(y, 12)
+    forecast, (fit,) = model.predict(y), model.fits_["y"]
+    direct = SARIMAX(y, order=(1, 1, 1), seasonal_order=(0, 1, 1, 12), use_exact_diffuse=True)
+    expected = direct.filter(np.append(fit.coefs, fit.variance)).get_forecast(12)
+    width = 2 * 1.2815515655446004 * np.sqrt(expected.var_pred_mean)
+    np.testing.assert_allclose(forecast.point[0, 0] / width, expected.predicted_mean / width, atol=1e-6)
+    ours = forecast.quantiles[0, 0, :, 2] - forecast.quantiles[0, 0, :, 0]
+    np.testing.assert_allclose(ours, width, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [3, 4, 5, 7, 11, 20])
+@pytest.mark.parametrize("m", [None, 4])
+def test_short_series_are_forecast(rows, m):
+    """Noise, a walk, a line, a parabola, a late change and a series with gaps."""
+    rng = np.random.default_rng(rows)
+    t = np.arange(float(rows))
+    series = [rng.normal(size=rows), rng.normal(size=rows).cumsum(), 2 * t + 5, t**2, t == rows - 1]
+    for y in series:
+        gaps = np.insert(np.asarray(y, dtype=float), 1, [np.nan, np.nan])
+        for values in (np.asarray(y, dtype=float), gaps):
+            forecast = fc.ARIMA("auto", m).fit(values, 6).predict(values)
+            assert np.isfinite(forecast.point).all()
+            assert np.isfinite(forecast.quantiles).all()
 
 
 def test_warm_start_begins_at_the_last_fit():
@@ -370,7 +470,7 @@ def test_results_have_statsmodels_summary_and_errors(series):
 def test_fits_that_do_not_converge_are_counted(monkeypatch):
     from forecast.models.arima import search as module
 
-    monkeypatch.setattr(module, "_maximise", lambda order, coefs, sample: (coefs, False))
+    monkeypatch.setattr(module, "maximise", lambda order, coefs, sample, **options: (coefs, False))
     result = fc.backtest(fc.ARIMA(), walks(series=1), fc.WalkForward(horizon=2, n_windows=4), refit=2)
     fits = result.fits.query("model == 'arima'")
     assert list(fits["warnings"]) == [1, 1]
