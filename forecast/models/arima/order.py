@@ -21,9 +21,6 @@ MAX_INVERSE_ROOT = 1 / 1.01  # models with a larger inverse root are not selecte
 ROWS_PER_COEF = 4  # the fewest for which a coefficient is estimated
 FIRST_ORDERS = ((2, 2), (0, 0), (1, 0), (0, 1))  # (p, q), with one of each for the season
 INTEGRATED_ORDERS = ((1, 1), (1, 2), (2, 1), (2, 2))  # (p, q), with one difference
-# By how much the AICc of a model without differences has to be lower: on random walks, the likelihood ratio exceeds 9.2
-# in 5 of 100 (Dickey and Fuller, 1981, their statistic of 4.59 for two parameters), of which AICc subtracts 4.
-LEVEL_HANDICAP = 5.2
 MAX_AICC_GAP = 2.0  # above the best AICc; beyond it the likelihood is not maximised
 
 
@@ -88,7 +85,8 @@ def select_order(
     previous order, and moves to a neighbour as long as one is better. Models are fitted by exact likelihood, except
     that it is not maximised for those whose AICc is far above the best already at the least-squares coefficients. The
     best of each, the random walk and the random walk with drift are compared on the same rows: given the first rows,
-    those that the most differenced of them loses. The selected order is searched from all starts at the end.
+    those that the most differenced of them loses. A model without differences has to describe the first row too (in
+    units of the changes), as its level is what it claims to know. The selected order is searched from all starts at the end.
     """
     fits = []
     for d, seasonal in candidate_differences(y, m):
@@ -102,12 +100,13 @@ def select_order(
         fits.append(search(order, make_sample(order, y, regressors(order.trend))))
     n_lost = max(fit.order.n_lost for fit in fits)
 
-    def score(fit: SearchResult, handicap: float = LEVEL_HANDICAP) -> tuple[float, int]:
-        value = conditional_aicc(fit, y, regressors(fit.order.trend), n_lost)
-        return value + (0.0 if fit.order.n_lost else handicap), fit.n_params
+    def score(fit: SearchResult) -> tuple[float, int]:
+        x = regressors(fit.order.trend)
+        of_first = 0.0 if fit.order.n_lost else -2 * first_loglike(fit, y, x, 1)
+        return conditional_aicc(fit, y, x, n_lost) + of_first, fit.n_params
 
     best = min(fits, key=score)
-    if not best.order.n_lost and score(best, 0.0) > min(score(fit) for fit in _integrated(walk, trend, y, regressors)):
+    if not best.order.n_lost and any(score(fit) < score(best) for fit in _integrated(walk, trend, y, regressors)):
         best = min((fit for fit in fits if fit.order.n_lost), key=score)
     final = search(best.order, make_sample(best.order, y, regressors(best.order.trend)), [best.coefs])
     return best if _has_large_root(final) else final
@@ -116,15 +115,17 @@ def select_order(
 def _integrated(
     walk: Order, trend: str | None, y: np.ndarray, regressors: Callable[[str], np.ndarray]
 ) -> Iterator[SearchResult]:
-    """Yield fits of integrated models with nearly cancelling terms.
+    """Yield fits of integrated models with nearly cancelling terms, which describe a series without a level.
 
-    They are not selected, but where one describes the series better than any model without differences, it has no
-    level to revert to.
+    They are not selected. Where a moving average undoes the difference, the model has a level, and is left out.
     """
     for t in _trends(walk, trend):
         sample = make_sample(replace(walk, trend=t), y, regressors(t))
         for p, q in INTEGRATED_ORDERS:
-            yield search(replace(walk, p=p, q=q, trend=t), sample)
+            fit = search(replace(walk, p=p, q=q, trend=t), sample)
+            roots = np.roots(np.append(1.0, fit.coefs[p:]))
+            if roots[np.isreal(roots)].real.max(initial=0.0) < MAX_INVERSE_ROOT:
+                yield fit
 
 
 def conditional_aicc(fit: SearchResult, y: np.ndarray, x: np.ndarray, n_lost: int) -> float:
@@ -132,10 +133,13 @@ def conditional_aicc(fit: SearchResult, y: np.ndarray, x: np.ndarray, n_lost: in
 
     The log-likelihood of a model that differences less is that of all its rows less that of the first ones.
     """
-    w = fit.order.difference(y - x @ fit.beta)
-    first = w[: n_lost - fit.order.n_lost]
-    loglike, of_first = (loglike_at(fit.order, fit.coefs, rows, fit.variance) for rows in (w, first))
-    return aicc(loglike - of_first, len(y) - n_lost, fit.n_params)
+    loglike = first_loglike(fit, y, x, len(y)) - first_loglike(fit, y, x, n_lost)
+    return aicc(loglike, len(y) - n_lost, fit.n_params)
+
+
+def first_loglike(fit: SearchResult, y: np.ndarray, x: np.ndarray, n: int) -> float:
+    """Compute the log-likelihood of a fit on the first n rows (T,) with their regressors (T, R)."""
+    return loglike_at(fit.order, fit.coefs, fit.order.difference(y[:n] - x[:n] @ fit.beta), fit.variance)
 
 
 def _trends(plain: Order, trend: str | None) -> tuple[str, ...]:
