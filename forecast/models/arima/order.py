@@ -86,7 +86,8 @@ def select_order(
     that it is not maximised for those whose AICc is far above the best already at the least-squares coefficients. The
     best of each, the random walk and the random walk with drift are compared on the same rows: given the first rows,
     those that the most differenced of them loses. A model without differences has to describe the first row too (in
-    units of the changes), as its level is what it claims to know. The selected order is searched from all starts at the end.
+    units of the changes), as its level is what it claims to know. The selected order is searched from all starts at
+    the end.
     """
     fits = []
     for d, seasonal in candidate_differences(y, m):
