@@ -11,6 +11,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +23,7 @@ import pandas as pd
 from statsmodels.tsa.arima.model import ARIMA as StatsmodelsARIMA
 
 import forecast as fc
+from forecast.models.arima.intervals import NORMAL
 
 ORIGINS, HORIZON = 1000, 5
 
@@ -54,9 +56,10 @@ def roll(_: argparse.Namespace) -> list[dict[str, object]]:
         first = len(y) - ORIGINS - HORIZON
         model = fc.ARIMA(order, season, log=False).fit(y[:first], HORIZON)
         rows = np.arange(first - 1, first - 1 + ORIGINS)
+        fit = replace(model.fits_["y"][0], spread=NORMAL)  # as in statsmodels, one variance for all rows
+        model.fits_ = {"y": [fit]}
         forecast = model.predict_at(y, rows)
         ours = median(timed(partial(model.predict_at, y, rows))[0] for _ in range(5))
-        (fit,) = model.fits_["y"]
         direct = StatsmodelsARIMA(y[:first], order=order, seasonal_order=season or (0, 0, 0, 0), trend=fit.order.trend)
         result = direct.filter(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
         points, variances = np.zeros((2, ORIGINS, HORIZON))

@@ -7,18 +7,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from forecast._validation import check_choice, check_fields, check_int
 from forecast.data.panel import Panel, as_panel, format_date
 from forecast.features.windows import forward_fill
+from forecast.models.arima.intervals import NORMAL, measure_spread, recent_scale, standard_quantiles
 from forecast.models.arima.likelihood import Order
 from forecast.models.arima.order import select_order
 from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
 from forecast.models.arima.search import SearchResult, make_sample, search, standardise
-from forecast.models.arima.state_space import SeriesFit, forecast_from_rows, make_state_space, search_with_gaps
+from forecast.models.arima.state_space import (
+    SeriesFit,
+    forecast_from_rows,
+    innovations,
+    make_state_space,
+    search_with_gaps,
+)
 from forecast.models.base import LEVELS, Forecast, Forecaster, ShortSeriesWarning, choose_log, from_logs, transform
 
 CONSTANT_VARIANCE = 1e-30  # innovation variance of a series that never changes
@@ -47,7 +53,7 @@ class ARIMA(Forecaster):
         Fields to regress on. Step k uses their values of k rows before, the newest that are available at the cutoff;
         so there is one model for each step.
     levels : tuple of float, default (0.1, 0.5, 0.9)
-        Levels of the quantiles, those of the state space's normal distribution.
+        Levels of the quantiles.
     point : {"median", "mean"}, default "median"
         The point forecast. In logs the mean is above the median.
     warm_start : bool, default False
@@ -149,7 +155,7 @@ class ARIMA(Forecaster):
                 continue
             if np.ptp(y[observed, n]) == 0:
                 beta, start = np.zeros(len(self.exog)), panel.index[observed[0]]
-                constant = SeriesFit(Order(d=1), np.empty(0), beta, CONSTANT_VARIANCE, start)
+                constant = SeriesFit(Order(d=1), np.empty(0), beta, CONSTANT_VARIANCE, start, NORMAL)
                 self.fits_[name] = [constant] * (horizon if self.exog else 1)
                 self.record_["order"][name] = "never changes"
                 continue
@@ -173,7 +179,11 @@ class ARIMA(Forecaster):
                 warnings.warn(message, ShortSeriesWarning, stacklevel=2)
                 return []
             found = self._search(y[first:], regressors, previous[lag - 1 : lag], found)
-            fits.append(SeriesFit(found.order, found.coefs, found.beta, found.variance, panel.index[first]))
+            fit = SeriesFit(found.order, found.coefs, found.beta, found.variance, panel.index[first], NORMAL)
+            if lag == 1:
+                errors = y[first:] - regressors.with_trend(fit.order.trend)[: len(y) - first] @ fit.beta
+                spread = measure_spread(innovations(fit, errors), recent_scale(y)[first:], self.levels)
+            fits.append(replace(fit, spread=spread))
             if not found.converged:
                 message = f"the fit of {name}'s ARIMA{found.order} did not converge to a maximum of the likelihood"
                 warnings.warn(message, ConvergenceWarning, stacklevel=2)
@@ -243,13 +253,17 @@ class ARIMA(Forecaster):
         self._fitted_columns(panel)
         y = transform(panel, self.log_)
         shape = (len(rows), len(panel.series), self.horizon_)
-        mean, variance = np.full(shape, np.nan), np.full(shape, np.nan)
+        mean, variance = np.full((2, *shape), np.nan)
+        quantiles = np.full((*shape, len(self.levels)), np.nan)
         for n, name in enumerate(panel.series):
+            scale = recent_scale(y[:, n])[rows]  # (K,)
             for i, fit in enumerate(self.fits_.get(name, [])):
                 steps = slice(i, i + 1) if self.exog else slice(None)
                 means, variances = self._forecast_series(fit, panel, n, y[:, n], rows, lag=i + 1)
-                mean[:, n, steps], variance[:, n, steps] = means[:, steps], variances[:, steps]
-        quantiles = mean[..., None] + np.sqrt(variance)[..., None] * stats.norm.ppf(self.levels)  # (K, N, H, Q)
+                z, factor = standard_quantiles(fit.spread, scale, self.levels, self.horizon_)  # (K, H, Q), (K,)
+                values = means[..., None] + np.sqrt(variances)[..., None] * z
+                mean[:, n, steps], quantiles[:, n, steps] = means[:, steps], values[:, steps]
+                variance[:, n, steps] = (variances * factor[:, None])[:, steps]
         log = self.log_.flags(panel)  # (N,)
         point = mean + variance / 2 * log[:, None] if self.point == "mean" else mean  # lognormal mean
         point, quantiles = from_logs(point, log), from_logs(quantiles, log)

@@ -23,6 +23,7 @@ class SeriesFit:
     beta: np.ndarray  # of the trend and the channels
     variance: float  # of the innovations
     start: Any  # label of the first row of the fit, from which the trend counts
+    spread: np.ndarray  # distribution of the innovations, see intervals.py
 
 
 def make_state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None) -> Any:
@@ -87,19 +88,33 @@ def forecast_from_rows(fit: SeriesFit, y: np.ndarray, rows: np.ndarray, horizon:
 
     The predicted state after row t depends on the rows up to t only; the forecast propagates that state, and equals
     that of filtering the rows up to t alone. Sums run state by state, so that the bytes of one cutoff's forecast do
-    not depend on the number of cutoffs. The series is measured in standard deviations of its innovations.
+    not depend on the number of cutoffs.
     """
-    order, scale = fit.order, np.sqrt(fit.variance)
-    observed = np.flatnonzero(~np.isnan(y))
-    offset = float(y[observed[0]]) if order.n_lost and len(observed) else 0.0  # differencing removes it
-    model = make_state_space(order, np.append((y - offset) / scale, np.nan))
     with threadpool_limits(1, user_api="blas"):
-        model.update(np.append(fit.coefs, 1.0))
-        filtered = model.ssm.filter()
+        ssm, filtered, offset = _filter(fit, np.append(y, np.nan))
         state = filtered.predicted_state[:, rows + 1]  # (m, K)
         cov = filtered.predicted_state_cov[:, :, rows + 1]  # (m, m, K)
-        means, variances = _propagate(model.ssm, state, cov, horizon)
-    return means * scale + offset, variances * fit.variance
+        means, variances = _propagate(ssm, state, cov, horizon)
+    return means * np.sqrt(fit.variance) + offset, variances * fit.variance
+
+
+def innovations(fit: SeriesFit, y: np.ndarray) -> np.ndarray:
+    """Return the standardised innovations of regression errors (T,), NaN on missing rows and in the diffuse start."""
+    with threadpool_limits(1, user_api="blas"):
+        _, filtered, _ = _filter(fit, y)
+    lost = np.isnan(y)
+    lost[: filtered.nobs_diffuse] = True
+    variance = np.where(lost, 1.0, filtered.forecasts_error_cov[0, 0])
+    return np.where(lost, np.nan, filtered.forecasts_error[0] / np.sqrt(variance))
+
+
+def _filter(fit: SeriesFit, y: np.ndarray) -> tuple[Any, Any, float]:
+    """Filter regression errors (T,) in standard deviations of the innovations: state space, result, offset of y."""
+    observed = np.flatnonzero(~np.isnan(y))
+    offset = float(y[observed[0]]) if fit.order.n_lost and len(observed) else 0.0  # differencing removes it
+    model = make_state_space(fit.order, (y - offset) / np.sqrt(fit.variance))
+    model.update(np.append(fit.coefs, 1.0))
+    return model.ssm, model.ssm.filter(), offset
 
 
 def _propagate(ssm: Any, state: np.ndarray, cov: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -16,6 +17,7 @@ from statsmodels.tsa.innovations.arma_innovations import arma_loglike
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 import forecast as fc
+from forecast.models.arima.intervals import NORMAL
 from forecast.models.arima.likelihood import Order, exact_likelihood, residual_jacobian, residuals
 from forecast.models.arima.order import candidate_differences
 from forecast.models.arima.search import make_sample, search
@@ -97,6 +99,45 @@ def test_variance_is_that_of_the_fit():
     forecasts = model.predict_at(prices, [299]), model.predict_at(volatile, [299])
     calm, wild = (np.log(f.quantiles[0, 0, 0, 2] / f.quantiles[0, 0, 0, 0]) for f in forecasts)
     assert calm == pytest.approx(wild, rel=1e-6)
+
+
+def _clustered(rows=1500, seed=0):
+    """Return a price whose log returns have GARCH(1,1) variance."""
+    rng, variance, returns = np.random.default_rng(seed), 1.5e-4, np.empty(rows)
+    h = variance
+    for t in range(rows):
+        returns[t] = np.sqrt(h) * rng.normal()
+        h = 0.03 * variance + 0.12 * returns[t] ** 2 + 0.85 * h
+    return 100 * np.exp(returns.cumsum())
+
+
+def test_intervals_follow_volatility():
+    """They cover as they claim, also on the tenth of the cutoffs after the most volatile rows."""
+    prices = pd.DataFrame({f"S{i}": _clustered(seed=i) for i in range(6)})
+    rows = np.arange(700, 1495)
+    forecast = fc.ARIMA((0, 1, 0)).fit(prices.iloc[:700], 5).predict_at(prices, rows)
+    y = np.stack([prices.to_numpy()[rows + k] for k in range(1, 6)], axis=2)  # (K, N, H)
+    inside = (y >= forecast.quantiles[..., 0]) & (y <= forecast.quantiles[..., 2])
+    assert inside.mean() == pytest.approx(0.8, abs=0.04)
+    recent = np.log(prices).diff().abs().rolling(60).mean().to_numpy()[rows]
+    assert inside[recent > np.quantile(recent, 0.9)].mean() == pytest.approx(0.8, abs=0.08)
+
+
+def test_mean_and_intervals_have_the_same_variance():
+    """In logs the mean is exp(variance / 2) above the median, with the variance after these rows."""
+    prices = _clustered()
+    median, mean = (fc.ARIMA((0, 1, 0), point=point).fit(prices, 3).predict(prices) for point in ("median", "mean"))
+    deviation = np.sqrt(2 * np.log(mean.point / median.point))[0, 0]
+    half_width = np.log(mean.quantiles[0, 0, :, 2] / median.point[0, 0])
+    np.testing.assert_allclose(half_width / deviation, 1.28, atol=0.2)
+
+
+def test_intervals_of_one_variance_are_normal():
+    y = np.random.default_rng(3).normal(size=90).cumsum()  # too few rows for another distribution
+    model = fc.ARIMA((0, 1, 0), log=False).fit(y, 4)
+    width = model.predict(y).quantiles[0, 0, :, 2] - y[-1]
+    expected = 1.2815515655446004 * np.sqrt(np.mean(np.diff(y) ** 2) * np.arange(1, 5))
+    np.testing.assert_allclose(width, expected, rtol=1e-9)
 
 
 def test_random_walk_order_forecasts_the_last_value():
@@ -226,8 +267,9 @@ def test_one_pass_equals_filtering_at_each_origin(order, seasonal, rows):
     y = _returns() if rows == "returns" else np.log(_prices("sp500"))
     y, first, n = y[:1500], 1460, 30
     model = fc.ARIMA(order, seasonal_order=seasonal, log=False).fit(y[:first], 5)
+    fit = replace(model.fits_["y"][0], spread=NORMAL)
+    model.fits_ = {"y": [fit]}
     forecast = model.predict_at(y, range(first - 1, first - 1 + n))
-    (fit,) = model.fits_["y"]
     direct = StatsmodelsARIMA(y[:first], order=order, seasonal_order=seasonal or (0, 0, 0, 0), trend=fit.order.trend)
     result = direct.filter(np.concatenate([fit.beta, fit.coefs, [fit.variance]]))
     for k in range(n):
