@@ -12,8 +12,8 @@ other 1), in one thread.
 
 sMAPE and MASE are means over series, divided by those of Naive2 (the last value, seasonally adjusted where a test of
 the autocorrelation finds a season); `mean` is the mean of the two ratios. A refused series is one without a forecast,
-and has that of Naive2. `coverage` is that of the 80 % interval. Seconds are processor time of fit and forecast, which
-other programs do not change, once the code is loaded and compiled; those of statsforecast exclude its intervals.
+and has that of Naive2. `coverage` is that of the 80 % interval. Seconds are processor time (which other programs do not
+change) of fit and forecast, points and interval, once the code is loaded and compiled.
 """
 
 from __future__ import annotations
