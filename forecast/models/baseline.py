@@ -96,10 +96,10 @@ class Baseline(Forecaster):
     def _pinball(self, errors: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Return the pinball loss of quantiles of errors relative to a scale (T, N), over all rows and steps, (N,)."""
         total = np.zeros(errors.shape[:2])  # (T, N)
-        for step in range(errors.shape[2]):
-            for i, level in enumerate(self.levels):
-                gap = errors[:, :, step] - quantiles[:, step, i]
-                total += np.nan_to_num(np.maximum(level * gap, (level - 1) * gap))
+        known = ~np.isnan(errors)
+        for i, level in enumerate(self.levels):
+            gap = errors - quantiles[..., i]
+            total += np.where(known, np.maximum(level * gap, (level - 1) * gap), 0.0).sum(axis=2)
         return sum_rows(total * scale)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
