@@ -52,7 +52,7 @@ def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray
     none, half, full = (np.bincount(block, sums, blocks) for sums in _losses(correction, error, loss))
     square = 2 * (full + none - 2 * half)  # the parabola through the three; of squared errors: Σ correction²
     product = (none - full + square) / 2  # Σ correction · error
-    negligible = NEGLIGIBLE * none.sum()
+    negligible = NEGLIGIBLE * (none + full).sum()
     if square.sum() > negligible:
         share = square / square.sum()
     elif abs(product.sum()) > negligible:

@@ -44,6 +44,7 @@ def test_real_corrections_are_used():
 def test_corrections_that_are_far_too_large_are_not_used():
     correction, error = _dependent(np.random.default_rng(2))
     assert shrinkage_factor(30 * correction, 3 * correction + error, np.arange(ROWS)) < 0.01
+    assert shrinkage_factor(correction, error * 0, np.arange(ROWS)) < 0.01  # the base is never wrong
 
 
 def test_corrections_that_are_too_small_are_used():
