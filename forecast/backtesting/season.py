@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 
@@ -53,14 +55,12 @@ def find_season(train: Panel) -> int:
     leave valid, times the factor of Bartlett's formula, √(1 + 2 Σ r²) over the autocorrelations at shorter lags
     of the changes less their mean in each phase.
     """
-    from scipy import stats
-
     candidates = [m for m in candidate_seasons(train.index) if len(train) >= MIN_SEASONS * m]
     if not candidates:
         return 1
     y = forward_fill(train.target[:, train.observed.sum(axis=0) > MIN_SEASONS * min(candidates)])
     changes = _standard_changes(y)
-    critical = stats.norm.isf(SIZE / len(candidates))
+    critical = NormalDist().inv_cdf(1 - SIZE / len(candidates))
     found = [m for m in candidates if _repeats(changes, m, critical)]
     return min(found, key=lambda m: _seasonal_error(y, m, max(found)), default=1)
 
