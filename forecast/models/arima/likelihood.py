@@ -8,6 +8,7 @@ are concentrated out, so that the search is over the ARMA coefficients only.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from scipy.signal import lfilter
 
 MIN_VARIANCE = 1e-10  # of the innovations of a standardised series: an exactly predictable one has no likelihood
 NEGLIGIBLE_RESPONSE = 1e-10  # the impulse response is cut off below this
+MAX_DIRECT = 6  # numbers of the state up to which its covariance is one system of equations
 _ONE = np.ones(1)
 
 
@@ -210,13 +212,22 @@ def initial_state_response(ma: np.ndarray, n: int, r: int) -> np.ndarray:
 
 
 def _state_covariance(ar: np.ndarray, ma: np.ndarray, r: int) -> np.ndarray:
-    """Solve S = A·S·A' + k·k' by doubling: the stationary covariance of the state, in units of the variance."""
+    """Solve S = A·S·A' + k·k': the stationary covariance of the state, in units of the variance.
+
+    As one system of r² equations if it is small, otherwise by doubling.
+    """
     k = np.zeros(r)
     k[: len(ar) - 1] -= ar[1:]
     k[: len(ma) - 1] += ma[1:]
     a = np.eye(r, k=1)
     a[: len(ar) - 1, 0] = -ar[1:]
     covariance = np.outer(k, k)
+    if r <= MAX_DIRECT:
+        system = np.eye(r * r) - (a[:, None, :, None] * a[None, :, None, :]).reshape(r * r, r * r)
+        with suppress(np.linalg.LinAlgError):  # a root of 1, to rounding
+            solution = np.linalg.solve(system, covariance.ravel()).reshape(r, r)
+            if np.einsum("ii->i", solution).min() >= 0:
+                return solution
     for _ in range(50):  # i rounds add up 2^i terms of the series
         covariance = covariance + a @ covariance @ a.T
         a = a @ a

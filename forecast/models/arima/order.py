@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from forecast.models.arima.likelihood import Order, largest_inverse_root, loglike_at
+from forecast.models.arima.likelihood import MIN_VARIANCE, Order, largest_inverse_root, loglike_at
 from forecast.models.arima.search import Sample, SearchResult, aicc, make_sample, search
 
 MAX_ORDER, MAX_SEASONAL_ORDER, MAX_DIFFERENCES = 5, 2, 2
@@ -16,6 +16,8 @@ MAX_COEFS = 6  # with more, pairs of nearly cancelling terms fit the noise
 KPSS_CRITICAL_VALUE = 0.463  # at 5 %, for a level (Kwiatkowski, Phillips, Schmidt and Shin, 1992)
 DICKEY_FULLER_LEVEL = 0.01
 MIN_TEST_ROWS = 10  # with fewer, tests of differences have no power
+MAX_LEVEL_ROWS = 200  # with more, logs of a positive series are used in any case
+MIN_SEASON_ROWS = 5  # in excess of two seasons, from which on a season is differenced
 STRONG_SEASON = 0.64  # seasonal strength above which a season is differenced (Wang, Smith and Hyndman, 2006)
 MAX_INVERSE_ROOT = 1 / 1.01  # models with a larger inverse root are not selected
 ROWS_PER_COEF = 4  # the fewest for which a coefficient is estimated
@@ -31,7 +33,7 @@ def candidate_differences(y: np.ndarray, m: int) -> list[tuple[int, int]]:
     whose forecasts are then 3.6 % worse at five steps), and Dickey and Fuller's test takes the price of a stock that
     once fell by half for a mean-reverting one. Where they disagree, d and d + 1 are compared; and 0 with 1 always.
     """
-    strong = m > 1 and len(y) > 2 * m + 5 and seasonal_strength(y, m) > STRONG_SEASON
+    strong = m > 1 and len(y) > 2 * m + MIN_SEASON_ROWS and seasonal_strength(y, m) > STRONG_SEASON
     w = y[m:] - y[:-m] if strong else y
     d = 0
     while d < MAX_DIFFERENCES and len(w) >= MIN_TEST_ROWS and np.ptp(w) > 0:
@@ -41,6 +43,28 @@ def candidate_differences(y: np.ndarray, m: int) -> list[tuple[int, int]]:
             return [(i, int(strong)) for i in range(d, d + 1 + both)]
         w, d = np.diff(w), d + 1
     return [(i, int(strong)) for i in ((d,) if d else (0, 1))]
+
+
+def moves_in_levels(y: np.ndarray, m: int) -> bool:
+    """Return whether the changes of a short positive series (T,) are more alike in levels than in logs.
+
+    By the AICc of the random walk, with or without drift, in units of the level: growth that is not exponential is
+    otherwise extrapolated as if it were. The changes are those over a season, if there are two.
+    """
+    if not MIN_TEST_ROWS <= len(y) <= MAX_LEVEL_ROWS:
+        return False
+    lag = m if len(y) > 2 * m + MIN_SEASON_ROWS else 1
+    jacobian = 2 * float(np.log(y[lag:]).sum())
+    return _walk_aicc(y[lag:] - y[:-lag]) < _walk_aicc(np.log(y[lag:] / y[:-lag])) + jacobian
+
+
+def _walk_aicc(change: np.ndarray) -> float:
+    """Return the lower AICc of changes with a mean of zero and with another mean."""
+    n, found = len(change), []
+    for k, errors in ((1, change), (2, change - change.mean())):
+        spread = max(float(np.mean(errors**2)), MIN_VARIANCE * float(np.mean(change**2)), np.finfo(float).tiny)
+        found.append(aicc(-0.5 * n * (np.log(2 * np.pi * spread) + 1), n, k))
+    return min(found)
 
 
 def seasonal_strength(y: np.ndarray, m: int) -> float:

@@ -26,6 +26,7 @@ from forecast.models.arima.likelihood import (
 )
 
 MAX_STARTS = 3  # minima of the sum of squares from which the exact likelihood is maximised
+MAX_STEPS, MAX_ROUGH_STEPS = 15, 5  # of Gauss-Newton, the latter for candidates
 MAX_GAP = 5.0  # log-likelihood below the best start at which a start is dropped
 MAX_ROOT = 0.999  # bound on partial autocorrelations and inverse roots of a start
 MIN_GAIN = 1e-6  # share of the sum of squares below which Gauss-Newton stops
@@ -152,7 +153,9 @@ def search(
         return _evaluate(order, zero, sample)
     starts = [hannan_rissanen(order, sample.w), *(np.asarray(start, dtype=np.float64) for start in extra_starts)]
     starts += near_cancelling_starts(order) if wide else []
-    candidates = [*(_gauss_newton(order, _project_to_stationary(order, start), sample.w) for start in starts), zero]
+    steps = MAX_STEPS if wide else MAX_ROUGH_STEPS
+    candidates = [_gauss_newton(order, _project_to_stationary(order, start), sample.w, steps) for start in starts]
+    candidates.append(zero)
     loglikes = [exact_likelihood(order, coefs, sample.z).loglike for coefs in candidates]
     chosen = _best_distinct(candidates, loglikes, MAX_STARTS if wide else 1)
     best = _evaluate(order, chosen[0], sample)
@@ -212,7 +215,7 @@ def _project_to_stationary(order: Order, coefs: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _gauss_newton(order: Order, coefs: np.ndarray, w: np.ndarray, max_steps: int = 15) -> np.ndarray:
+def _gauss_newton(order: Order, coefs: np.ndarray, w: np.ndarray, max_steps: int) -> np.ndarray:
     """Reduce the sum of squares by Gauss-Newton steps, each shortened until it gains and stays stationary."""
     e = residuals(order, coefs, w)
     squares = e @ e
