@@ -183,8 +183,6 @@ def _extend_to_all_steps(spread: np.ndarray, errors: np.ndarray, levels: tuple[f
     Quantiles of few errors are those of Student's t distribution, with as many degrees of freedom as errors. A series
     with errors at some earlier step only has the spread of that step, times the square root of the ratio of the steps.
     """
-    from scipy import stats
-
     known = ~np.isnan(errors)
     n_errors = known.sum(axis=0)  # (N, H)
     steps = np.arange(1, errors.shape[2] + 1)
@@ -194,6 +192,8 @@ def _extend_to_all_steps(spread: np.ndarray, errors: np.ndarray, levels: tuple[f
         return spread
     spread = spread.copy()
     if few.any():
+        from scipy import stats
+
         mean_square = sum_rows(np.where(known, errors, 0.0) ** 2) / np.maximum(n_errors, 1)
         for n, step in np.argwhere(few):
             spread[n, step] = np.sqrt(mean_square[n, step]) * stats.t.ppf(levels, n_errors[n, step])

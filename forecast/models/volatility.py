@@ -143,13 +143,13 @@ class HAR(_Volatility):
         n, h = y.shape[1], self.horizon_
         self.coefs_ = np.full((n, h, 1 + len(self.lags)), np.nan)
         known = ~np.isnan(y)
-        size = sum_rows(np.abs(np.where(known, y, 0.0))) / np.maximum(known.sum(axis=0), 1)  # (N,) the unit of a series
+        size = sum_rows(np.abs(np.where(known, y, 0.0))) / np.maximum(known.sum(axis=0), 1)  # (N,)
         for i in range(n):
-            unit = np.array([size[i] or 1.0, *[1.0] * len(self.lags)])  # of the constant and of the slopes
+            scale = np.array([size[i] or 1.0, *[1.0] * len(self.lags)])  # of the constant and of the slopes
             for k in range(h):
                 rows = ~np.isnan(x[:, i]).any(axis=1) & ~np.isnan(target[:, i, k])
                 if rows.sum() > 1 + len(self.lags):
-                    self.coefs_[i, k] = np.linalg.lstsq(x[rows, i] * unit, target[rows, i, k], rcond=None)[0] * unit
+                    self.coefs_[i, k] = np.linalg.lstsq(x[rows, i] * scale, target[rows, i, k], rcond=None)[0] * scale
         self.record_["coefs"] = self.coefs_[:, 0].round(6).tolist()
 
     def _predict_mean(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
