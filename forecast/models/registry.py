@@ -67,7 +67,7 @@ MODELS: dict[str, Entry] = {
     "ses": Entry("ETS", {"shape": "ANN"}, "simple exponential smoothing"),
     "holt": Entry("ETS", {"shape": "AAN"}, "exponential smoothing with a trend"),
     "damped": Entry("ETS", {"shape": "AAdN"}, "exponential smoothing with a damped trend"),
-    "ets": Entry("ETS", {}, "exponential smoothing, its forms weighted by BIC"),
+    "ets": Entry("ETS", {}, "exponential smoothing, its forms weighted by AIC"),
     "theta": Entry("Theta", {}, "the Theta method"),
     "arima": Entry("ARIMA", {}, "ARIMA by exact likelihood, fitted to each series"),
     "auto-arima": Entry("ARIMA", {"order": "auto"}, "ARIMA, its order chosen by AICc"),

@@ -15,6 +15,7 @@ from forecast.models.smoothing.shapes import SHAPES, Shape, forecast_from
 from forecast.models.smoothing.state import GRID, StateModel, log_of_forecast, standardise
 
 AUTO = "auto"
+MARGIN = 4  # rows that a shape needs beyond its parameters, as in R
 LEAST_WEIGHT = 0.01  # forms with less are left out
 
 
@@ -40,9 +41,9 @@ class ETS(StateModel):
     ----------
     shape : str, default "auto"
         Error, trend and season as R names them: "ANN" is simple smoothing, "AAN" Holt's method, "AAdN" a damped trend,
-        "AAA" the method of Holt and Winters. "auto" forecasts the mean of the additive forms, weighted by
-        exp(-BIC / 2), approximately their posterior probabilities (Raftery, 1995). A series with too few rows for a
-        shape gets the nearest simpler one.
+        "AAA" the method of Holt and Winters. "auto" forecasts the mean of additive forms, weighted by exp(-AIC / 2);
+        of logs only those without a trend, and a damped trend with a season. A series with too few rows for a shape
+        gets the nearest simpler one.
     m : int, default 1
         The number of rows in a season.
     levels : tuple of float, default (0.1, 0.5, 0.9)
@@ -102,7 +103,7 @@ class ETS(StateModel):
         if not all(converged for _, _, converged in fitted):
             message = f"the smoothing parameters of {name} stopped short of a maximum"
             warnings.warn(message, _warning(), stacklevel=2)
-        criterion = np.array([bic for _, bic, _ in fitted])
+        criterion = np.array([aic for _, aic, _ in fitted])
         weights = np.exp((criterion.min() - criterion) / 2)
         weights[weights < LEAST_WEIGHT * weights.sum()] = 0.0
         weights /= weights.sum()
@@ -115,15 +116,12 @@ class ETS(StateModel):
             in_logs = log and not (self.log == "auto" and "M" in self.shape)
             positive = log or bool((y > 0).all())
             return [(_simpler(self.shape if positive else self.shape.replace("M", "A"), self.m, len(y)), in_logs)]
-        shapes = {
-            _simpler(f"A{trend}{season}", self.m, len(y)) for trend in ("N", "A", "Ad") for season in self._seasons
-        }
+        seasons = "NA" if self.m > 1 else "N"
+        names = [f"A{trend}{season}" for trend in ("N", "A", "Ad") for season in seasons]
+        shapes = list(dict.fromkeys(_simpler(name, self.m, len(y)) for name in names))
         spaces = (False, True) if log and self.log == "auto" else (log,)
-        return [(shape, flag) for flag in spaces for shape in sorted(shapes, key=lambda shape: shape.name)]
-
-    @property
-    def _seasons(self) -> str:
-        return "NA" if self.m > 1 else "N"
+        pairs = [(shape, in_logs) for in_logs in spaces for shape in shapes]
+        return [(shape, in_logs) for shape, in_logs in pairs if not (in_logs and _may_explode(shape))]
 
     def _forecast_series(self, column: int, y: np.ndarray, rows: np.ndarray) -> np.ndarray:
         fits = self.fits_.get(self.series_[column])
@@ -174,21 +172,24 @@ def _warning() -> type[Warning]:
     return ConvergenceWarning
 
 
+def _may_explode(shape: Shape) -> bool:
+    """Return whether a trend of logs, which grows exponentially, lacks the damping and the many rows of a season."""
+    return shape.has_trend and not (shape.is_damped and shape.has_season)
+
+
 def _simpler(name: str, m: int, rows: int) -> Shape:
-    """Return the shape, or the nearest one that so many rows can estimate: without a season, damping, or trend."""
-    shape = Shape(name, m)
-    if shape.has_season and rows < max(2 * m, shape.n_parameters + 2):
-        shape = Shape(name[:-1] + "N")
-    for simpler in ("AN", "NN"):
-        if rows >= shape.n_parameters + 2:
-            break
-        if len(simpler) < len(shape.name) or shape.has_trend:
-            shape = Shape(shape.name[0] + simpler)
-    return shape
+    """Return the shape, or the nearest one that so many rows can estimate: without damping, trend, or season."""
+    trends = ("Ad", "A", "N")
+    for season in dict.fromkeys((name[-1], "N")):
+        for trend in trends[trends.index(name[1:-1]) :]:
+            shape = Shape(name[0] + trend + season, m)
+            if rows >= max(2 * m if shape.has_season else 0, shape.n_parameters + MARGIN):
+                return shape
+    return Shape(name[0] + "NN")
 
 
 def _fit_form(shape: Shape, y: np.ndarray, log: bool, in_logs: bool) -> tuple[Smoothing, float, bool]:
-    """Return a form fitted to a series (T,), its BIC as a model of the prices, and whether the search converged."""
+    """Return a form fitted to a series (T,), its AIC as a model of the prices, and whether the search converged."""
     values = np.exp(y) if log and not in_logs else y
     factors = "M" in shape.name
     offset = 0.0 if factors else float(values[0])
@@ -197,8 +198,9 @@ def _fit_form(shape: Shape, y: np.ndarray, log: bool, in_logs: bool) -> tuple[Sm
     n = len(y)
     variance = max(found.total / n, GRID**2)
     loglik = -n / 2 * (np.log(2 * np.pi * variance) + 1) - n * np.log(scale) - (y.sum() if in_logs else 0.0)
-    bic = shape.n_parameters * np.log(n) - 2 * float(loglik)
-    return Smoothing(shape.name, found.params, offset, scale, in_logs), bic, found.converged
+    undamped = shape.has_trend and not shape.is_damped
+    aic = 2 * (shape.n_parameters + undamped) - 2 * float(loglik)  # no damping is a choice of phi: it counts as one
+    return Smoothing(shape.name, found.params, offset, scale, in_logs), aic, found.converged
 
 
 def _forecast(fit: Smoothing, y: np.ndarray, rows: np.ndarray, horizon: int, m: int) -> np.ndarray:

@@ -77,7 +77,7 @@ def test_likelihood_is_at_least_that_of_statsmodels(name):
         assert loglik >= _statsmodels_ets(name, y).fit(disp=False).llf - 0.1
 
 
-def test_auto_weighs_forms_by_bic():
+def test_auto_weighs_forms_by_aic():
     y = _seasonal()
     record = fc.ETS(m=6, log=False).fit(y, 4).record_
     weights = record["shape"]["y"]
