@@ -16,6 +16,7 @@ from forecast.models.smoothing.state import GRID, StateModel, log_of_forecast, s
 
 AUTO = "auto"
 MARGIN = 4  # rows that a shape needs beyond its parameters, as in R
+EVIDENCE = 0.5  # the share of AIC's differences that counts, as no form is exactly right (Gruenwald, 2012)
 LEAST_WEIGHT = 0.01  # forms with less are left out
 
 
@@ -41,7 +42,7 @@ class ETS(StateModel):
     ----------
     shape : str, default "auto"
         Error, trend and season as R names them: "ANN" is simple smoothing, "AAN" Holt's method, "AAdN" a damped trend,
-        "AAA" the method of Holt and Winters. "auto" forecasts the mean of additive forms, weighted by exp(-AIC / 2);
+        "AAA" the method of Holt and Winters. "auto" forecasts the mean of additive forms, weighted by exp(-AIC / 4);
         of logs only those without a trend, and a damped trend with a season. A series with too few rows for a shape
         gets the nearest simpler one.
     m : int, default 1
@@ -104,7 +105,7 @@ class ETS(StateModel):
             message = f"the smoothing parameters of {name} stopped short of a maximum"
             warnings.warn(message, _warning(), stacklevel=2)
         criterion = np.array([aic for _, aic, _ in fitted])
-        weights = np.exp((criterion.min() - criterion) / 2)
+        weights = np.exp((criterion.min() - criterion) * EVIDENCE / 2)
         weights[weights < LEAST_WEIGHT * weights.sum()] = 0.0
         weights /= weights.sum()
         pairs = zip(fitted, weights.tolist(), strict=True)

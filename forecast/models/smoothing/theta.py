@@ -10,7 +10,7 @@ from forecast.models.smoothing.seasonality import is_seasonal, seasonal_indices
 from forecast.models.smoothing.state import StateModel, log_of_forecast, standardise
 
 LEAST_INDEX = 0.01  # a multiplicative season with a smaller index is not removed
-BOUNDS = (0.1, 1.0)  # of the smoothing parameter
+BOUNDS = (0.2, 1.0)  # of the smoothing parameter
 POINTS, ROUNDS = 21, 3  # of the search, each round within the neighbours of the best point of the one before
 N_PARAMETERS = 3
 BURN_IN = 3  # first rows, whose errors are not counted: a line through so few points is too uncertain

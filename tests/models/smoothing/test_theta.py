@@ -58,7 +58,7 @@ def test_no_other_search_finds_smaller_errors(seed):
 
     ours = total([fit.alpha, fit.level, fit.weight])
     for start in ([0.2, 0, 0.5], [0.5, 0, 0.1], [0.8, 1, 0.9]):
-        bounds = [(0.1, 1), (None, None), (0, 1)]
+        bounds = [(0.2, 1), (None, None), (0, 1)]
         assert ours <= minimize(total, start, bounds=bounds, method="L-BFGS-B").fun * (1 + 1e-3)
 
 
