@@ -142,11 +142,15 @@ class ARIMA(Forecaster):
         return self.order[1] == 1 and not (isinstance(seasonal, (tuple, list)) and seasonal[1])
 
     def min_rows(self, horizon: int) -> int:
-        """Return the observed training rows a series needs: ten, three per parameter, and those lost to lags."""
+        """Return the observed training rows a series needs.
+
+        Three if the order is selected, which then has fewer terms; with a given order three per parameter, and those
+        lost to differences and lags.
+        """
         if self.order == "auto":
             return 10 + 3 * len(self.exog) if self.exog else 3
         order = self._order()
-        return 10 + 3 * (order.n_coefs + 1 + len(self.exog)) + order.n_lost + order.max_lag
+        return max(3, 3 * (order.n_coefs + 1 + len(self.exog)) + order.n_lost + order.max_lag)
 
     def _order(self) -> Order:
         numbers: list[Any] = [*self.order, *(self.seasonal_order or (0, 0, 0, 0))]  # type: ignore[misc]

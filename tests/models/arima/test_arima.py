@@ -394,6 +394,21 @@ def test_logs_of_a_short_series_are_chosen_by_its_changes(m):
     assert fc.ARIMA("auto", log=True).fit(panel[["amounts"]], 12).log_.in_logs == (True,)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("order", "seasonal"), [*((order, None) for order, _ in CASES), ((0, 1, 1), (0, 1, 1, 4))])
+def test_given_order_is_fitted_from_its_minimum_of_rows(order, seasonal):
+    """It forecasts within the range that the rows suggest; with fewer rows it is refused."""
+    model = fc.ARIMA(order, seasonal, log=False)
+    rows = model.min_rows(4)
+    for seed in range(5):
+        y = 50 + np.random.default_rng(seed).normal(size=rows).cumsum()
+        forecast = model.fit(y, 4).predict(y)
+        assert (np.abs(forecast.point - y[-1]) < 6 * np.ptp(y)).all()
+        assert np.isfinite(forecast.quantiles).all()
+    with pytest.raises(ValueError, match=f"needs at least {rows} observed rows"):
+        model.fit(y[1:], 4)
+
+
 UNITS = [(1e-9, 0.0), (1e-3, 2.0), (7.3, -11.0), (1e6, 3e6), (1e9, 1e9)]
 UNIT_ORDERS = [((1, 1, 1), (0, 1, 1, 12)), ((0, 2, 2), None), ((2, 0, 1), None), ("auto", None), ("auto", 12)]
 
