@@ -34,7 +34,7 @@ def measure_spread(e: np.ndarray, scale: np.ndarray, levels: Sequence[float]) ->
     Returns
     -------
     array (Q + 1,) or (0,)
-        The quantiles about the median and the standard deviation of innovations, per unit of the recent movement.
+        The quantiles about the median and the standard deviation of innovations, divided by the recent movement.
     """
     known = ~np.isnan(e[1:]) & (scale[:-1] > 0)
     if known.sum() < MIN_ERRORS:

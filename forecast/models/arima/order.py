@@ -110,7 +110,7 @@ def select_order(
     that it is not maximised for those whose AICc is far above the best already at the least-squares coefficients. The
     best of each, the random walk and the random walk with drift are compared on the same rows: given the first rows,
     those that the most differenced of them loses. A model without differences has to describe the first row too (in
-    units of the changes), as its level is what it claims to know. The selected order is searched from all starts at
+    multiples of the changes), as its level is what it claims to know. The selected order is searched from all starts at
     the end.
     """
     fits = []
@@ -170,7 +170,7 @@ def first_loglike(fit: SearchResult, y: np.ndarray, x: np.ndarray, n: int) -> fl
 def _trends(plain: Order, trend: str | None) -> tuple[str, ...]:
     """Return the trends to try: the given one less what differencing removes, by default with a constant or drift.
 
-    Without differences there is always a constant: whether zero is a series' mean depends on its unit.
+    Without differences there is always a constant: whether zero is a series' mean depends on where it counts from.
     """
     n_differences = plain.d + plain.D
     if trend:

@@ -68,7 +68,7 @@ def aicc(loglike: float, n: int, k: int) -> float:
 class Standard:
     """A series less an offset, in units of its own movement.
 
-    The values are rounded to 2^-26 of that unit, so that a series and its multiple lead to the same search.
+    The values are rounded to 2^-26, so that a series and its multiple lead to the same search.
     """
 
     z: np.ndarray  # (T,) NaN where a row is missing

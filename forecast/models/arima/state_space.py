@@ -29,7 +29,7 @@ class SeriesFit:
 def make_state_space(order: Order, y: np.ndarray, x: np.ndarray | None = None) -> Any:
     """Return statsmodels' model of rows (T,) that may have gaps; its last parameter is the variance.
 
-    The start is exactly diffuse: beside statsmodels' approximation, a variance of 1e6, forecasts would depend on the
+    The start is exactly diffuse: with statsmodels' approximation, a variance of 1e6, forecasts would depend on the
     unit of the series.
     """
     from statsmodels.tsa.statespace.sarimax import SARIMAX

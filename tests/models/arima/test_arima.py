@@ -409,13 +409,13 @@ def test_given_order_is_fitted_from_its_minimum_of_rows(order, seasonal):
         model.fit(y[1:], 4)
 
 
-UNITS = [(1e-9, 0.0), (1e-3, 2.0), (7.3, -11.0), (1e6, 3e6), (1e9, 1e9)]
-UNIT_ORDERS = [((1, 1, 1), (0, 1, 1, 12)), ((0, 2, 2), None), ((2, 0, 1), None), ("auto", None), ("auto", 12)]
+SCALES = [(1e-9, 0.0), (1e-3, 2.0), (7.3, -11.0), (1e6, 3e6), (1e9, 1e9)]
+SCALED_ORDERS = [((1, 1, 1), (0, 1, 1, 12)), ((0, 2, 2), None), ((2, 0, 1), None), ("auto", None), ("auto", 12)]
 
 
 @pytest.mark.parametrize("gap", [False, True])
-@pytest.mark.parametrize(("order", "seasonal"), UNIT_ORDERS)
-def test_forecasts_do_not_depend_on_the_unit(order, seasonal, gap):
+@pytest.mark.parametrize(("order", "seasonal"), SCALED_ORDERS)
+def test_multiples_are_forecast_by_multiples(order, seasonal, gap):
     """y·s + c is forecast by s times the forecast of y, plus c, and its intervals likewise."""
     rng, t = np.random.default_rng(0), np.arange(60)
     y = 10 * np.sin(2 * np.pi * t / 12) + rng.normal(size=60).cumsum() / 2 + rng.normal(size=60)
@@ -427,7 +427,7 @@ def test_forecasts_do_not_depend_on_the_unit(order, seasonal, gap):
         return np.append(forecast.point.ravel(), forecast.quantiles.ravel())
 
     plain = values(y)
-    for scale, shift in UNITS if not gap else UNITS[:3]:
+    for scale, shift in SCALES if not gap else SCALES[:3]:
         np.testing.assert_allclose(values(y * scale + shift), plain * scale + shift, rtol=1e-8)
 
 
