@@ -12,9 +12,9 @@ from forecast.models.smoothing.residuals import LinearErrors, ProductErrors
 from forecast.models.smoothing.shapes import Shape
 
 ITERATIONS = 100
-COARSE, FINE = 1e-4, 1e-8  # the expected relative gain in the sum of squares below which a search ends
+COARSE, FINE = 1e-3, 1e-7  # the expected relative gain in the sum of squares below which a search ends
 DAMPING = (1e-10, 1e-2, 1e12)  # least, first and greatest, relative to the curvature
-STARTS, STARTS_PER_GAMMA = 3, 2  # points of the grid from which the search begins
+STARTS, STARTS_PER_GAMMA = 2, 1  # points of the grid from which the search begins; twice as many with factors
 
 ALPHAS, BETAS, GAMMAS, PHIS = (0.03, 0.15, 0.4, 0.7, 0.95), (0.01, 0.1, 0.5), (0.02, 0.3), (0.85, 0.96)
 
@@ -59,6 +59,7 @@ def _grid_starts(shape: Shape, y: np.ndarray) -> list[np.ndarray]:
     errors = LinearErrors(shape, y)
     betas, phis = [BETAS] if shape.has_trend else [], [PHIS] if shape.is_damped else []
     starts = []
+    n_starts = (STARTS_PER_GAMMA if shape.has_season else STARTS) * (1 + shape.multiplies)
     for gamma in GAMMAS if shape.has_season else [None]:
         best = []
         for alpha in ALPHAS:
@@ -66,7 +67,7 @@ def _grid_starts(shape: Shape, y: np.ndarray) -> list[np.ndarray]:
             found = [(*errors.best_states(point), point) for point in points]
             total, states, point = min(found, key=lambda item: item[0])
             best.append((total, np.concatenate([point, states])))
-        starts += sorted(best, key=lambda item: item[0])[: STARTS if gamma is None else STARTS_PER_GAMMA]
+        starts += sorted(best, key=lambda item: item[0])[:n_starts]
     return [start for _, start in sorted(starts, key=lambda item: item[0])]
 
 

@@ -75,12 +75,12 @@ class StateModel(Baseline):
     def _measure_spread(
         self, errors: np.ndarray, observed: np.ndarray, series: tuple[str, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
-        from scipy import stats
+        from scipy import special
 
         columns = [self.series_.index(name) for name in series]
         n_rows = (~np.isnan(observed)).sum(axis=0)
         free = np.maximum(n_rows - self.n_estimated_[columns], 1)
-        tails = stats.t.ppf(UPPER, free) / stats.norm.ppf(UPPER)
+        tails = special.stdtrit(free, UPPER) / special.ndtri(UPPER)
         factor = (tails * np.sqrt(np.maximum(n_rows, 1) / free))[:, None]  # (N, 1)
         known = ~np.isnan(errors)
         mean_square = sum_rows(np.where(known, errors, 0.0) ** 2) / np.maximum(known.sum(axis=0), 1)  # (N, H)
