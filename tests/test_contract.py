@@ -326,9 +326,20 @@ def test_error_quantiles_equal_those_of_numpy():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice")
         expected = np.moveaxis(np.nanquantile(errors, levels, axis=0), 0, -1)
-    with pytest.warns(UserWarning, match="no two observed rows of c are 1 apart"):
-        quantiles = error_quantiles(errors, levels, tuple("abcdefg"))
-    np.testing.assert_array_equal(quantiles, expected)
+    np.testing.assert_array_equal(error_quantiles(errors, levels), expected)
+
+
+def test_three_rows_have_an_interval_at_every_step_and_no_warning():
+    """Late steps without errors have wider intervals; a step that is never observed is named."""
+    y = np.array([[10.0], [11.0], [9.5]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in ("naive", "drift", "seasonal-naive", "window-mean", "mean-reversion"):
+            quantiles = fc.make_model(name).fit(y, 6).predict(y).quantiles[0, 0]
+            assert (np.diff(quantiles[:, -1] - quantiles[:, 0]) > 0)[1:].all()
+    every_other = np.where(np.arange(60)[:, None] % 2, np.nan, np.arange(60.0)[:, None] % 7)
+    with pytest.warns(UserWarning, match="no two observed rows of y0 are 1 apart"):
+        fc.Naive().fit(every_other, 3)
 
 
 @pytest.mark.parametrize("name", ["naive", "drift", "seasonal-naive", "window-mean", "mean-reversion"])

@@ -43,7 +43,8 @@ IDENTIFIERS = {
 #: Legitimate uses: a pattern for the text around the term, and why it stays.
 ALLOWED = {
     r"unit roots?|unit circle|unit tests?|unit variance": "terms of econometrics and of testing",
-    r"(?:in|of) (?:the |squared |any )?units?|unit of (?:the|a) (?:series|prices)|(?:AICc|currency|likelihood) units?": "units of measurement",
+    r"(?:in|of) (?:the |squared |any )?units?|(?:AICc|currency|likelihood) units?": "units of measurement",
+    r"unit of (?:the|a) (?:series|prices)": "units of measurement",
     r"unit=|units?: str|\.as_unit": "pandas' argument",
     r"An honest walk-forward answer|answers? (?:one|that) question": "the product answers a question",
 }

@@ -349,15 +349,11 @@ def from_logs(values: np.ndarray, log: np.ndarray) -> np.ndarray:
     return np.where(log, np.exp(np.where(log, values, 0.0)), values)
 
 
-def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequence[str]) -> np.ndarray:
+def error_quantiles(errors: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     """Return the quantiles (N, H, Q) of each series and step over the errors (T, N, H), missing ones left out.
 
-    Where a series has no error at some step its quantiles are NaN, and a warning names it.
+    They are NaN where a series has no error at a step.
     """
-    known = np.asarray(~np.isnan(errors).all(axis=0))  # (N, H)
-    for n in np.flatnonzero(known.any(axis=1) & ~known.all(axis=1)):
-        step = int(np.argmin(known[n])) + 1
-        warnings.warn(missing_errors_message(step, series[int(n)]), UnseenStepWarning, stacklevel=2)
     ordered = np.sort(np.moveaxis(errors, 0, -1), axis=-1)  # (N, H, T), NaN last
     last = (~np.isnan(errors)).sum(axis=0)[..., None] - 1  # (N, H, 1) position of the largest error, −1 without any
     position = np.maximum(last, 0) * np.asarray(levels)  # (N, H, Q) as NumPy's linear quantiles
@@ -366,6 +362,13 @@ def error_quantiles(errors: np.ndarray, levels: Sequence[float], series: Sequenc
     high = np.take_along_axis(ordered, np.minimum(below + 1, np.maximum(last, 0)), axis=-1)
     share, gap = position - below, high - low
     return np.where(share < 0.5, low + gap * share, high - gap * (1 - share))
+
+
+def warn_of_unseen_steps(seen: np.ndarray, series: Sequence[str]) -> None:
+    """Warn of each series that has errors at some steps and none at others; `seen` is (N, H)."""
+    for n in np.flatnonzero(seen.any(axis=1) & ~seen.all(axis=1)):
+        message = missing_errors_message(int(np.argmin(seen[n])) + 1, series[int(n)])
+        warnings.warn(message, UnseenStepWarning, stacklevel=2)
 
 
 def missing_errors_message(step: int, series: str = "any series") -> str:

@@ -11,7 +11,16 @@ from forecast._validation import check_int
 from forecast.data.panel import Panel, format_date
 from forecast.features.inputs import MIN_CHANGES, iter_series_chunks, recent_changes
 from forecast.features.windows import forward_fill, future_windows, sum_rows
-from forecast.models.base import LEVELS, Forecast, Forecaster, apply_change, choose_log, error_quantiles, transform
+from forecast.models.base import (
+    LEVELS,
+    Forecast,
+    Forecaster,
+    apply_change,
+    choose_log,
+    error_quantiles,
+    transform,
+    warn_of_unseen_steps,
+)
 
 MIN_ERRORS = 20  # training errors of a step, below which its quantiles are those of Student's t distribution
 N_START_ROWS = 20  # first training rows by which a history without dates is recognised
@@ -80,18 +89,19 @@ class Baseline(Forecaster):
         scale, n_changes = recent_changes(observed)
         enough = (n_changes >= MIN_CHANGES) & (scale > 0)
         relative_errors = errors / np.where(enough, scale, np.nan)[..., None]
-        fixed = error_quantiles(errors, (*self.levels, 0.5), series)
+        fixed = error_quantiles(errors, (*self.levels, 0.5))
         is_relative = (~np.isnan(relative_errors)).sum(axis=0).min(axis=1) >= MIN_ERRORS  # (N,)
         spread = fixed.copy()
         if is_relative.any():
-            chosen = tuple(np.array(series, dtype=object)[is_relative])
-            spread[is_relative] = error_quantiles(relative_errors[:, is_relative], (*self.levels, 0.5), chosen)
+            spread[is_relative] = error_quantiles(relative_errors[:, is_relative], (*self.levels, 0.5))
             is_relative &= self._pinball(relative_errors, spread, scale) < self._pinball(
                 np.where(enough[..., None], errors, np.nan), fixed, np.ones_like(scale)
             )
             spread = np.where(is_relative[:, None, None], spread, fixed)
         spread = spread[..., :-1] - spread[..., -1:]
-        return _extend_to_all_steps(spread, errors, self.levels), is_relative
+        spread = _extend_to_all_steps(spread, errors, self.levels)
+        warn_of_unseen_steps(~np.isnan(spread).any(axis=2), series)
+        return spread, is_relative
 
     def _pinball(self, errors: np.ndarray, quantiles: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Return the pinball loss of quantiles of errors relative to a scale (T, N), over all rows and steps, (N,)."""
@@ -180,24 +190,23 @@ def _continue(newest: np.ndarray, counted: np.ndarray, change: np.ndarray, log: 
 def _extend_to_all_steps(spread: np.ndarray, errors: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
     """Return the spread (N, H, Q) with values for the late steps of a series of which too few errors (T, N, H) exist.
 
-    Quantiles of few errors are those of Student's t distribution, with as many degrees of freedom as errors. A series
-    with errors at some earlier step only has the spread of that step, times the square root of the ratio of the steps.
+    Quantiles of fewer than 20 errors are those of Student's t distribution, with as many degrees of freedom as errors.
+    Steps after the last one that has more than half of the errors of the first have the spread of that step, times the
+    square root of the ratio of the steps.
     """
     known = ~np.isnan(errors)
     n_errors = known.sum(axis=0)  # (N, H)
-    steps = np.arange(1, errors.shape[2] + 1)
-    last = np.where(n_errors > 0, steps, 0).max(axis=1)  # (N,) the last step with an error
-    few = (n_errors > 0) & (n_errors < MIN_ERRORS)
-    if not few.any() and not (last < steps[-1]).any():
+    if (n_errors >= MIN_ERRORS).all():
         return spread
-    spread = spread.copy()
-    if few.any():
-        from scipy import stats
+    from scipy import stats
 
-        mean_square = sum_rows(np.where(known, errors, 0.0) ** 2) / np.maximum(n_errors, 1)
-        for n, step in np.argwhere(few):
-            spread[n, step] = np.sqrt(mean_square[n, step]) * stats.t.ppf(levels, n_errors[n, step])
-    for n in np.flatnonzero((last > 0) & (last < steps[-1])):
-        growth = np.sqrt(steps[last[n] :] / last[n])
-        spread[n, last[n] :] = growth[:, None] * spread[n, last[n] - 1]
-    return spread
+    spread, steps = spread.copy(), np.arange(1, errors.shape[2] + 1)
+    few = (n_errors > 0) & (n_errors < MIN_ERRORS)
+    mean_square = sum_rows(np.where(known, errors, 0.0) ** 2) / np.maximum(n_errors, 1)
+    student = np.sqrt(mean_square)[..., None] * stats.t.ppf(levels, np.maximum(n_errors, 1)[..., None])
+    spread = np.where(few[..., None], student, spread)
+    many = 2 * n_errors > n_errors.max(axis=1, keepdims=True)
+    last = np.where(many, steps, 1).max(axis=1)  # (N,)
+    late = (steps > last[:, None]) & (n_errors < MIN_ERRORS)
+    growth = np.sqrt(steps / last[:, None])[..., None]
+    return np.where(late[..., None], growth * np.take_along_axis(spread, last[:, None, None] - 1, axis=1), spread)

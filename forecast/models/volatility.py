@@ -16,7 +16,16 @@ from forecast._validation import check_int, check_number
 from forecast.data.panel import Panel, format_date
 from forecast.features.scaling import standardise
 from forecast.features.windows import forward_fill, future_windows, sum_rows
-from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, error_quantiles, from_logs, transform
+from forecast.models.base import (
+    LEVELS,
+    Forecast,
+    Forecaster,
+    choose_log,
+    error_quantiles,
+    from_logs,
+    transform,
+    warn_of_unseen_steps,
+)
 
 
 class _Volatility(Forecaster):
@@ -45,7 +54,8 @@ class _Volatility(Forecaster):
         log = self.log_.flags(panel)
         errors = self._errors(future_windows(observed, horizon), mean)
         errors = np.where(panel.observed[:, :, None] & np.isfinite(errors), errors, np.nan)
-        quantiles = error_quantiles(errors, (*self.levels, 0.5), panel.series)
+        warn_of_unseen_steps(~np.isnan(errors).all(axis=0), panel.series)
+        quantiles = error_quantiles(errors, (*self.levels, 0.5))
         self.spread_ = quantiles[..., :-1]  # (N, H, Q)
         self.center_ = quantiles[..., -1] if self.point == "median" else self._mean_error(errors, log)  # (N, H)
 
