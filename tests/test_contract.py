@@ -186,7 +186,7 @@ def _values(model, frame, rows=(220, 239)):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_forecasts_have_the_unit_of_the_series(name):
+def test_forecasts_scale_and_shift_with_the_series(name):
     """Forecasts of y · s + c are s · forecast + c; models of variances and returns have no c."""
     rng = np.random.default_rng(5)
     y = np.cumsum(rng.standard_t(4, size=(240, 2)), axis=0) * 0.7 + rng.normal(size=(240, 2))

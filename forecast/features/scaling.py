@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-GRID = 2.0**26  # values are rounded to multiples of 1 / GRID
+GRID = 2.0**-26  # standardised values are multiples of it
 
 
 def standardise(y: np.ndarray, offset: float, scale: float) -> np.ndarray:
@@ -13,4 +13,4 @@ def standardise(y: np.ndarray, offset: float, scale: float) -> np.ndarray:
     In floating point the values of y and of y · s + c differ in their last digits, and an optimiser turns those into
     other parameters; rounded to the grid both series are the same, so that forecasts of y · s + c are s · forecast + c.
     """
-    return np.round((y - offset) / scale * GRID) / GRID
+    return np.round((y - offset) / scale / GRID) * GRID

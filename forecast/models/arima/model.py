@@ -17,7 +17,7 @@ from forecast.models.arima.intervals import NORMAL, measure_spread, recent_scale
 from forecast.models.arima.likelihood import Order
 from forecast.models.arima.order import moves_in_levels, select_order
 from forecast.models.arima.regressors import TRENDS, Regressors, make_regressors
-from forecast.models.arima.search import SearchResult, make_sample, search, standardise
+from forecast.models.arima.search import SearchResult, make_sample, make_standard, search
 from forecast.models.arima.state_space import (
     SeriesFit,
     forecast_from_rows,
@@ -221,7 +221,7 @@ class ARIMA(Forecaster):
         self, y: np.ndarray, regressors: Regressors, previous: list[SeriesFit], last_step: SearchResult | None
     ) -> SearchResult:
         """Search order and coefficients of a series (T',), starting also from an earlier fit and the step before."""
-        standard = standardise(y, shift=self._level_is_free())
+        standard = make_standard(y, shift=self._level_is_free())
         observed = np.flatnonzero(~np.isnan(y))
         filled = np.interp(np.arange(len(y)), observed, standard.z[observed])
 

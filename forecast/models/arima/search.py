@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from statsmodels.tsa.statespace.tools import constrain_stationary_univariate, unconstrain_stationary_univariate
 
+from forecast.features.scaling import standardise
 from forecast.models.arima.likelihood import (
     MIN_VARIANCE,
     Order,
@@ -66,10 +67,7 @@ def aicc(loglike: float, n: int, k: int) -> float:
 
 @dataclass(frozen=True)
 class Standard:
-    """A series less an offset, in units of its own movement.
-
-    The values are rounded to 2^-26, so that a series and its multiple lead to the same search.
-    """
+    """A standardised series, and the way back."""
 
     z: np.ndarray  # (T,) NaN where a row is missing
     offset: float
@@ -84,12 +82,12 @@ class Standard:
         return replace(found, beta=beta, variance=found.variance * self.scale**2, loglike=loglike)
 
 
-def standardise(y: np.ndarray, shift: bool) -> Standard:
+def make_standard(y: np.ndarray, shift: bool) -> Standard:
     """Measure a series (T,) in the root mean square of its changes, from its first value if `shift`, else from zero."""
     observed = y[~np.isnan(y)]
     offset = float(observed[0]) if shift else 0.0
     scale = float(np.sqrt(np.mean(np.diff(observed) ** 2))) or 1.0  # a series that never changes
-    return Standard(np.round((y - offset) / scale * 2**26) / 2**26, offset, scale)
+    return Standard(standardise(y, offset, scale), offset, scale)
 
 
 @dataclass(frozen=True)

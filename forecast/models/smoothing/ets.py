@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecast._validation import check_choice
+from forecast.features.scaling import GRID, standardise
 from forecast.models.base import LEVELS
 from forecast.models.smoothing.optimum import find_optimum
 from forecast.models.smoothing.residuals import LinearErrors
 from forecast.models.smoothing.shapes import SHAPES, Shape, forecast_from
-from forecast.models.smoothing.state import GRID, StateModel, log_of_forecast, standardise
+from forecast.models.smoothing.state import StateModel, log_of_forecast
 
 AUTO = "auto"
 MARGIN = 4  # rows that a shape needs beyond its parameters, as in R

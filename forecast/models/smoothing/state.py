@@ -8,17 +8,10 @@ from forecast.features.windows import sum_rows
 from forecast.models.base import LEVELS
 from forecast.models.baseline import Baseline
 
-#: The grid of standardised values: a series and its multiples round to the same values, so that both fits are equal.
-GRID = 2.0**-26
 #: The least forecast of a positive series, as a fraction of its last value.
 LEAST = 0.01
 UPPER = 0.9  # the level at which quantiles of Student's t distribution are compared with those of the normal one
 SHOCK = 1e-3  # of the newest value, in mean absolute changes, from which its weight in the forecasts is measured
-
-
-def standardise(y: np.ndarray, offset: float, scale: float) -> np.ndarray:
-    """Return (y - offset) / scale, rounded so that y and its multiples give the same values."""
-    return np.round((y - offset) / scale / GRID) * GRID
 
 
 class StateModel(Baseline):

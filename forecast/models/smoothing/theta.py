@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecast.features.scaling import standardise
 from forecast.models.smoothing.seasonality import is_seasonal, seasonal_indices
-from forecast.models.smoothing.state import StateModel, log_of_forecast, standardise
+from forecast.models.smoothing.state import StateModel, log_of_forecast
 
 LEAST_INDEX = 0.01  # a multiplicative season with a smaller index is not removed
 BOUNDS = (0.2, 1.0)  # of the smoothing parameter

@@ -157,7 +157,7 @@ def test_series_too_short_to_hold_rows_back_have_the_prior():
     assert model.shrinkage_ == pytest.approx(PRIOR)
 
 
-def test_large_panels_are_measured_on_some_series():
+def test_large_panels_are_measured_on_a_sample_of_series():
     """With 60 series, a number that is not all: forecasts of one that is measured equal those of the whole panel."""
     prices = walks(series=60)
     model = quick("lstm-recursive", embedding=2).fit(prices, 2)

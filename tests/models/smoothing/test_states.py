@@ -1,4 +1,4 @@
-"""What exponential smoothing and Theta promise alike: units, the start of the history, other series, many cutoffs."""
+"""What exponential smoothing and Theta promise: scale, level, start of the history, other series, many cutoffs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _seasonal(rows=120, m=6, seed=0):
 
 @every_model
 @pytest.mark.parametrize(("factor", "shift"), [(1e-9, 0), (1e9, 0), (-1e-3, 3), (1e3, -40), (1, 7.3)])
-def test_forecasts_follow_the_unit(make, factor, shift):
+def test_forecasts_follow_scale_and_level(make, factor, shift):
     y = _seasonal()
     plain, moved = (make(m=6, log=False).fit(v[:100], 8).predict_at(v, [99, 119]) for v in (y, y * factor + shift))
     np.testing.assert_allclose(moved.point, plain.point * factor + shift, rtol=1e-8)
