@@ -194,13 +194,18 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def report(scores: pd.DataFrame) -> None:
-    """Print the summary, the means of the ratios side by side, and the pooled sMAPE on M3."""
-    table = summarise(scores)
+    """Print the summary, the means of the ratios, ours over statsforecast's, and the sMAPE of all of M3."""
+    table = summarise(scores).drop(index=NAIVE2, level="method")
     print("\nRatios to Naive2's, by part; a refused series has Naive2's forecast")
     formats = {"smape": "{:.3f}", "mase": "{:.3f}", "mean": "{:.3f}", "coverage": "{:.3f}", "seconds": "{:.1f}"}
     print(table.reset_index().to_string(index=False, formatters={k: v.format for k, v in formats.items()}))
     print("\nMean of the two ratios")
-    print(table["mean"].unstack(sort=False).drop(columns=NAIVE2).to_string(float_format="{:.4f}".format))
+    print(table["mean"].unstack(sort=False).to_string(float_format="{:.4f}".format))
+    overall = table.loc["overall"]
+    for ours, peer in PEERS.items():
+        if ours in overall.index and peer in overall.index:
+            ratio = overall.loc[ours] / overall.loc[peer]
+            print(f"{ours} over {peer}: mean {ratio['mean'] - 1:+.2%}, seconds {ratio['seconds']:.2f}")
     m3 = scores[scores["part"].str.startswith("M3 ")]
     if not m3.empty:
         print("\nsMAPE on M3, 0 to 200, over rows (published: Naive2 15.47, Theta 13.01) and over series (Theta 12.76)")
