@@ -57,8 +57,8 @@ class ARIMA(Forecaster):
         No trend, a constant, a linear trend or both. By default a constant if nothing is differenced and no trend
         otherwise; ``order="auto"`` tries models with a constant (or drift) and without.
     log : bool or "auto", default "auto"
-        Work in logs. "auto" does on a series whose training prices are all positive; with ``order="auto"`` and 10 to
-        200 rows, unless the changes are more alike in levels, by the AICc of the random walk in both.
+        Work in logs. "auto" does on a series whose training prices are all positive; with ``order="auto"`` and at
+        most 200 rows, if the random walk in logs, without drift, describes them better than the one in levels.
     exog : tuple of str, default ()
         Fields to regress on. Step k uses their values of k rows before, the newest that are available at the cutoff;
         so there is one model for each step.

@@ -54,25 +54,27 @@ def _autocorrelation(w: np.ndarray) -> float:
 
 
 def moves_in_levels(y: np.ndarray, m: int) -> bool:
-    """Return whether the changes of a short positive series (T,) are more alike in levels than in logs.
+    """Return whether a short positive series (T,) is described better in levels than in logs.
 
-    By the AICc of the random walk, with or without drift, in units of the level: growth that is not exponential is
-    otherwise extrapolated as if it were. The changes are those over a season, if there are two.
+    By the AICc of the random walk, in units of the level: with or without drift in levels, without drift in logs, as so
+    few rows do not support exponential growth. The changes are those over a season, if there are two. Series of fewer
+    than ten rows move in levels.
     """
-    if not MIN_TEST_ROWS <= len(y) <= MAX_LEVEL_ROWS:
+    if len(y) > MAX_LEVEL_ROWS:
         return False
+    if len(y) < MIN_TEST_ROWS:
+        return True
     lag = m if len(y) > 2 * m + MIN_SEASON_ROWS else 1
-    jacobian = 2 * float(np.log(y[lag:]).sum())
-    return _walk_aicc(y[lag:] - y[:-lag]) < _walk_aicc(np.log(y[lag:] / y[:-lag])) + jacobian
+    change, growth = y[lag:] - y[:-lag], np.log(y[lag:] / y[:-lag])
+    in_logs = _mean_aicc(growth, growth, 1) + 2 * float(np.log(y[lag:]).sum())
+    return min(_mean_aicc(change, change, 1), _mean_aicc(change, change - change.mean(), 2)) < in_logs
 
 
-def _walk_aicc(change: np.ndarray) -> float:
-    """Return the lower AICc of changes with a mean of zero and with another mean."""
-    n, found = len(change), []
-    for k, errors in ((1, change), (2, change - change.mean())):
-        spread = max(float(np.mean(errors**2)), MIN_VARIANCE * float(np.mean(change**2)), np.finfo(float).tiny)
-        found.append(aicc(-0.5 * n * (np.log(2 * np.pi * spread) + 1), n, k))
-    return min(found)
+def _mean_aicc(change: np.ndarray, errors: np.ndarray, k: int) -> float:
+    """Return the AICc of normal errors (T,) of changes (T,), with k parameters."""
+    n = len(change)
+    variance = max(float(np.mean(errors**2)), MIN_VARIANCE * float(np.mean(change**2)), np.finfo(float).tiny)
+    return aicc(-0.5 * n * (np.log(2 * np.pi * variance) + 1), n, k)
 
 
 def seasonal_strength(y: np.ndarray, m: int) -> float:
