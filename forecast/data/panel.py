@@ -263,24 +263,29 @@ def _fill(out: np.ndarray, wide: pd.DataFrame, field: str, order: slice | np.nda
     """Copy a table's numbers into an array (T, N), column by column; raise ValueError for other values."""
     for i, (name, column) in enumerate(wide.items()):
         where = f"the column {name!r}" + (f" of {field}" if field != "y" else "")
-        kind = pd.api.types.infer_dtype(column, skipna=True)
-        if kind not in NUMERIC_KINDS:
-            raise ValueError(f"{where} contains {kind} values; prices must be numbers")
-        numbers = pd.to_numeric(column, errors="coerce")
-        text = numbers.isna() & column.notna()
-        if text.any():
-            row = column.index[int(np.argmax(text.to_numpy()))]
-            raise ValueError(
-                f"{where} contains {column[text].iloc[0]!r} at {format_date(row)}; prices must be "
-                "numbers: write 1234.5 without thousands separators, or leave the cell empty"
-            )
-        array = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        array = column.to_numpy() if column.dtype == np.float64 else _to_numbers(column, where)
         if np.isinf(array).any():
             row = column.index[int(np.argmax(np.isinf(array)))]
             raise ValueError(
                 f"{where} contains an infinite value at {format_date(row)}; leave the cell empty if it is unknown"
             )
         out[:, i] = array[order]
+
+
+def _to_numbers(column: pd.Series, where: str) -> np.ndarray:
+    """Return a column as numbers (T,); raise ValueError for other values, with `where` they are."""
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind not in NUMERIC_KINDS:
+        raise ValueError(f"{where} contains {kind} values; prices must be numbers")
+    numbers = pd.to_numeric(column, errors="coerce")
+    text = numbers.isna() & column.notna()
+    if text.any():
+        row = column.index[int(np.argmax(text.to_numpy()))]
+        raise ValueError(
+            f"{where} contains {column[text].iloc[0]!r} at {format_date(row)}; prices must be "
+            "numbers: write 1234.5 without thousands separators, or leave the cell empty"
+        )
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _sorted_index(index: pd.Index) -> tuple[pd.Index, slice | np.ndarray]:
