@@ -56,9 +56,9 @@ def _autocorrelation(w: np.ndarray) -> float:
 def moves_in_levels(y: np.ndarray, m: int) -> bool:
     """Return whether a short positive series (T,) is described better in levels than in logs.
 
-    By the AICc of the random walk, in units of the level: with or without drift in levels, without drift in logs, as so
-    few rows do not support exponential growth. The changes are those over a season, if there are two. Series of fewer
-    than ten rows move in levels.
+    By the AICc of the random walk, in units of the level: with or without drift in levels, without drift in logs. Where
+    logs have a drift, and where a series has fewer than ten rows, it moves in levels: so few rows do not support
+    exponential growth. The changes are those over a season, if there are two.
     """
     if len(y) > MAX_LEVEL_ROWS:
         return False
@@ -66,7 +66,10 @@ def moves_in_levels(y: np.ndarray, m: int) -> bool:
         return True
     lag = m if len(y) > 2 * m + MIN_SEASON_ROWS else 1
     change, growth = y[lag:] - y[:-lag], np.log(y[lag:] / y[:-lag])
-    in_logs = _mean_aicc(growth, growth, 1) + 2 * float(np.log(y[lag:]).sum())
+    in_logs = _mean_aicc(growth, growth, 1)
+    if _mean_aicc(growth, growth - growth.mean(), 2) < in_logs:
+        return True
+    in_logs += 2 * float(np.log(y[lag:]).sum())
     return min(_mean_aicc(change, change, 1), _mean_aicc(change, change - change.mean(), 2)) < in_logs
 
 
