@@ -378,19 +378,21 @@ def test_auto_has_a_constant_and_tries_drift():
 
 @pytest.mark.parametrize("m", [None, 4])
 def test_logs_of_a_short_series_are_chosen_by_its_changes(m):
-    """Growth by amounts is extrapolated by amounts, by rates by rates, in any unit and whatever the panel has."""
+    """Logs only where changes are rates without a drift, in any unit and whatever the panel has."""
     rng, t = np.random.default_rng(0), np.arange(60)
     amounts = 20 + (2 + rng.normal(size=60)).cumsum()
-    rates = 20 * np.exp((0.05 + 0.03 * rng.normal(size=60)).cumsum())
-    panel = pd.DataFrame({"amounts": amounts, "amounts × 7": 7 * amounts, "rates": rates, "zeros": rates * (t > 0)})
+    rates = 20 * np.exp((0.3 * rng.normal(size=60)).cumsum())
+    growth = 20 * np.exp((0.05 + 0.03 * rng.normal(size=60)).cumsum())
+    columns = {"amounts": amounts, "amounts × 7": 7 * amounts, "rates": rates, "growth": growth}
+    panel = pd.DataFrame(columns | {"zeros": rates * (t > 0)})
     model = fc.ARIMA("auto", m).fit(panel, 12)
-    assert model.log_.in_logs == (False, False, True, False)
+    assert model.log_.in_logs == (False, False, True, False, False)
     point = model.predict(panel).point[0]
     np.testing.assert_allclose(point[1], 7 * point[0], rtol=1e-8)
     np.testing.assert_array_equal(
         fc.ARIMA("auto", m).fit(panel[["rates"]], 12).predict(panel[["rates"]]).point[0, 0], point[2]
     )
-    assert fc.ARIMA((1, 1, 0)).fit(panel, 12).log_.in_logs == (True, True, True, False)
+    assert fc.ARIMA((1, 1, 0)).fit(panel, 12).log_.in_logs == (True, True, True, True, False)
     assert fc.ARIMA("auto", log=True).fit(panel[["amounts"]], 12).log_.in_logs == (True,)
 
 
