@@ -112,7 +112,7 @@ def _check_baselines(chosen: dict[str, str | None], models: dict[str, Forecaster
         if name is not None and name not in names:
             raise ValueError(
                 f"--{option} {name}: there is no such model in this run{did_you_mean(name, names)}; "
-                f"it has {', '.join(models)}, and add others with --models"
+                f"it has {', '.join(models)}; add others with --models"
             )
 
 

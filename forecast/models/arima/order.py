@@ -133,6 +133,7 @@ def select_order(
             {t: make_sample(replace(plain, trend=t), y, regressors(t)) for t in _trends(plain, trend)}
         )
         fits.append(_select_terms(plain, candidates, previous))
+    compares_differences = any(fit.order.d for fit in fits)
     walk = Order(d=1, m=m if m > 1 else 0)
     for order in (replace(walk, trend=t) for t in _trends(walk, trend)):
         fits.append(search(order, make_sample(order, y, regressors(order.trend))))
@@ -144,13 +145,10 @@ def select_order(
         return conditional_aicc(fit, y, x, n_lost) + of_first, fit.n_params
 
     best = min(fits, key=score)
-    compared = any(fit.order.d for fit in fits[: -len(_trends(walk, trend))])
-    if (
-        not best.order.n_lost
-        and compared
-        and any(score(fit) < score(best) for fit in _integrated(walk, trend, y, regressors))
-    ):
-        best = min((fit for fit in fits if fit.order.n_lost), key=score)
+    if compares_differences and not best.order.n_lost:
+        integrated = _integrated(walk, trend, y, regressors)
+        if any(score(fit) < score(best) for fit in integrated):
+            best = min((fit for fit in fits if fit.order.n_lost), key=score)
     final = search(best.order, make_sample(best.order, y, regressors(best.order.trend)), [best.coefs])
     return best if _has_large_root(final) else final
 
