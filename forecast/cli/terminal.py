@@ -74,12 +74,15 @@ def show_result(result: BacktestResult) -> None:
 
 
 def _show_findings(findings: list[list[str]]) -> None:
-    if findings:
-        print("\nAbout the prices:")
-        for name, sentence in findings[:MAX_LISTED]:
-            print(f"  {name}: {sentence}" if name else f"  {sentence}")
-        if len(findings) > MAX_LISTED:
-            print(f"  and {len(findings) - MAX_LISTED} more; `forecast check` lists all")
+    """Print what concerns all series, such as how the prices were read, and the first findings on single series."""
+    if not findings:
+        return
+    print("\nAbout the prices:")
+    single = [f"{name}: {sentence}" for name, sentence in findings if name]
+    for line in [sentence for name, sentence in findings if not name] + single[:MAX_LISTED]:
+        print(f"  {line}")
+    if len(single) > MAX_LISTED:
+        print(f"  and {len(single) - MAX_LISTED} more; `forecast check` lists all")
 
 
 def _show_failures(result: BacktestResult) -> None:

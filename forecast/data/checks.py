@@ -51,7 +51,7 @@ class PriceReport:
 
     def sentences(self) -> list[str]:
         """Return the findings as sentences, each with its series."""
-        return [f"{name or 'All'}: {sentence}" for name, sentence in self.findings]
+        return [f"{name}: {sentence}" if name else sentence for name, sentence in self.findings]
 
     def __str__(self) -> str:
         table = self.table.to_string(na_rep="-", max_rows=40)
@@ -71,8 +71,9 @@ def check_prices(prices: Any) -> PriceReport:
     """Report anomalies in prices: missing days, zeros, stale runs, split-like jumps, mixed currencies.
 
     `prices` as for `as_panel`; of (field, ticker) columns the target is checked, and a field "Stock Splits" shows which
-    jumps are splits. Facts of a download (currency, time zone, notes) are read from `attrs["facts"]`. Nothing is
-    changed. A jump is reported if it is at least ten times the series' median change and near a split ratio.
+    jumps are splits. What was decided when the prices were read (`attrs["notes"]`) comes first; facts of a download
+    (currency, time zone, notes) are read from `attrs["facts"]`. Nothing is changed. A jump is reported if it is at
+    least ten times the series' median change and near a split ratio.
 
     >>> fc.check_prices(pd.DataFrame({"A": [1.0] * 30})).findings
     [('A', '30 equal values in a row, 0 to 29')]
@@ -84,9 +85,9 @@ def check_prices(prices: Any) -> PriceReport:
     for i, name in enumerate(panel.series):
         rows[name], sentences = _check_series(panel, i, weekdays, splits.get(name))
         findings += [(name, sentence) for sentence in sentences]
-    facts = panel.attrs.get("facts") or {}
+    facts, notes = panel.attrs.get("facts") or {}, [("", note) for note in panel.attrs.get("notes", [])]
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return PriceReport(table, findings + _check_source(facts) + _check_alignment(panel, table))
+    return PriceReport(table, notes + findings + _check_source(facts) + _check_alignment(panel, table))
 
 
 def _split_rows(prices: Any, panel: Panel) -> dict[str, np.ndarray]:

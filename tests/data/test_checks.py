@@ -98,6 +98,18 @@ def test_late_starts_early_ends_and_source_facts():
     ]
 
 
+def test_decisions_of_the_reader_come_first():
+    prices = pd.DataFrame({"A": walk()})
+    prices.iloc[100:112] = prices.iloc[100]
+    prices.attrs["notes"] = ["the column 'S.No' counts the rows and is left out", "Close is forecast"]
+    report = check_prices(prices)
+    assert report.findings[:2] == [("", note) for note in prices.attrs["notes"]]
+    assert len(report.findings) == 3
+    assert "\nthe column 'S.No' counts" in str(report)
+    stored = fc.backtest({"naive": fc.Naive()}, prices, fc.WalkForward(2, 3)).spec["data"]["report"]["findings"]
+    assert stored[0] == ["", prices.attrs["notes"][0]]
+
+
 def test_unusual_tables_are_checked():
     assert check_prices([1.0][0] * np.ones(1)).table["rows"].tolist() == [1]
     both = check_prices(pd.DataFrame({"A": walk(), "B": np.nan}))
