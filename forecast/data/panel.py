@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-#: Canonical names of price fields by their lower-case spellings.
-FIELDS = {name.lower(): name for name in ("Open", "High", "Low", "Close", "Adj Close", "Volume")}
-FIELDS |= dict.fromkeys(("adj_close", "adjclose", "adjusted close"), "Adj Close")
-#: Fields that are the default target, in order of preference.
-TARGETS = ("Adj Close", "Close")
-LONG_COLUMNS = ("unique_id", "ds", "y")
+from forecast.data.fields import FIELDS, LONG_COLUMNS, TARGETS, canonical_field, default_target
+from forecast.data.row_labels import format_date
+
 #: Kinds of `pandas.api.types.infer_dtype` that may hold numbers; text is refused cell by cell.
 NUMERIC_KINDS = frozenset(
     ("floating", "integer", "mixed-integer-float", "decimal", "string", "mixed", "mixed-integer", "empty")
@@ -166,24 +163,6 @@ def _common(panel: Panel) -> Panel:
     values = panel.values[rows]
     values.setflags(write=False)
     return Panel(values, panel.index[rows], panel.series, panel.channels, panel.attrs)
-
-
-def format_date(value: Any) -> str:
-    """Return a date without its midnight, anything else as text."""
-    if isinstance(value, pd.Timestamp) and value == value.normalize():
-        return value.strftime("%Y-%m-%d")
-    return str(value)
-
-
-def canonical_field(name: Any) -> str:
-    """Return the canonical name of a price field ("adj_close" is "Adj Close"), any other name unchanged."""
-    return FIELDS.get(str(name).strip().lower(), str(name))
-
-
-def default_target(fields: Iterable[str]) -> str:
-    """Return the field to forecast where none is named: Adj Close, else Close, else the first."""
-    names = list(fields)
-    return next((name for name in TARGETS if name in names), names[0])
 
 
 def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:

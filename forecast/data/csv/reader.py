@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.csv.columns import TICKER_COLUMNS, date_column
-from forecast.data.csv.dates import is_date
+from forecast.data.csv.long_tables import TICKER_COLUMNS
 from forecast.data.csv.numbers import MISSING, has_digit, is_name, read_numbers
-from forecast.data.panel import FIELDS
+from forecast.data.dates import is_date
+from forecast.data.fields import FIELDS
+from forecast.data.row_labels import date_column
 
 SEPARATORS = ",;\t|"
 #: The remarks between the rows of prices on Yahoo's page.
