@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
-from helpers.quick import RETURNS, VOLATILITY, quick, series_for
+from helpers.quick import RETURNS, VOLATILITY, quick, series_for, walks
 from sklearn.base import clone
 
 import forecast as fc
@@ -25,6 +27,7 @@ CLASSICAL = [name for name in NAMES if not name.startswith(GLOBAL)]
 
 def _with_missing_rows(name):
     frame = series_for(name, late=True)
+    frame.attrs["field"] = "Close"
     frame.iloc[100:103, 0] = np.nan
     return frame
 
@@ -162,6 +165,66 @@ def test_a_later_value_below_zero_is_named_in_logs(name, prices):
     assert np.isfinite(model.predict_at(broken, [149]).point).all()
     with pytest.raises(ValueError, match=rf"S2 is -1 at {prices.index[150]:%Y-%m-%d}"):
         model.predict_at(broken, [150])
+
+
+COMBINED = {
+    "conformal": lambda: fc.Conformal(fc.Drift()),
+    "conformal with a second fit": lambda: fc.Conformal(quick("ridge"), window=20),
+    "ensemble": lambda: fc.Ensemble([fc.Naive(), fc.Drift()]),
+    "tuned": lambda: fc.Tuned(fc.WindowMean(), {"window": [2, 5]}),
+    "network on a base": lambda: quick("lstm", base=fc.Drift()),
+}
+
+
+def _labelled(prices, field):
+    prices = prices.copy()
+    prices.attrs["field"] = field
+    return prices
+
+
+def _dated(prices, freq):
+    return prices.set_axis(pd.date_range("2030-01-07", periods=len(prices), freq=freq))
+
+
+OTHER_KINDS = {  # prices of another kind than the daily closes of a fit, and the reason for which they are refused
+    "volumes": (lambda y: _labelled(y, "Volume"), "was fitted on Close and these prices are Volume: pass Close"),
+    "returns": (lambda y: fc.make_target(y.abs(), "return"), "was fitted on Close and these prices are return"),
+    "hours": (lambda y: _dated(y, "h"), "was fitted on daily rows and these are hourly: pass daily rows"),
+    "months": (lambda y: _dated(y, "MS"), "was fitted on daily rows and these are monthly"),
+    "every other day": (lambda y: y[::2], "was fitted on daily rows and these are 2-day"),
+}
+SAME_KIND = {
+    "the same": lambda y: y,
+    "no name of the field": lambda y: _labelled(y, None),
+    "another spelling": lambda y: _labelled(y, "close"),
+    "newer rows": lambda y: y[-60:],
+    "a row": lambda y: y[-1:],
+    "later dates, weekends too": lambda y: _dated(y, "D"),
+    "a third of the days missing": lambda y: y[np.random.default_rng(0).random(len(y)) > 1 / 3],
+    "rows without dates": lambda y: y.reset_index(drop=True),
+}
+
+
+def _refusal(model, prices):
+    """Return why a model refuses to forecast; an empty text if it forecasts."""
+    try:
+        model.predict(prices)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", [*NAMES, *COMBINED])
+def test_prices_of_another_kind_are_refused(name, fitted):
+    model = COMBINED[name]().fit(_labelled(walks(130), "Close"), HORIZON) if name in COMBINED else fitted(name)
+    prices = _with_missing_rows(name)
+    for other, message in OTHER_KINDS.values():
+        for predict in (model.predict, lambda y: model.predict_at(y, [len(y) - 1])):
+            with pytest.raises(ValueError, match=message):
+                predict(other(prices))
+    for same in SAME_KIND.values():
+        # Some models need the history from their first training row on.
+        assert re.search("^$|counts its rows from|needs the last|neither before nor", _refusal(model, same(prices)))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if fc.make_model(name).get_params().get("log") == "auto"])

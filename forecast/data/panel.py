@@ -158,11 +158,11 @@ def _common(panel: Panel) -> Panel:
     rows = panel.observed.all(axis=1)
     if not rows.any():
         raise ValueError("there is no row where every series has a value: leave some series out, or use how='all'")
-    if rows.all():
+    if rows.all() and panel.attrs.get("rows") == "common":
         return panel
-    values = panel.values[rows]
+    values = panel.values if rows.all() else panel.values[rows]
     values.setflags(write=False)
-    return Panel(values, panel.index[rows], panel.series, panel.channels, panel.attrs)
+    return Panel(values, panel.index[rows], panel.series, panel.channels, {**panel.attrs, "rows": "common"})
 
 
 def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:

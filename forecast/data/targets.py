@@ -47,7 +47,7 @@ def log_returns(prices: pd.DataFrame) -> pd.DataFrame:
     """
     table = _default_table(prices)
     _check_cells(table <= 0, table, "the price is {value:g}; a log return needs prices above 0")
-    return _with_source(np.log(table / table.ffill().shift(1)), prices, "log returns")
+    return _with_source(np.log(table / table.ffill().shift(1)), prices, "log returns", field="return")
 
 
 def realised_variance(intraday: pd.DataFrame, overnight: bool = False) -> pd.DataFrame:
@@ -71,7 +71,9 @@ def realised_variance(intraday: pd.DataFrame, overnight: bool = False) -> pd.Dat
     variance = squares.groupby(days).sum(min_count=1)
     bars = table.notna().groupby(days).sum()
     usual = bars.where(bars > 0).expanding().median()  # of the days so far: the future has no influence
-    return _with_source(variance.where(bars >= MIN_BARS_SHARE * usual), intraday, "realised variance")
+    return _with_source(
+        variance.where(bars >= MIN_BARS_SHARE * usual), intraday, "realised variance", "realised variance"
+    )
 
 
 def parkinson(prices: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +98,9 @@ def garman_klass(prices: pd.DataFrame) -> pd.DataFrame:
     """
     high, low, first, last = _range_tables(prices, ("High", "Low", "Open", "Close"))
     day = np.log(last / first) ** 2
-    return _with_source(0.5 * np.log(high / low) ** 2 - (2 * np.log(2) - 1) * day, prices, "garman_klass")
+    return _with_source(
+        0.5 * np.log(high / low) ** 2 - (2 * np.log(2) - 1) * day, prices, "garman_klass", "garman_klass"
+    )
 
 
 def _default_table(prices: Any) -> pd.DataFrame:
@@ -136,7 +140,8 @@ def _check_cells(invalid: pd.DataFrame, table: pd.DataFrame, message: str) -> No
         raise ValueError(where + message.format(value=table.iloc[row, column]))
 
 
-def _with_source(table: pd.DataFrame, prices: pd.DataFrame, description: str) -> pd.DataFrame:
+def _with_source(table: pd.DataFrame, prices: pd.DataFrame, name: str, field: str | None = None) -> pd.DataFrame:
+    """Return the table of a derived target with its source, by the target's name, and the field that it is."""
     source = prices.attrs.get("source", "given in Python")
-    table.attrs = {**prices.attrs, "source": f"{description} of {source}"}  # recorded in the spec of a backtest
+    table.attrs = {**prices.attrs, "source": f"{name} of {source}", "field": field or name}  # for the spec of a run
     return table

@@ -108,7 +108,7 @@ def _chunk_inputs(y: np.ndarray, base: np.ndarray | None) -> Inputs:
 
 def _error_scale(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the recent mean of absolute errors (T − 1, N) at each row, and their number so far, (T, N) each."""
-    error = np.concatenate([np.full_like(error[:1], np.nan), error])
+    error = np.concatenate([np.full((1, error.shape[1]), np.nan), error])
     known = ~np.isnan(error)
     count = np.cumsum(known, axis=0, dtype=np.int32)
     scale = recent_mean(np.cumsum(_pack(error, known), axis=0), np.arange(1, len(error) + 1)[:, None])

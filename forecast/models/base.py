@@ -15,6 +15,7 @@ import pandas as pd
 from forecast._estimator import Estimator, check_fitted, clone
 from forecast._validation import check_choice, check_int, check_levels, check_log
 from forecast.data.panel import Panel, as_panel, format_date
+from forecast.models.price_kind import PriceKind
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -196,7 +197,7 @@ class Forecaster(Estimator):
         try:
             self.horizon_ = horizon
             self.series_ = panel.series
-            self.target_ = panel.channels[0]  # name of the channel that is forecast: a price, a return …
+            self.prices_ = PriceKind.of(panel)
             self.record_: dict[str, Any] = {}  # summary of the fit; JSON in the column `details` of a backtest's `fits`
             self._fit(panel, horizon)
         except BaseException:
@@ -218,16 +219,22 @@ class Forecaster(Estimator):
             warnings.warn(message, ShortSeriesWarning, stacklevel=3)
 
     def predict(self, prices: Any) -> Forecast:
-        """Forecast from the last row of the prices; the fitted model is not changed."""
-        self._check_ready()
-        return self._predict(as_panel(prices, exog=self.required_fields()))
+        """Forecast from the last row of the prices; the fitted model is not changed.
+
+        Raises ValueError for prices of another kind than the fitted ones: volumes in place of prices, hours of days.
+        """
+        return self._predict(self._read(prices))
 
     def predict_at(self, prices: Any, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
         """Forecast from each of these rows (0 is the first), using no row after it."""
-        self._check_ready()
-        panel = as_panel(prices, exog=self.required_fields())
+        panel = self._read(prices)
         rows = check_rows(cutoffs, len(panel))
         return self._predict_at(panel[: int(rows.max()) + 1], rows)
+
+    def _read(self, prices: Any) -> Panel:
+        """Return prices of the fitted kind as a panel; raise ValueError for another kind, or if nothing is fitted."""
+        self._check_ready()
+        return self.prices_.panel(prices, self.required_fields(), type(self).__name__)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code."""
@@ -263,7 +270,10 @@ class Forecaster(Estimator):
         """Return the positions of the panel's series among the fitted ones, (N,); raise if one was not fitted."""
         positions = {name: i for i, name in enumerate(self.series_)}
         if unknown := [name for name in panel.series if name not in positions]:
-            raise ValueError(f"{type(self).__name__} was not fitted on {', '.join(unknown)}: fit it on all the series")
+            known = ", ".join(self.series_[:5]) + (" …" if len(self.series_) > 5 else "")
+            raise ValueError(
+                f"{type(self).__name__} was not fitted on {', '.join(unknown)} but on {known}: fit it on all the series"
+            )
         return np.array([positions[name] for name in panel.series])
 
 

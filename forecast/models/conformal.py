@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from forecast._estimator import clone
 from forecast._validation import check_choice, check_int, check_number
-from forecast.data.panel import Panel
+from forecast.data.panel import Panel, format_date
 from forecast.features.inputs import causal_inputs
 from forecast.features.windows import future_windows
 from forecast.models.base import (
@@ -152,9 +153,8 @@ class Conformal(Forecaster):
         if self.holdout_model_ is None:
             origins = [(self.model_, np.arange(first, len(panel)))]
         else:
-            held_out = np.asarray((panel.index >= self.holdout_start_) & (panel.index <= self.train_end_))
-            later = np.asarray(panel.index > self.train_end_)
-            origins = [(self.model_, np.flatnonzero(later)), (self.holdout_model_, np.flatnonzero(held_out))]
+            held_out, later = self._out_of_sample(panel.index)
+            origins = [(self.model_, later), (self.holdout_model_, held_out)]
         for model, rows in origins:
             rows = rows[rows >= first]
             if len(rows):
@@ -166,6 +166,18 @@ class Conformal(Forecaster):
         with np.errstate(invalid="ignore", divide="ignore"):
             errors = (future_windows(y, self.horizon_) - points) / scale[:, :, None]
         return np.where(known[:, :, None], errors, np.nan)
+
+    def _out_of_sample(self, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows that were held out of the second fit, and those that are later than all training rows."""
+        try:
+            held_out = np.asarray((index >= self.holdout_start_) & (index <= self.train_end_))
+            later = np.asarray(index > self.train_end_)
+        except TypeError:  # dates and numbers, or dates with a time zone and without, have no order
+            raise ValueError(
+                f"Conformal compares rows with its training rows, up to {format_date(self.train_end_)}, and rows such "
+                f"as {format_date(index[0])} are neither before nor after them: pass labels of the same kind"
+            ) from None
+        return np.flatnonzero(held_out), np.flatnonzero(later)
 
     def _realised_origins(self, row: int) -> np.ndarray:
         """Return the newest origin whose error at each step is known at a row, (H,): the row less the step."""

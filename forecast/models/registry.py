@@ -33,6 +33,7 @@ FUNCTIONS = {"load_model": "forecast.models.store", "make_model": __name__, "mod
 #: Classes that occur only inside a fitted model.
 PARTS = {
     "LogChoice": "forecast.models.base",
+    "PriceKind": "forecast.models.price_kind",
     "Smoothing": "forecast.models.smoothing.ets",
     "ThetaFit": "forecast.models.smoothing.theta",
     "SeriesFit": "forecast.models.arima.state_space",

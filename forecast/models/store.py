@@ -14,7 +14,7 @@ import numpy as np
 from forecast._io import ARRAYS, DESCRIPTION, MODEL, atomic_folder, write_json
 from forecast.models.serialize import decode, encode
 
-FORMAT = 4  # of the folder; any change of what is stored, or of its meaning, increases it
+FORMAT = 5  # of the folder; any change of what is stored, or of its meaning, increases it
 
 
 def save_model(model: Any, folder: str | Path) -> None:

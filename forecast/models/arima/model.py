@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from forecast._validation import check_choice, check_fields, check_int
-from forecast.data.panel import Panel, as_panel, format_date
+from forecast.data.panel import Panel, format_date
 from forecast.features.windows import forward_fill
 from forecast.models.arima.intervals import NORMAL, measure_spread, recent_scale, standard_quantiles
 from forecast.models.arima.likelihood import Order
@@ -262,8 +262,7 @@ class ARIMA(Forecaster):
         `prices` are those of the fit, `series` is one of their names (None: the first). For a model with channels
         these are the results of one step ahead.
         """
-        self._check_ready()
-        panel = as_panel(prices, exog=self.required_fields())
+        panel = self._read(prices)
         name = panel.series[0] if series is None else series
         if name not in self.fits_ or name not in panel.series:
             raise ValueError(f"there is no fit of {name!r}; fitted series: {', '.join(self.fits_)}")

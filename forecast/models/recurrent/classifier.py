@@ -19,6 +19,7 @@ from forecast.features.dataset import DirectionDataset, LabelledSequences
 from forecast.features.inputs import causal_inputs
 from forecast.features.windows import future_change
 from forecast.models.base import check_rows, choose_log, transform
+from forecast.models.price_kind import PriceKind
 from forecast.models.recurrent.config import ClassifierConfig, check_stack, check_unchanged, describing_params
 from forecast.models.recurrent.diagnostics import Summary, summarise
 from forecast.models.recurrent.inference import class_probabilities
@@ -157,6 +158,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         if y is not None:
             raise ValueError("prices imply their classes, the directions of later rows: call fit(prices) without y")
         panel = as_panel(prices)
+        self.prices_ = PriceKind.of(panel)
         self.log_ = choose_log("auto", panel)
         self.classes_ = np.array(DIRECTIONS, dtype=object)
         return self._directions(panel)
@@ -203,7 +205,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         """Return the probability of each class, (M, classes): of each example, or from the last row of each series."""
         self._check_ready(X)
         if self.kind_ == "prices":
-            panel = as_panel(X)
+            panel = self._read(X)
             return self.predict_proba_at(panel, [len(panel) - 1])[0]
         sequences = self._fitted_sequences(X)
         with one_thread():
@@ -228,7 +230,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         NaN where a series has not started.
         """
         self._check_ready(prices)
-        panel = as_panel(prices)
+        panel = self._read(prices)
         rows = check_rows(cutoffs, len(panel))
         panel = panel[: int(rows.max()) + 1]
         n = len(panel.series)
@@ -245,7 +247,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         if self.kind_ == "prices":
             if y is not None or sample_weight is not None:
                 raise ValueError("prices imply their classes, with equal weights: call score(prices) without y")
-            panel = as_panel(X)
+            panel = self._read(X)
             if len(panel) <= self.horizon:
                 raise ValueError(f"{len(panel)} rows have no direction {self.horizon} rows later: use more rows")
             return self.score_at(panel, np.arange(len(panel) - self.horizon))
@@ -255,7 +257,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     def score_at(self, prices: Any, cutoffs: Any) -> float:
         """Return the share of correct directions from these rows; unchanged and unknown prices do not count."""
         self._check_ready(prices)
-        panel = as_panel(prices)
+        panel = self._read(prices)
         rows = check_rows(cutoffs, len(panel))
         up = self.predict_proba_at(panel, rows)[..., 1] > 0.5  # (K, N)
         change = future_change(panel.target, self.horizon)[rows]
@@ -273,6 +275,10 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         if X is not None and self._kind(X) != self.kind_:
             raise ValueError(f"this network was trained on {self.kind_} and cannot read {self._kind(X)}")
 
+    def _read(self, prices: Any) -> Panel:
+        """Return prices of the fitted kind as a panel; raise ValueError for another kind."""
+        return self.prices_.panel(prices, (), type(self).__name__)
+
     def _fitted_sequences(self, X: Any) -> Sequence[np.ndarray]:
         """Return sequences; raise ValueError if they have other channels than those of the fit."""
         sequences = self._sequences(X)
@@ -287,7 +293,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         """Return the network and a batch of examples of the most frequent length, for `gradient_flow`."""
         self._check_ready(X)
         if self.kind_ == "prices":
-            examples: LabelledSequences = self._directions(as_panel(X))
+            examples: LabelledSequences = self._directions(self._read(X))
         else:
             sequences = self._fitted_sequences(X)
             classes, labels = encode_classes(y, len(sequences))

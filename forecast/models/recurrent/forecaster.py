@@ -14,7 +14,7 @@ import torch
 from joblib import Parallel, delayed
 
 from forecast._estimator import check_fitted, clone
-from forecast.data.panel import Panel, as_panel
+from forecast.data.panel import Panel
 from forecast.features.dataset import SequenceDataset
 from forecast.features.inputs import (
     MIN_CHANGES,
@@ -423,10 +423,9 @@ class Recurrent(Forecaster):
 
     def probe(self, prices: Any, y: Any = None) -> tuple[list[Network], list[torch.Tensor]]:
         """Return the networks and a batch of training examples with one target each, for `gradient_flow`."""
-        self._check_ready()
+        panel = self._read(prices)
         if self.topology.startswith("one-to-"):
             raise ValueError(f"a {self.topology} network reads one row: no row further back has a gradient")
-        panel = as_panel(prices, exog=self.required_fields())
         base = self._base_points(panel)
         examples = SequenceDataset(self._inputs(panel, base), base, self.lookback, steps=self.config_.steps)
         if not len(examples):

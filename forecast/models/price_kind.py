@@ -1,0 +1,110 @@
+"""What a fitted model remembers of its prices, so that it forecasts no prices of another kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from forecast.data.panel import Panel, as_panel, canonical_field, split_fields
+from forecast.data.spacing import describe_distance, distances_differ, usual_distance
+
+
+@dataclass(frozen=True)
+class PriceKind:
+    """The kind of prices that a model was fitted on.
+
+    Parameters
+    ----------
+    quantity : str, optional
+        What is forecast: a field such as "Close", a derived target such as "return"; None if the prices do not name it.
+    distance : float, optional
+        The usual distance of two rows in seconds; None of rows that have no dates or are irregular.
+    newest : tuple
+        The labels of the last two rows.
+    rows : {"all", "common"}
+        Whether rows on which a series has no value were left out.
+    source : str, optional
+        Where the prices are from.
+    options : mapping
+        How a command read them: the options that differ from the defaults.
+    """
+
+    quantity: str | None
+    distance: float | None
+    newest: tuple[Any, ...]
+    rows: str
+    source: str | None
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, panel: Panel) -> PriceKind:
+        """Return the kind of a panel."""
+        source, options = panel.attrs.get("source"), dict(panel.attrs.get("options", {}))
+        return cls(
+            quantity=quantity_of(panel),
+            distance=usual_distance(panel.index),
+            newest=tuple(panel.index[-2:]),
+            rows=str(panel.attrs.get("rows", "all")),
+            source=None if source is None else str(source),
+            options=options,
+        )
+
+    def panel(self, prices: Any, exog: Sequence[str], model: str) -> Panel:
+        """Return prices as a panel of the fitted quantity; raise ValueError if they are of another kind.
+
+        `model` is the model's name in the error. What the prices do not tell apart is not refused: prices without a
+        name of their quantity, rows without dates, a few rows.
+        """
+        panel = as_panel(prices, exog=exog)
+        if (
+            self._is_other_quantity(panel)
+            and isinstance(prices, pd.DataFrame)
+            and self.quantity in split_fields(prices)
+        ):
+            panel = as_panel(prices, target=self.quantity, exog=exog)
+        if self._is_other_quantity(panel):
+            other = quantity_of(panel)
+            raise ValueError(
+                f"{model} was fitted on {self.quantity} and these prices are {other}: pass {self.quantity}, "
+                f"or fit a model on {other}"
+            )
+        if self.rows == "common" and not panel.observed.all():
+            raise ValueError(
+                f"{model} was fitted on the rows where every series has a value, and these prices have others: "
+                "pass as_panel(prices, how='common')"
+            )
+        if self.distance is not None and not self._continues(panel.index):
+            self._check_distance(panel.index, self.distance, model)
+        return panel
+
+    def _is_other_quantity(self, panel: Panel) -> bool:
+        """Return whether both quantities are known and differ."""
+        quantity = quantity_of(panel)
+        return None not in (self.quantity, quantity) and self.quantity != quantity
+
+    def _continues(self, index: pd.Index) -> bool:
+        """Return whether the last two fitted rows follow one another among these rows, which are then of one table."""
+        last = self.newest[-1]
+        if not isinstance(index, pd.DatetimeIndex) or last not in index:
+            return False
+        row = int(index.get_indexer([last])[0])
+        return tuple(index[max(row - 1, 0) : row + 1]) == self.newest
+
+    @staticmethod
+    def _check_distance(index: pd.Index, fitted: float, model: str) -> None:
+        """Raise ValueError if rows are at another distance than the fitted ones."""
+        distance = usual_distance(index)
+        if distance is not None and distances_differ(fitted, distance):
+            one, other = describe_distance(fitted), describe_distance(distance)
+            raise ValueError(
+                f"{model} was fitted on {one} rows and these are {other}: pass {one} rows, or fit a model on these"
+            )
+
+
+def quantity_of(panel: Panel) -> str | None:
+    """Return the name of what a panel's target is; None if it has none."""
+    name = panel.channels[0] if panel.channels[0] != "y" else panel.attrs.get("field")
+    return None if name is None else canonical_field(name)
