@@ -12,6 +12,8 @@ from forecast.data.calendar import is_daily
 from forecast.data.panel import Panel, as_panel, default_target, format_date, split_fields
 
 MIN_BARS_SHARE = 0.8  # a day with a smaller share of the usual number of bars has no variance
+MIN_CLOSURE = pd.Timedelta(hours=1)  # a shorter range of times of day without bars is no closure of a market
+DAYS_FOR_HOURS = 14  # first days of a ticker whose bars show the hours in which its market is closed
 
 
 def make_target(prices: Any, target: str, exog: Sequence[str] = (), how: str = "all") -> Panel:
@@ -56,24 +58,64 @@ def realised_variance(intraday: pd.DataFrame, overnight: bool = False) -> pd.Dat
     `intraday` is a table of closes with times of day (from `download(…, interval="5m")`). Returns a wide table (date ×
     ticker) of variances of the log price. `overnight` adds the square of the move from the last bar of the day before.
     A day with less than 80 % of the usual number of bars is NaN: its sum would be too small.
+
+    A day is one session of a ticker, from its own bars: a session that passes midnight UTC, as Sydney's does, is one
+    day and has its local date. The time zone of each exchange is that of the download (`attrs["facts"]`), which has
+    times in UTC. Without it the clock of the rows is used, and the hours in which a ticker has no bars separate its
+    days. A market that is open all day has calendar days.
     """
     table = _default_table(intraday)
     if not isinstance(table.index, pd.DatetimeIndex) or is_daily(table.index):
         raise ValueError("a realised variance needs times of day, such as bars of five minutes; these rows are days")
     _check_cells(table <= 0, table, "the price is {value:g}; a log change needs prices above 0")
     table = table.sort_index()
-    days = table.index.normalize()
-    previous = table.ffill().shift(1)
+    facts = intraday.attrs.get("facts", {})
+    columns = [
+        _session_variance(closes.dropna(), facts.get(str(name), {}).get("timezone"), overnight)
+        for name, closes in table.items()
+    ]
+    variance = pd.concat(columns, axis=1, keys=table.columns, sort=True).rename_axis(index=table.index.name)
+    return _with_source(variance, intraday, "realised variance", "realised variance")
+
+
+def _session_variance(closes: pd.Series, zone: str | None, overnight: bool) -> pd.Series:
+    """Return the realised variance of one ticker's sessions, by date."""
+    dates = _session_dates(pd.DatetimeIndex(closes.index), zone)
+    changes = pd.Series(np.log(closes.to_numpy()), dates).diff()
     if not overnight:
-        day = pd.Series(days, table.index)
-        previous = previous.where(day.eq(day.shift(1)))
-    squares = np.log(table / previous) ** 2
-    variance = squares.groupby(days).sum(min_count=1)
-    bars = table.notna().groupby(days).sum()
-    usual = bars.where(bars > 0).expanding().median()  # of the days so far: the future has no influence
-    return _with_source(
-        variance.where(bars >= MIN_BARS_SHARE * usual), intraday, "realised variance", "realised variance"
-    )
+        changes = changes.mask(~dates.duplicated())
+    variance = (changes**2).groupby(level=0).sum(min_count=1)
+    bars = changes.groupby(level=0).size()
+    usual = bars.expanding().median()  # of the days so far: the future has no influence
+    return variance.where(bars >= MIN_BARS_SHARE * usual)
+
+
+def _session_dates(times: pd.DatetimeIndex, zone: str | None) -> pd.DatetimeIndex:
+    """Return the date of the session that each bar of one ticker belongs to; `zone` is the exchange's, if known."""
+    if zone is not None:
+        times = (times.tz_localize("UTC") if times.tz is None else times).tz_convert(zone)
+    clock = times.tz_localize(None)
+    return pd.DatetimeIndex((clock + _shift_of_days(clock)).normalize().astype(clock.dtype))
+
+
+def _shift_of_days(clock: pd.DatetimeIndex) -> pd.Timedelta:
+    """Return what is added to a ticker's times so that midnight is in the middle of its longest daily closure.
+
+    The closure is the longest range of times of day without a bar, lunch breaks being shorter. Only the first days
+    are read, so later bars change no date. The shift is less than a day in either direction, and 0 for a market that
+    is open all day.
+    """
+    day = pd.Timedelta(days=1)
+    first = clock[clock < clock[0].normalize() + DAYS_FOR_HOURS * day] if len(clock) else clock
+    times = np.unique(first - first.normalize())
+    if len(times) < 2:
+        return pd.Timedelta(0)
+    gaps = np.diff(np.append(times, times[0] + day))
+    longest = int(gaps.argmax())
+    if gaps[longest] < max(MIN_CLOSURE, 1.5 * np.median(gaps)):
+        return pd.Timedelta(0)
+    middle = pd.Timedelta(times[longest] + gaps[longest] / 2) % day
+    return -middle if middle < day / 2 else day - middle
 
 
 def parkinson(prices: pd.DataFrame) -> pd.DataFrame:
