@@ -170,7 +170,7 @@ def predict(
 
 def _target_option(model: Any) -> str:
     """Return the value of --target that selects what a model was fitted on."""
-    from forecast.data.panel import TARGETS
+    from forecast.data.fields import TARGETS
 
     channel = getattr(model, "target_", "y")
     return "price" if channel in ("y", *TARGETS) else channel

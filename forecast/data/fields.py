@@ -1,24 +1,117 @@
-"""The names of price fields, and the columns of a long table."""
+"""Names of price fields: which field a column contains, by its name in the common languages and dialects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-#: Canonical names of price fields by their lower-case spellings.
-FIELDS = {name.lower(): name for name in ("Open", "High", "Low", "Close", "Adj Close", "Volume")}
-FIELDS |= dict.fromkeys(("adj_close", "adjclose", "adjusted close"), "Adj Close")
 #: Fields that are the default target, in order of preference.
 TARGETS = ("Adj Close", "Close")
 LONG_COLUMNS = ("unique_id", "ds", "y")
+BARS = ("Open", "High", "Low", "Close")
+#: Kinds of column that may be the close of an instrument, in order of preference.
+CLOSES = ("Close", "Settle", "Last", "Price", "Value", "Mid", "Average")
+#: Of these kinds a column is the close only where no other column may be one.
+WEAK_CLOSES = ("Value", "Mid", "Average")
+#: Kinds of column that belong to an instrument and are no price: turnover, change, number of trades; bids and offers.
+FURTHER, QUOTE = "further", "quote"
+
+_NAMES = tomllib.loads((Path(__file__).parent / "field_names.toml").read_text(encoding="utf-8"))
+#: Letters that have no decomposition into a basic letter and an accent.
+LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
+
+
+@lru_cache(maxsize=4096)
+def plain_name(name: str) -> str:
+    """Return a name without case, accents, numbering, brackets, units and punctuation.
+
+    >>> [plain_name(name) for name in ("<CLOSE>", "adjClose", "Máximo", "Vol. [mn]", "6b. volume")]
+    ['close', 'adj close', 'maximo', 'vol', 'volume']
+    """
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.strip())
+    text = unicodedata.normalize("NFKD", text).casefold().translate(LETTERS)
+    text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    text = re.sub(r"^\d+[a-z]?\.\s+", "", text)
+    without_units = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", text)
+    return _words(without_units) or _words(text)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.sub(r"[^\w%]|_", " ", text).split())
+
+
+_KINDS = {plain_name(name): kind for kind, names in _NAMES["kinds"].items() for name in names}
+_WORDS = {meaning: frozenset(map(plain_name, words)) for meaning, words in _NAMES["words"].items()}
+
+
+@lru_cache(maxsize=4096)
+def kind_of(name: str) -> str | None:
+    """Return the kind of column that a name states: a field, another kind of close, `FURTHER`, `QUOTE`, or None.
+
+    >>> [kind_of(name) for name in ("Adj. Close", "収益", "終値", "No. of Trades", "Close Price", "AAPL")]
+    ['Adj Close', None, 'Close', 'further', 'Close', None]
+    """
+    plain = plain_name(name)
+    words = plain.split()
+    rest = [word for word in words if word not in _WORDS["adjusted"]]
+    kind = _KINDS.get(plain) or _KINDS.get(" ".join(rest))
+    if kind is None:
+        core = " ".join(word for word in rest if word not in _WORDS["fillers"])
+        kind = _KINDS.get(core) if len(core) > 1 else "Price" if rest and len(rest) < len(words) else None
+    if kind is None:
+        return FURTHER if "%" in plain or _WORDS["further"] & set(words) else None
+    if not _WORDS["adjusted"] & set(plain_name(re.sub(r"[()\[\]]", " ", name)).split()):
+        return kind
+    return "Adj Close" if kind in CLOSES else f"Adj {kind}" if kind in (*BARS, "Volume") else kind
+
+
+def kinds_of(names: Sequence[str]) -> list[str | None]:
+    """Return the kind of each column of a table; o, h, l, c and v are fields where the four prices are there."""
+    plain = [plain_name(name) for name in names]
+    letters = _NAMES["letters"] if {"o", "h", "l", "c"} <= set(plain) else {}
+    return [letters.get(letter) or kind_of(name) for name, letter in zip(names, plain, strict=True)]
 
 
 def canonical_field(name: Any) -> str:
     """Return the canonical name of a price field ("adj_close" is "Adj Close"), any other name unchanged."""
-    return FIELDS.get(str(name).strip().lower(), str(name))
+    kind = kind_of(str(name))
+    if kind in CLOSES:
+        return "Close"
+    return str(name) if kind in (None, FURTHER, QUOTE) else kind
+
+
+def assign_fields(names: Sequence[str]) -> list[str]:
+    """Return the field that each of an instrument's columns contains: one close at most, others by their own names.
+
+    Raises ValueError where two columns may be the close alike.
+    """
+    kinds = kinds_of(names)
+    close = next((kind for kind in CLOSES if kind in kinds), None)
+    fields = []
+    for name, kind in zip(names, kinds, strict=True):
+        field = name if kind in (None, FURTHER, QUOTE) or kind in CLOSES else kind
+        fields.append("Close" if kind is not None and kind == close else field)
+    for field in TARGETS:
+        same = [name for name, other in zip(names, fields, strict=True) if other == field]
+        if len(same) > 1:
+            raise ValueError(f"{' and '.join(map(repr, same[:2]))} are both called {field}")
+    for i, (name, field) in enumerate(zip(names, fields, strict=True)):
+        if fields.count(field) > 1 and name != field and (field in names or field in fields[:i]):
+            fields[i] = name
+    return fields
 
 
 def default_target(fields: Iterable[str]) -> str:
     """Return the field to forecast where none is named: Adj Close, else Close, else the first."""
     names = list(fields)
     return next((name for name in TARGETS if name in names), names[0])
+
+
+def is_like_ticker(name: str) -> bool:
+    """Return whether a name may be a ticker: HIGH and LOW are; close, last and price are not."""
+    return re.fullmatch("[A-Za-z]{1,5}", name) is not None and kind_of(name) not in ("Close", "Price", "Last")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,9 @@ import pyarrow.parquet as pq
 
 from forecast.data.csv.columns import to_price_table
 from forecast.data.csv.reader import read_text
-from forecast.data.panel import TARGETS, Panel, as_panel, canonical_field, default_target, split_fields
+from forecast.data.fields import TARGETS, canonical_field, default_target
+from forecast.data.panel import Panel, build_panel, split_fields
+from forecast.data.series import choose_fields, has_only_text
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
@@ -79,24 +82,43 @@ def read_prices(
         raise ValueError(f"{path.name}: {error}") from error
 
 
-def pick_fields(prices: pd.DataFrame, fields: str | None = None) -> pd.DataFrame:
-    """Return the adjusted closes (or closes) of a price table, one field, or "all", validated and sorted by date."""
-    known = list(split_fields(prices))
-    if fields == "all" and known != ["y"]:
-        panel = as_panel(prices, exog=[name for name in known if name != default_target(known)])
-        return pd.concat({name: _table(panel, name) for name in known}, axis=1, names=["Price", "Ticker"])
-    target = None
-    if fields not in (None, "all"):
-        target = canonical_field(fields)
-        if target not in known:
-            available = "plain values and no fields" if known == ["y"] else ", ".join(known)
-            raise ValueError(
-                f"there is no field {fields!r}, only {available}: name an available field, or leave fields out"
-            )
-    panel = as_panel(prices, target=target)
-    del prices
+def pick_fields(
+    prices: pd.DataFrame,
+    fields: str | None = None,
+    columns: Sequence[str] | None = None,
+    target: str | None = None,
+) -> pd.DataFrame:
+    """Return the adjusted closes (or closes) of a price table, one field, some columns, or "all" fields.
+
+    The table is validated and sorted by date. `attrs` say what is forecast ("field") and what was decided ("notes").
+    """
+    if fields == "all":
+        tables = split_fields(prices)
+        if list(tables) != ["y"]:
+            return _all_fields(tables)
+    tables, name = choose_fields(prices, columns, target if fields in (None, "all") else fields)
+    panel = build_panel(tables, name)
+    del prices, tables
     pa.default_memory_pool().release_unused()
-    return _table(panel, panel.channels[0])
+    table = _table(panel, name)
+    table.attrs = {key: panel.attrs[key] for key in ("field", "columns", "notes") if key in panel.attrs}
+    return table
+
+
+def _all_fields(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return all fields of a price table that contain numbers under (field, ticker) columns."""
+    target = default_target(tables)
+    texts = [
+        name for name, table in tables.items() if name != target and all(has_only_text(c) for _, c in table.items())
+    ]
+    known = [name for name in tables if name not in texts]
+    panel = build_panel(tables, target, [name for name in known if name != target])
+    table = pd.concat({name: _table(panel, name) for name in known}, axis=1, names=["Price", "Ticker"])
+    notes = [*(note for name in known for note in tables[name].attrs.get("notes", []))]
+    notes += [f"the column {name!r} contains no numbers and is left out" for name in texts]
+    if notes:
+        table.attrs["notes"] = list(dict.fromkeys(notes))
+    return table
 
 
 def _table(panel: Panel, field: str) -> pd.DataFrame:
@@ -153,11 +175,12 @@ def _needed_columns(schema: pa.Schema, fields: str | None) -> list[str] | None:
     if columns.nlevels != 2 or fields == "all" or not dated:
         return None  # the dates may be in a column
     for level, level_name in enumerate(columns.names):
-        known = [canonical_field(name) for name in columns.get_level_values(level)]
+        values = [str(name) for name in columns.get_level_values(level)]
+        known = [canonical_field(name) for name in values]
         if not any(name in TARGETS for name in known):
             continue
         target = default_target(known)
-        requested = target if fields is None else canonical_field(fields)
+        requested = target if fields is None else fields if fields in values else canonical_field(fields)
         if requested in known:
             # split_fields recognises the level of the fields by its name, or by one column of a target.
             marker = None if level_name == "Price" else known.index(target)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.fields import FIELDS, LONG_COLUMNS, TARGETS, canonical_field, default_target
 from forecast.data.row_labels import format_date
+from forecast.data.series import PricesWarning, UnclearColumnsError, choose_fields, split_fields
+
+__all__ = ["Panel", "PricesWarning", "UnclearColumnsError", "as_panel", "build_panel", "format_date", "split_fields"]
 
 #: Kinds of `pandas.api.types.infer_dtype` that may hold numbers; text is refused cell by cell.
 NUMERIC_KINDS = frozenset(
@@ -85,7 +87,14 @@ class Panel:
         return f"Panel({len(self)} rows, {span}; {len(self.series)} series; channels {', '.join(self.channels)})"
 
 
-def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = (), how: str = "all") -> Panel:
+def as_panel(
+    prices: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    target: str | None = None,
+    exog: Sequence[str] = (),
+    how: str = "all",
+) -> Panel:
     """Validate prices once and return them as a frozen `Panel`.
 
     Parameters
@@ -95,8 +104,11 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
         it, one ticker's Open/High/Low/Close table, a long table with the columns unique_id, ds and y, a Series, an
         array of shape (T,) or (T, N), or a mapping of names to values (aligned by date, or at the end where they have
         no dates). A Panel is returned as it is. Rows are sorted by date.
+    columns : sequence of str, optional
+        Columns of one instrument or of a wide table, by their own names, each of which is a series.
     target : str, optional
-        Field to forecast. By default Adj Close if available, else Close, else the first field.
+        Field to forecast, or a column by its own name. By default Adj Close if available, else Close, else the first
+        field; of a wide table every column that is a series.
     exog : sequence of str, default ()
         Further fields that a model may use.
     how : {"all", "common"}, default "all"
@@ -113,7 +125,20 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
     TypeError
         If `prices` or `exog` is of no supported type.
     ValueError
-        If dates repeat or cannot be read, prices contain text or infinity, nothing is observed, or a field is missing.
+        If dates repeat or cannot be read, prices contain text or infinity, nothing is observed, or a field is missing;
+        UnclearColumnsError, a ValueError, if several columns may be what is to be forecast.
+
+    Warns
+    -----
+    PricesWarning
+        If a column of a table is left out: it counts rows, repeats the dates, has one value or only text, or is a
+        volume or the like beside prices. The sentences are in `attrs["notes"]`.
+
+    Notes
+    -----
+    A table is one instrument's bars if its columns are named so (Open, High, Low, Close, Volume, in the common
+    languages and the spellings of exchanges and vendors), or if its numbers are bars: a high above and a low below an
+    open and a close. Arrays are read as they are.
 
     Examples
     --------
@@ -123,16 +148,22 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
     if how not in ("all", "common"):
         raise ValueError(f"how must be 'all' or 'common'; got {how!r}")
     if isinstance(prices, Panel):
-        if target not in (None, prices.channels[0]) or any(name not in prices.channels for name in exog):
+        if columns or target not in (None, prices.channels[0]) or any(name not in prices.channels for name in exog):
             raise ValueError(f"the Panel has the channels {', '.join(prices.channels)}: build it again from the prices")
         return _common(prices) if how == "common" else prices
     if isinstance(exog, str):
         raise TypeError(f"exog must be a list of fields, such as [{exog!r}]; got {exog!r}")
-    fields = split_fields(_as_frame(prices))
-    if target is None:
-        target = default_target(fields)
-    elif target not in fields:
-        raise ValueError(f"there is no field {target!r} to forecast; the prices have {', '.join(fields)}")
+    frame = _as_frame(prices)
+    if isinstance(prices, np.ndarray) and target is None and columns is None:
+        fields, target = {"y": frame}, "y"
+    else:
+        fields, target = choose_fields(frame, columns, target)
+    panel = build_panel(fields, target, exog)
+    return _common(panel) if how == "common" else panel
+
+
+def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[str] = ()) -> Panel:
+    """Return the panel of a price table's fields, one of which is the target, with all rows."""
     wide = fields[target]
     names = tuple(str(name) for name in wide.columns)
     if duplicates := _duplicates(names):
@@ -149,8 +180,8 @@ def as_panel(prices: Any, *, target: str | None = None, exog: Sequence[str] = ()
     if np.isnan(values[:, :, 0]).all():
         raise ValueError("the prices contain no observed value: every cell of the target is empty")
     values.setflags(write=False)
-    panel = Panel(values, index, names, (target, *exog), dict(getattr(prices, "attrs", {})))
-    return _common(panel) if how == "common" else panel
+    attrs = dict(wide.attrs) if target == "y" else {**wide.attrs, "field": target}
+    return Panel(values, index, names, (target, *exog), attrs)
 
 
 def _common(panel: Panel) -> Panel:
@@ -165,51 +196,8 @@ def _common(panel: Panel) -> Panel:
     return Panel(values, panel.index[rows], panel.series, panel.channels, {**panel.attrs, "rows": "common"})
 
 
-def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return one wide table per field of a price table of any supported shape ("y" where the field has no name)."""
-    if frame.columns.nlevels == 2:
-        return _split_levels(frame)
-    if set(LONG_COLUMNS) <= set(frame.columns):
-        return {"y": _pivot(frame)}
-    known = [canonical_field(name) for name in frame.columns]
-    if sum(name in FIELDS.values() for name in known) > 1 and any(name in TARGETS for name in known):
-        if duplicates := _duplicates(known):
-            raise ValueError(
-                f"two columns are called {duplicates[0]}, apart from upper and lower case: keep one of them"
-            )
-        series = str(frame.attrs.get("ticker", "y"))
-        return {field: frame.iloc[:, [i]].set_axis([series], axis=1) for i, field in enumerate(known)}
-    return {"y": frame}
-
-
-def _split_levels(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    for level in (0, 1):
-        known = [canonical_field(name) for name in frame.columns.get_level_values(level)]
-        if frame.columns.names[level] == "Price" or any(name in TARGETS for name in known):
-            tickers = frame.columns.get_level_values(1 - level)
-            return {
-                field: (frame if set(known) == {field} else frame.loc[:, [name == field for name in known]]).set_axis(
-                    [ticker for ticker, name in zip(tickers, known, strict=True) if name == field], axis=1
-                )
-                for field in dict.fromkeys(known)
-            }
-    raise ValueError(f"two-level columns need Close or Adj Close in one level; got {list(frame.columns[:3])} …")
-
-
 def _duplicates(names: Sequence[str]) -> list[str]:
     return [name for i, name in enumerate(names) if name in names[:i]]
-
-
-def _pivot(frame: pd.DataFrame) -> pd.DataFrame:
-    if frame["unique_id"].isna().any():
-        raise ValueError(f"{int(frame['unique_id'].isna().sum())} rows have no unique_id: name the series of each row")
-    duplicated = frame.duplicated(["unique_id", "ds"])
-    if duplicated.any():
-        row = frame[duplicated].iloc[0]
-        raise ValueError(
-            f"{row['unique_id']} has two values at {format_date(row['ds'])}: keep one row per unique_id and ds"
-        )
-    return frame.pivot(index="ds", columns="unique_id", values="y").rename_axis(index=None, columns=None)
 
 
 def _as_frame(prices: Any) -> pd.DataFrame:

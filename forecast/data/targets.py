@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.calendar import is_daily
-from forecast.data.panel import Panel, as_panel, default_target, format_date, split_fields
+from forecast.data.fields import default_target
+from forecast.data.panel import Panel, as_panel, format_date, split_fields
 
 MIN_BARS_SHARE = 0.8  # a day with a smaller share of the usual number of bars has no variance
 MIN_CLOSURE = pd.Timedelta(hours=1)  # a shorter range of times of day without bars is no closure of a market
@@ -32,7 +33,7 @@ def make_target(prices: Any, target: str, exog: Sequence[str] = (), how: str = "
         field = {"price": None, "volume": "Volume"}.get(target, target)
         return as_panel(prices, target=field, exog=exog, how=how)
     table = derive(prices)
-    inputs = {name: values for name, values in split_fields(prices).items() if name in exog}
+    inputs = {name: values for name, values in split_fields(prices).items() if name in exog} if exog else {}
     joined = pd.concat({target: table, **inputs}, axis=1, names=["Price", "Ticker"])
     joined.attrs = dict(table.attrs)
     return as_panel(joined, target=target, exog=exog, how=how)
@@ -49,7 +50,7 @@ def log_returns(prices: pd.DataFrame) -> pd.DataFrame:
     """
     table = _default_table(prices)
     _check_cells(table <= 0, table, "the price is {value:g}; a log return needs prices above 0")
-    return _with_source(np.log(table / table.ffill().shift(1)), prices, "log returns", field="return")
+    return _with_source(np.log(table / table.ffill().shift(1)), table, "log returns", field="return")
 
 
 def realised_variance(intraday: pd.DataFrame, overnight: bool = False) -> pd.DataFrame:
@@ -75,7 +76,7 @@ def realised_variance(intraday: pd.DataFrame, overnight: bool = False) -> pd.Dat
         for name, closes in table.items()
     ]
     variance = pd.concat(columns, axis=1, keys=table.columns, sort=True).rename_axis(index=table.index.name)
-    return _with_source(variance, intraday, "realised variance", "realised variance")
+    return _with_source(variance, table, "realised variance", "realised variance")
 
 
 def _session_variance(closes: pd.Series, zone: str | None, overnight: bool) -> pd.Series:

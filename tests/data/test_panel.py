@@ -234,7 +234,11 @@ INVALID = {
         "column 'B' contains an infinite value at 2024-01-08; leave the cell",
     ),
     "bool": (closes() > 3, ValueError, "column 'A' contains boolean values; prices must be numbers"),
-    "dates": (closes().assign(B=DATES), ValueError, "column 'B' contains datetime64.* values; prices must be numbers"),
+    "dates": (
+        pd.DataFrame({"B": DATES}),
+        ValueError,
+        "column 'B' contains datetime64.* values; prices must be numbers",
+    ),
     "same name": (closes().set_axis(["A", "B", "A"], axis=1), ValueError, "'A' appears more than once: give each"),
     "same date": (closes().set_axis([*DATES[:-1], DATES[3]]), ValueError, "2024-01-04 appears more than once among"),
     "no date": (

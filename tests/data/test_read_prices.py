@@ -122,7 +122,9 @@ def test_an_unknown_sample_lists_the_samples():
 
 
 def test_an_unknown_field_lists_the_fields():
-    with pytest.raises(ValueError, match="sample simulated: there is no field 'Open', only Close"):
+    with pytest.raises(
+        ValueError, match="sample simulated: there is no field 'Open' to forecast; the prices have Close"
+    ):
         load_sample("simulated", fields="Open")
 
 
@@ -408,10 +410,12 @@ def test_parquet_without_dates_raises_with_its_row(wide, tmp_path):
 def test_a_missing_field_raises(ohlcv, tmp_path):
     ohlcv[["Close", "Volume"]].to_csv(tmp_path / "p.csv")
     assert_refused(
-        tmp_path / "p.csv", "there is no field 'Open', only Close, Volume: name an available field", fields="Open"
+        tmp_path / "p.csv", "there is no field 'Open' to forecast; the prices have Close, Volume", fields="Open"
     )
     ohlcv["Close"].to_csv(tmp_path / "w.csv")
-    assert_refused(tmp_path / "w.csv", "there is no field 'Open', only plain values and no fields: name", fields="Open")
+    assert_refused(
+        tmp_path / "w.csv", "there is no field 'Open' to forecast; the prices have AAPL, MSFT, IBM", fields="Open"
+    )
 
 
 def test_text_in_another_field_is_ignored(tmp_path):

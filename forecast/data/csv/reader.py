@@ -17,7 +17,7 @@ import pandas as pd
 from forecast.data.csv.long_tables import TICKER_COLUMNS
 from forecast.data.csv.numbers import MISSING, has_digit, is_name, read_numbers
 from forecast.data.dates import is_date
-from forecast.data.fields import FIELDS
+from forecast.data.fields import kind_of
 from forecast.data.row_labels import date_column
 
 SEPARATORS = ",;\t|"
@@ -114,8 +114,8 @@ def _parse_header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
     """Return the column names, and the number of rows that they take."""
     top, second, third = [*rows, [""], []][:3]
     # Yahoo's page marks the closes with asterisks.
-    top = [name.rstrip("* ") if name.rstrip("* ").lower() in FIELDS else name for name in top]
-    has_fields = any(name.lower() in FIELDS for name in (*top, *second))
+    top = [name.rstrip("* ") if kind_of(name) is not None else name for name in top]
+    has_fields = any(kind_of(name) is not None for name in (*top, *second))
     has_names = not has_digit(second[0]) and all(is_name(cell) and not is_date(cell) for cell in second[1:])
     if has_fields and len(second) == len(top) and has_names:
         # to_csv writes the name of the dates, if they have one, in a separate line.

@@ -1,0 +1,146 @@
+"""What a column contains, by its values: a counter, one value, the dates again, a volume, an instrument's bars."""
+
+from __future__ import annotations
+
+from itertools import combinations, permutations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+MIN_ROWS = 5  # fewer values may count or stay the same by chance
+DENSITY = 0.9  # a counter has at least this share of the numbers between its first and its last
+ORDERED = 0.995  # share of the rows in which a high must be above everything else; the rest are errors in the data
+MAX_BAR_COLUMNS = 24  # a wider table is no instrument's
+PARTS = ("year", "month", "day", "quarter", "day_of_week", "day_of_year", "hour", "minute")
+NANOSECONDS = (1, 10**3, 10**6, 10**9, 86400 * 10**9)  # in the units of time in which numbers count: ns to days
+DAY = 86400 * 10**9
+QUIET, ROUGH = 0.05, 0.1  # median size of a price's change of logarithm, at most; of a volume's, at least
+MIN_VOLUME = 1000  # median of a volume, at least
+FLIPS = 0.25  # share of the rows in which returns change their sign, at least
+
+
+def describe_left_out(values: np.ndarray, index: pd.Index) -> str | None:
+    """Return what a column of numbers contains if it is no series: a count, the dates again, or one value."""
+    x = values[~np.isnan(values)]
+    if len(x) < MIN_ROWS:
+        return None
+    low, high = x.min(), x.max()
+    if low == high:
+        return f"is {low:g} in every row"
+    if not np.isfinite(high - low) or (np.floor(x[:MIN_ROWS]) != x[:MIN_ROWS]).any() or (np.floor(x) != x).any():
+        return None
+    if high - low <= (len(x) - 1) / DENSITY and len(np.unique(x)) == len(x):
+        return f"counts rows, from {low:g} to {high:g}"
+    if isinstance(index, pd.DatetimeIndex) and _repeats_dates(values, index):
+        return "repeats the dates"
+    return None
+
+
+def _repeats_dates(values: np.ndarray, index: pd.DatetimeIndex) -> bool:
+    """Return whether whole numbers are a part of the dates, such as the year, or count time as the dates do."""
+    observed = ~np.isnan(values) & ~index.isna()
+    x, dates = values[observed], index[observed].tz_localize(None)
+    compact = dates.year * 10_000 + dates.month * 100 + dates.day
+    parts = [getattr(dates, part).to_numpy() for part in PARTS]
+    parts += [compact, dates.isocalendar()["week"].to_numpy(dtype=float), dates.day_of_week + 1]
+    if any(np.array_equal(x, part) for part in parts):
+        return True
+    time = dates.as_unit("ns").asi8.astype(np.float64)
+    if (np.sign(np.diff(x)) != np.sign(np.diff(time))).any():
+        return False
+    offsets = (x * unit - time for unit in NANOSECONDS)
+    return any(np.ptp(offset) <= DAY for offset in offsets)
+
+
+class Changes(NamedTuple):
+    """How a column moves from row to row."""
+
+    is_price: bool  # positive, and by little
+    is_volume: bool  # large numbers, by much and back again
+    is_return: bool  # up and down around zero
+
+
+def describe_changes(values: np.ndarray) -> Changes:
+    """Return whether numbers move like a price, like a volume or like returns."""
+    x = values[np.isfinite(values)]
+    if len(x) < 2 * MIN_ROWS:
+        return Changes(False, False, False)
+    flips = float((np.sign(x[1:]) * np.sign(x[:-1]) < 0).mean())
+    if (x <= 0).any():
+        return Changes(False, False, flips > FLIPS)
+    changes = np.diff(np.log(x))
+    size = float(np.median(np.abs(changes)))
+    reverts = float(np.dot(changes[1:], changes[:-1])) < -0.2 * float(np.dot(changes, changes))
+    return Changes(size <= QUIET, size >= ROUGH and reverts and float(np.median(x)) >= MIN_VOLUME, False)
+
+
+class BarColumns(NamedTuple):
+    """Positions of the columns of an instrument's bars."""
+
+    open: int
+    high: int
+    low: int
+    close: int
+
+
+def find_bars(values: np.ndarray) -> list[BarColumns]:
+    """Return every choice of columns of a table (T, N) that are bars by their numbers.
+
+    The high is never below the others and the low never above them; the open is as often above the close as below it,
+    and nearer to the close of the row before than the close is to the open of the row before. Columns that merely lie
+    in one order, such as yields of growing maturities, do not pass: none of them is now above another, now below it.
+    """
+    n = values.shape[1]
+    if not 4 <= n <= MAX_BAR_COLUMNS or len(values) < 2 * MIN_ROWS:
+        return []
+    with np.errstate(invalid="ignore"):
+        above = np.array(
+            [[_share(values[:, i] >= values[:, j], values[:, [i, j]]) for j in range(n)] for i in range(n)]
+        )
+    found = []
+    for high, low in permutations(range(n), 2):
+        if above[high, low] < ORDERED or above[low, high] > 1 - ORDERED / 2:
+            continue
+        inner = [k for k in range(n) if k not in (high, low) and min(above[high, k], above[k, low]) >= ORDERED]
+        for first, second in combinations(inner, 2):
+            swaps = above[first, second], above[second, first]
+            if min(swaps) < 0.2 or not _is_range(values[:, [high, low, first, second]]):
+                continue
+            if (order := _open_and_close(values[:, first], values[:, second])) is not None:
+                opening, closing = (first, second) if order else (second, first)
+                found.append(BarColumns(opening, high, low, closing))
+    return found
+
+
+def holds_range(open_: np.ndarray, high: np.ndarray, low: np.ndarray, close: np.ndarray) -> bool:
+    """Return whether a high and a low enclose an open and a close in nearly all rows."""
+    table = np.column_stack([open_, high, low, close])
+    table = table[~np.isnan(table).any(axis=1)]
+    inside = (table[:, 1] >= table.max(axis=1)) & (table[:, 2] <= table.min(axis=1))
+    return bool(len(table)) and float(inside.mean()) >= DENSITY
+
+
+def _share(holds: np.ndarray, columns: np.ndarray) -> float:
+    """Return the share of the rows with a value in all columns for which a condition holds."""
+    observed = ~np.isnan(columns).any(axis=1)
+    return float(holds[observed].mean()) if observed.any() else 0.0
+
+
+def _is_range(bars: np.ndarray) -> bool:
+    """Return whether high and low (the first two columns) are as far apart as a row's moves are large."""
+    bars = bars[~np.isnan(bars).any(axis=1)]
+    if len(bars) < 2 * MIN_ROWS:
+        return False
+    move = np.median(np.abs(np.diff(bars[:, 3])))
+    return bool(0.2 * move <= np.median(bars[:, 0] - bars[:, 1]) <= 20 * move)
+
+
+def _open_and_close(first: np.ndarray, second: np.ndarray) -> bool | None:
+    """Return whether the first column is the open and the second the close, or the reverse; None if neither is."""
+    observed = ~np.isnan(first) & ~np.isnan(second)
+    first, second = first[observed], second[observed]
+    gap = np.median(np.abs(first[1:] - second[:-1])), np.median(np.abs(second[1:] - first[:-1]))
+    if min(gap) > 0.8 * max(gap):
+        return None
+    return bool(gap[0] < gap[1])

@@ -1,0 +1,377 @@
+"""What is a series: which columns of a table are forecast, which belong to one instrument, which are left out."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from forecast._validation import did_you_mean
+from forecast.data.fields import (
+    BARS,
+    CLOSES,
+    FURTHER,
+    LONG_COLUMNS,
+    QUOTE,
+    TARGETS,
+    WEAK_CLOSES,
+    assign_fields,
+    canonical_field,
+    default_target,
+    is_like_ticker,
+    kind_of,
+    kinds_of,
+    plain_name,
+)
+from forecast.data.kinds import BarColumns, describe_changes, describe_left_out, find_bars, holds_range
+from forecast.data.row_labels import format_date
+
+#: Text that is a number in a form that is not read, rather than a code or a date.
+LIKE_NUMBER = re.compile(r"[-+(]?\W?\s?\d[\d.,' ]*\s?\W?\w?\)?")
+MAX_LISTED = 12  # columns that a message lists
+
+
+class PricesWarning(UserWarning):
+    """A part of the prices was left out when they were read; the message says which and why."""
+
+
+class UnclearColumnsError(ValueError):
+    """Several columns may be what is to be forecast; the message lists them and the arguments that choose."""
+
+    def __init__(self, reason: str, names: Sequence[str]) -> None:
+        example = next((name for name in names if kind_of(name) in CLOSES), names[0])
+        listed = ", ".join(map(repr, names[:MAX_LISTED])) + (" …" if len(names) > MAX_LISTED else "")
+        super().__init__(
+            f"{reason}; the columns are {listed}: choose one to forecast with target={example!r}, or several with "
+            f"columns={[str(name) for name in names[:2]]}"
+        )
+
+
+def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return one wide table per field of a price table of any supported shape ("y" where the field has no name).
+
+    What is left out is a sentence in the tables' `attrs["notes"]` and a `PricesWarning`. Raises UnclearColumnsError
+    where several columns may be what is to be forecast.
+    """
+    if frame.columns.nlevels == 2:
+        return _split_levels(frame)
+    if set(LONG_COLUMNS) <= set(frame.columns):
+        return {"y": _pivot(frame)}
+    names = [str(name) for name in frame.columns]
+    if len(names) == 1 or set(names) <= set(frame.attrs.get("columns", ())):
+        return {"y": frame}
+    if (fields := _instrument_fields(frame, names)) is not None:
+        return _instrument(frame, fields)
+    if (labels := _labels_of_instruments(names)) is not None:
+        return _split_levels(frame.set_axis(labels, axis=1))
+    return _split_by_values(frame)
+
+
+def choose_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return these columns of a table, by their own names, each of which is a series."""
+    if isinstance(columns, str) or not all(isinstance(name, str) for name in columns) or not columns:
+        raise TypeError(f"columns must be a list of names, such as ['AAPL', 'MSFT']; got {columns!r}")
+    if not _is_flat(frame):
+        raise ValueError("columns chooses among the columns of one instrument or of a wide table; here, choose a field")
+    positions = [_position(frame, name) for name in dict.fromkeys(columns)]
+    chosen = frame.iloc[:, positions].set_axis([str(frame.columns[i]) for i in positions], axis=1)
+    chosen.attrs = {**frame.attrs, "columns": list(chosen.columns)}
+    if len(positions) == 1:
+        chosen.attrs["field"] = chosen.columns[0]
+    return chosen
+
+
+def choose_fields(
+    frame: pd.DataFrame, columns: Sequence[str] | None, target: str | None
+) -> tuple[dict[str, pd.DataFrame], str]:
+    """Return the fields of a price table, and which is the target: a field, or a column by its own name."""
+    if columns is not None:
+        return {"y": choose_columns(frame, columns)}, "y"
+    if target is None:
+        fields = split_fields(frame)
+        return fields, default_target(fields)
+    names = [str(name) for name in frame.columns] if _is_flat(frame) else []
+    try:
+        fields = split_fields(frame)
+    except UnclearColumnsError:
+        if target not in names:
+            raise
+        fields = {}
+    for name in (target, canonical_field(target)):
+        if name in fields:
+            return fields, name
+    if target in names:
+        return {"y": choose_columns(frame, [target])}, "y"
+    available = names or [name for name in fields if name != "y"]
+    if not available:
+        raise ValueError(f"there is no field {target!r}: the prices are plain values without fields, so leave it out")
+    raise ValueError(
+        f"there is no field {target!r} to forecast{did_you_mean(target, available)}; the prices have "
+        f"{', '.join(available)}"
+    )
+
+
+def _is_flat(frame: pd.DataFrame) -> bool:
+    """Return whether a table has one line of names and no column of tickers."""
+    return frame.columns.nlevels == 1 and not set(LONG_COLUMNS) <= set(frame.columns)
+
+
+def _position(frame: pd.DataFrame, name: str) -> int:
+    """Return the position of the column with this name, or with the only one that is the same when plainly written."""
+    names = [str(column) for column in frame.columns]
+    same = [i for i, other in enumerate(names) if other == name]
+    same = same or [i for i, other in enumerate(names) if plain_name(other) == plain_name(name)]
+    if len(same) != 1:
+        problem = "there is no column" if not same else "several columns are called"
+        raise ValueError(f"{problem} {name!r}{did_you_mean(name, names)}; the prices have {', '.join(names)}")
+    return same[0]
+
+
+# --- one instrument --------------------------------------------------------------------------------------------------
+
+
+def _instrument_fields(frame: pd.DataFrame, names: list[str]) -> list[str] | None:
+    """Return the field of each column if their names are those of one instrument's bars, else None."""
+    kinds = kinds_of(names)
+    known = [i for i, kind in enumerate(kinds) if kind is not None]
+    closes = [i for i in known if kinds[i] in (*CLOSES, "Adj Close")]
+    if not closes:
+        return _fields_without_close(frame, names, kinds)
+    clear = [i for i in known if not is_like_ticker(names[i])]
+    is_weak = all(kinds[i] in WEAK_CLOSES for i in closes)
+    if len(known) < 2 or (is_weak and len(known) < len(names)):
+        return None
+    named = len(clear) > 1 or (len(clear) == 1 and len(known) == len(names))
+    if not named and not _holds_range(frame, names, kinds):
+        return None
+    try:
+        return assign_fields(names)
+    except ValueError as error:
+        raise UnclearColumnsError(str(error), names) from None
+
+
+def _fields_without_close(frame: pd.DataFrame, names: list[str], kinds: list[str | None]) -> list[str] | None:
+    """Return the fields of bars whose close has an unknown name; raise where no price stands out."""
+    if kinds.count(QUOTE) > 1 and {"Open", "High", "Low"}.isdisjoint(kinds):
+        raise UnclearColumnsError("there are bids and offers, and no column of trades", names)
+    if not {"High", "Low"} <= set(kinds):
+        return None
+    unknown = [i for i, kind in enumerate(kinds) if kind is None]
+    enclosed = [i for i in unknown if _encloses(frame, kinds.index("High"), kinds.index("Low"), i)]
+    if len(enclosed) == 1:
+        fields = assign_fields(names)
+        fields[enclosed[0]] = "Close"
+        return fields
+    is_range = "Open" in kinds and _encloses(frame, kinds.index("High"), kinds.index("Low"), kinds.index("Open"))
+    if enclosed or (is_range and all(kind is not None for kind in kinds)):
+        raise UnclearColumnsError("it is not clear which column is the close", names)
+    return None
+
+
+def _holds_range(frame: pd.DataFrame, names: list[str], kinds: list[str | None]) -> bool:
+    """Return whether names that may be tickers are fields, since the highs and lows enclose the opens and closes."""
+    fields = dict(zip(assign_fields(names), range(len(names)), strict=True))
+    if not set(BARS) <= set(fields):
+        return False
+    return holds_range(*(_numbers(frame.iloc[:, fields[field]]) for field in BARS))
+
+
+def _encloses(frame: pd.DataFrame, high: int, low: int, inner: int) -> bool:
+    middle = _numbers(frame.iloc[:, inner])
+    return holds_range(middle, _numbers(frame.iloc[:, high]), _numbers(frame.iloc[:, low]), middle)
+
+
+def _instrument(frame: pd.DataFrame, fields: list[str], how: str = "") -> dict[str, pd.DataFrame]:
+    """Return one table per field of an instrument, with a note where its column has another name."""
+    series = str(frame.attrs.get("ticker", "y"))
+    tables = {}
+    for i, field in enumerate(fields):
+        column = str(frame.columns[i])
+        is_renamed = field.split()[-1].lower() not in plain_name(column).split() and field != column
+        tables[field] = frame.iloc[:, [i]].set_axis([series], axis=1)
+        _add_notes(tables[field], frame, [f"the column {column!r} is read as {field}{how}"] if is_renamed else [])
+    return tables
+
+
+def _add_notes(table: pd.DataFrame, source: pd.DataFrame, notes: list[str]) -> None:
+    """Set the attributes of a table to those of its source, with further notes."""
+    table.attrs = dict(source.attrs)
+    if notes:
+        table.attrs["notes"] = [*source.attrs.get("notes", []), *notes]
+
+
+# --- several instruments ---------------------------------------------------------------------------------------------
+
+
+def _labels_of_instruments(names: list[str]) -> pd.MultiIndex | None:
+    """Return (field, ticker) labels if each name is both, such as "AAPL Close" or "Close_AAPL"; else None."""
+    for at in (-1, 0):
+        labels = [_split_label(name, at) for name in names]
+        named = [label for label in labels if label is not None]
+        if len(set(named)) == len(names) and {*CLOSES, *TARGETS} & {field for field, _ in named}:
+            return pd.MultiIndex.from_tuples([(canonical_field(field), ticker) for field, ticker in named])
+    return None
+
+
+def _split_label(name: str, at: int) -> tuple[str, str] | None:
+    """Return the field and the ticker in a name, the field first (0) or last (-1); None without both."""
+    words = [word for word in re.split(r"[\s_./:|()'\",-]+", name) if word]
+    for n in (2, 1):
+        if len(words) <= n:
+            continue
+        field, rest = (words[:n], words[n:]) if at == 0 else (words[-n:], words[:-n])
+        kind = kind_of(" ".join(field))
+        ticker = "-".join(rest) if len(rest) > 1 else rest[0]
+        if kind is not None and kind not in (FURTHER, QUOTE) and kind_of(ticker) in (None, "Open", "High", "Low"):
+            return kind, ticker
+    return None
+
+
+def _split_levels(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return one wide table per field of (field, ticker) columns."""
+    level = _field_level(frame.columns)
+    values = [str(value) for value in frame.columns.get_level_values(level)]
+    unique = list(dict.fromkeys(values))
+    try:
+        canonical = dict(zip(unique, assign_fields(unique), strict=True))
+    except ValueError as error:
+        raise UnclearColumnsError(str(error), unique) from None
+    known = [canonical[value] for value in values]
+    tickers = frame.columns.get_level_values(1 - level)
+    tables = {}
+    for field in dict.fromkeys(known):
+        part = frame if set(known) == {field} else frame.loc[:, [name == field for name in known]]
+        tables[field] = part.set_axis([t for t, name in zip(tickers, known, strict=True) if name == field], axis=1)
+        tables[field].attrs = dict(frame.attrs)
+    return tables
+
+
+def _field_level(columns: pd.MultiIndex) -> int:
+    """Return which of two levels of column labels contains the fields."""
+    for level in (0, 1):
+        kinds = {kind_of(str(value)) for value in columns.get_level_values(level).unique()}
+        if columns.names[level] == "Price" or kinds & {*CLOSES, "Adj Close"}:
+            return level
+    raise ValueError(f"two-level columns need Close or Adj Close in one level; got {list(columns[:3])} …")
+
+
+def _pivot(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a long table as a wide one."""
+    if frame["unique_id"].isna().any():
+        raise ValueError(f"{int(frame['unique_id'].isna().sum())} rows have no unique_id: name the series of each row")
+    duplicated = frame.duplicated(["unique_id", "ds"])
+    if duplicated.any():
+        row = frame[duplicated].iloc[0]
+        raise ValueError(
+            f"{row['unique_id']} has two values at {format_date(row['ds'])}: keep one row per unique_id and ds"
+        )
+    return frame.pivot(index="ds", columns="unique_id", values="y").rename_axis(index=None, columns=None)
+
+
+# --- a wide table ----------------------------------------------------------------------------------------------------
+
+
+def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return a wide table without the columns that are no series, or the bars that its numbers are.
+
+    A table that was read before keeps all its series: which ones they are does not depend on the rows that remain.
+    """
+    names = [str(name) for name in frame.columns]
+    left_out = {} if "field" in frame.attrs else _find_left_out(frame)
+    remaining = [i for i in range(len(names)) if i not in left_out]
+    for i in remaining:
+        if kind_of(names[i]) in (FURTHER, QUOTE, "Volume", "Adj Volume") and not is_like_ticker(names[i]):
+            left_out[i] = "is no price"
+    remaining = [i for i in remaining if i not in left_out]
+    if not remaining or not left_out:
+        remaining, left_out = list(range(len(names))), {}
+    if "field" not in frame.attrs:
+        if (bars := _bars_by_numbers(frame, remaining)) is not None:
+            return _instrument(frame, _fields_of_bars(names, bars), how=", by the values of the columns")
+        _check_one_kind(frame, remaining)
+    table = frame.iloc[:, remaining] if left_out else frame
+    notes = [f"the column {names[i]!r} {reason} and is left out" for i, reason in sorted(left_out.items())]
+    if notes:
+        _add_notes(table, frame, notes)
+        warnings.warn("; ".join(notes), PricesWarning, stacklevel=4)
+    return {"y": table}
+
+
+def _find_left_out(frame: pd.DataFrame) -> dict[int, str]:
+    """Return the positions of columns whose values are no series, with the reason."""
+    left_out = {}
+    for i in range(frame.shape[1]):
+        column = frame.iloc[:, i]
+        if column.dtype != np.float64 and has_only_text(column):
+            value = column.dropna().iloc[0]
+            left_out[i] = f"contains {repr(value) if isinstance(value, str) else format_date(value)}"
+        elif (reason := describe_left_out(_numbers(column), frame.index)) is not None:
+            left_out[i] = reason
+    return left_out
+
+
+def has_only_text(column: pd.Series) -> bool:
+    """Return whether a column has values and none of them is a number, not even in a form that is not read."""
+    cells = column.dropna()
+    if cells.empty or pd.api.types.is_bool_dtype(cells) or pd.api.types.is_datetime64_any_dtype(cells):
+        return not cells.empty
+    if pd.api.types.is_numeric_dtype(cells) or pd.to_numeric(cells, errors="coerce").notna().any():
+        return False
+    return not any(LIKE_NUMBER.fullmatch(str(cell)) for cell in cells.unique()[:MAX_LISTED])
+
+
+def _bars_by_numbers(frame: pd.DataFrame, candidates: list[int]) -> BarColumns | None:
+    """Return the columns that are bars by their numbers; raise where there are several choices."""
+    if not 4 <= len(candidates) <= 24:
+        return None
+    labels = frame.index if pd.api.types.is_numeric_dtype(frame.index) else pd.to_datetime(frame.index, errors="coerce")
+    order = np.argsort(labels.to_numpy(), kind="stable")
+    values = np.column_stack([_numbers(frame.iloc[:, i])[order] for i in candidates])
+    found = find_bars(values)
+    if not found:
+        return None
+    names = [str(frame.columns[i]) for i in candidates]
+    if len(found) > 1:
+        raise UnclearColumnsError("several columns look like the bars of one instrument", names)
+    return BarColumns(*(candidates[i] for i in found[0]))
+
+
+def _fields_of_bars(names: list[str], bars: BarColumns) -> list[str]:
+    fields = [name if name not in BARS else f"{name} (as named)" for name in names]
+    for field, i in zip(BARS, bars, strict=True):
+        fields[i] = field
+    return fields
+
+
+def _check_one_kind(frame: pd.DataFrame, positions: list[int]) -> None:
+    """Raise UnclearColumnsError if some columns are prices and others volumes, returns, or something unknown."""
+    names = [str(frame.columns[i]) for i in positions]
+    if len(positions) == 1:
+        return
+    prices = [i for i in positions if kind_of(str(frame.columns[i])) in CLOSES]
+    strong = [i for i in prices if kind_of(str(frame.columns[i])) not in WEAK_CLOSES and not _is_ticker(frame, i)]
+    if len(strong) == 1 and len(prices) == 1:
+        raise UnclearColumnsError(f"{str(frame.columns[strong[0]])!r} is called a price, and the others are not", names)
+    if len(positions) > MAX_LISTED:
+        return
+    changes = [describe_changes(_numbers(frame.iloc[:, i])) for i in positions]
+    if not any(change.is_price for change in changes):
+        return
+    for name, change in zip(names, changes, strict=True):
+        if change.is_volume or change.is_return:
+            kind = "a volume" if change.is_volume else "returns"
+            raise UnclearColumnsError(f"{name!r} looks like {kind}, beside columns that look like prices", names)
+
+
+def _is_ticker(frame: pd.DataFrame, i: int) -> bool:
+    return is_like_ticker(str(frame.columns[i]))
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """Return a column's numbers (T,), NaN for anything else."""
+    if column.dtype == np.float64:
+        return column.to_numpy()
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
