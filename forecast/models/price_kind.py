@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.data.panel import Panel, as_panel, canonical_field, split_fields
+from forecast.data.fields import canonical_field
+from forecast.data.panel import Panel, as_panel, split_fields
 from forecast.data.spacing import describe_distance, distances_differ, usual_distance
 
 
