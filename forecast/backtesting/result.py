@@ -14,8 +14,10 @@ from forecast import _io
 from forecast.backtesting.spec import DEFAULTS
 from forecast.backtesting.split import WalkForward
 from forecast.evaluation.directional import directions
+from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
+from forecast.evaluation.leaderboard import leaderboard, members
 from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
-from forecast.evaluation.scores import common_rows, leaderboard, members, scores, to_nixtla
+from forecast.evaluation.scores import common_rows, scores, to_nixtla
 from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_step
 
 #: Classes of simple baselines, as in a spec: their point forecasts have no parameter that is estimated.
@@ -51,8 +53,17 @@ class BacktestResult:
         return scores(self.forecasts, by, reference=self.reference)
 
     def leaderboard(self) -> pd.DataFrame:
-        """Rank the models, best first, with the reference among them."""
+        """Rank the models, best first, with the reference among them, on the series that are not set apart."""
         return leaderboard(self.forecasts, self.fits, self.reference)
+
+    def extremes(self, loss: str = "squared") -> Extremes:
+        """Return the series that would decide the scores of a panel alone, and are set apart for all models.
+
+        A series is set apart from leaderboard, verdicts, tests and plots if it is constant, or if a model forecasts it
+        exactly or with a loss beyond 100:1 of the reference's, unless that model does so on more than half of the
+        series. `scores()` has every series.
+        """
+        return find_extremes(self.forecasts, loss, self.reference)
 
     def failures(self) -> pd.DataFrame:
         """Return the fits that failed, with their reason: model, member, cutoff, error."""
@@ -61,9 +72,10 @@ class BacktestResult:
 
     def compared(self) -> tuple[int, int]:
         """Return how many rows all models forecast, on which they are compared, and how many the reference does."""
-        is_reference = self.forecasts["model"].astype(str) == self.reference
-        table = self.forecasts[(self.forecasts["member"] == 0) & is_reference]
-        return len(common_rows(self.forecasts)) // max(self.forecasts["model"].nunique(), 1), int(table["y"].count())
+        forecasts = compared_series(self.forecasts, reference=self.reference)
+        is_reference = forecasts["model"].astype(str) == self.reference
+        table = forecasts[(forecasts["member"] == 0) & is_reference]
+        return len(common_rows(forecasts)) // max(forecasts["model"].nunique(), 1), int(table["y"].count())
 
     def to_nixtla(self) -> pd.DataFrame:
         """Return the forecasts as `utilsforecast` reads them: columns for each model and its intervals."""

@@ -162,10 +162,13 @@ def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
             print(f"\nThe run is in {out}; open {out / _io.REPORT} in a browser.")
 
     verdicts = [{"against": v.against, "sentence": v.sentence, "models": v.table} for v in result.verdicts()]
+    extremes = result.extremes()
     data = {
         "reference": result.reference,
         "leaderboard": result.leaderboard().reset_index(names="model"),
         "verdicts": verdicts,
+        "set_apart": extremes.table,
+        "extreme_models": extremes.models,
         "prices": result.spec["data"]["report"]["findings"],
         "failures": result.failures(),
         "skipped": result.skipped,

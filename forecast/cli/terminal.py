@@ -64,7 +64,9 @@ def show_result(result: BacktestResult) -> None:
     other = "" if against == result.reference else f"; in the verdict, skill is relative to {against}"
     print(f"Skill and wins are relative to {result.reference}{other}.")
     for verdict in verdicts:
-        print(f"\n{verdict}")
+        print("\n" + "\n".join([verdict.sentence, *(f"  {line}" for line in verdict.details)]))
+    for sentence in verdicts[0].extremes.sentences:
+        print(f"\n{sentence}")
     _show_failures(result)
     if len(result.skipped):
         print("\nSkipped series:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forecast.evaluation.directional import directions
+from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
 from forecast.evaluation.multiple import SuperiorAbility, holm, model_confidence_set, superior_ability
 from forecast.evaluation.pairwise import ALPHA, ClarkWest, DieboldMariano, clark_west, diebold_mariano
 from forecast.evaluation.scores import gap_by_cutoff, loss_by_cutoff

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE
-from forecast.evaluation.scores import NAIVE, check_model, loss_by_cutoff
+from forecast.evaluation.extremes import compared_series
+from forecast.evaluation.pairwise import ALPHA
+from forecast.evaluation.scores import NAIVE, check_model, loss_by_cutoff, rounding_of_losses
 from forecast.evaluation.text import format_p
 
 REPETITIONS = 2000  # of the bootstrap
@@ -76,8 +77,9 @@ def model_confidence_set(
 
     if not 0 < size < 1:
         raise ValueError(f"size, the probability that the best model is excluded, must be between 0 and 1; got {size}")
+    forecasts = compared_series(forecasts, loss, reference)
     table = loss_by_cutoff(forecasts, loss, reference).dropna()
-    groups = _group_equal(table) if _is_enough(table, overlap) else {}
+    groups = _group_equal(table, rounding_of_losses(forecasts, loss, reference)) if _is_enough(table, overlap) else {}
     p_values = dict.fromkeys(table.columns, 1.0)
     if len(groups) > 1:
         different = table[list(groups)]
@@ -89,17 +91,17 @@ def model_confidence_set(
     return result.sort_values("p", ascending=False, kind="stable", ignore_index=True)
 
 
-def _group_equal(table: pd.DataFrame) -> dict[str, list[str]]:
+def _group_equal(table: pd.DataFrame, negligible: float) -> dict[str, list[str]]:
     """Group models whose losses differ by a constant (`arch` would divide by 0), under the best of each group."""
     groups: dict[str, list[str]] = {}
     for name in table.mean().sort_values(kind="stable").index:
-        first = next((other for other in groups if not _varies(table[name] - table[other])), name)
+        first = next((other for other in groups if not _varies(table[name] - table[other], negligible)), name)
         groups.setdefault(first, []).append(name)
     return groups
 
 
-def _varies(difference: pd.Series) -> bool:
-    return bool(np.ptp(difference.to_numpy()) > NEGLIGIBLE)
+def _varies(difference: pd.Series, negligible: float) -> bool:
+    return bool(np.ptp(difference.to_numpy()) > negligible)
 
 
 @dataclass(frozen=True)
@@ -176,12 +178,13 @@ def superior_ability(
     """
     from arch.bootstrap import SPA
 
+    forecasts = compared_series(forecasts, loss, reference)
     table = loss_by_cutoff(forecasts, loss, reference).dropna()
     against = reference if against is None else against
     check_model(against, [*table])
     others = table.drop(columns=against)
-    enough = _is_enough(table, overlap)
-    tested = others[[name for name in others if enough and _varies(others[name] - table[against])]]
+    enough, negligible = _is_enough(table, overlap), rounding_of_losses(forecasts, loss, reference)
+    tested = others[[name for name in others if enough and _varies(others[name] - table[against], negligible)]]
     if tested.empty:
         return SuperiorAbility(against, "", len(others.columns), np.nan, np.nan, np.nan, False)
     block = _block_length(tested.sub(table[against], axis=0), overlap)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ALPHA = 0.05  # significance level
-NEGLIGIBLE = 1e-9  # of the reference's mean loss: smaller differences are rounding
+NEGLIGIBLE = 1e-9  # of the mean loss: smaller differences are rounding
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap:
 
     The long-run variance has `overlap` − 1 lags. It is the larger of two estimates: the unweighted one, which is right
     for overlapping forecasts but can be negative, and Bartlett's, which cannot be negative but misses a third of what
-    overlap contributes. A difference that never changes cannot be tested: p-values of 1, and a statistic of 0 if there
-    is no difference, else NaN.
+    overlap contributes. A difference that never changes, up to rounding (1e-9 of the mean loss), cannot be tested:
+    p-values of 1, and a statistic of 0 if there is no difference, else NaN.
 
     References
     ----------
@@ -54,8 +54,9 @@ def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap:
     n = len(difference)
     factor2 = _squared_factor(n, overlap)
     enough = n > overlap and factor2 >= 0.5  # with fewer cutoffs the factor rises again and is meaningless
-    if n <= overlap or np.ptp(difference) == 0:
-        undefined = math.nan if n == 0 or difference.any() else 0.0
+    negligible = NEGLIGIBLE * _mean_size(loss_reference, loss_model)
+    if n <= overlap or np.ptp(difference) <= negligible:
+        undefined = 0.0 if n and (np.abs(difference) <= negligible).all() else math.nan
         return DieboldMariano(undefined, 1.0, 1.0, undefined, factor2, n, enough)
     standard_error = _standard_error(difference, overlap) / math.sqrt(factor2)
     statistic = float(difference.mean()) / standard_error
@@ -84,7 +85,7 @@ def clark_west(loss_reference: np.ndarray, loss_model: np.ndarray, gap: np.ndarr
     """
     reference, model = np.asarray(loss_reference, dtype=float), np.asarray(loss_model, dtype=float)
     difference = reference - (model - np.asarray(gap, dtype=float))
-    if len(difference) <= overlap or np.ptp(difference) == 0:
+    if len(difference) <= overlap or np.ptp(difference) <= NEGLIGIBLE * _mean_size(reference, model):
         return ClarkWest(math.nan, 1.0, 1.0)
     from scipy import stats
 
@@ -92,6 +93,11 @@ def clark_west(loss_reference: np.ndarray, loss_model: np.ndarray, gap: np.ndarr
     n = len(difference)
     factor = math.sqrt(max(_squared_factor(n, overlap), 0.0))
     return ClarkWest(statistic, float(stats.norm.sf(statistic)), float(stats.t.sf(factor * statistic, df=n - 1)))
+
+
+def _mean_size(*losses: np.ndarray) -> float:
+    """Return the largest of the mean absolute losses."""
+    return max((float(np.abs(loss).mean()) for loss in losses if len(loss)), default=0.0)
 
 
 def _squared_factor(n: int, overlap: int) -> float:

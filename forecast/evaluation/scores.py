@@ -1,4 +1,4 @@
-"""Scores, losses and leaderboard: pure functions of the long table of forecasts that a backtest stores."""
+"""Scores and losses: pure functions of the long table of forecasts that a backtest stores."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import pandas as pd
 
 from forecast._validation import check_choice, did_you_mean
 from forecast.evaluation import metrics
+from forecast.evaluation.pairwise import NEGLIGIBLE
 from forecast.models.base import quantile_columns
 
 #: Names of the two forecasts of no change: the last value, and for returns 0. One of them is a run's reference, the row
 #: that losses are divided by.
 NAIVE, ZERO = "naive", "zero"
 KEYS = ["unique_id", "cutoff", "step"]
+ROUNDING = 1e-13  # of a value: a forecast that is so close to it is exact
 
 
 def check_model(name: str, available: Sequence[str]) -> None:
@@ -117,9 +119,13 @@ LOSSES: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
 
 
 def losses(table: pd.DataFrame, loss: str = "squared") -> pd.Series:
-    """Return the loss of each row; raises ValueError for an unknown loss, or one that is not defined for a row."""
+    """Return the loss of each row, 0 where a forecast is exact up to rounding.
+
+    Raises ValueError for an unknown loss, or one that is not defined for a row.
+    """
     check_choice("loss", loss, list(LOSSES))
-    values = LOSSES[loss](table)
+    size = table[["y", "y0"]].abs().max(axis=1)
+    values = np.where((table["y"] - table["y_hat"]).abs() <= ROUNDING * size, 0.0, LOSSES[loss](table))
     if np.isnan(values).any():
         row = table.iloc[int(np.argmax(np.isnan(values)))]
         raise ValueError(
@@ -145,6 +151,15 @@ def gap_by_cutoff(forecasts: pd.DataFrame, against: str, reference: str = NAIVE)
     other = table[table["model"].astype(str) == against].set_index(KEYS)["y_hat"]
     aligned = other.reindex(pd.MultiIndex.from_frame(table[KEYS])).to_numpy()
     return _mean_by_cutoff(table.assign(value=(table["y_hat"] - aligned) ** 2 / table["reference_loss"]), forecasts)
+
+
+def rounding_of_losses(forecasts: pd.DataFrame, loss: str = "squared", reference: str = NAIVE) -> float:
+    """Return the largest difference of two losses of `loss_by_cutoff` that rounding of the values explains."""
+    if loss != "squared":
+        return NEGLIGIBLE
+    table = _with_scale(forecasts, loss, reference)
+    relative = ROUNDING * table["y"].abs() / np.sqrt(table["reference_loss"])
+    return max(NEGLIGIBLE, 2 * float(np.nan_to_num(relative.max())))
 
 
 def _with_scale(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.DataFrame:
@@ -178,56 +193,20 @@ def error_ratios(
 
 
 def win_rates(forecasts: pd.DataFrame, reference: str = NAIVE) -> pd.Series:
-    """Return the share of (series, cutoff) pairs that a model wins; a tie counts ½.
+    """Return the share of (series, cutoff) pairs that a model wins; a tie, up to rounding, counts ½.
 
     It wins a pair if its mean squared error over the steps is below the reference's.
     """
     table = common_rows(forecasts)
     if table.empty:
         return pd.Series(dtype=float, name="win_rate")
-    table = table.assign(squared_error=(table["y"] - table["y_hat"]) ** 2)
-    wide = table.pivot_table(index=["unique_id", "cutoff"], columns="model", values="squared_error", observed=True)
+    table = table.assign(loss=losses(table))
+    wide = table.pivot_table(index=["unique_id", "cutoff"], columns="model", values="loss", observed=True)
     wide.columns = wide.columns.astype(str)
     own = wide[reference].to_numpy()[:, None]
-    wins = (wide.to_numpy() < own) + 0.5 * (wide.to_numpy() == own)
+    gain = own - wide.to_numpy()
+    wins = np.where(np.abs(gain) <= NEGLIGIBLE * own, 0.5, gain > 0)
     return pd.Series(wins.mean(axis=0), index=wide.columns, name="win_rate")
-
-
-def members(forecasts: pd.DataFrame, reference: str = NAIVE) -> pd.DataFrame:
-    """Compare the members of each model with their combination: a row for each model that has members.
-
-    `skill` is the model's; `best`, `median` and `worst` are the skills of single members (choosing a member by its
-    score would use the outcomes, so only the model is tested); `spread` is the standard deviation of the members'
-    forecasts over the reference's root mean squared error, averaged over rows.
-    """
-    model_rows = common_rows(forecasts)
-    model_rows = model_rows.assign(model=model_rows["model"].astype(str))
-    member_rows = forecasts[forecasts["member"] > 0]
-    member_rows = member_rows[member_rows["y"].notna() & member_rows["model"].isin(model_rows["model"].unique())]
-    own = model_rows[model_rows["model"] == reference]
-    rmse = ((own["y"] - own["y_hat"]) ** 2).groupby(own["unique_id"], observed=True).mean() ** 0.5
-    rows = []
-    for model, table in member_rows.groupby("model", observed=True):
-        skill, member_skills = _skills(model_rows, str(model), table, reference)
-        deviation = table.groupby(KEYS, observed=True)["y_hat"].std(ddof=0).groupby("unique_id", observed=True).mean()
-        rows.append({
-            "model": str(model), "members": len(member_skills), "skill": skill,
-            "best": member_skills.max(), "median": member_skills.median(), "worst": member_skills.min(),
-            "spread": float((deviation / rmse.where(rmse > 0)).mean()),
-        })  # fmt: skip
-    return pd.DataFrame(rows, columns=["model", "members", "skill", "best", "median", "worst", "spread"])
-
-
-def _skills(model_rows: pd.DataFrame, model: str, member_rows: pd.DataFrame, reference: str) -> tuple[float, pd.Series]:
-    """Return the skill of a model and the skills of its members."""
-    # Members get temporary names, such as "lstm 1": only the reference and this model are in the table.
-    renamed = [
-        member_rows[member_rows["member"] == member].assign(model=f"{model} {member}", member=0)
-        for member in sorted(member_rows["member"].unique())
-    ]
-    table = pd.concat([model_rows[model_rows["model"].isin([reference, model])], *renamed])
-    own = skills(table, reference=reference)
-    return float(own[model]), own.drop([reference, model])
 
 
 def skills(forecasts: pd.DataFrame, loss: str = "squared", reference: str = NAIVE) -> pd.Series:
@@ -235,25 +214,6 @@ def skills(forecasts: pd.DataFrame, loss: str = "squared", reference: str = NAIV
     ratios = error_ratios(forecasts, loss=loss, reference=reference)
     ones = np.ones(len(ratios))
     return pd.Series({name: metrics.skill(ratios[name].to_numpy(), ones) for name in ratios}, dtype=float)
-
-
-def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NAIVE) -> pd.DataFrame:
-    """Rank the models, best first: a row for each, the reference included.
-
-    `skill` is the share of the reference's squared error that the model removes (geometric mean over series); `mase`,
-    `rmse`, `mae`, `coverage` (of the outermost quantiles) and `direction` are means over series; `win_rate` counts
-    series and cutoffs; seconds are summed over the fits; `failures` counts fits without a forecast.
-    """
-    by_series = scores(forecasts, names=RANKED_SCORES, reference=reference)
-    board = by_series.groupby("model", observed=True)[list(RANKED_SCORES)].mean()
-    board.index = board.index.astype(str)
-    board.insert(0, "skill", skills(forecasts, reference=reference))
-    board["win_rate"] = win_rates(forecasts, reference)
-    spent = fits.assign(failures=fits["error"].ne(""), model=fits["model"].astype(str)).groupby("model", sort=False)
-    totals = spent[["seconds_fit", "seconds_predict", "failures"]].sum()
-    board = board.join(totals, how="outer")
-    board.index.name = "model"
-    return board.sort_values("skill", ascending=False, na_position="last", kind="stable")
 
 
 def to_nixtla(forecasts: pd.DataFrame) -> pd.DataFrame:

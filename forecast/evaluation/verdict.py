@@ -5,15 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from forecast.evaluation import metrics
+from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE, DieboldMariano, clark_west, diebold_mariano
-from forecast.evaluation.scores import NAIVE, check_model, error_ratios, gap_by_cutoff, loss_by_cutoff, skills
+from forecast.evaluation.scores import (
+    NAIVE,
+    check_model,
+    error_ratios,
+    gap_by_cutoff,
+    loss_by_cutoff,
+    rounding_of_losses,
+    skills,
+)
 from forecast.evaluation.text import format_p, join_names
 
 POWER = 0.80
@@ -28,6 +38,7 @@ class Verdict:
     table: pd.DataFrame  # model, skill, low, high, test, statistic, p, p_holm, p_worse_holm, detectable, finding
     against: str
     n_cutoffs: int
+    extremes: Extremes  # the series that are set apart
 
     @property
     def sentence(self) -> str:
@@ -46,6 +57,8 @@ class Verdict:
         rows = dict(iter(self.table.groupby("finding")))
         names = {finding: group["model"].tolist() for finding, group in rows.items()}
         period = f"{self.n_cutoffs} cutoff{'s' if self.n_cutoffs != 1 else ''}"
+        if n_apart := len(self.extremes.series):
+            period += f" and {self.extremes.n_series - n_apart} of {self.extremes.n_series} series"
         if "better" in rows:
             winners = [
                 f"{row.model} (skill {row.skill:.1%}, p {format_p(row.p_holm)})" for row in rows["better"].itertuples()
@@ -68,18 +81,24 @@ class Verdict:
     def _count(self, names: list[str]) -> str:
         return f"{'all' if len(names) == len(self.table) else 'the other'} {len(names)}"
 
+    @property
+    def details(self) -> list[str]:
+        """The finding on each model as text."""
+        return [f"{row.model}: {_describe(row)}" for row in self.table.itertuples()]
+
     def __str__(self) -> str:
-        return "\n".join([self.sentence, *(f"  {row.model}: {_describe(row)}" for row in self.table.itertuples())])
+        return "\n".join([self.sentence, *(f"  {line}" for line in self.details), *self.extremes.sentences])
 
     def _repr_html_(self) -> str:
-        return f"<p><strong>{self.sentence}</strong></p>{self.table.to_html(index=False)}"
+        notes = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.extremes.sentences)
+        return f"<p><strong>{escape(self.sentence)}</strong></p>{self.table.to_html(index=False)}{notes}"
 
 
 def strongest(
     forecasts: pd.DataFrame, baselines: Collection[str], reference: str = NAIVE, loss: str = "squared"
 ) -> str:
     """Return the simple baseline with the smallest loss, the one of greatest skill; the reference if none is better."""
-    skill = skills(forecasts, loss, reference)
+    skill = skills(compared_series(forecasts, loss, reference), loss, reference)
     skill = skill[[name for name in skill.index if name in baselines]]
     better = skill[skill > NEGLIGIBLE]
     return str(better.idxmax()) if len(better) else reference
@@ -136,11 +155,13 @@ def verdict(
     A model is "better" if its skill is above 0 and its p-value, Holm-adjusted over the models, is below .05. The test
     is Diebold and Mariano's, or Clark and West's for nested models. A nested model with a significant signal but skill
     ≤ 0 has "a signal, but worse forecasts". A model is "worse" if its skill is below 0 and the opposite Diebold-Mariano
-    test is significant. If the square of the small-sample factor is below ½, there are too few cutoffs for a test.
+    test is significant. Series that would decide alone are set apart, as in `find_extremes`. If the square of the
+    small-sample factor is below ½, there are too few cutoffs for a test.
     """
     against = reference if against is None else against
-    table, n_cutoffs = _compare(forecasts, overlap, against, models, loss, nested, reference)
-    return Verdict(_with_findings(table, weaker)[COLUMNS], against, n_cutoffs)
+    extremes = find_extremes(forecasts, loss, reference)
+    table, n_cutoffs = _compare(extremes.drop(forecasts), overlap, against, models, loss, nested, reference)
+    return Verdict(_with_findings(table, weaker)[COLUMNS], against, n_cutoffs, extremes)
 
 
 def verdict_by_step(
@@ -174,7 +195,7 @@ def verdict_by_step(
         As in `verdict`.
     """
     against = reference if against is None else against
-    tables = []
+    tables, forecasts = [], compared_series(forecasts, loss, reference)
     for step in sorted(forecasts["step"].unique()):
         rows = forecasts[forecasts["step"] == step]
         table, _ = _compare(rows, -(-int(step) // step_size), against, models, loss, nested, reference)
@@ -197,11 +218,10 @@ def _compare(
     models = _check_models(models, against, list(by_cutoff))
     ratios = error_ratios(forecasts, loss=loss, reference=reference)
     gaps = gap_by_cutoff(forecasts, against, reference) if nested and loss == "squared" else None
-    baseline = by_cutoff[against].to_numpy()
+    baseline, negligible = by_cutoff[against].to_numpy(), rounding_of_losses(forecasts, loss, reference)
     rows = []
     for model in models:
-        losses = by_cutoff[model].to_numpy()
-        losses = np.where(np.abs(losses - baseline) <= NEGLIGIBLE, baseline, losses)
+        losses = _without_rounding(by_cutoff[model].to_numpy(), baseline, negligible)
         test = diebold_mariano(baseline, losses, overlap)
         row: dict[str, Any] = {"test": "Diebold-Mariano", "statistic": test.statistic, "p": test.p_better}
         if gaps is not None and model in nested and test.enough:
@@ -212,6 +232,15 @@ def _compare(
         rows.append(row | _precision(test, skill, by_cutoff[against].mean(), len(by_cutoff)))
     columns = ["model", "skill", "low", "high", "test", "statistic", "p", "p_worse", "detectable", "dm"]
     return pd.DataFrame(rows, columns=columns), len(by_cutoff)
+
+
+def _without_rounding(losses: np.ndarray, baseline: np.ndarray, negligible: float) -> np.ndarray:
+    """Return the losses, equal to the baseline's or at a constant difference from them where only rounding differs."""
+    losses = np.where(np.abs(losses - baseline) <= negligible, baseline, losses)
+    difference = losses - baseline
+    if len(difference) and np.ptp(difference) <= negligible:
+        return baseline + difference.mean()
+    return losses
 
 
 def _check_models(models: Sequence[str] | None, against: str, available: list[str]) -> list[str]:

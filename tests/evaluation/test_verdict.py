@@ -20,7 +20,8 @@ from forecast.evaluation import (
     verdict,
     verdict_by_step,
 )
-from forecast.evaluation.scores import error_ratios, leaderboard, members, win_rates
+from forecast.evaluation.leaderboard import leaderboard, members
+from forecast.evaluation.scores import error_ratios, win_rates
 
 
 def findings(result) -> dict[str, str]:

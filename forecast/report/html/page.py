@@ -48,6 +48,7 @@ def render(result: BacktestResult) -> str:
         "is_chosen": bool(result.spec.get("against")),
         "is_zero": result.reference == ZERO,
         "verdicts": findings.verdicts(result),
+        "extremes": result.extremes().sentences,
         "alpha": f"{ALPHA:g}",
         "power": f"{POWER:.0%}",
         "leaderboard": findings.leaderboard(result),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecast.data.panel import format_date
 from forecast.evaluation.scores import ZERO
-from forecast.report.html.tables import Cell, Table, count, model_cell, number_cell
+from forecast.report.html.tables import Cell, Table, count, decimal_cell, model_cell, number_cell
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
@@ -20,8 +20,9 @@ def scope(result: BacktestResult) -> str:
     """Return the line under the title: horizon, cutoffs and number of series."""
     cutoffs = result.forecasts["cutoff"].drop_duplicates()
     period = f"{count(len(cutoffs), 'cutoff')}, {format_date(cutoffs.min())} to {format_date(cutoffs.max())}"
-    horizon = count(result.cv.horizon, "step")
-    return f"{horizon} ahead · {period} · {result.forecasts['unique_id'].nunique()} series"
+    horizon, n_series = count(result.cv.horizon, "step"), result.forecasts["unique_id"].nunique()
+    n_apart = len(result.extremes().series)
+    return f"{horizon} ahead · {period} · {n_series} series" + (f", {n_apart} of them set apart" if n_apart else "")
 
 
 def run_facts(result: BacktestResult) -> dict[str, str]:
@@ -90,7 +91,7 @@ def _call(value: Any) -> str:
 
 
 def problems(result: BacktestResult) -> dict[str, Table]:
-    """Return what failed, warned or was left out: tables by title, empty ones omitted."""
+    """Return what failed, warned, was left out or set apart: tables by title, empty ones omitted."""
     fits = result.fits
     failed = fits[fits["error"] != ""]
     warned: Counter[tuple[str, str]] = Counter()
@@ -103,11 +104,16 @@ def problems(result: BacktestResult) -> dict[str, Table]:
         for (model, message), n in warned.most_common()
     ]
     skipped = [[Cell(str(value)) for value in row] for row in result.skipped.itertuples(index=False)]
+    apart = [
+        [Cell(row.unique_id), model_cell(result, row.model), decimal_cell(row.ratio, 4), Cell(row.reason)]
+        for row in result.extremes().table.itertuples()
+    ]
     unusual = [[Cell(str(name or "all")), Cell(str(finding))] for name, finding in anomalies]
     tables = [
         _limited(f"Failed fits: {len(failed):,} of {len(fits):,}", ["Model", "Cutoff", "Reason"], failures),
         _limited(f"Warnings: {int(fits['warnings'].sum()):,}", ["Model", "In fits", "Warning"], warnings),
         _limited("Series excluded at some cutoffs", ["Series", "Reason", "Cutoffs", "From", "To"], skipped),
+        _limited("Series set apart from the scores", ["Series", "Model", "Loss ratio", "Reason"], apart),
         _limited("Anomalies in the prices", ["Series", "Finding"], unusual),
     ]
     return {title: table for title, table in tables if table.rows}

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from forecast.evaluation import loss_by_cutoff
+from forecast.evaluation import compared_series, loss_by_cutoff
 from forecast.evaluation.scores import common_rows
 from forecast.models.base import quantile_columns
 from forecast.report.plots.frame import FONT, INK, RULE, Style, label_ends, new_axes, shorten, styles, time_axis, times
@@ -42,7 +42,8 @@ def skill_through_time(result: BacktestResult) -> pd.DataFrame:
     total (squared errors of a series are divided by the reference's mean squared error on it). The last row is the
     skill of the run, taken as a mean over series. After Goyal and Welch (2008).
     """
-    losses = loss_by_cutoff(result.forecasts, reference=result.reference).dropna()
+    forecasts = compared_series(result.forecasts, reference=result.reference)
+    losses = loss_by_cutoff(forecasts, reference=result.reference).dropna()
     own = losses[result.reference]
     gains = losses.rsub(own, axis=0).cumsum() / own.sum()
     return gains[[name for name in styles(result) if name in gains]]
@@ -53,7 +54,7 @@ def calibration(result: BacktestResult) -> pd.DataFrame:
 
     A row for each model that forecasts quantiles, a column for each level; shares are averaged over series.
     """
-    table = common_rows(result.forecasts)
+    table = common_rows(compared_series(result.forecasts, reference=result.reference))
     columns = quantile_columns(table.columns)
     below = {level: (table["y"] <= table[name]).where(table[name].notna()) for level, name in columns.items()}
     groups = pd.DataFrame(below, dtype=float).groupby([table["model"].astype(str), table["unique_id"]], observed=True)
