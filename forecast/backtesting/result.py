@@ -13,15 +13,20 @@ import pandas as pd
 from forecast import _io
 from forecast.backtesting.spec import DEFAULTS
 from forecast.backtesting.split import WalkForward
+from forecast.evaluation.calibration import interval_tests
+from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctuation, giacomini_white
 from forecast.evaluation.directional import directions
 from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
 from forecast.evaluation.leaderboard import leaderboard, members
 from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
-from forecast.evaluation.scores import common_rows, scores, to_nixtla
+from forecast.evaluation.scores import check_model, common_rows, loss_by_cutoff, scores, to_nixtla
+from forecast.evaluation.trading import Economics, economics
 from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_step
 
 #: Classes of simple baselines, as in a spec: their point forecasts have no parameter that is estimated.
 SIMPLE = ("Naive", "Zero", "SeasonalNaive")
+#: Targets whose forecasts a position can follow.
+TRADED = ("y", "Adj Close", "Close", "Open", "return")
 SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
 
 
@@ -115,6 +120,43 @@ class BacktestResult:
     def directions(self, step: int = 1) -> pd.DataFrame:
         """Test whether models forecast the direction of a move over `step` rows better than chance, for each series."""
         return directions(self.forecasts, step, self.step_size, self.reference)
+
+    def interval_tests(self, step: int = 1) -> pd.DataFrame:
+        """Test whether the intervals of each model contain as many outcomes as stated, for each series."""
+        return interval_tests(self.forecasts, step, self.step_size)
+
+    def conditional_test(self, model: str, against: str | None = None, loss: str = "squared") -> GiacominiWhite:
+        """Test whether it can be predicted from the newest losses which of two models will be better.
+
+        `against` is that of `verdict`.
+        """
+        return giacomini_white(*self._losses(model, against, loss), self.overlap)
+
+    def fluctuation_test(
+        self, model: str, against: str | None = None, loss: str = "squared", share: float = 0.3
+    ) -> Fluctuation:
+        """Test whether one of two models is better during some part of the run: windows of `share` of the cutoffs.
+
+        `against` is that of `verdict`.
+        """
+        return fluctuation(*self._losses(model, against, loss), self.overlap, share)
+
+    def economics(self, rule: str = "sign", cost: float = 0.0005, models: Sequence[str] | None = None) -> Economics:
+        """Return what positions that follow the forecasts would have returned after costs, next to buy and hold.
+
+        By `rule` "sign" positions are 1 or −1, by "size" the forecast return over its spread. `cost` is a share of each
+        turnover. Raises ValueError where the target is neither a price nor the target "return".
+        """
+        target = self.spec["data"]["channels"][0]
+        if target not in TRADED:
+            raise ValueError(f"the target {target!r} is no price and no return, so it cannot be traded")
+        return economics(self.forecasts, self.step_size, rule, cost, models, self.reference)
+
+    def _losses(self, model: str, against: str | None, loss: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the losses by cutoff of the baseline and of a model."""
+        check_model(model, [*self.forecasts["model"].astype(str).unique()])
+        table = loss_by_cutoff(self.forecasts, loss, self.reference)[[self._against(against, loss), model]].dropna()
+        return table.iloc[:, 0].to_numpy(), table.iloc[:, 1].to_numpy()
 
     def confidence_set(self, size: float = 0.1, loss: str = "squared") -> pd.DataFrame:
         """Return which models may be the best; the others are worse than one of these, at this `size` of error."""

@@ -58,7 +58,7 @@ def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap:
     if n <= overlap or np.ptp(difference) <= negligible:
         undefined = 0.0 if n and (np.abs(difference) <= negligible).all() else math.nan
         return DieboldMariano(undefined, 1.0, 1.0, undefined, factor2, n, enough)
-    standard_error = _standard_error(difference, overlap) / math.sqrt(factor2)
+    standard_error = standard_error_of_mean(difference, overlap) / math.sqrt(factor2)
     statistic = float(difference.mean()) / standard_error
     from scipy import stats
 
@@ -89,7 +89,7 @@ def clark_west(loss_reference: np.ndarray, loss_model: np.ndarray, gap: np.ndarr
         return ClarkWest(math.nan, 1.0, 1.0)
     from scipy import stats
 
-    statistic = float(difference.mean()) / _standard_error(difference, overlap)
+    statistic = float(difference.mean()) / standard_error_of_mean(difference, overlap)
     n = len(difference)
     factor = math.sqrt(max(_squared_factor(n, overlap), 0.0))
     return ClarkWest(statistic, float(stats.norm.sf(statistic)), float(stats.t.sf(factor * statistic, df=n - 1)))
@@ -105,7 +105,7 @@ def _squared_factor(n: int, overlap: int) -> float:
     return (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n if n else 0.0
 
 
-def _standard_error(difference: np.ndarray, overlap: int) -> float:
+def standard_error_of_mean(difference: np.ndarray, overlap: int) -> float:
     """Return the standard error of a mean of terms correlated over `overlap` − 1 lags: the larger of two estimates."""
     from statsmodels.regression.linear_model import OLS
 
