@@ -155,7 +155,8 @@ class BacktestResult:
     def _losses(self, model: str, against: str | None, loss: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the losses by cutoff of the baseline and of a model."""
         check_model(model, [*self.forecasts["model"].astype(str).unique()])
-        table = loss_by_cutoff(self.forecasts, loss, self.reference)[[self._against(against, loss), model]].dropna()
+        forecasts = compared_series(self.forecasts, loss, self.reference)
+        table = loss_by_cutoff(forecasts, loss, self.reference)[[self._against(against, loss), model]].dropna()
         return table.iloc[:, 0].to_numpy(), table.iloc[:, 1].to_numpy()
 
     def confidence_set(self, size: float = 0.1, loss: str = "squared") -> pd.DataFrame:
