@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import wraps
@@ -38,8 +40,12 @@ class Prices:
         str, typer.Argument(help="Sample (see `forecast samples`), CSV or Parquet file, or yahoo:AAPL,MSFT.")
     ] = ""
     target: Annotated[
-        str, _option("What to forecast: price, return, parkinson, garman_klass, volume, or a field such as Close.")
+        str,
+        _option("price, return, parkinson, garman_klass, volume, a field such as Close, or a column of a file."),
     ] = "price"
+    columns: Annotated[
+        str | None, _option("Columns of a file to forecast, each a series: A,B. Quote a name that contains a comma.")
+    ] = None
     start: Annotated[str | None, _option("First date.")] = None
     end: Annotated[str | None, _option("Last date.")] = None
     rows: Annotated[str, _option("`all` dates, or the `common` ones, on which every series has a value.")] = "all"
@@ -53,8 +59,13 @@ class Prices:
 
     def table(self, exog: Sequence[str] = ()) -> pd.DataFrame:
         """Return the raw prices, with all fields only if the target or `exog` needs them."""
+        if self.columns is not None and (exog or self.target not in ("price", "return")):
+            raise ValueError(
+                "--columns names the series themselves, so there are no fields for --target, or for a model that reads "
+                "others as well: leave --columns out"
+            )
         field = {"price": None, "volume": "Volume"}.get(self.target, self.target)
-        prices = self._read("all" if self._needs_fields(exog) else field)
+        prices = self._read("all" if self._needs_fields(exog) and self.columns is None else field)
         prices.attrs["source"] = self.data
         prices.attrs["options"] = {
             name: value for name, value in asdict(self).items() if value != self.__dataclass_fields__[name].default
@@ -78,12 +89,20 @@ class Prices:
         return bool(exog) or self.target in DERIVED_TARGETS
 
     def _read(self, field: str | None) -> pd.DataFrame:
-        from forecast.data.files import read_prices
+        """Return the prices of one field, or of "all" fields; what is left out is told among the notes."""
+        from forecast.data.series import PricesWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PricesWarning)
+            return self._read_source(field)
+
+    def _read_source(self, field: str | None) -> pd.DataFrame:
         from forecast.data.samples import load_sample, samples
 
         if not self.data:
             raise ValueError("no prices are named: use a sample (see `forecast samples`), a file, or yahoo:TICKER")
         file_options = {"--day-first": self.day_first is not None, "--decimal": self.decimal is not None}
+        file_options["--columns"] = self.columns is not None
         yahoo_options = {"--interval": self.interval != "1d", "--offline": self.offline}
         if self.data.startswith(YAHOO):
             _reject(file_options, "files")
@@ -94,11 +113,21 @@ class Prices:
             _reject(file_options, "files")
             return self._slice(load_sample(self.data, field))
         if Path(self.data).exists() or Path(self.data).suffix:
-            return self._slice(read_prices(self.data, field, dayfirst=self.day_first, decimal=self.decimal))
+            return self._slice(self._read_file(field))
         raise ValueError(
             f"there is no file and no sample {self.data!r}{did_you_mean(self.data, names)}: name a CSV or Parquet "
             f"file, a sample, or {YAHOO}TICKER"
         )
+
+    def _read_file(self, field: str | None) -> pd.DataFrame:
+        from forecast.data.files import read_prices
+
+        options: dict[str, Any] = {"dayfirst": self.day_first, "decimal": self.decimal}
+        if self.columns is not None:
+            return read_prices(self.data, columns=split_names(self.columns), **options)
+        if field is None or field == "all":
+            return read_prices(self.data, field, **options)
+        return read_prices(self.data, target=field, **options)
 
     def _slice(self, prices: pd.DataFrame) -> pd.DataFrame:
         """Return the rows from --start to --end."""
@@ -113,6 +142,14 @@ class Prices:
             first, last = (f"{day:%Y-%m-%d}" for day in prices.index[[0, -1]])
             raise ValueError(f"{self.data} has no rows between --start and --end; its dates are {first} to {last}")
         return selected
+
+
+def split_names(text: str) -> list[str]:
+    """Return the names in the text of an option, separated by commas, in quotes where they contain one."""
+    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    if not all(names) or not names:
+        raise ValueError(f"--columns {text} names no column between two commas: write --columns A,B")
+    return names
 
 
 def _reject(options: dict[str, bool], applicable: str) -> None:
@@ -203,7 +240,7 @@ def check(prices: Prices) -> CommandResult:
     """
     from forecast.data.checks import check_prices
 
-    is_raw = prices.target == "price" and prices.rows == "all"
+    is_raw = prices.target == "price" and prices.rows == "all" and prices.columns is None
     report = check_prices(prices.all_fields() if is_raw else prices.panel(prices.table()))
     return CommandResult(report.to_dict(), lambda: show_prices(report))
 

@@ -22,7 +22,13 @@ COLUMNS_PER_READ = 50  # each column needs buffers of its own size while it is d
 
 
 def read_prices(
-    path: str | os.PathLike[str], fields: str | None = None, *, dayfirst: bool | None = None, decimal: str | None = None
+    path: str | os.PathLike[str],
+    fields: str | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    target: str | None = None,
+    dayfirst: bool | None = None,
+    decimal: str | None = None,
 ) -> pd.DataFrame:
     """Read prices from a CSV or Parquet file into a table with a row per date and a column per ticker.
 
@@ -34,17 +40,24 @@ def read_prices(
         A field's name such as "Open" returns that field. "all" returns every field under (field, ticker) columns, or
         the plain values of a file without fields. By default the adjusted closes if available, else the closes, else
         the values.
+    columns : sequence of str, optional
+        Names of columns as in the file, each of which becomes a series. The cells of other columns do not matter.
+    target : str, optional
+        One column by its own name, or a field of one instrument by its canonical name: Open, High, Low, Close,
+        Adj Close or Volume.
     dayfirst : bool, optional
         Whether 01/02/2024 is the first of February. By default ambiguous dates are refused.
     decimal : {",", "."}, optional
         The decimal mark. By default the mark that the cells prove: 12,5 and 1.234,56 prove a comma, and a file where
         1,234 is ambiguous is refused. Thousands separators are read where `decimal` or a cell such as 1.234,56 or
-        1,234,567 proves them.
+        1,234,567 proves them. Where every number of a column has a unit it is read without it: $1,234.50 is 1234.5,
+        0.85M is 850000 and 0.12% is 0.12.
 
     Returns
     -------
     DataFrame
-        Prices as float64, sorted by date. `attrs["source"]` is the name of the file.
+        Prices as float64, sorted by date. `attrs["source"]` is the name of the file, `attrs["field"]` the field that is
+        returned, and `attrs["notes"]` are sentences on what was decided.
 
     Raises
     ------
@@ -53,29 +66,42 @@ def read_prices(
     ValueError
         If the file cannot be read or is ambiguous. The message begins with the file's name and states the remedy.
 
+    Warns
+    -----
+    PricesWarning
+        If a column of a wide table is left out, as `as_panel` does.
+
     Notes
     -----
-    The file may contain a column per ticker, one ticker's Open/High/Low/Close table (the series is named after the
-    file), a long table (unique_id, ds, y; or a ticker, a date and prices), or the two header lines of yfinance's
-    to_csv. Cells are separated by comma, semicolon, tab or bar. The dates are in a column named date, ds, time … or in
-    the first one, and rows may have any order. A title and lines that begin with # may precede the header; dividends
-    and splits between the rows, as on Yahoo's page, are left out. Of dates with a time zone the local clock time
-    remains and the zone is dropped. An undated table needs a first column of whole numbers that is named index, step or
-    row, or has no name. A table with one series per row (of the M4 competition: a name, then V2, V3 …) becomes undated
-    columns that end together.
+    The file may contain a column per ticker, one instrument's Open/High/Low/Close table (in the common languages
+    and the spellings of exchanges and vendors; the series is named after the file), a long table (unique_id, ds, y;
+    or a ticker, a date and prices), or the two header lines of yfinance's to_csv. Cells are separated by comma,
+    semicolon, tab or bar. The dates are in a column named date, ds, time … or in the first one, and rows may have
+    any order. A title and lines that begin with # may precede the header; dividends and splits between the rows, as
+    on Yahoo's page, are left out. Of dates with a time zone the local clock time remains and the zone is dropped.
+    An undated table needs a first column of whole numbers that is named index, step or row, or has no name. A table
+    with one series per row (of the M4 competition: a name, then V2, V3 …) becomes undated columns that end
+    together.
     """
     if decimal not in (None, ",", "."):
         raise ValueError(f"decimal must be ',' or '.'; got {decimal!r}")
     if dayfirst not in (None, True, False):
         raise ValueError(f"dayfirst must be True or False; got {dayfirst!r}")
+    if (fields is not None) + (columns is not None) + (target is not None) > 1:
+        raise ValueError("fields, columns and target choose differently: give one of them")
+    if target is not None and not isinstance(target, str):
+        raise TypeError(f"target must be the name of one column; got {target!r}")
+    requested = [target] if target is not None else [fields] if fields not in (None, "all") else columns or ()
     path = Path(path).expanduser()
     stem, suffix = _split_name(path)
+    choice = (fields, columns, target)
     try:
         # The calls are nested so that no name holds a large table longer than necessary.
         if suffix in PARQUET:
-            table = pick_fields(to_price_table(_read_parquet(path, fields), stem, "row", dayfirst), fields)
+            field = fields if columns is None and target is None else "all"
+            table = pick_fields(to_price_table(_read_parquet(path, field), stem, "row", dayfirst), *choice)
         else:
-            table = pick_fields(to_price_table(read_text(path, decimal), stem, "line", dayfirst), fields)
+            table = pick_fields(to_price_table(read_text(path, decimal, requested), stem, "line", dayfirst), *choice)
         table.attrs["source"] = path.name  # recorded in the spec of a backtest
         return table
     except ValueError as error:

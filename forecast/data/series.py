@@ -59,7 +59,9 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if frame.columns.nlevels == 2:
         return _split_levels(frame)
     if set(LONG_COLUMNS) <= set(frame.columns):
-        return {"y": _pivot(frame)}
+        table = _pivot(frame)
+        table.attrs = dict(frame.attrs)
+        return {"y": table}
     names = [str(name) for name in frame.columns]
     if len(names) == 1 or set(names) <= set(frame.attrs.get("columns", ())):
         return {"y": frame}
@@ -94,17 +96,14 @@ def choose_fields(
         fields = split_fields(frame)
         return fields, default_target(fields)
     names = [str(name) for name in frame.columns] if _is_flat(frame) else []
-    try:
-        fields = split_fields(frame)
-    except UnclearColumnsError:
-        if target not in names:
-            raise
-        fields = {}
+    if target in names and not _is_instrument(frame, names):
+        return {"y": choose_columns(frame, [target])}, "y"
+    fields = split_fields(frame)
     for name in (target, canonical_field(target)):
         if name in fields:
             return fields, name
-    if target in names:
-        return {"y": choose_columns(frame, [target])}, "y"
+    if list(fields) == ["y"] and fields["y"].attrs.get("field") in (target, canonical_field(target)):
+        return fields, "y"
     available = names or [name for name in fields if name != "y"]
     if not available:
         raise ValueError(f"there is no field {target!r}: the prices are plain values without fields, so leave it out")
@@ -112,6 +111,13 @@ def choose_fields(
         f"there is no field {target!r} to forecast{did_you_mean(target, available)}; the prices have "
         f"{', '.join(available)}"
     )
+
+
+def _is_instrument(frame: pd.DataFrame, names: list[str]) -> bool:
+    try:
+        return _instrument_fields(frame, names) is not None
+    except UnclearColumnsError:
+        return False
 
 
 def _is_flat(frame: pd.DataFrame) -> bool:

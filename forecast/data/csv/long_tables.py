@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 import pandas as pd
 
-from forecast.data.fields import LONG_COLUMNS
+from forecast.data.fields import LONG_COLUMNS, canonical_field
 from forecast.data.row_labels import format_date
 
 #: Lower-case names of the column of tickers.
@@ -24,7 +24,10 @@ def split_tickers(prices: pd.DataFrame, ticker: Hashable) -> pd.DataFrame:
     y = next((values[name] for name in values.columns if str(name).lower() == "y"), None)
     if y is not None or values.shape[1] == 1:
         y = values.iloc[:, 0] if y is None else y  # columns next to y are inputs
-        return pd.DataFrame(dict(zip(LONG_COLUMNS, (names, values.index, y.to_numpy()), strict=True)))
+        long = pd.DataFrame(dict(zip(LONG_COLUMNS, (names, values.index, y.to_numpy()), strict=True)))
+        if str(y.name).lower() != "y":
+            long.attrs["field"] = canonical_field(y.name)
+        return long
     values = values.set_index([values.index, names])
     if values.index.has_duplicates:
         date, name = values.index[values.index.duplicated()][0]

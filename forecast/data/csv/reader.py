@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.csv.long_tables import TICKER_COLUMNS
-from forecast.data.csv.numbers import MISSING, has_digit, is_name, read_numbers
+from forecast.data.csv.numbers import MISSING, has_digit, is_name, is_unit, read_numbers, split_units
 from forecast.data.dates import is_date
-from forecast.data.fields import kind_of
+from forecast.data.fields import BARS, canonical_field, kind_of, kinds_of, plain_name
 from forecast.data.row_labels import date_column
 
 SEPARATORS = ",;\t|"
@@ -34,8 +34,11 @@ HEADER_SEARCH_LINES = 60
 NumberedRow = tuple[int, list[str]]
 
 
-def read_text(path: Path, decimal: str | None) -> pd.DataFrame:
-    """Return a file's table with rows labelled by their line in the file; dates and tickers stay text."""
+def read_text(path: Path, decimal: str | None, requested: Collection[str] = ()) -> pd.DataFrame:
+    """Return a file's table with rows labelled by their line in the file; dates and tickers stay text.
+
+    So do the columns that are neither requested, if some are, nor the open, high, low and close of an instrument.
+    """
     text = _decode(path)
     sep, top_rows = _find_table(text.split("\n"))
     columns, depth = _parse_header([cells for _, cells in top_rows])
@@ -46,6 +49,7 @@ def read_text(path: Path, decimal: str | None) -> pd.DataFrame:
     if width > len(columns):
         columns = columns.append(columns[:0].reindex([""] * (width - len(columns)))[0])
     as_text = {date_column(columns)} | {i for i, name in enumerate(columns) if str(name).lower() in TICKER_COLUMNS}
+    as_text |= _not_requested(columns, requested)
     frame = None if decimal == "," else _read_plain(body, sep, width, as_text)
     if frame is None:
         frame = _read_cells(_rows(body, sep, line), sep, columns, as_text, decimal)
@@ -55,6 +59,19 @@ def read_text(path: Path, decimal: str | None) -> pd.DataFrame:
         cells = frame[i].astype(object).str.strip()
         frame[i] = cells.where(cells != "")
     return frame.set_axis(columns, axis=1).dropna(how="all")
+
+
+def _not_requested(columns: pd.Index, requested: Collection[str]) -> set[int]:
+    """Return the positions of the columns whose cells do not matter."""
+    if not requested or columns.nlevels == 2:
+        return set()
+    plain, fields = {plain_name(name) for name in requested}, {canonical_field(name) for name in requested}
+    kinds = kinds_of([str(name) for name in columns])
+    return {
+        i
+        for i, (name, kind) in enumerate(zip(map(str, columns), kinds, strict=True))
+        if plain_name(name) not in plain and canonical_field(name) not in fields and kind not in BARS
+    }
 
 
 def _decode(path: Path) -> str:
@@ -115,6 +132,8 @@ def _parse_header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
     top, second, third = [*rows, [""], []][:3]
     # Yahoo's page marks the closes with asterisks.
     top = [name.rstrip("* ") if kind_of(name) is not None else name for name in top]
+    if len(second) == len(top) and not has_digit(second[0]) and all(is_unit(name) for name in second[1:]):
+        return pd.Index(top), 2  # a line of units, such as USD, below the names
     has_fields = any(kind_of(name) is not None for name in (*top, *second))
     has_names = not has_digit(second[0]) and all(is_name(cell) and not is_date(cell) for cell in second[1:])
     if has_fields and len(second) == len(top) and has_names:
@@ -238,18 +257,28 @@ def _read_cells(
         if any(padded) and not _is_event([padded[i] for i in values]):
             lines.append(line)
             table.append(padded)
-    by_column = list(zip(*table, strict=True)) if table else [()] * width
+    by_column: list[Sequence[str]] = list(zip(*table, strict=True)) if table else [()] * width
+    units = {i: parts for i in values if (parts := split_units(by_column[i])) is not None}
+    without_units: list[Sequence[str]] = [units[i][0] if i in units else column for i, column in enumerate(by_column)]
 
     def find(candidates: Sequence[str]) -> tuple[int, str, str]:
-        wanted, numbered = set(candidates), zip(lines, table, strict=True)
-        return next((n, cells[i], str(columns[i])) for n, cells in numbered for i in values if cells[i] in wanted)
+        wanted = set(candidates)
+        return next(
+            (line, by_column[i][row], str(columns[i]))
+            for row, line in enumerate(lines)
+            for i in values
+            if without_units[i][row] in wanted
+        )
 
-    numbers = read_numbers(set().union(*(by_column[i] for i in values)), decimal, sep != ";", find)
+    numbers = read_numbers(set().union(*(without_units[i] for i in values)), decimal, sep != ";", find)
     data = {}
-    for i, column in enumerate(by_column):
+    for i, column in enumerate(without_units):
         parsed = list(map(numbers.get, column)) if i in values else [None]
         if None not in parsed:
             data[i] = np.array(parsed, dtype=np.float64)
+            if i in units:
+                data[i] = np.round(data[i] * units[i][1], 6)  # 0.57M is 570000, not 569999.9999999999
         else:  # text, which is an error only if the column is requested
-            data[i] = np.array([None if i in values and cell.lower() in MISSING else cell for cell in column], object)
+            cells = by_column[i]
+            data[i] = np.array([None if i in values and cell.lower() in MISSING else cell for cell in cells], object)
     return pd.DataFrame(data, index=lines, columns=range(width))
