@@ -132,7 +132,7 @@ def _parse_header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
     top, second, third = [*rows, [""], []][:3]
     # Yahoo's page marks the closes with asterisks.
     top = [name.rstrip("* ") if kind_of(name) is not None else name for name in top]
-    if len(second) == len(top) and not has_digit(second[0]) and all(is_unit(name) for name in second[1:]):
+    if len(second) == len(top) > 1 and not has_digit(second[0]) and all(map(is_unit, second[1:])):
         return pd.Index(top), 2  # a line of units, such as USD, below the names
     has_fields = any(kind_of(name) is not None for name in (*top, *second))
     has_names = not has_digit(second[0]) and all(is_name(cell) and not is_date(cell) for cell in second[1:])
@@ -272,13 +272,13 @@ def _read_cells(
 
     numbers = read_numbers(set().union(*(without_units[i] for i in values)), decimal, sep != ";", find)
     data = {}
-    for i, column in enumerate(without_units):
-        parsed = list(map(numbers.get, column)) if i in values else [None]
+    for i in range(width):
+        parsed = list(map(numbers.get, without_units[i])) if i in values else [None]
         if None not in parsed:
             data[i] = np.array(parsed, dtype=np.float64)
             if i in units:
                 data[i] = np.round(data[i] * units[i][1], 6)  # 0.57M is 570000, not 569999.9999999999
         else:  # text, which is an error only if the column is requested
-            cells = by_column[i]
-            data[i] = np.array([None if i in values and cell.lower() in MISSING else cell for cell in cells], object)
+            texts = [None if i in values and cell.lower() in MISSING else cell for cell in by_column[i]]
+            data[i] = np.array(texts, dtype=object)
     return pd.DataFrame(data, index=lines, columns=range(width))
