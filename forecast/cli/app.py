@@ -14,6 +14,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from forecast.cli.option_names import in_option_names
+
 app = typer.Typer(
     name="forecast",
     help=(
@@ -100,8 +102,8 @@ def to_json(value: Any) -> Any:
 
 
 def print_message(message: str) -> None:
-    """Print an error or a warning to stderr."""
-    print(f"forecast: {message}", file=sys.stderr)
+    """Print an error or a warning to stderr, with options in place of Python's arguments."""
+    print(f"forecast: {in_option_names(message)}", file=sys.stderr)
 
 
 def fail(message: str, code: int = 2) -> int:

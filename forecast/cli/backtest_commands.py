@@ -11,7 +11,7 @@ import typer
 
 from forecast.cli.app import CommandResult, command, print_message, report_warnings
 from forecast.cli.model_commands import Horizon, Settings, make_models, required_fields
-from forecast.cli.price_commands import Prices, takes_prices
+from forecast.cli.price_commands import Prices, given_options, takes_prices
 from forecast.cli.terminal import progress_bar, show_result
 
 if TYPE_CHECKING:
@@ -132,9 +132,8 @@ EXECUTION = {"spec", "out", "resume", "jobs", "backend", "scheduler", "on_error"
 
 def _reject_options_of_spec(context: typer.Context) -> None:
     """Raise ValueError for options that a spec defines already."""
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE" and name not in EXECUTION:
+    for name in given_options(context):
+        if name not in EXECUTION:
             option = "the prices" if name == "data" else f"--{name.rstrip('_').replace('_', '-')}"
             raise ValueError(f"--spec already defines the run: leave {option} out")
 

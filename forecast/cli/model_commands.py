@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,16 +11,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.app import CommandResult, command, report_warnings
-from forecast.cli.price_commands import Prices, check_out, takes_prices, write_table
+from forecast.cli.option_names import in_option_names, parameter_options
+from forecast.cli.price_commands import (
+    DERIVED_TARGETS,
+    Prices,
+    check_out,
+    check_same_as_fit,
+    given_options,
+    takes_prices,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.data.panel import Panel
     from forecast.models.base import Forecaster
 
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="MODEL.PARAM=VALUE", help="Set a parameter, such as lstm.trainer.lr=3e-4."),
+]
+Exchange = Annotated[
+    str | None, typer.Option(help="Exchange whose trading days follow: XNYS, XLON, XTKS … (default: as the rows).")
 ]
 Horizon = Annotated[int, typer.Option(help="Steps to forecast; one step is one row.")]
 
@@ -46,10 +61,8 @@ def make_models(
             raise ValueError(f"--set {setting}: {name!r} is not among --models{did_you_mean(name, models)}")
         set_parameter(models[name], parameter, parse_value(text), name)
     for name, model in models.items():
-        try:
+        with _naming_parameters(name, model):
             model.check_params()
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"{name}: {error}") from error
     return models
 
 
@@ -91,6 +104,17 @@ def _show_models(params: dict[str, dict[str, Any]]) -> None:
     Console().print(table)
 
 
+@contextmanager
+def _naming_parameters(name: str, model: Forecaster) -> Iterator[None]:
+    """Raise errors with the options --set that set a model's parameters in place of the parameters."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        message = in_option_names(str(error), parameter_options(name, model.get_params(deep=False)))
+        prefix = "" if f"--set {name}." in message else f"{name}: "
+        raise ValueError(f"{prefix}{message}") from error
+
+
 @command()
 @takes_prices
 def fit(
@@ -98,7 +122,10 @@ def fit(
     out: Annotated[Path, typer.Option(help="Folder for the fitted model.")],
     model: Annotated[str, typer.Option(help="Name of a model (see `forecast models`).")] = "arima",
     horizon: Horizon = 5,
+    season: Annotated[int | None, typer.Option(help="Rows in a season, of a model that has one.")] = None,
+    exchange: Exchange = None,
     set_: Settings = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model of other data in --out.")] = False,
 ) -> CommandResult:
     """Fit a model on all rows and save it for `forecast predict`.
 
@@ -109,78 +136,158 @@ def fit(
     from forecast.models.base import ShortSeriesWarning
 
     _io.check_destination(out, _io.MODEL)
-    if "," in model:
-        raise ValueError(f"--model takes one name; got {model!r}")
-    models = make_models(model, set_ or [], always=())
-    fitted = models[model.strip()]
-    exog = required_fields(models)
+    fitted = _make_model(model.strip(), set_ or [], horizon, season)
+    exog = required_fields({model: fitted})
     panel = prices.panel(prices.table(exog), exog)
-    with report_warnings(ShortSeriesWarning):
+    if exchange is not None:
+        panel = _with_exchange(panel, horizon, exchange)
+    _check_rows(panel, fitted, horizon, prices.data)
+    if not force:
+        _check_replaced(out, panel)
+    with report_warnings(ShortSeriesWarning), _naming_parameters(model.strip(), fitted):
         fitted.fit(panel, horizon)
         fitted.save(out)
     last = format_date(panel.index[-1])
     data = {"model": model, "horizon": horizon, "series": list(panel.series), "rows": len(panel)}
-    data |= {"target": panel.channels[0], "last": last, "out": str(out), "fit": fitted.record_}
+    data |= {"target": fitted.prices_.quantity, "last": last, "out": str(out), "fit": fitted.record_}
 
     def show() -> None:
-        print(f"Fitted {model} on {len(panel):,} rows of {', '.join(panel.series)}, up to {last}.")
+        print(f"Fitted {model} on {len(panel):,} rows of {fitted.prices_.describe(panel.series)}, up to {last}.")
         print(f"The model is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
 
     return CommandResult(data, show)
 
 
+def _make_model(name: str, settings: list[str], horizon: int, season: int | None) -> Forecaster:
+    """Return the model of --model, with the season of --season and the parameters of --set."""
+    from forecast._validation import check_int
+    from forecast.models.registry import make_model, set_season
+
+    check_int("--horizon", horizon, 1)
+    if season is not None:
+        check_int("--season", season, 1)
+    if "," in name:
+        raise ValueError(f"--model takes one name; got {name!r}")
+    if season is not None and not set_season(make_model(name), season):
+        raise ValueError(f"--season {season} does not apply to {name}, which has no season: leave it out")
+    return make_models(name, settings, always=(), season=season)[name]
+
+
+def _with_exchange(panel: Panel, horizon: int, exchange: str) -> Panel:
+    """Return the panel with --exchange among its options; raise ValueError if the dates cannot be those of it."""
+    from forecast.data.calendar import next_dates
+
+    next_dates(panel.index, horizon, exchange)
+    options = {**panel.attrs.get("options", {}), "exchange": exchange}
+    return replace(panel, attrs={**panel.attrs, "options": options})
+
+
+def _check_rows(panel: Panel, model: Forecaster, horizon: int, source: str) -> None:
+    """Raise ValueError if no series has enough observed rows for --horizon."""
+    needed = max(model.min_rows(horizon), horizon + 1)
+    rows = panel.observed.sum(axis=0)
+    if rows.max() < needed:
+        longest = panel.series[int(rows.argmax())]
+        raise ValueError(
+            f"--horizon {horizon} needs at least {needed} rows of a series, and the longest of {source}, {longest}, "
+            f"has {rows.max()}: use a shorter --horizon or more history"
+        )
+
+
+def _check_replaced(out: Path, panel: Panel) -> None:
+    """Raise ValueError if --out holds a model that was fitted on other data, or that cannot be read."""
+    from forecast import _io
+    from forecast.models.price_kind import PriceKind
+
+    if not (out / _io.DESCRIPTION).exists():
+        return
+    try:
+        old = _load_forecaster(out)
+    except ValueError as error:
+        raise ValueError(f"{error}; --force replaces it") from error
+    if old.series_ != panel.series or not old.prices_.is_same_data(PriceKind.of(panel)):
+        raise ValueError(
+            f"{out} holds {type(old).__name__} fitted on {old.prices_.describe(old.series_)}: name another folder, or "
+            "replace it with --force"
+        )
+
+
+def _load_forecaster(folder: Path) -> Forecaster:
+    """Return the fitted model in a folder; raise ValueError if it is none that forecasts prices."""
+    from forecast.models.base import Forecaster
+    from forecast.models.store import load_model
+
+    model = load_model(folder)
+    if not isinstance(model, Forecaster):
+        raise ValueError(f"{folder} holds a {type(model).__name__}, which forecasts no prices: load it in Python")
+    return model
+
+
 @command()
+@takes_prices
 def predict(
+    prices: Prices,
     model: Annotated[Path, typer.Argument(help="Folder that `forecast fit` created.")],
-    data: Annotated[str, typer.Argument(help="Sample, CSV or Parquet file, or yahoo:AAPL,MSFT.")],
-    exchange: Annotated[
-        str | None, typer.Option(help="Exchange whose trading days follow: XNYS, XLON, XTKS … (default: as the rows).")
-    ] = None,
-    start: Annotated[str | None, typer.Option(help="First date to read.")] = None,
-    end: Annotated[str | None, typer.Option(help="Last date to read; the forecast starts after it.")] = None,
-    day_first: Annotated[
-        bool | None,
-        typer.Option("--day-first/--month-first", help="Order of day and month in a file's dates, such as 01/02/2024."),
-    ] = None,
-    decimal: Annotated[str | None, typer.Option(help="Decimal mark of a file, if ambiguous: , or .")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Use cached Yahoo prices only.")] = False,
+    exchange: Exchange = None,
     out: Annotated[Path | None, typer.Option(help="File to write: .csv or .parquet.")] = None,
+    *,
+    context: typer.Context,
 ) -> CommandResult:
-    """Forecast the rows that follow the data, with a fitted model, with quantiles and dates.
+    """Forecast the rows that follow the prices, with a fitted model, with quantiles and dates.
+
+    The prices are read as those of the fit: their target, rows and interval need not be repeated.
 
     [bold]Example:[/bold] forecast predict models/lstm stocks --exchange XNYS --out tomorrow.csv
     """
     from forecast.data.calendar import next_dates
-    from forecast.models.store import load_model
 
     if out is not None:
         check_out(out)
-    fitted = load_model(model)
-    prices = Prices(data, start=start, end=end, day_first=day_first, decimal=decimal, offline=offline)
-    prices = replace(prices, target=_target_option(fitted))
-    exog = required_fields({"": fitted})
-    panel = prices.panel(prices.table(exog), exog)
+    fitted = _load_forecaster(model)
+    panel = _read_as_fitted(prices, fitted, given_options(context))
+    exchange = _exchange_of(fitted, exchange)
     dates, calendar = next_dates(panel.index, fitted.horizon_, exchange)
     table = fitted.predict(panel).to_frame()
     table.insert(3, "ds", dates[table["step"].to_numpy() - 1])
     if out is not None:
         write_table(table, out, index=False)
-    return CommandResult({"dates": calendar, "forecast": table}, lambda: _show_forecast(table, calendar, out))
+    data = {"target": fitted.prices_.quantity, "dates": calendar, "forecast": table}
+    return CommandResult(data, lambda: _show_forecast(table, fitted.prices_.quantity, calendar, out))
 
 
-def _target_option(model: Any) -> str:
-    """Return the value of --target that selects what a model was fitted on."""
-    from forecast.data.fields import TARGETS
+def _read_as_fitted(prices: Prices, model: Forecaster, given: list[str]) -> Panel:
+    """Return the panel of prices that are read as those of a fit, with the fitted quantity as the target."""
+    from forecast.data.fields import FIELDS, TARGETS, canonical_field
+    from forecast.models.price_kind import quantity_of
 
-    channel = getattr(model, "target_", "y")
-    return "price" if channel in ("y", *TARGETS) else channel
+    kind, exog = model.prices_, model.required_fields()
+    options = dict(kind.options)
+    if "target" not in options and kind.quantity in {*DERIVED_TARGETS, *FIELDS.values()} - {*TARGETS}:
+        options["target"] = kind.quantity  # fitted in Python
+    if "target" in given and canonical_field(prices.target) == kind.quantity:
+        options["target"] = prices.target
+    prices = prices.read_as(options, given)
+    panel = prices.panel(prices.table(exog), exog)
+    if prices.target == "price" and kind.quantity in TARGETS and quantity_of(panel) not in (None, kind.quantity):
+        prices = replace(prices, target=kind.quantity)  # a file of closes was fitted, and this has adjusted closes too
+        panel = prices.panel(prices.table(exog), exog)
+    return panel
 
 
-def _show_forecast(table: pd.DataFrame, calendar: str, out: Path | None) -> None:
+def _exchange_of(model: Forecaster, given: str | None) -> str | None:
+    """Return the exchange whose days follow: that of the fit, or else the given one."""
+    fitted = model.prices_.options.get("exchange")
+    if given is not None and fitted is not None:
+        check_same_as_fit("exchange", given, fitted)
+    return given or fitted
+
+
+def _show_forecast(table: pd.DataFrame, quantity: str | None, calendar: str, out: Path | None) -> None:
     from forecast.data.panel import format_date
 
     rows = table.assign(ds=table["ds"].map(format_date)).drop(columns="cutoff")
     print(rows.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
-    print(f"\nForecast from {format_date(table['cutoff'].iloc[0])}; dates: {calendar}.")
+    what = "" if quantity is None else f" of {quantity}"
+    print(f"\nForecast{what} from {format_date(table['cutoff'].iloc[0])}; dates: {calendar}.")
     if out is not None:
         print(f"The forecast is in {out}.")

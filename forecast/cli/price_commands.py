@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo
 
 from forecast._io import atomic_file
 from forecast._validation import did_you_mean
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from forecast.data.panel import Panel
 
 YAHOO = "yahoo:"
+SELECTION = ("data", "start", "end", "offline")  # options that select prices; the others define how they are read
+FILE_OPTIONS = ("day_first", "decimal")  # options that describe the text of a file
 DERIVED_TARGETS = ("return", "parkinson", "garman_klass")  # computed from several fields
 
 
@@ -81,9 +84,33 @@ class Prices:
             return make_target(table, self.target, exog, self.rows)
         return as_panel(table, how=self.rows)
 
+    def read_as(self, fitted: Mapping[str, Any], given: Collection[str]) -> Prices:
+        """Return these prices, to be read as those of a fit.
+
+        `fitted` are the options of the fit, `given` the names of those that are given for these prices. Raises
+        ValueError if one of these contradicts the fit. Options of another kind of source do not matter.
+        """
+        both_yahoo = self.data.startswith(YAHOO) and str(fitted.get("data", "")).startswith(YAHOO)
+        applies = dict.fromkeys((*FILE_OPTIONS, "columns"), self._is_file()) | {"interval": both_yahoo}
+        inherited = {}
+        for field in fields(self):
+            name, value = field.name, fitted.get(field.name, field.default)
+            if name in SELECTION or not applies.get(name, True):
+                continue
+            if name not in given:
+                inherited[name] = value
+            elif name not in FILE_OPTIONS:
+                check_same_as_fit(name, getattr(self, name), value)
+        return replace(self, **inherited)
+
     def all_fields(self) -> pd.DataFrame:
         """Return the raw prices with all fields, dividends and splits included."""
         return self._read("all")
+
+    def _is_file(self) -> bool:
+        from forecast.data.samples import samples
+
+        return not self.data.startswith(YAHOO) and self.data not in set(samples()["name"])
 
     def _needs_fields(self, exog: Sequence[str]) -> bool:
         return bool(exog) or self.target in DERIVED_TARGETS
@@ -159,8 +186,25 @@ def _reject(options: dict[str, bool], applicable: str) -> None:
         raise ValueError(f"{option} applies only to {applicable}: leave it out")
 
 
+def check_same_as_fit(name: str, value: Any, fitted: Any) -> None:
+    """Raise ValueError if an option has another value than at the fit."""
+    if value != fitted:
+        option = f"--{name.replace('_', '-')}"
+        before = f"was {fitted}" if fitted is not None else "was not given"
+        raise ValueError(f"{option} is {value} and at the fit it {before}: leave it out, or fit another model")
+
+
+def given_options(context: typer.Context) -> list[str]:
+    """Return the names of the parameters that are given on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
 def takes_prices(command: Callable[..., CommandResult]) -> Callable[..., CommandResult]:
-    """Add the options of `Prices` before a command's own, and pass it a `Prices` as its first argument."""
+    """Add the options of `Prices` to a command's own, and pass it a `Prices` as its first argument.
+
+    A command's own arguments precede the prices.
+    """
     hints = get_type_hints(Prices, include_extras=True)
     options = [keyword(field.name, hints[field.name], field.default) for field in fields(Prices)]
     own_options = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
@@ -170,8 +214,13 @@ def takes_prices(command: Callable[..., CommandResult]) -> Callable[..., Command
         prices = Prices(**{option.name: arguments.pop(option.name) for option in options})
         return command(prices, **arguments)
 
-    set_signature(with_prices, [*options, *own_options])
+    set_signature(with_prices, sorted([*options, *own_options], key=lambda option: not _is_required_argument(option)))
     return with_prices
+
+
+def _is_required_argument(parameter: inspect.Parameter) -> bool:
+    is_argument = any(isinstance(item, ArgumentInfo) for item in get_args(parameter.annotation))
+    return is_argument and parameter.default is inspect.Parameter.empty
 
 
 def download_prices(tickers: str, prices: Prices, field: str | None, **options: Any) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +81,22 @@ class PriceKind:
         if self.distance is not None and not self._continues(panel.index):
             self._check_distance(panel.index, self.distance, model)
         return panel
+
+    def is_same_data(self, other: PriceKind) -> bool:
+        """Return whether both are of one source, one quantity and one kind of rows."""
+        sources = [kind.options.get("data", kind.source) for kind in (self, other)]
+        return (
+            None not in sources
+            and (sources[0] == sources[1] or os.path.realpath(sources[0]) == os.path.realpath(sources[1]))
+            and self.quantity == other.quantity
+            and not distances_differ(self.distance, other.distance)
+        )
+
+    def describe(self, series: Sequence[str]) -> str:
+        """Return what the prices were, such as "Close of AAPL from prices.csv"; `series` are their names."""
+        names = ", ".join(series[:5]) + (f" and {len(series) - 5} more" if len(series) > 5 else "")
+        source = "given in Python" if self.source is None else f"from {self.options.get('data', self.source)}"
+        return f"{'' if self.quantity is None else f'{self.quantity} of '}{names} {source}"
 
     def _is_other_quantity(self, panel: Panel) -> bool:
         """Return whether both quantities are known and differ."""

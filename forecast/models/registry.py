@@ -138,16 +138,19 @@ def set_parameter(model: Any, path: str, value: Any, name: str) -> None:
     set_parameter(inner, rest, value, f"{name}.{first}")
 
 
-def set_season(model: Any, m: int) -> None:
-    """Set the rows in a season of a model that has one; of an ARIMA, only where its order is selected.
+def set_season(model: Any, m: int) -> bool:
+    """Set the rows in a season of a model that has one, and return whether it has.
 
-    Exponential smoothing of a given shape has a season where the shape has one.
+    An ARIMA has a season where its order is selected, exponential smoothing of a given shape where the shape has one.
     """
     params = model.get_params(deep=False)
-    if "m" in params and not str(params.get("shape", "auto")).endswith("N"):
+    has_m = "m" in params and not str(params.get("shape", "auto")).endswith("N")
+    if has_m:
         model.set_params(m=m)
-    if params.get("order") == "auto":
+    is_selected = params.get("order") == "auto"
+    if is_selected:
         model.set_params(seasonal_order=m)
+    return has_m or is_selected
 
 
 def parse_value(text: str) -> Any:

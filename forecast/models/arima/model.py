@@ -109,11 +109,12 @@ class ARIMA(Forecaster):
         super().check_params()
         check_fields(self.exog)
         check_choice("trend", self.trend, (None, *TRENDS))
-        if isinstance(self.order, str):
-            check_choice("order", self.order, ("auto",))
+        if self.order == "auto":
             if self.seasonal_order is not None:
                 check_int('seasonal_order (with order="auto", the number of rows in a season)', self.seasonal_order, 1)
             return
+        if isinstance(self.order, str):
+            raise ValueError(f"order must be three whole numbers (p, d, q) or 'auto'; got {self.order!r}")
         _check_orders("order", self.order, ("p", "d", "q"))
         if self.seasonal_order is not None:
             _check_orders("seasonal_order", self.seasonal_order, ("P", "D", "Q", "m"))

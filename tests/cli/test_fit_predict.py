@@ -1,0 +1,226 @@
+"""fit, save and predict in a new process: the fitted quantity, or a refusal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast import cli
+
+RUN = """
+import contextlib, io, json, sys
+from forecast import cli
+results = []
+for line in json.load(sys.stdin):
+    sys.argv, out, err = ["forecast", *line], io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code
+    results.append([code, out.getvalue(), err.getvalue()])
+json.dump(results, sys.stdout)
+"""
+
+
+def run_all(lines, folder):
+    """Run command lines one after the other in one new process; return their exit codes, outputs and messages."""
+    command = [sys.executable, "-W", "ignore", "-c", RUN]
+    arguments = json.dumps([shlex.split(line) for line in lines])
+    env = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
+    process = subprocess.run(command, input=arguments, capture_output=True, text=True, check=True, cwd=folder, env=env)
+    return json.loads(process.stdout)
+
+
+# --- the prices -------------------------------------------------------------------------------------------------------
+
+
+def bars(index, seed=0, adjusted=True):
+    """Return one instrument's bars; the adjusted closes are half of the closes."""
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, len(index))))
+    first = close * np.exp(rng.normal(0, 0.002, len(index)))
+    table = {"Open": first, "High": np.maximum(first, close) + 0.5, "Low": np.minimum(first, close) - 0.5}
+    table |= {"Close": close} | ({"Adj Close": close / 2} if adjusted else {})
+    return pd.DataFrame(table | {"Volume": rng.integers(10_000, 99_999, len(index)) * 1.0}, index).round(3)
+
+
+def price(table):
+    return table["Adj Close" if "Adj Close" in table else "Close"]
+
+
+def garman_klass(table):
+    inside = np.log(table["High"] / table["Low"]) ** 2 / 2
+    return inside - (2 * np.log(2) - 1) * np.log(table["Close"] / table["Open"]) ** 2
+
+
+QUANTITIES = {
+    "price": price,
+    "return": lambda table: np.log(price(table)).diff(),
+    "parkinson": lambda table: np.log(table["High"] / table["Low"]) ** 2 / (4 * np.log(2)),
+    "garman_klass": garman_klass,
+    "volume": lambda table: table["Volume"],
+    **{field: (lambda table, field=field: table[field]) for field in ("Open", "High", "Low", "Close", "Adj Close")},
+}
+
+DAYS = pd.bdate_range("2020-01-01", periods=80)
+NEWER_DAYS = pd.bdate_range("2020-01-01", periods=90)
+EARLY = DAYS[DAYS.day <= 12]  # 01/02 may be in January or in February
+
+
+def write_bars(path, table):
+    table.to_csv(path, index_label="Date")
+
+
+def write_tickers(path, tables):
+    wide = pd.concat(tables, axis=1, names=["Ticker", "Price"]).swaplevel(axis=1)
+    wide.to_parquet(path) if path.suffix == ".parquet" else wide.to_csv(path, index_label="Date")
+
+
+def write_european(path, table):
+    table.map(lambda value: f"{value:.3f}".replace(".", ",")).to_csv(
+        path, sep=";", index_label="Date", date_format="%d/%m/%Y"
+    )
+
+
+def stock_and_coin(index):
+    """Return closes of a stock, on business days, and of a coin, on all days."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(100 + np.cumsum(rng.normal(size=(len(index), 2)), axis=0), index, ["STOCK", "COIN"])
+    table.loc[index.day_of_week >= 5, "STOCK"] = np.nan
+    return table
+
+
+def write_folder(folder, days, every_day):
+    """Write the files of all layouts; those of a later day have the same names."""
+    folder.mkdir()
+    hours = pd.DatetimeIndex([day + pd.Timedelta(hours=hour) for day in days for hour in range(10, 17)])
+    tables = {"A": bars(days, 1), "B": bars(days, 2)}
+    write_bars(folder / "bars.csv", bars(days))
+    write_bars(folder / "closes.csv", bars(days, adjusted=False))
+    write_bars(folder / "hours.csv", bars(hours, adjusted=False))
+    write_bars(folder / "months.csv", bars(pd.date_range("2000-01-01", periods=len(days), freq="MS")))
+    write_european(folder / "european.csv", bars(days[days.day <= 12]))
+    write_tickers(folder / "tickers.csv", tables)
+    write_tickers(folder / "tickers.parquet", tables)
+    wide = stock_and_coin(every_day)
+    wide.to_csv(folder / "wide.csv", index_label="Date")
+    wide.reset_index(drop=True).dropna().reset_index(drop=True).to_csv(folder / "numbered.csv", index_label="row")
+    long = wide.stack().rename("y").rename_axis(["ds", "unique_id"]).reset_index()
+    long[["unique_id", "ds", "y"]].to_csv(folder / "long.csv", index=False)
+
+
+# --- the cases --------------------------------------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """A fit, a forecast and what is right: the last values of the quantity by series, or a pattern of the refusal."""
+
+    file: str
+    options: str
+    expected: Callable[[pd.DatetimeIndex, pd.DatetimeIndex], dict[str, float]] | str
+    predict_file: str = ""  # that of the fit
+    predict_options: str = ""
+
+    @property
+    def name(self):
+        return f"{self.file} {self.options} > {self.predict_file or 'the same'} {self.predict_options}"
+
+
+def last(table):
+    """Return the last value of each column."""
+    return {name: column.dropna().iloc[-1] for name, column in table.items()}
+
+
+def make_cases():
+    for target, compute in QUANTITIES.items():
+        option = "" if target == "price" else f"--target '{target}'"
+        yield Case("bars.csv", option, lambda days, _, f=compute: {"bars": f(bars(days)).iloc[-1]})
+        if target != "Adj Close":
+            yield Case(
+                "closes.csv", option, lambda days, _, f=compute: {"closes": f(bars(days, adjusted=False)).iloc[-1]}
+            )
+        for file in ("tickers.csv", "tickers.parquet"):
+            yield Case(
+                file,
+                option,
+                lambda days, _, f=compute: {"A": f(bars(days, 1)).iloc[-1], "B": f(bars(days, 2)).iloc[-1]},
+            )
+        yield Case(
+            "european.csv",
+            f"{option} --day-first --decimal ,",
+            lambda days, _, f=compute: {"european": f(bars(days[days.day <= 12])).iloc[-1]},
+        )
+    for file in ("wide.csv", "long.csv", "numbered.csv"):
+        complete = file == "numbered.csv"
+        yield Case(
+            file, "", lambda _, days, c=complete: last(stock_and_coin(days).dropna() if c else stock_and_coin(days))
+        )
+        yield Case(file, "--rows common", lambda _, days: last(stock_and_coin(days).dropna()))
+        yield Case(file, "--rows common", "--rows is all and at the fit it was common", predict_options="--rows all")
+        yield Case(file, "", "--rows is common and at the fit it was all", predict_options="--rows common")
+    yield Case("bars.csv", "--target Close", "at the fit it was Close: leave it out", predict_options="--target Open")
+    yield Case("bars.csv", "", "at the fit it was price: leave it out", predict_options="--target volume")
+    yield Case("bars.csv", "--exchange XNYS", "at the fit it was XNYS", predict_options="--exchange XLON")
+    yield Case("hours.csv", "", "was fitted on hourly rows and these are daily", "daily/hours.csv")
+    yield Case("bars.csv", "", "was fitted on daily rows and these are monthly", "monthly/bars.csv")
+    yield Case("months.csv", "", "was fitted on monthly rows and these are daily", "daily/months.csv")
+    yield Case("bars.csv", "", "was fitted on Adj Close and these prices are Close", "closes/bars.csv")
+    yield Case("bars.csv", "--target volume", "no field 'Volume'", "wide.csv")
+    yield Case("bars.csv", "--target Close", "no field 'Close'", "wide.csv")
+    yield Case("bars.csv", "--target parkinson", "have no High, Low", "wide.csv")
+    closes = lambda days, _: {"closes": bars(days)["Close"].iloc[-1]}  # noqa: E731
+    yield Case("closes.csv", "", closes, "adjusted/closes.csv")
+    yield Case("closes.csv", "", closes, predict_options="--target Close")
+
+
+CASES = list(make_cases())
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Return the outcome of each case: fitted in one process on older prices, forecast in another from newer ones."""
+    folder = tmp_path_factory.mktemp("fit_predict")
+    every_day, newer = pd.date_range(DAYS[0], DAYS[-1]), pd.date_range(DAYS[0], NEWER_DAYS[-1])
+    write_folder(folder / "old", DAYS, every_day)
+    write_folder(folder / "new", NEWER_DAYS, newer)
+    for name in ("daily", "monthly", "closes", "adjusted"):
+        (folder / "new" / name).mkdir()
+    write_bars(folder / "new/daily/hours.csv", bars(NEWER_DAYS + pd.Timedelta(days=900), adjusted=False))
+    write_bars(folder / "new/daily/months.csv", bars(NEWER_DAYS + pd.Timedelta(days=9000)))
+    write_bars(folder / "new/monthly/bars.csv", bars(pd.date_range("2030-01-01", periods=60, freq="MS")))
+    write_bars(folder / "new/closes/bars.csv", bars(NEWER_DAYS, adjusted=False))
+    write_bars(folder / "new/adjusted/closes.csv", bars(NEWER_DAYS))
+    fits = [f"fit old/{c.file} {c.options} --model naive --horizon 1 --out m{i}" for i, c in enumerate(CASES)]
+    for fit, (code, _, err) in zip(fits, run_all(fits, folder), strict=True):
+        assert (code, err) == (0, ""), fit
+    forecasts = [f"predict m{i} new/{c.predict_file or c.file} {c.predict_options} --json" for i, c in enumerate(CASES)]
+    return dict(zip(CASES, run_all(forecasts, folder), strict=True)), newer
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_forecast_is_of_the_fitted_quantity_or_refused(case, results):
+    outcomes, every_day = results
+    code, out, err = outcomes[case]
+    if isinstance(case.expected, str):
+        assert code == 2
+        assert case.expected in err
+        assert err.count("\n") == 1
+        return
+    assert (code, err) == (0, "")
+    forecast = {row["unique_id"]: row["y_hat"] for row in json.loads(out)["forecast"]}
+    assert forecast == pytest.approx(case.expected(NEWER_DAYS, every_day), rel=1e-9)
+
+
+def test_there_are_enough_combinations():
+    assert len({(case.file, case.options) for case in CASES}) >= 40
