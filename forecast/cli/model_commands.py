@@ -136,30 +136,30 @@ def fit(
     from forecast.models.base import ShortSeriesWarning
 
     _io.check_destination(out, _io.MODEL)
-    fitted = _make_model(model.strip(), set_ or [], horizon, season)
-    exog = required_fields({model: fitted})
+    name, fitted = _make_model(model.strip(), set_ or [], horizon, season)
+    exog = fitted.required_fields()
     panel = prices.panel(prices.table(exog), exog)
     if exchange is not None:
         panel = _with_exchange(panel, horizon, exchange)
-    _check_rows(panel, fitted, horizon, prices.data)
+    _check_rows(panel, name, fitted, horizon)
     if not force:
         _check_replaced(out, panel)
-    with report_warnings(ShortSeriesWarning), _naming_parameters(model.strip(), fitted):
+    with report_warnings(ShortSeriesWarning), _naming_parameters(name, fitted):
         fitted.fit(panel, horizon)
         fitted.save(out)
     last = format_date(panel.index[-1])
-    data = {"model": model, "horizon": horizon, "series": list(panel.series), "rows": len(panel)}
+    data = {"model": name, "horizon": horizon, "series": list(panel.series), "rows": len(panel)}
     data |= {"target": fitted.prices_.quantity, "last": last, "out": str(out), "fit": fitted.record_}
 
     def show() -> None:
-        print(f"Fitted {model} on {len(panel):,} rows of {fitted.prices_.describe(panel.series)}, up to {last}.")
+        print(f"Fitted {name} on {len(panel):,} rows of {fitted.prices_.describe(panel.series)}, up to {last}.")
         print(f"The model is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
 
     return CommandResult(data, show)
 
 
-def _make_model(name: str, settings: list[str], horizon: int, season: int | None) -> Forecaster:
-    """Return the model of --model, with the season of --season and the parameters of --set."""
+def _make_model(name: str, settings: list[str], horizon: int, season: int | None) -> tuple[str, Forecaster]:
+    """Return the name and the model of --model, with the season of --season and the parameters of --set."""
     from forecast._validation import check_int
     from forecast.models.registry import make_model, set_season
 
@@ -170,7 +170,7 @@ def _make_model(name: str, settings: list[str], horizon: int, season: int | None
         raise ValueError(f"--model takes one name; got {name!r}")
     if season is not None and not set_season(make_model(name), season):
         raise ValueError(f"--season {season} does not apply to {name}, which has no season: leave it out")
-    return make_models(name, settings, always=(), season=season)[name]
+    return next(iter(make_models(name, settings, always=(), season=season).items()))
 
 
 def _with_exchange(panel: Panel, horizon: int, exchange: str) -> Panel:
@@ -182,15 +182,15 @@ def _with_exchange(panel: Panel, horizon: int, exchange: str) -> Panel:
     return replace(panel, attrs={**panel.attrs, "options": options})
 
 
-def _check_rows(panel: Panel, model: Forecaster, horizon: int, source: str) -> None:
-    """Raise ValueError if no series has enough observed rows for --horizon."""
+def _check_rows(panel: Panel, name: str, model: Forecaster, horizon: int) -> None:
+    """Raise ValueError if no series has enough observed rows for a model and --horizon."""
     needed = max(model.min_rows(horizon), horizon + 1)
     rows = panel.observed.sum(axis=0)
     if rows.max() < needed:
         longest = panel.series[int(rows.argmax())]
         raise ValueError(
-            f"--horizon {horizon} needs at least {needed} rows of a series, and the longest of {source}, {longest}, "
-            f"has {rows.max()}: use a shorter --horizon or more history"
+            f"{name} needs at least {needed} rows of a series for --horizon {horizon}, and the longest, {longest}, has "
+            f"{rows.max()}: use more history or a shorter --horizon"
         )
 
 

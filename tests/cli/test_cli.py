@@ -76,7 +76,7 @@ def call(monkeypatch, capsys):
 DRIFT = "--models drift --horizon 2 --windows 3"
 LSTM = f"--models lstm --horizon 2 --windows 3 {TINY}"
 ERRORS = {  # a command line, and a pattern of its message
-    "audit of too few cutoffs": ("audit good.csv --models drift --windows 2", r"at least 3 cutoffs.*n_windows=2"),
+    "audit of too few cutoffs": ("audit good.csv --models drift --windows 2", r"at least 3 cutoffs.*--windows 2"),
     "audit of unknown model": ("audit good.csv --models driftt", r"no model 'driftt'.*did you mean 'drift'"),
     "missing file": ("backtest nowhere.csv", r"nowhere\.csv does not exist in .*: check the path"),
     "empty file": ("backtest empty.csv", r"empty\.csv is empty.*needed: save or download it again"),
@@ -91,22 +91,22 @@ ERRORS = {  # a command line, and a pattern of its message
     "unknown field": (f"backtest good.csv {DRIFT} --target Open", r"no field 'Open'"),
     "negative, lstm in logs": (
         f"backtest negative.csv {LSTM} --set lstm.log=true",
-        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use log=False",
+        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use --set MODEL\.log=False",
     ),
     "negative, arima in logs": (
         "backtest negative.csv --models arima --horizon 2 --windows 3 --set arima.log=true",
-        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use log=False",
+        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use --set MODEL\.log=False",
     ),
     "too short for lookback and horizon": (
         "backtest good.csv --models lstm --horizon 5 --windows 3",
         r"no series has the 65 observed training rows .* longest has 55\): bring more history, .* shorter lookback",
     ),
-    "horizon 0": ("backtest good.csv --horizon 0", "horizon must be at least 1; got 0"),
-    "windows 0": ("backtest good.csv --windows 0", "windows must be at least 1; got 0"),
-    "step size 0": ("backtest good.csv --step-size 0", "step_size must be at least 1; got 0"),
-    "train size 0": ("backtest good.csv --train-size 0", "train_size must be at least 1; got 0"),
-    "embargo below 0": ("backtest good.csv --embargo -1", "embargo must be at least 0; got -1"),
-    "refit 0": (f"backtest good.csv {DRIFT} --refit 0", "refit must be at least 1; got 0"),
+    "horizon 0": ("backtest good.csv --horizon 0", "--horizon must be at least 1; got 0"),
+    "windows 0": ("backtest good.csv --windows 0", "--windows must be at least 1; got 0"),
+    "step size 0": ("backtest good.csv --step-size 0", "--step-size must be at least 1; got 0"),
+    "train size 0": ("backtest good.csv --train-size 0", "--train-size must be at least 1; got 0"),
+    "embargo below 0": ("backtest good.csv --embargo -1", "--embargo must be at least 0; got -1"),
+    "refit 0": (f"backtest good.csv {DRIFT} --refit 0", "--refit must be at least 1; got 0"),
     "season 0": (f"backtest good.csv {DRIFT} --season 0", "--season must be at least 1; got 0"),
     "reference": (f"backtest good.csv {DRIFT} --reference zer", r"--reference zer: .*did you mean 'zero'\?"),
     "against": (f"backtest good.csv {DRIFT} --against drfit", r"--against drfit: .*did you mean 'drift'\?"),
@@ -114,7 +114,7 @@ ERRORS = {  # a command line, and a pattern of its message
     "no jobs": (f"backtest good.csv {DRIFT} --jobs 0", r"jobs must .*; got 0"),
     "more windows than fit": (
         "backtest good.csv --models drift --horizon 5 --windows 100",
-        r"60 rows cannot hold n_windows=100 .* at most 11 fit\. Use fewer windows",
+        r"60 rows cannot hold --windows 100 .* at most 11 fit\. Use fewer windows",
     ),
     "unknown value of on-error": (f"backtest good.csv {DRIFT} --on-error ignore", r"'raise', 'record'; got 'ignore'"),
     "unknown model": ("backtest good.csv --models drift,lstmm", r"no model 'lstmm' \(did you mean 'lstm'\?\).*models"),
@@ -138,19 +138,28 @@ ERRORS = {  # a command line, and a pattern of its message
         "backtest good.csv --models drift,lstm --set lstn.hidden=3",
         r"'lstn' is not among --models \(did you mean 'lstm'\?\)",
     ),
-    "hidden=abc": ("backtest good.csv --models lstm --set lstm.hidden=abc", "lstm: hidden must be a whole .*'abc'"),
+    "hidden=abc": (
+        "backtest good.csv --models lstm --set lstm.hidden=abc",
+        r"--set lstm\.hidden must .*'abc'",
+    ),
     "lookback=1.5": (
         "backtest good.csv --models lstm --set lstm.lookback=1.5",
         r"lookback must be a whole .* got 1\.5",
     ),
-    "order=3": ("backtest good.csv --models arima --set arima.order=3", r"arima: order must be three .*; got 3"),
-    "lr=fast": ("backtest good.csv --models lstm --set lstm.trainer.lr=fast", r"lstm: trainer\.lr must be .*'fast'"),
-    "trainer=3": ("backtest good.csv --models lstm --set lstm.trainer=3", "lstm: trainer must be a Trainer .* got 3"),
-    "levels=3": ("backtest good.csv --models drift --set drift.levels=3", r"drift: levels must be .* got 3"),
+    "order=3": ("backtest good.csv --models arima --set arima.order=3", r"--set arima\.order must be three .*; got 3"),
+    "lr=fast": (
+        "backtest good.csv --models lstm --set lstm.trainer.lr=fast",
+        r"lstm\.trainer\.lr must be .*'fast'",
+    ),
+    "trainer=3": (
+        "backtest good.csv --models lstm --set lstm.trainer=3",
+        "lstm.trainer must be a Trainer .* got 3",
+    ),
+    "levels=3": ("backtest good.csv --models drift --set drift.levels=3", r"--set drift.levels must be .* got 3"),
     "horizon abc": ("backtest good.csv --horizon abc", "--horizon.*integer"),
     "invalid combination": (
         "backtest good.csv --models lstm --set lstm.bidirectional=true",
-        r"bidirectional=True with the aligned strategy would read the future.* Use topology='many-to-one'",
+        r"--set lstm\.bidirectional=True with the aligned strategy would read .* Use --set lstm\.topology=many-to-one",
     ),
     "out below a file": (f"backtest good.csv {DRIFT} --out a-file/run", r"a-file/run: .*(a-file is|[Nn]ot a)"),
     "out in an unwritable folder": (
@@ -629,7 +638,7 @@ def test_failed_download_leaves_no_file(workdir, call, yahoo):
         ("check stocks --decimal ,", "--decimal applies only to files: leave it out"),
         ("check yahoo:AAPL --day-first", "--day-first applies only to files"),
         ("check good.csv --start 2050-01-01", "no rows between --start and --end"),
-        ("check good.csv --rows some", "how must be 'all' or 'common'"),
+        ("check good.csv --rows some", "--rows must be 'all' or 'common'"),
         ("check yahoo:", "no ticker is named"),
         ("check yaho:AAPL", "there is no file and no sample 'yaho:AAPL'"),
     ],
@@ -658,7 +667,7 @@ def test_check_prints_anomalies(workdir, call):
 def test_date_order_and_decimal_mark_options(workdir, call):
     (workdir / "euro.csv").write_text("Date;A\n" + "".join(f"{d:02}.01.2024;1,{d:03}\n" for d in range(1, 13)))
     assert "may mean" in call("check euro.csv")[2]
-    assert "set decimal=',' or" in call("check euro.csv --day-first")[2]
+    assert "set --decimal , or" in call("check euro.csv --day-first")[2]
     code, out, _ = call("check euro.csv --day-first --decimal ,")
     assert code == 0
     assert "2024-01-12" in out
