@@ -257,19 +257,19 @@ def predict(
 
 def _read_as_fitted(prices: Prices, model: Forecaster, given: list[str]) -> Panel:
     """Return the panel of prices that are read as those of a fit, with the fitted quantity as the target."""
-    from forecast.data.fields import FIELDS, TARGETS, canonical_field
+    from forecast.data.fields import canonical_field
     from forecast.models.price_kind import quantity_of
 
     kind, exog = model.prices_, model.required_fields()
     options = dict(kind.options)
-    if "target" not in options and kind.quantity in {*DERIVED_TARGETS, *FIELDS.values()} - {*TARGETS}:
+    if "target" not in options and kind.quantity in (*DERIVED_TARGETS, "Open", "High", "Low", "Volume"):
         options["target"] = kind.quantity  # fitted in Python
     if "target" in given and canonical_field(prices.target) == kind.quantity:
         options["target"] = prices.target
     prices = prices.read_as(options, given)
     panel = prices.panel(prices.table(exog), exog)
-    if prices.target == "price" and kind.quantity in TARGETS and quantity_of(panel) not in (None, kind.quantity):
-        prices = replace(prices, target=kind.quantity)  # a file of closes was fitted, and this has adjusted closes too
+    if (kind.quantity, quantity_of(panel)) == ("Close", "Adj Close"):  # which prices have in preference
+        prices = replace(prices, target="Close")
         panel = prices.panel(prices.table(exog), exog)
     return panel
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.data.fields import canonical_field
-from forecast.data.panel import Panel, as_panel, split_fields
+from forecast.data.panel import Panel, UnclearColumnsError, as_panel, split_fields
 from forecast.data.spacing import describe_distance, distances_differ, usual_distance
 
 
@@ -60,13 +60,7 @@ class PriceKind:
         `model` is the model's name in the error. What the prices do not tell apart is not refused: prices without a
         name of their quantity, rows without dates, a few rows.
         """
-        panel = as_panel(prices, exog=exog)
-        if (
-            self._is_other_quantity(panel)
-            and isinstance(prices, pd.DataFrame)
-            and self.quantity in split_fields(prices)
-        ):
-            panel = as_panel(prices, target=self.quantity, exog=exog)
+        panel = self._choose_target(prices, exog)
         if self._is_other_quantity(panel):
             other = quantity_of(panel)
             raise ValueError(
@@ -81,6 +75,19 @@ class PriceKind:
         if self.distance is not None and not self._continues(panel.index):
             self._check_distance(panel.index, self.distance, model)
         return panel
+
+    def _choose_target(self, prices: Any, exog: Sequence[str]) -> Panel:
+        """Return the panel of the fitted quantity where a table has it, of the default target otherwise."""
+        names = list(prices.columns) if isinstance(prices, pd.DataFrame) else []
+        try:
+            panel = as_panel(prices, exog=exog)
+        except UnclearColumnsError:
+            if self.quantity not in names:
+                raise
+        else:
+            if not (names and self._is_other_quantity(panel) and self.quantity in [*names, *split_fields(prices)]):
+                return panel
+        return as_panel(prices, target=self.quantity, exog=exog)
 
     def is_same_data(self, other: PriceKind) -> bool:
         """Return whether both are of one source, one quantity and one kind of rows."""
