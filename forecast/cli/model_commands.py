@@ -262,7 +262,8 @@ def _read_as_fitted(prices: Prices, model: Forecaster, given: list[str]) -> Pane
 
     kind, exog = model.prices_, model.required_fields()
     options = dict(kind.options)
-    if "target" not in options and kind.quantity in (*DERIVED_TARGETS, "Open", "High", "Low", "Volume"):
+    is_named = kind.quantity in (*DERIVED_TARGETS, "Open", "High", "Low", "Volume")
+    if is_named and not {"target", "columns"} & options.keys():
         options["target"] = kind.quantity  # fitted in Python
     if "target" in given and canonical_field(prices.target) == kind.quantity:
         options["target"] = prices.target

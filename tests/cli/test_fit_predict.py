@@ -169,6 +169,14 @@ def make_cases():
         yield Case(file, "--rows common", lambda _, days: last(stock_and_coin(days).dropna()))
         yield Case(file, "--rows common", "--rows is all and at the fit it was common", predict_options="--rows all")
         yield Case(file, "", "--rows is common and at the fit it was all", predict_options="--rows common")
+    for names in (["COIN"], ["COIN", "STOCK"]):
+        yield Case("wide.csv", f"--columns {','.join(names)}", lambda _, days, n=names: last(stock_and_coin(days)[n]))
+    for names in (["Low"], ["Volume", "High"]):
+        yield Case("bars.csv", f"--columns {','.join(names)}", lambda days, _, n=names: last(bars(days)[n]))
+    for target in ("COIN", "STOCK"):
+        yield Case("wide.csv", f"--target {target}", lambda _, days, t=target: last(stock_and_coin(days)[[t]]))
+    yield Case("bars.csv", "--columns Volume", "there is no column 'Volume'", "wide.csv")
+    yield Case("wide.csv", "--columns COIN", "at the fit it was COIN: leave it out", predict_options="--columns STOCK")
     yield Case("bars.csv", "--target Close", "at the fit it was Close: leave it out", predict_options="--target Open")
     yield Case("bars.csv", "", "at the fit it was price: leave it out", predict_options="--target volume")
     yield Case("bars.csv", "--exchange XNYS", "at the fit it was XNYS", predict_options="--exchange XLON")
