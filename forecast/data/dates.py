@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
 #: A zone after a time of day, such as the -05:00 of 2024-01-02 09:30:00-05:00.
-ZONE = r"(\d{1,2}:\d{2}.*?)\s*(?:Z|UTC|[+-]\d{2}:?\d{2})$"
+ZONE = re.compile(
+    r"(?P<clock>.*\d:\d{2}.*?)\s*(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|[A-Z]{3,4})(?:\[.+\])?", re.ASCII
+)
+#: Hours from UTC of the abbreviations that have one meaning.
+ZONE_HOURS = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "HKT": 8}
+ZONE_HOURS |= {"JST": 9, "KST": 9, "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _MONTH = (
@@ -17,21 +23,45 @@ _MONTH = (
 )
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
 _TIME = r"(?:(?:T|,? )(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:\.(?P<f>\d{1,6}))?)? ?(?P<half>[ap]m)?)?"
-#: Date formats by their first part. In "number" either a or b may be the day.
-FORMATS = {
-    leading: re.compile(pattern + _TIME, re.IGNORECASE | re.ASCII)
-    for leading, pattern in {
-        "year": r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})",
-        "number": r"(?P<a>\d{1,2})(?P<sep>[-/. ])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})",
-        "day": rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?P<sep>\.? ?|-){_MONTH},?[- ]?(?P<y>\d{{4}})",
-        "month": rf"{_WEEKDAY}{_MONTH}(?P<sep> )(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})",
-    }.items()
+_DAYS = {
+    "year": r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})",
+    "number": r"(?P<a>\d{1,2})(?P<sep>[-/. ])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})",
+    "day": rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?P<sep>\.? ?|-){_MONTH},?[- ]?(?P<y>\d{{4}})",
+    "month": rf"{_WEEKDAY}{_MONTH}(?P<sep> )(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})",
+    "characters": r"(?P<y>\d{4}) ?(?P<sep>[年년]) ?(?P<m>\d{1,2}) ?[月월] ?(?:(?P<d>\d{1,2}) ?[日일])?",
+    "korean": r"(?P<y>\d{4})(?P<sep>\. )(?P<m>\d{1,2})\. (?P<d>\d{1,2})\.?",
 }
-#: Formats of ISO 8601: digits only, or the year first. They are parsed as one array.
-ISO = (r"[12]\d{3}", r"[12]\d{3}-\d{2}", r"[12]\d{7}(?:[T ].+)?", r"\d{4}-\d{2}-\d{2}(?:[T ].+)?")
+#: Months, quarters, half-years and ISO weeks, which are labelled by their first day.
+_PERIODS = {
+    "quarter": r"(?P<y>\d{4})(?P<sep>[- /:]?)Q(?P<q>[1-4])",
+    "quarter first": r"Q(?P<q>[1-4])(?P<sep>[- /]?)(?P<y>\d{4})",
+    "number of the quarter": r"(?P<q>[1-4])Q(?P<sep>[- /]?)(?P<y>\d{4})",
+    "half-year": r"(?P<y>\d{4})(?P<sep>[- ]?)[HS](?P<hy>[12])",
+    "week": r"(?P<y>\d{4})(?P<sep>[- ]?)W(?P<w>\d{1,2})(?:-(?P<d>[1-7]))?",
+    "M": r"(?P<y>\d{4})(?P<sep>[- ]?)M(?P<m>\d{1,2})",
+    "year and month": r"(?P<y>\d{4})(?P<sep>[-/])(?P<m>\d{1,2})",
+    "month and year": r"(?P<m>\d{1,2})(?P<sep>[-/])(?P<y>\d{4})",
+    "month name": rf"{_MONTH}(?P<sep>[- /]|, )(?P<y>\d{{4}})",
+    "year and month name": rf"(?P<y>\d{{4}})(?P<sep>[- ]?){_MONTH}",
+}
+#: Date formats by their first part. In "number" either a or b may be the day.
+FORMATS = {name: re.compile(pattern + _TIME, re.IGNORECASE | re.ASCII) for name, pattern in _DAYS.items()}
+FORMATS |= {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, pattern in _PERIODS.items()}
+#: Digits without marks, by their number.
+COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+#: Formats of ISO 8601 with the year first. They are parsed as one array.
+ISO = (r"[12]\d{3}-\d{2}", r"[12]\d{7}[T ].+", r"\d{4}-\d{2}-\d{2}(?:[T ].+)?")
 SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])(\d{1,2}|[a-z]{3,9})\1'?\d{2}([T ,].*)?|[a-z]{3,9} \d{1,2},? '?\d{2}", re.I)
 #: The range that pandas 2 can represent in nanoseconds.
 FIRST, LAST = datetime(1678, 1, 1), datetime(2262, 1, 1)
+
+
+class AmbiguousDateError(ValueError):
+    """Dates that may have the day or the month first."""
+
+    def __init__(self, example: str, advice: str) -> None:
+        super().__init__(f"dates such as {example!r} may mean month/day or day/month: {advice}")
+        self.example = example
 
 
 def is_date(cell: str) -> bool:
@@ -39,14 +69,17 @@ def is_date(cell: str) -> bool:
     return any(pattern.fullmatch(cell) for pattern in FORMATS.values()) or bool(SHORT_YEAR.fullmatch(cell))
 
 
-def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> pd.DatetimeIndex:
-    """Return the dates of a text column without their time zone.
+def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> tuple[pd.DatetimeIndex, str]:
+    """Return the dates of a text column without their time zone, and a note ("" for none).
 
-    The column is labelled by the positions in its file, which errors call by `row_word` ("line" or "row").
+    The column is labelled by the positions in its file, which errors call by `row_word` ("line" or "row"). Of times
+    with an offset from UTC the local clock time remains; where it repeats or goes back, the times are in UTC.
     """
     codes, distinct = pd.factorize(column)
-    texts = pd.Series(distinct, dtype=object).str.replace(ZONE, r"\1", regex=True)
-    dates, context = _read_iso(texts), ""
+    texts, offsets = split_zones(pd.Series(distinct, dtype=object))
+    dates, context = _read_compact(texts), ""
+    if dates is None:
+        dates = _read_iso(texts)
     if dates is None:
         dates, context = _read_formatted(texts, dayfirst)
     dates = dates.where((dates >= FIRST) & (dates < LAST))
@@ -60,7 +93,59 @@ def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> pd.Da
         raise ValueError(
             f"{row_word} {line} contains {column[line]!r} instead of a date{context}: write all dates as 2024-01-31"
         )
-    return pd.DatetimeIndex(dates.to_numpy()[codes])
+    index = pd.DatetimeIndex(dates.to_numpy()[codes])
+    if offsets.isna().all():
+        return index, ""
+    if offsets.isna().any():
+        line = column.index[int(offsets.isna().to_numpy()[codes].argmax())]
+        raise ValueError(
+            f"{row_word} {line} contains {column[line]!r} without an offset from UTC, and other rows have one: give "
+            "every row its offset, such as 2024-01-31 09:30+01:00"
+        )
+    return clock_times(index, index - pd.TimedeltaIndex(offsets.to_numpy()[codes]))
+
+
+def clock_times(local: pd.DatetimeIndex, utc: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, str]:
+    """Return the local times where they identify the instants in their order, else the times in UTC; and a note."""
+    if (local == local.normalize()).all():
+        return local, ""
+    order = np.argsort(utc.to_numpy(), kind="stable")
+    steps = np.diff(local.to_numpy()[order]).astype(np.int64)
+    wrong = np.flatnonzero((steps <= 0) & (np.diff(utc.to_numpy()[order]).astype(np.int64) > 0))
+    if len(wrong) == 0:
+        return local, ""
+    time = local[order[wrong[0] + 1]]
+    return utc, f"the rows are labelled in UTC, because local times repeat or go back at {time:%Y-%m-%d %H:%M}"
+
+
+def split_zones(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return the texts without the zones after their times, and the offsets of these from UTC (NaT for none)."""
+    matches = [ZONE.fullmatch(text) for text in texts]
+    offsets = [match and _offset(match["zone"]) for match in matches]
+    local = [
+        match["clock"] if match and offset is not None else text
+        for text, match, offset in zip(texts, matches, offsets, strict=True)
+    ]
+    return pd.Series(local, dtype=object), pd.Series(offsets, dtype="timedelta64[ns]")
+
+
+def _offset(zone: str) -> pd.Timedelta | None:
+    """Return the offset of a zone from UTC; None if it is none, or has several meanings."""
+    if zone in ZONE_HOURS:
+        return pd.Timedelta(hours=ZONE_HOURS[zone])
+    digits = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", zone)
+    if digits is None:
+        return None
+    return (-1 if digits[1] == "-" else 1) * pd.Timedelta(hours=int(digits[2]), minutes=int(digits[3] or 0))
+
+
+def _read_compact(texts: pd.Series) -> pd.Series | None:
+    """Return dates of digits only, NaT where their number differs from the first's; None for any other dates."""
+    if not re.fullmatch("[12][0-9]+", texts.iloc[0]) or len(texts.iloc[0]) not in COMPACT:
+        return None
+    digits = len(texts.iloc[0])
+    same_format = texts.str.fullmatch(f"[12][0-9]{{{digits - 1}}}").astype(bool)
+    return pd.to_datetime(texts.where(same_format), format=COMPACT[digits], errors="coerce")
 
 
 def _read_iso(texts: pd.Series) -> pd.Series | None:
@@ -87,10 +172,8 @@ def _read_formatted(texts: pd.Series, dayfirst: bool | None) -> tuple[pd.Series,
     readings = [_to_dates(matches, "a", "b"), _to_dates(matches, "b", "a")]
     complete = [reading for reading in readings if reading.notna().all()]
     if len(complete) == 2 and not complete[0].equals(complete[1]):
-        raise ValueError(
-            f"dates such as {texts[0]!r} may mean month/day or day/month: set dayfirst=True or dayfirst=False, or "
-            "write them as 2024-01-31 (year first)"
-        )
+        advice = "set dayfirst=True or dayfirst=False, or write them as 2024-01-31 (year first)"
+        raise AmbiguousDateError(texts[0], advice)
     # If neither order reads all dates, the error names the first date that the better order cannot read.
     return (complete or [max(readings, key=lambda dates: int(dates.isna().to_numpy().argmax()))])[0], ""
 
@@ -101,17 +184,27 @@ def _to_dates(matches: list[re.Match[str] | None], month: str, day: str) -> pd.S
     return pd.to_datetime(pd.Series(dates, dtype=object))
 
 
-def _to_date(part: dict[str, str | None], month: str, day: str) -> datetime | None:
-    name = part.get("name")
-    hour = int(part["H"] or 0)
-    if part["half"]:
+def _to_date(groups: dict[str, str | None], month: str, day: str) -> datetime | None:
+    part = {key: text for key, text in groups.items() if text}
+    hour = int(part.get("H", 0))
+    if "half" in part:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + 12 * (part["half"].lower() == "pm")
-    month_number = MONTHS.index(name[:3].lower()) + 1 if name else int(part[month] or 0)
-    year, day_number, minute, second = (int(part[key] or 0) for key in ("y", day, "M", "S"))
-    microsecond = int((part["f"] or "0").ljust(6, "0"))
+    minute, second, microsecond = int(part.get("M", 0)), int(part.get("S", 0)), int(part.get("f", "0").ljust(6, "0"))
+    year, day_number = int(part["y"]), int(part.get(day, 1))
     try:
-        return datetime(year, month_number, day_number, hour, minute, second, microsecond)
+        if "w" in part:
+            return datetime.fromisocalendar(year, int(part["w"]), day_number)
+        return datetime(year, _month(part, month), day_number, hour, minute, second, microsecond)
     except ValueError:
         return None
+
+
+def _month(part: dict[str, str], month: str) -> int:
+    """Return the month of a date, or the first month of a quarter or half-year."""
+    if "name" in part:
+        return MONTHS.index(part["name"][:3].lower()) + 1
+    if "q" in part:
+        return 3 * int(part["q"]) - 2
+    return 6 * int(part["hy"]) - 5 if "hy" in part else int(part[month])

@@ -41,6 +41,11 @@ def plain_name(name: str) -> str:
     return _words(without_units) or _words(text)
 
 
+def plain_names(names: str) -> frozenset[str]:
+    """Return names that are separated by spaces, as `plain_name` writes them."""
+    return frozenset(plain_name(name) for name in names.split())
+
+
 def _words(text: str) -> str:
     return " ".join(re.sub(r"[^\w%]|_", " ", text).split())
 

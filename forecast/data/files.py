@@ -14,6 +14,7 @@ from forecast.data.csv.columns import to_price_table
 from forecast.data.csv.reader import read_text
 from forecast.data.fields import TARGETS, canonical_field, default_target
 from forecast.data.panel import Panel, build_panel, split_fields
+from forecast.data.row_labels import has_dates, is_default
 from forecast.data.series import choose_fields, has_only_text
 
 TEXT = (".csv", ".tsv", ".txt")
@@ -186,9 +187,11 @@ def _read_parquet(path: Path, fields: str | None) -> pd.DataFrame:
         frame = table.to_pandas(split_blocks=True, self_destruct=True)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise ValueError("not a readable Parquet file, perhaps cut short: save or download it again") from error
-    if isinstance(frame.index, pd.DatetimeIndex) and not frame.index.hasnans:
-        return frame.set_axis(frame.index.tz_localize(None), axis=0)
-    if not isinstance(frame.index, pd.RangeIndex):
+    if isinstance(frame.index, pd.RangeIndex) and not has_dates(pd.Series(frame.index), frame.index.name or ""):
+        frame.index = pd.RangeIndex(len(frame))  # numbers of rows in a table that this one is part of
+    if isinstance(frame.index, pd.DatetimeIndex) and frame.index.tz is None and not frame.index.hasnans:
+        return frame
+    if not is_default(frame.index):
         # An index level without a name becomes a column without one, as to_csv writes it.
         frame = frame.reset_index(names=["" if name is None else str(name) for name in frame.index.names])
     return frame.set_axis(pd.RangeIndex(1, len(frame) + 1), axis=0)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.data.frames import sort_rows, to_frame
 from forecast.data.row_labels import format_date
 from forecast.data.series import PricesWarning, UnclearColumnsError, choose_fields, split_fields
 
@@ -153,8 +154,8 @@ def as_panel(
         return _common(prices) if how == "common" else prices
     if isinstance(exog, str):
         raise TypeError(f"exog must be a list of fields, such as [{exog!r}]; got {exog!r}")
-    frame = _as_frame(prices)
-    if isinstance(prices, np.ndarray) and target is None and columns is None:
+    frame = to_frame(prices)
+    if isinstance(prices, (np.ndarray, Mapping)) and target is None and columns is None:
         fields, target = {"y": frame}, "y"
     else:
         fields, target = choose_fields(frame, columns, target)
@@ -168,7 +169,7 @@ def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[
     names = tuple(str(name) for name in wide.columns)
     if duplicates := _duplicates(names):
         raise ValueError(f"the column {duplicates[0]!r} appears more than once: give each series its own name")
-    index, order = _sorted_index(wide.index)
+    index, order, note = sort_rows(wide.index, fields.values())
     values = np.empty((len(wide), len(names), 1 + len(exog)))  # (T, N, C), the only copy
     _fill(values[:, :, 0], wide, target, order)
     for c, field in enumerate(exog, start=1):
@@ -181,6 +182,8 @@ def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[
         raise ValueError("the prices contain no observed value: every cell of the target is empty")
     values.setflags(write=False)
     attrs = dict(wide.attrs) if target == "y" else {**wide.attrs, "field": target}
+    if note:
+        attrs["notes"] = [*attrs.get("notes", []), note]
     return Panel(values, index, names, (target, *exog), attrs)
 
 
@@ -198,32 +201,6 @@ def _common(panel: Panel) -> Panel:
 
 def _duplicates(names: Sequence[str]) -> list[str]:
     return [name for i, name in enumerate(names) if name in names[:i]]
-
-
-def _as_frame(prices: Any) -> pd.DataFrame:
-    if isinstance(prices, pd.DataFrame):
-        frame = prices
-    elif isinstance(prices, pd.Series):
-        frame = prices.to_frame(prices.name if prices.name is not None else "y")
-    elif isinstance(prices, Mapping):
-        frame = _align_at_end(prices)
-    elif isinstance(prices, np.ndarray) and prices.ndim in (1, 2):
-        wide = prices[:, None] if prices.ndim == 1 else prices
-        frame = pd.DataFrame(wide, columns=[f"y{i}" for i in range(wide.shape[1])] if prices.ndim == 2 else ["y"])
-    else:
-        raise TypeError(f"prices must be a DataFrame, Series, array (T,) or (T, N) or a mapping; got {type(prices)}")
-    if frame.shape[0] == 0 or frame.shape[1] == 0:
-        raise ValueError(f"the prices are empty: {frame.shape[0]} rows and {frame.shape[1]} columns")
-    return frame
-
-
-def _align_at_end(columns: Mapping[Any, Any]) -> pd.DataFrame:
-    """Return a table of a mapping's values, aligned by date if all have dates, else at the last row."""
-    if all(isinstance(c, pd.Series) and isinstance(c.index, pd.DatetimeIndex) for c in columns.values()):
-        return pd.DataFrame(columns)
-    arrays = {name: np.asarray(column) for name, column in columns.items()}
-    longest = max((len(column) for column in arrays.values()), default=0)
-    return pd.DataFrame({name: pd.Series(a, index=range(longest - len(a), longest)) for name, a in arrays.items()})
 
 
 def _fill(out: np.ndarray, wide: pd.DataFrame, field: str, order: slice | np.ndarray) -> None:
@@ -253,22 +230,3 @@ def _to_numbers(column: pd.Series, where: str) -> np.ndarray:
             "numbers: write 1234.5 without thousands separators, or leave the cell empty"
         )
     return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _sorted_index(index: pd.Index) -> tuple[pd.Index, slice | np.ndarray]:
-    """Return the row labels in ascending order, and the rows in that order."""
-    if not (isinstance(index, pd.DatetimeIndex) or pd.api.types.is_numeric_dtype(index)):
-        dates = pd.to_datetime(pd.Series(index), errors="coerce")
-        unreadable = (dates.isna() & pd.Series(index).notna()).to_numpy()
-        if unreadable.any():
-            raise ValueError(f"the row label {index[unreadable][0]!r} is not a date: rows need dates, or whole numbers")
-        index = pd.DatetimeIndex(dates)
-    if index.hasnans:
-        raise ValueError(f"{int(index.isna().sum())} rows have no date: give each row one, or drop it")
-    repeated = index[index.duplicated()]
-    if len(repeated):
-        raise ValueError(f"{format_date(repeated[0])} appears more than once among the dates: keep one row per date")
-    if index.is_monotonic_increasing:
-        return index, slice(None)
-    order = np.argsort(index.to_numpy(), kind="stable")
-    return index[order], order

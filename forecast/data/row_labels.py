@@ -1,44 +1,139 @@
-"""The labels of rows: dates or row numbers."""
+"""The labels of rows: dates in one or two columns or in an index, or row numbers."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from forecast.data.csv.numbers import has_digit, is_name
-from forecast.data.dates import read_dates
+from forecast.data.date_numbers import (
+    is_compact,
+    is_year,
+    is_year_and_month,
+    read_decimal_years,
+    read_time_since_1970,
+)
+from forecast.data.dates import AmbiguousDateError, clock_times, is_date, read_dates
+from forecast.data.fields import plain_name, plain_names
+from forecast.data.times_of_day import Times, read_times
 
-#: Lower-case names of the columns that contain dates.
-DATE_COLUMNS = ("date", "ds", "datetime", "timestamp", "time")
-#: Lower-case names of a column that may contain row numbers instead of dates.
-STEP_COLUMNS = ("", "index", "step", "row", "ds", "time")
+#: Names of a column of dates; all names here are compared as `plain_name` returns them.
+DATE_NAMES = plain_names(
+    "date ds datetime date_time timestamp time_stamp datum fecha fecha_hora дата 日期 交易日期 日付 日時"
+)
+DATE_NAMES |= plain_names(
+    "날짜 일자 tarih dato dátum päivämäärä ημερομηνία التاريخ תאריך วันที่ ngày trade_date trading_day"
+)
+DATE_NAMES |= plain_names("observation_date unix_timestamp")
+#: Names of a column that contains dates, if its cells are dates.
+PERIOD_NAMES = plain_names("time period time_period year month quarter week day jahr année año ano zeit zeitpunkt hora")
+PERIOD_NAMES |= plain_names("heure data 时间 時間 unix unix_time epoch ts")
+#: Words in such a name, as in Open time, Date of trade and time_ms.
+DATE_WORDS = plain_names("date time datetime timestamp datum day fecha unix epoch")
+YEAR_NAMES = plain_names("year yr yyyy jahr année año ano anno 年")
+MONTH_NAMES = plain_names("month mo mm monat mois mes mês mese 月")
+DAY_NAMES = plain_names("day dd tag jour día dia giorno 日")
+#: Names of a column that may contain row numbers instead of dates.
+STEP_NAMES = plain_names("index step row ds time t no nr rownames") | {""}
+SAMPLE_ROWS = 50  # rows that show whether a column contains dates
+
+
+class RowLabels(NamedTuple):
+    """The labels of a table's rows, the positions of the columns that contain them, and what was decided."""
+
+    index: pd.Index
+    columns: list[int]
+    notes: list[str]
 
 
 def date_column(columns: pd.Index) -> int:
-    """Return the position of the dates: of the column with such a name, else of the first."""
-    if columns.nlevels == 2:
+    """Return the position of the dates by their name, else 0."""
+    return 0 if columns.nlevels == 2 else _by_name(columns)[0]
+
+
+def read_row_labels(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -> RowLabels:
+    """Return the labels in the columns of a table that is labelled by the positions in its file.
+
+    Errors call a position by `row_word` ("line" or "row").
+    """
+    at = find_date_column(frame)
+    if frame.columns.nlevels == 2:
+        index, note = read_labels(frame.iloc[:, at], "Date", row_word, dayfirst)
+        return RowLabels(index, [at], [note] * bool(note))
+    names = [plain_name(str(name)) for name in frame.columns]
+    columns = [at, *_date_parts(frame, names, at)]
+    cells = frame.iloc[:, at] if len(columns) == 1 else _join_parts(frame, columns, row_word)
+    index, note = read_labels(cells, frame.columns[at], row_word, dayfirst)
+    notes = [note] * bool(note)
+    times = read_times(frame, names, at)
+    if times is not None and isinstance(index, pd.DatetimeIndex) and (index == index.normalize()).all():
+        columns.append(times.column)
+        index, note = _add_times(index, times)
+        notes += [text for text in (times.note, note) if text]
+    return RowLabels(index, columns, notes)
+
+
+def find_date_column(frame: pd.DataFrame) -> int:
+    """Return the position of the dates: by name, else the first column of dates, else of row numbers."""
+    at, is_certain = _by_name(frame.columns) if frame.columns.nlevels == 1 else (0, True)
+    if is_certain:
+        return at
+    names = [plain_name(str(name)) for name in frame.columns]
+    if has_dates(frame.iloc[:, 0], names[0]):
         return 0
-    return next((i for i, name in enumerate(columns) if str(name).lower() in DATE_COLUMNS), 0)
+    named = [i for i, name in enumerate(names) if _may_name_dates(name)]
+    text = [i for i in range(1, len(names)) if not pd.api.types.is_numeric_dtype(frame.iloc[:, i])]
+    return next((i for i in [*named, *text] if has_dates(frame.iloc[:, i], names[i])), at)
 
 
-def row_labels(column: pd.Series, name: str, row_word: str, dayfirst: bool | None) -> pd.Index:
-    """Return the dates or row numbers in a column that is labelled by positions in the file."""
-    if column.isna().any():
-        raise ValueError(f"{row_word} {column.index[column.isna()][0]} has no date: give the row one, or drop it")
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = column.dt.tz_localize(None)
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return pd.DatetimeIndex(column)
-    text = column.astype(str).str.strip()
-    integers = text.str.fullmatch("[0-9]{1,18}").all()
-    compact = text.str.fullmatch("[12][0-9]{7}").any()  # one is enough: among 20240102, 2024013 is no row number
-    if name.lower() in STEP_COLUMNS and integers and not compact:
-        return pd.Index(text.astype("int64"), name=None)
-    is_dated = name.lower() in DATE_COLUMNS or compact or (has_digit(text.iloc[0]) and is_name(text.iloc[0]))
+def has_date_column(frame: pd.DataFrame) -> bool:
+    """Return whether a table without row labels has a column of dates, by its type, its text, or its name and cells."""
+    at = find_date_column(frame)
+    is_text = not pd.api.types.is_numeric_dtype(frame.iloc[:, at])
+    name = plain_name(str(frame.columns[at]))
+    return (is_text or _may_name_dates(name)) and has_dates(frame.iloc[:, at], name)
+
+
+def is_default(index: pd.Index) -> bool:
+    """Return whether the labels only count the rows from 0."""
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
+
+
+def has_dates(column: pd.Series, name: Hashable) -> bool:
+    """Return whether the first cells of a column are dates, also if these are ambiguous."""
+    cells = column.dropna().iloc[:SAMPLE_ROWS]
+    if cells.empty or isinstance(cells.dtype, pd.BooleanDtype) or cells.dtype == bool:
+        return False
+    if all(isinstance(cell, str) and is_date(cell.strip()) for cell in cells):
+        return True
+    try:
+        labels, _ = read_labels(cells, name, "row")
+    except AmbiguousDateError:
+        return True
+    except ValueError:
+        return False
+    return isinstance(labels, pd.DatetimeIndex)
+
+
+def read_labels(cells: pd.Series, name: Hashable, row_word: str, dayfirst: bool | None = None) -> tuple[pd.Index, str]:
+    """Return the dates or row numbers in a column that is labelled by positions in the file, and a note or ""."""
+    if cells.isna().any():
+        raise ValueError(f"{row_word} {cells.index[cells.isna()][0]} has no date: give the row one, or drop it")
+    typed = _read_typed(cells)
+    if typed is not None:
+        return typed
+    text = cells.astype(str).str.strip()
+    labels = _read_numeric(text, plain_name(str(name)), row_word)
+    if labels is not None:
+        return labels
+    is_dated = _may_name_dates(plain_name(str(name))) or (has_digit(text.iloc[0]) and is_name(text.iloc[0]))
     if not is_dated:
         raise ValueError(
-            f"there is no date column: none is named date, ds or time, and the first, {name!r}, begins with "
+            f"there is no date column: none is named date, ds or time, and the first, {str(name)!r}, begins with "
             f"{text.iloc[0]!r}; add a column of dates, or number the rows in a first column named step"
         )
     return read_dates(text, row_word, dayfirst)
@@ -49,3 +144,114 @@ def format_date(value: Any) -> str:
     if isinstance(value, pd.Timestamp) and value == value.normalize():
         return value.strftime("%Y-%m-%d")
     return str(value)
+
+
+# --- which columns contain the labels --------------------------------------------------------------------------------
+
+
+def _by_name(columns: pd.Index) -> tuple[int, bool]:
+    """Return the position of the column whose name is a date's, else 0, and whether the name leaves no doubt."""
+    names = [plain_name(str(name)) for name in columns]
+    for group, is_certain in ((DATE_NAMES, True), (PERIOD_NAMES, False)):
+        at = next((i for i, name in enumerate(names) if name in group), None)
+        if at is not None:
+            return at, is_certain
+    return next((i for i, name in enumerate(names) if _may_name_dates(name)), 0), False
+
+
+def _may_name_dates(name: str) -> bool:
+    return name in DATE_NAMES or name in PERIOD_NAMES or not DATE_WORDS.isdisjoint(name.split())
+
+
+def _date_parts(frame: pd.DataFrame, names: list[str], at: int) -> list[int]:
+    """Return the positions of the months, and of the days, of a table with the years in a column of their own."""
+    if names[at] not in YEAR_NAMES:
+        return []
+    parts = []
+    for group, last in ((MONTH_NAMES, 12), (DAY_NAMES, 31)):
+        column = next((i for i, name in enumerate(names) if name in group), None)
+        if column is None or not pd.to_numeric(frame.iloc[:, column], errors="coerce").between(1, last).all():
+            break
+        parts.append(column)
+    return parts
+
+
+def _join_parts(frame: pd.DataFrame, columns: list[int], row_word: str) -> pd.Series:
+    """Return the dates, as text, whose year, month and day are in columns of their own."""
+    numbers = [pd.to_numeric(frame.iloc[:, i], errors="coerce") for i in columns]
+    incomplete = pd.concat(numbers, axis=1).isna().any(axis=1)
+    if incomplete.any():
+        raise ValueError(f"{row_word} {frame.index[incomplete][0]} has no date: give the row one, or drop it")
+    year, month, *day = (part.astype("int64").astype(str) for part in numbers)
+    return year.str.zfill(4) + "-" + month.str.zfill(2) + "-" + (day[0].str.zfill(2) if day else "01")
+
+
+def _add_times(dates: pd.DatetimeIndex, times: Times) -> tuple[pd.DatetimeIndex, str]:
+    """Return dates with their times of day, and a note; a time that all rows share is left out."""
+    if (times.clock == times.clock[0]).all() and not dates.has_duplicates:
+        return dates, ""
+    local = dates + times.clock
+    return (local, "") if times.offsets.isna().any() else clock_times(local, local - times.offsets)
+
+
+# --- cells that are no text ------------------------------------------------------------------------------------------
+
+
+def _read_typed(cells: pd.Series) -> tuple[pd.DatetimeIndex, str] | None:
+    """Return the dates of cells that are dates or periods already; None for numbers and text."""
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        return clock_times(pd.DatetimeIndex(cells.dt.tz_localize(None)), pd.DatetimeIndex(cells.dt.tz_convert(None)))
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        return pd.DatetimeIndex(cells), ""
+    if cells.map(lambda cell: isinstance(cell, pd.Period)).all():
+        return pd.DatetimeIndex([cell.start_time for cell in cells]), ""
+    if not cells.map(lambda cell: isinstance(cell, date | np.datetime64)).all():
+        return None
+    has_zone = [isinstance(cell, datetime) and cell.tzinfo is not None for cell in cells]
+    if all(has_zone):
+        local = pd.DatetimeIndex([cell.replace(tzinfo=None) for cell in cells])
+        return clock_times(local, pd.DatetimeIndex(pd.to_datetime(list(cells), utc=True)).tz_localize(None))
+    if any(has_zone):
+        raise ValueError("some dates have a time zone and others none: give every row the same")
+    return pd.DatetimeIndex([pd.Timestamp(cell) for cell in cells]), ""
+
+
+def _read_numeric(text: pd.Series, name: str, row_word: str) -> tuple[pd.Index, str] | None:
+    """Return the labels in a column of numbers, and a note; None if they are neither dates nor row numbers."""
+    numbers = _to_numbers(text)
+    if numbers is None:
+        return None
+    is_whole = numbers.dtype.kind == "i"
+    whole = pd.Series(numbers, index=text.index).astype(str)
+    if is_whole and is_compact(numbers):
+        return read_dates(whole, row_word, None)
+    found = read_time_since_1970(numbers, any_step=_may_name_dates(name))
+    if found is not None:
+        times, unit = found
+        return times, f"the rows are labelled by {unit} since 1970, which are times in UTC"
+    is_dated = _may_name_dates(name)
+    if is_whole and is_year_and_month(numbers) and (is_dated or _is_regular(numbers)):
+        return read_dates(whole, row_word, None)
+    if is_whole and is_year(numbers) and is_dated and name not in STEP_NAMES:
+        return read_dates(whole, row_word, None)
+    if is_whole and name in STEP_NAMES:
+        return pd.Index(numbers), ""
+    months = None if is_whole or not is_dated else read_decimal_years(numbers)
+    return None if months is None else (months, "the rows are labelled by years with decimals, which are months")
+
+
+def _to_numbers(text: pd.Series) -> np.ndarray | None:
+    """Return text as integers where they are whole, else as floats; None if it is not all numbers."""
+    if text.str.fullmatch("[+-]?[0-9]{1,18}|[1-8][0-9]{18}").all():
+        return text.astype("int64").to_numpy()
+    if not text.str.fullmatch(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?").all():
+        return None
+    numbers = text.astype("float64").to_numpy()
+    is_whole = (numbers == np.floor(numbers)).all() and np.abs(numbers).max() < 2**63
+    return numbers.astype(np.int64) if is_whole else numbers
+
+
+def _is_regular(numbers: np.ndarray) -> bool:
+    """Return whether months such as 202401 follow each other at one distance."""
+    months = np.unique(numbers // 100 * 12 + numbers % 100)
+    return len(months) > 1 and bool(np.ptp(np.diff(months)) == 0)

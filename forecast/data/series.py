@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._validation import did_you_mean
+from forecast.data.csv.long_tables import check_unique
 from forecast.data.fields import (
     BARS,
     CLOSES,
@@ -26,16 +27,14 @@ from forecast.data.fields import (
     kinds_of,
     plain_name,
 )
+from forecast.data.frames import label_rows
 from forecast.data.kinds import BarColumns, describe_changes, describe_left_out, find_bars, holds_range
+from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
 
 #: Text that is a number in a form that is not read, rather than a code or a date.
 LIKE_NUMBER = re.compile(r"[-+(]?\W?\s?\d[\d.,' ]*\s?\W?\w?\)?")
 MAX_LISTED = 12  # columns that a message lists
-
-
-class PricesWarning(UserWarning):
-    """A part of the prices was left out when they were read; the message says which and why."""
 
 
 class UnclearColumnsError(ValueError):
@@ -56,6 +55,7 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     What is left out is a sentence in the tables' `attrs["notes"]` and a `PricesWarning`. Raises UnclearColumnsError
     where several columns may be what is to be forecast.
     """
+    frame = label_rows(frame)
     if frame.columns.nlevels == 2:
         return _split_levels(frame)
     if set(LONG_COLUMNS) <= set(frame.columns):
@@ -205,8 +205,7 @@ def _instrument(frame: pd.DataFrame, fields: list[str], how: str = "") -> dict[s
 def _add_notes(table: pd.DataFrame, source: pd.DataFrame, notes: list[str]) -> None:
     """Set the attributes of a table to those of its source, with further notes."""
     table.attrs = dict(source.attrs)
-    if notes:
-        table.attrs["notes"] = [*source.attrs.get("notes", []), *notes]
+    add_notes(table, notes)
 
 
 # --- several instruments ---------------------------------------------------------------------------------------------
@@ -268,13 +267,10 @@ def _pivot(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a long table as a wide one."""
     if frame["unique_id"].isna().any():
         raise ValueError(f"{int(frame['unique_id'].isna().sum())} rows have no unique_id: name the series of each row")
-    duplicated = frame.duplicated(["unique_id", "ds"])
-    if duplicated.any():
-        row = frame[duplicated].iloc[0]
-        raise ValueError(
-            f"{row['unique_id']} has two values at {format_date(row['ds'])}: keep one row per unique_id and ds"
-        )
-    return frame.pivot(index="ds", columns="unique_id", values="y").rename_axis(index=None, columns=None)
+    check_unique(frame[["y"]].set_axis(frame["ds"], axis=0), frame["unique_id"].to_numpy(), "unique_id")
+    wide = frame.pivot(index="ds", columns="unique_id", values="y").rename_axis(index=None, columns=None)
+    wide.attrs = dict(frame.attrs)
+    return wide
 
 
 # --- a wide table ----------------------------------------------------------------------------------------------------

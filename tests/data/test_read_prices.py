@@ -327,7 +327,10 @@ TEXT_FAILURES = {
         "line 3 contains '31/01/2024' instead of a date: write all dates",
     ),
     "no date in row": (HEAD + GOOD + ",1,2\n", "line 3 has no date: give the row one, or drop it"),
-    "twice": (HEAD + GOOD + "2024-01-03,1,2\n" + GOOD, "2024-01-02 appears more than once among the dates: keep one"),
+    "twice": (
+        HEAD + GOOD + "2024-01-03,1,2\n" + GOOD,
+        "2024-01-02 appears more than once among the dates, in 2 rows with the same values",
+    ),
     "thousands": (
         HEAD + '2024-01-02,"1,000",2\n2024-01-03,"1,234",2\n',
         "line 2 contains '1,000' in 'AAPL', which may mean 10",
@@ -344,10 +347,13 @@ TEXT_FAILURES = {
     "long row": (HEAD + GOOD + "2024-01-03,1,2,3\n", "line 3 has more cells than the 3 of the header: remove"),
     "open quote": (HEAD + GOOD + '2024-01-03,"1,2\n', "is not readable CSV"),
     "no prices": (HEAD + "2024-01-02,,\n", "contain no observed value"),
-    "long twice": ("unique_id,ds,y\nA,2024-01-02,1\nA,2024-01-02,2\n", "A has two values at 2024-01-02: keep one row"),
+    "long twice": (
+        "unique_id,ds,y\nA,2024-01-02,1\nA,2024-01-02,2\n",
+        "A has 2 rows at 2024-01-02 with different values: find out which",
+    ),
     "stack twice": (
         "ticker,date,open,close\n" + "A,2024-01-02,1,2\n" * 2,
-        "A has two rows at 2024-01-02: keep one row",
+        "A has 2 rows at 2024-01-02 with the same values",
     ),
     "no ticker": ("ticker,date,close\n,2024-01-02,1\n", "1 rows have no ticker: give each row one, or drop it"),
     "no values": ("ticker,date\nA,2024-01-02\n", "dates and ticker but no prices: add a column of them"),

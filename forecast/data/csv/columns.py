@@ -7,10 +7,11 @@ from collections.abc import Hashable
 
 import pandas as pd
 
-from forecast.data.csv.long_tables import TICKER_COLUMNS, split_tickers
+from forecast.data.csv.long_tables import find_series_column, split_series
 from forecast.data.csv.transposed import has_series_in_rows, transpose_series
 from forecast.data.fields import TARGETS, canonical_field
-from forecast.data.row_labels import date_column, row_labels
+from forecast.data.notes import add_notes
+from forecast.data.row_labels import read_row_labels
 
 
 def to_price_table(frame: pd.DataFrame, stem: str, row_word: str, dayfirst: bool | None) -> pd.DataFrame:
@@ -26,9 +27,9 @@ def to_price_table(frame: pd.DataFrame, stem: str, row_word: str, dayfirst: bool
     prices = frame if isinstance(frame.index, pd.DatetimeIndex) else _index_by_date(frame, row_word, dayfirst)
     if prices.columns.nlevels == 2:
         return prices
-    ticker = next((column for column in prices.columns if str(column).lower() in TICKER_COLUMNS), None)
-    if ticker is not None:
-        return split_tickers(prices, ticker)
+    series = find_series_column(prices)
+    if series is not None:
+        return split_series(prices, series)
     if prices.shape[1] == 1 and canonical_field(prices.columns[0]) in TARGETS:
         return prices.set_axis(pd.MultiIndex.from_tuples([(str(prices.columns[0]), stem)]), axis=1)
     prices.attrs["ticker"] = stem
@@ -39,16 +40,18 @@ def to_price_table(frame: pd.DataFrame, stem: str, row_word: str, dayfirst: bool
 
 
 def _index_by_date(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -> pd.DataFrame:
-    """Return the columns of values, indexed by the column of dates or row numbers."""
-    at = date_column(frame.columns)
-    values = [i for i, name in enumerate(frame.columns) if i != at and not _is_filler(frame.iloc[:, i], name)]
+    """Return the columns of values, indexed by the dates or row numbers in the others."""
+    labels = read_row_labels(frame, row_word, dayfirst)
+    others = [i for i in range(frame.shape[1]) if i not in labels.columns]
+    values = [i for i in others if not _is_filler(frame.iloc[:, i], frame.columns[i])]
     if not values:
         raise ValueError(
-            f"there is only one column, {str(frame.columns[at])!r}; dates and at least one column of prices "
-            "are needed: add them, separated by comma, semicolon, tab or bar"
+            f"there is only one column, {str(frame.columns[labels.columns[0]])!r}; dates and at least one column of "
+            "prices are needed: add them, separated by comma, semicolon, tab or bar"
         )
-    name = str(frame.columns[at]) if frame.columns.nlevels == 1 else "Date"
-    return frame.iloc[:, values].set_axis(row_labels(frame.iloc[:, at], name, row_word, dayfirst), axis=0)
+    prices = frame.iloc[:, values].set_axis(labels.index, axis=0)
+    add_notes(prices, labels.notes)
+    return prices
 
 
 def _is_filler(column: pd.Series, name: Hashable) -> bool:

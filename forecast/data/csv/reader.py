@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.csv.long_tables import TICKER_COLUMNS
+from forecast.data.csv.long_tables import CODE_NAMES, TICKER_COLUMNS
 from forecast.data.csv.numbers import MISSING, has_digit, is_name, is_unit, read_numbers, split_units
 from forecast.data.dates import is_date
 from forecast.data.fields import BARS, canonical_field, kind_of, kinds_of, plain_name
@@ -48,7 +48,9 @@ def read_text(path: Path, decimal: str | None, requested: Collection[str] = ()) 
     width = _check_widths(_rows(body, sep, line), columns)
     if width > len(columns):
         columns = columns.append(columns[:0].reindex([""] * (width - len(columns)))[0])
-    as_text = {date_column(columns)} | {i for i, name in enumerate(columns) if str(name).lower() in TICKER_COLUMNS}
+    as_text = {date_column(columns)} | {
+        i for i, name in enumerate(columns) if plain_name(str(name)) in TICKER_COLUMNS | CODE_NAMES
+    }
     as_text |= _not_requested(columns, requested)
     frame = None if decimal == "," else _read_plain(body, sep, width, as_text)
     if frame is None:
