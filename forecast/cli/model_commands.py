@@ -261,7 +261,7 @@ def _read_as_fitted(prices: Prices, model: Forecaster, given: list[str]) -> Pane
     from forecast.models.price_kind import quantity_of
 
     kind, exog = model.prices_, model.required_fields()
-    options = dict(kind.options)
+    options = {"rows": kind.rows, **kind.options}
     is_named = kind.quantity in (*DERIVED_TARGETS, "Open", "High", "Low", "Volume")
     if is_named and not {"target", "columns"} & options.keys():
         options["target"] = kind.quantity  # fitted in Python

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
+
+from forecast.models.registry import parse_value
 
 #: Options whose names differ from those of the arguments that they set.
 OTHER_NAMES = {"how": "rows", "n_windows": "windows", "n_jobs": "jobs", "fields": "target", "dayfirst": "day-first"}
@@ -24,7 +27,8 @@ FLAGS = {("--day-first", "True"): "--day-first", ("--day-first", "False"): "--mo
 
 QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
 NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w/]|\.\w)"
-LITERAL = rf"""'[^']*'|"[^"]*"|\([^()]*\)|True\b|False\b|None\b|{NUMBER}"""
+LIST = r"""\[(?:'[^']*'|"[^"]*"|[^\]'"])*\]"""
+LITERAL = rf"""'[^']*'|"[^"]*"|{LIST}|\([^()]*\)|True\b|False\b|None\b|{NUMBER}"""
 
 
 def in_option_names(message: str, options: Mapping[str, str] = OPTIONS) -> str:
@@ -45,10 +49,7 @@ def in_option_names(message: str, options: Mapping[str, str] = OPTIONS) -> str:
     def replace(match: re.Match[str]) -> str:
         if match["alone"]:
             return _option(match["alone"], options)
-        if not match["name"]:
-            return match[0]
-        option, value = _option(match["name"], options), match["value"].strip("'\"")
-        return FLAGS.get((option, value), f"{option}{'=' if option.startswith('--set') else ' '}{value}")
+        return _setting(_option(match["name"], options), match["value"]) if match["name"] else match[0]
 
     return re.sub(f"{QUOTED}|{mention}", replace, message)
 
@@ -57,6 +58,17 @@ def _option(name: str, options: Mapping[str, str]) -> str:
     """Return the option of an argument, or of a parameter of an argument (trainer.lr)."""
     first, dot, rest = name.partition(".")
     return f"{options[first]}{dot}{rest}"
+
+
+def _setting(option: str, literal: str) -> str:
+    """Return an option with a value as one writes them in a shell; the value is a literal of Python."""
+    if (option, literal) in FLAGS:
+        return FLAGS[option, literal]
+    value = parse_value(literal)
+    if isinstance(value, list):
+        value = ",".join(f'"{name}"' if "," in str(name) else str(name) for name in value)
+    command, _, parameter = option.partition(" ")
+    return f"{command} {shlex.quote(f'{parameter}={value}' if parameter else str(value))}"
 
 
 def parameter_options(model: str, parameters: Mapping[str, object]) -> dict[str, str]:

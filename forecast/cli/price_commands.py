@@ -116,7 +116,7 @@ class Prices:
         return bool(exog) or self.target in DERIVED_TARGETS
 
     def _read(self, field: str | None) -> pd.DataFrame:
-        """Return the prices of one field, or of "all" fields; what is left out is told among the notes."""
+        """Return the prices of one field, or of "all" fields; what is left out is among the notes."""
         from forecast.data.series import PricesWarning
 
         with warnings.catch_warnings():

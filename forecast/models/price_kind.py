@@ -57,8 +57,8 @@ class PriceKind:
     def panel(self, prices: Any, exog: Sequence[str], model: str) -> Panel:
         """Return prices as a panel of the fitted quantity; raise ValueError if they are of another kind.
 
-        `model` is the model's name in the error. What the prices do not tell apart is not refused: prices without a
-        name of their quantity, rows without dates, a few rows.
+        `model` is the model's name in the error. Prices whose kind is unknown are not refused: those without a name of
+        their quantity, without dates, or of a few rows.
         """
         panel = self._choose_target(prices, exog)
         if self._is_other_quantity(panel):

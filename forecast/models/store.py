@@ -8,6 +8,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -55,7 +56,13 @@ def load_model(folder: str | Path) -> Any:
         )
     if _digest(head.get("model"), content) != head.get("sha256"):
         raise ValueError(f"{path} is damaged: {DESCRIPTION} or {ARRAYS} has changed since. Train the model again")
-    return decode(head["model"], _read_arrays(content))
+    try:
+        model = decode(head["model"], _read_arrays(content))
+    except (LookupError, TypeError, AttributeError, ValueError, BadZipFile) as error:
+        raise ValueError(f"{path} does not describe a fitted model ({error}): train the model again") from error
+    if not hasattr(model, "save"):
+        raise ValueError(f"{path} describes a {type(model).__name__} and no fitted model: train the model again")
+    return model
 
 
 def _digest(description: Any, content: bytes) -> str:

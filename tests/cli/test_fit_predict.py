@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +17,12 @@ import pandas as pd
 import pytest
 
 from forecast import cli
+from forecast.cli.price_commands import Prices
 
 RUN = """
 import contextlib, io, json, sys
 from forecast import cli
+from forecast.cli.price_commands import Prices
 results = []
 for line in json.load(sys.stdin):
     sys.argv, out, err = ["forecast", *line], io.StringIO(), io.StringIO()
@@ -232,3 +235,28 @@ def test_forecast_is_of_the_fitted_quantity_or_refused(case, results):
 
 def test_there_are_enough_combinations():
     assert len({(case.file, case.options) for case in CASES}) >= 40
+
+
+FITTED = {"data": "yahoo:AAPL", "interval": "1h", "rows": "common", "start": "2020-01-01", "offline": True}
+
+
+@pytest.mark.parametrize(
+    ("prices", "given", "expected"),
+    [
+        ({"data": "yahoo:AAPL"}, [], {"interval": "1h", "rows": "common", "start": None, "offline": False}),
+        ({"data": "yahoo:AAPL", "start": "2024-01-01"}, ["start"], {"start": "2024-01-01", "interval": "1h"}),
+        ({"data": "yahoo:AAPL", "interval": "1h"}, ["interval"], {"interval": "1h"}),
+        ({"data": "stocks"}, [], {"interval": "1d", "rows": "common"}),
+        ({"data": "yahoo:AAPL", "interval": "1d"}, ["interval"], "--interval is 1d and at the fit it was 1h"),
+        ({"data": "yahoo:AAPL", "rows": "all"}, ["rows"], "--rows is all and at the fit it was common"),
+        ({"data": "a.csv", "columns": "A"}, ["columns"], "--columns is A and at the fit it was not given"),
+        ({"data": "a.csv", "day_first": True}, ["day_first"], {"day_first": True}),
+    ],
+)
+def test_options_of_the_fit_are_the_defaults(prices, given, expected):
+    if isinstance(expected, str):
+        with pytest.raises(ValueError, match=expected):
+            Prices(**prices).read_as(FITTED, given)
+        return
+    read = asdict(Prices(**prices).read_as(FITTED, given))
+    assert {name: read[name] for name in expected} == expected

@@ -27,6 +27,7 @@ MESSAGES = {
     "set dayfirst=True or dayfirst=False": "set --day-first or --month-first",
     "name a field, or leave fields out": "name a field, or leave --target out",
     "exchange='XNYS' needs daily rows": "--exchange XNYS needs daily rows",
+    "choose target='Close Price', or columns=['A', 'B,C']": "choose --target 'Close Price', or --columns 'A,\"B,C\"'",
     "use on_error='skip', or log=False": "use --on-error skip, or --set MODEL.log=False",
 }
 UNCHANGED = [
@@ -62,6 +63,7 @@ def call(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     prices = walks(60, 2)
     prices.to_csv("good.csv", index_label="date")
+    prices.where(np.arange(60)[:, None] < [60, 50]).to_csv("late.csv", index_label="date")
     prices.iloc[:30].to_csv("short.csv", index_label="date")
     prices.rename(columns={"S0": "A"}).to_csv("other.csv", index_label="date")
     prices.where(np.arange(60)[:, None] % 2 == [0, 1]).to_csv("apart.csv", index_label="date")
@@ -216,6 +218,13 @@ def test_a_model_fitted_in_python_forecasts_its_quantity(call, tmp_path):
         expected = model.predict(fc.make_target(bars, target)).point.item()
         assert pd.read_csv("forecast.csv")["y_hat"].item() == pytest.approx(expected)
     assert "--target is Close and at the fit it was Volume" in call("predict m sp500 --target Close")[1]
+
+
+def test_common_rows_of_a_fit_in_python_are_read_again(call):
+    prices = fc.read_prices("late.csv")
+    fc.Naive().fit(fc.as_panel(prices, how="common"), 1).save("m")
+    assert call("predict m late.csv --out forecast.csv")[0] == 0
+    assert set(pd.read_csv("forecast.csv")["cutoff"]) == {f"{prices.dropna().index[-1]:%Y-%m-%d}"}
 
 
 def test_options_of_a_file_hold_for_files(call):

@@ -148,6 +148,34 @@ def test_damage_is_reported(file, damage, message, tmp_path):
         fc.load_model(tmp_path / "model")
 
 
+@pytest.mark.parametrize(
+    "description",
+    [
+        None,
+        5,
+        [],
+        {"naive": 1},
+        {"class": "Pipeline", "params": {}},
+        {"class": "Naive"},
+        {"class": "Naive", "params": 3},
+        {"class": "Naive", "params": {"window": 3}},
+        {"class": "Naive", "params": {}, "state": {"horizon_": {"array": "missing"}}},
+        {"class": "Naive", "params": {}, "state": {"horizon_": {"float": "one"}}},
+        {"class": "lstm", "params": {}},
+        {"class": "Trainer", "params": {}},
+    ],
+    ids=str,
+)
+def test_a_description_that_was_written_by_hand_is_refused(description, tmp_path):
+    """Even with the right checksum."""
+    fc.Naive().fit(walks(), 2).save(tmp_path / "model")
+    head = json.loads((tmp_path / "model" / DESCRIPTION).read_text())
+    head |= {"model": description, "sha256": _digest(description, (tmp_path / "model" / ARRAYS).read_bytes())}
+    (tmp_path / "model" / DESCRIPTION).write_text(json.dumps(head))
+    with pytest.raises(ValueError, match=r"fitted model.*: train the model again"):
+        fc.load_model(tmp_path / "model")
+
+
 def test_models_that_cannot_be_loaded_are_not_saved(tmp_path):
     class Own(fc.Naive):
         pass
