@@ -4,13 +4,17 @@ import multiprocessing
 import os
 import signal
 import time
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.yahoo_server import Bars, LocalYahoo, session
 
 from forecast.data.yahoo.cache import Cache, DamagedError
 from forecast.data.yahoo.chart import COLUMNS, History, read_chart
+from forecast.data.yahoo.client import Yahoo
+from forecast.data.yahoo.download import DownloadError, download
 
 FORK = multiprocessing.get_context("fork")
 
@@ -174,3 +178,135 @@ def test_single_unfinished_bar_raises_lookup_error():
     now = pd.Timestamp("2024-03-08 12:00", tz="America/New_York")
     with pytest.raises(LookupError, match="no finished bar"):
         read_chart(chart(DAYS[2:], session="2024-03-08 16:00"), "1d", now)
+
+
+# --- updates over a moving clock: no bar is lost, and none is joined on another scale without a note ------------------
+
+HOURS = {"1m": 10, "1h": 6}  # bars of a day in the simulated markets
+FAULTS = ("hang up", "500", "page", "no timestamps", "null rows", "truncated", "unknown")
+PARTS = ("without start", "without end", "without middle")  # incomplete responses
+STEPS = ("3min", "5h", "26h", "4D", "9D", "40D")
+
+
+class Market:
+    """One ticker whose bars, splits and corrections appear as the clock of a local server moves."""
+
+    def __init__(self, server, interval, rng):
+        self.server, self.interval, self.rng = server, interval, rng
+        self.now = pd.Timestamp("2026-01-14 15:00")
+        server.clock = lambda: self.now.timestamp()
+        days = pd.bdate_range("2025-10-01", "2027-12-31")
+        if interval != "1d":
+            opens = [day + pd.Timedelta(hours=14) for day in days]
+            days = pd.DatetimeIndex([at + i * self.length for at in opens for i in range(HOURS[interval])])
+        prices = np.float32(100 * np.exp(rng.normal(0, 0.01, len(days)).cumsum())).astype(float)
+        self.raw = pd.Series(prices, index=days)
+        self.first = self.raw.copy()  # before corrections and removals
+        self.changed = pd.DatetimeIndex([])  # bars that the server has corrected
+        self.splits = {}  # first bar on the new scale: the ratio, and when it appeared
+
+    @property
+    def length(self):
+        return {"1m": pd.Timedelta(minutes=1), "1h": pd.Timedelta(hours=1), "1d": pd.Timedelta(days=1)}[self.interval]
+
+    def closes(self):
+        """Return the bars that have begun, adjusted for all splits so far."""
+        closes = self.raw[self.raw.index <= self.now]
+        return self.adjusted(closes, self.now)
+
+    def adjusted(self, closes, now):
+        """Return closes on the scale that the server had at a time."""
+        for at, (ratio, since) in self.splits.items():
+            if since <= now:
+                closes = closes.where(closes.index >= at, closes / ratio)
+        return closes
+
+    def act(self):
+        """Let time pass; perhaps split the shares, correct a bar or remove one; perhaps break the server."""
+        rng = self.rng
+        self.now += pd.Timedelta(str(rng.choice(STEPS)))
+        event = rng.choice(["none", "none", "split", "correction", "removal"])
+        recent = self.raw.index[self.raw.index <= self.now][-8:]
+        if event == "split":
+            self.splits.setdefault(recent[-1], (float(rng.choice([2, 4, 0.1])), self.now))
+        elif event == "correction":
+            self.raw[recent[2]] *= 1.003
+            self.changed = self.changed.append(recent[2:3])
+        elif event == "removal":
+            self.raw = self.raw.drop(recent[3])
+        faults = []
+        if rng.random() < 0.5:
+            faults = [str(rng.choice(FAULTS + PARTS)) if rng.random() < 0.6 else "none" for _ in range(2)]
+        self.server.blocks = rng.random() < 0.1
+        splits = {str(at): (ratio, 1.0) for at, (ratio, _) in self.splits.items()}
+        self.server.behave("X", *faults, bars=Bars(self.closes(), "UTC", splits=splits, intraday=self.interval != "1d"))
+
+    def arguments(self):
+        """Return random dates for a call: none, a start, an end or both."""
+        first, last = sorted(self.now.normalize() - pd.Timedelta(days=int(d)) for d in self.rng.integers(0, 60, 2))
+        return [{}, {"start": first}, {"end": last}, {"start": first, "end": last}][self.rng.integers(4)]
+
+    def received(self):
+        """Return the finished bars that the server has sent since the last call."""
+        stamps = sorted({stamp for _, stamps in self.server.sent for stamp in stamps})
+        self.server.sent.clear()
+        times = pd.to_datetime(np.array(stamps, dtype=np.int64), unit="s")
+        return times[times + self.length <= self.now]
+
+
+class MovingYahoo(Yahoo):
+    """The client with the clock of a simulated market."""
+
+    def __init__(self, market):
+        super().__init__(session(market.server.port), tries=1, pause=0, timeout=5.0)
+        self.market = market
+
+    def now(self):
+        return self.market.now.tz_localize("UTC")
+
+
+@pytest.fixture(scope="module")
+def server():
+    local = LocalYahoo()
+    yield local
+    local.close()
+
+
+@pytest.mark.filterwarnings("ignore::forecast.data.yahoo.download.DownloadWarning")
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 50))])
+def test_no_bar_is_lost_over_a_moving_clock(seed, cache, server, tmp_path):
+    import yfinance
+
+    yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
+    interval = ("1m", "1h", "1d")[seed % 3]
+    market = Market(server, interval, np.random.default_rng(seed))
+    known = pd.DatetimeIndex([])
+    calls = 0
+    for _ in range(10):
+        market.act()
+        with suppress(DownloadError):
+            download("X", interval=interval, adjust="none", source=MovingYahoo(market), **market.arguments())
+            calls += 1
+        known = known.union(market.received())
+        cached = cache.read("X", interval)
+        if cached is None:
+            assert len(known) == 0
+            continue
+        closes = cached.table["Close"].dropna()
+        assert closes.index.is_monotonic_increasing
+        assert closes.index.is_unique
+        assert known.difference(closes.index).empty, "a bar was lost"
+        known = known.union(closes.index)
+        check_scale(cached, market)
+    assert calls > 0
+
+
+def check_scale(cached, market):
+    """Check that all bars since the last noted seam are on one scale: that of the server when they were fetched."""
+    noted = [date for date, note in cached.facts.get("seams", {}).items() if "scale" in note or "between" in note]
+    closes = cached.table["Close"].dropna()
+    closes = closes[closes.index >= pd.Timestamp(max(noted, default="1900-01-01"))]
+    closes = closes.drop(closes.index.intersection(market.changed))
+    retrieved = pd.Timestamp(cached.facts["retrieved"]).tz_localize(None)
+    expected = market.adjusted(market.first[closes.index], retrieved)
+    assert np.allclose(closes, expected, rtol=1e-5), "bars of two scales were joined"

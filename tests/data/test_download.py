@@ -325,7 +325,7 @@ def test_later_calls_fetch_only_the_end(yahoo):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["split", "dividend", "corrected", "row"])
+@pytest.mark.parametrize("change", ["split", "dividend", "corrected", "added"])
 def test_restated_past_is_fetched_again(change, yahoo):
     old, new = until_yesterday("AAPL"), until_yesterday("AAPL")
     if change == "split":  # all earlier prices are divided
@@ -336,7 +336,7 @@ def test_restated_past_is_fetched_again(change, yahoo):
     elif change == "corrected":
         new.close.iloc[-6] *= 1.0001
     else:
-        new.close = new.close.drop(new.close.index[-6])
+        old.close = old.close.drop(old.close.index[-6])
     old.close = old.close[:-4]
     yahoo.behave("AAPL", bars=old)
     download("AAPL", source=client(yahoo))
@@ -345,6 +345,22 @@ def test_restated_past_is_fetched_again(change, yahoo):
         prices = download("AAPL", adjust="none", source=client(yahoo))
     assert matches(prices["AAPL"], new)
     download("AAPL", source=client(yahoo))  # without a warning
+
+
+def test_bar_that_yahoo_removes_stays(yahoo):
+    old, new = until_yesterday("AAPL"), until_yesterday("AAPL")
+    removed = new.close.index[-6]
+    new.close = new.close.drop(removed)
+    old.close = old.close[:-4]
+    yahoo.behave("AAPL", bars=old)
+    download("AAPL", source=client(yahoo))
+    yahoo.behave("AAPL", bars=new)
+    with pytest.warns(DownloadWarning, match=f"AAPL: 1 bar is cached that Yahoo no longer has, from {removed.date()}"):
+        prices = download("AAPL", adjust="none", source=client(yahoo))
+    assert prices["AAPL"].drop(removed).tolist() == new.close.tolist()
+    assert prices["AAPL"][removed] == old.close[removed]
+    download("AAPL", source=client(yahoo))  # without a warning
+    assert "no longer has" in download("AAPL", offline=True).attrs["facts"]["AAPL"]["notes"][-1]
 
 
 def test_failed_update_leaves_cache_unchanged(yahoo, folder):
@@ -415,10 +431,12 @@ def test_damaged_cache_file_is_fetched_again(damage, yahoo, folder):
     yahoo.behave("AAPL")
     download("AAPL", end="2020-06-30", source=client(yahoo))
     damage(folder / "1d" / "AAPL.parquet")
-    with pytest.raises(DownloadError, match=r"AAPL.parquet .*: delete it"):
+    with pytest.raises(DownloadError, match=r"AAPL.parquet .* without offline it is fetched again"):
         download("AAPL", end="2020-06-30", offline=True)
-    with pytest.warns(DownloadWarning, match="AAPL was fetched again"):
+    damaged = (folder / "1d" / "AAPL.parquet").read_bytes()
+    with pytest.warns(DownloadWarning, match=r"AAPL was fetched again: .* is now .*AAPL.damaged"):
         prices = download("AAPL", end="2020-06-30", source=client(yahoo))
+    assert (folder / "1d" / "AAPL.damaged").read_bytes() == damaged  # it may hold bars that Yahoo no longer has
     assert prices["AAPL"].equals(yahoo.bars["AAPL"].close[:"2020-06-30"].rename("AAPL").rename_axis("Date"))
     assert yahoo.requests["AAPL"] == 2
 

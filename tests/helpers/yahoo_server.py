@@ -2,7 +2,7 @@
 
 `LocalYahoo()` serves on loopback; `session()` returns a requests session that redirects every call of the real yfinance
 client to it. `behave(ticker, …)` sets the faults of a ticker; each response is built from its `Bars`, which tests may
-change.
+change. `clock` is the server's time, and `sent` has the bars with a price of each response.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ class Bars:
     close: pd.Series
     zone: str = "America/New_York"
     dividends: dict[str, float] = field(default_factory=dict)
+    gains: dict[str, float] = field(default_factory=dict)  # capital gains of a fund
+    paid_in: str | None = None  # currency of the dividends, where the response has it
+    currency: str | None = None  # of the prices; by default that of the exchange
     splits: dict[str, tuple[float, float]] = field(default_factory=dict)
     nulls: tuple[str, ...] = ()  # dates whose row is present but empty
     live: bool = False  # the market is open: today's bar is unfinished, and sent twice
@@ -42,9 +45,8 @@ class Bars:
             return int(pd.Timestamp(day, tz="UTC").timestamp())
         return int(pd.Timestamp(f"{day:%Y-%m-%d} {OPEN[self.zone]}", tz=self.zone).timestamp())
 
-    def session(self) -> dict[str, int]:
+    def session(self, now: int) -> dict[str, int]:
         """Return the regular session of today, or one that ended a day ago."""
-        now = int(time.time())
         if self.live:
             return {"start": now - 3600, "end": now + 3600}
         return {"start": now - 86400 - 6 * 3600, "end": now - 86400}
@@ -66,6 +68,9 @@ class LocalYahoo:
         self.faults: dict[str, list[str]] = {}
         self.requests: Counter[str] = Counter()
         self.queries: list[tuple[str, dict[str, str]]] = []
+        self.sent: list[tuple[str, list[int]]] = []  # tickers, and the times of the bars that were sent
+        self.blocks = False  # whether every request is refused
+        self.clock = time.time
         self.n_active = 0
         self.max_active = 0
         self.lock = threading.Lock()
@@ -119,7 +124,7 @@ class LocalYahoo:
                         yahoo.n_active -= 1
 
             def chart(self, ticker: str, query: dict[str, str]) -> None:
-                fault = yahoo.next_fault(ticker)
+                fault = "429" if yahoo.blocks else yahoo.next_fault(ticker)
                 if fault == "unknown":
                     return self.respond(404, failure("Not Found", "No data found, symbol may be delisted"))
                 if fault == "429":
@@ -135,10 +140,16 @@ class LocalYahoo:
                     return self.connection.close()
                 if fault.startswith("slow "):
                     time.sleep(float(fault.removeprefix("slow ")))
-                text = json.dumps(
-                    {"chart": {"result": [chart_result(ticker, yahoo.bars[ticker], query, fault)], "error": None}}
-                )
-                return self.respond(200, text[: len(text) // 2] if fault == "truncated" else text)
+                result = chart_result(ticker, yahoo.bars[ticker], query, fault, int(yahoo.clock()))
+                text = json.dumps({"chart": {"result": [result], "error": None}})
+                if fault == "truncated":
+                    return self.respond(200, text[: len(text) // 2])
+                closes = result["indicators"]["quote"][0].get("close", [])
+                times = [
+                    at for at, close in zip(result.get("timestamp", []), closes, strict=False) if close is not None
+                ]
+                yahoo.sent.append((ticker, times))
+                return self.respond(200, text)
 
             def respond(self, status: int, text: str) -> None:
                 body = text.encode()
@@ -157,16 +168,19 @@ def failure(code: str, description: str) -> str:
     return json.dumps({"chart": {"result": None, "error": {"code": code, "description": description}}})
 
 
-def chart_result(ticker: str, bars: Bars, query: dict[str, str], fault: str) -> dict:
+def chart_result(ticker: str, bars: Bars, query: dict[str, str], fault: str, now: int) -> dict:
     """Return a result of the chart endpoint: the bars between period1 and period2."""
     since, until = (int(query.get(name, default)) for name, default in (("period1", -(10**10)), ("period2", 10**10)))
     rows = [(bars.stamp(day), day, price) for day, price in bars.close.items()]
     rows = [row for row in rows if since <= row[0] < until]
+    if fault.startswith("without "):  # an incomplete response: without the first or the last half, or the middle
+        third, half = len(rows) // 3, len(rows) // 2
+        rows = {"start": rows[half:], "end": rows[:half], "middle": rows[:third] + rows[2 * third :]}[fault[8:]]
     empty = {pd.Timestamp(day) for day in bars.nulls}
-    prices = [None if day in empty else price for _, day, price in rows]
+    prices = [None if day in empty or fault == "null rows" else price for _, day, price in rows]
     stamps = [stamp for stamp, _, _ in rows]
     if bars.live and rows:  # the latest trade again, under its own time
-        stamps.append(int(time.time()))
+        stamps.append(now)
         prices.append(rows[-1][2] * 1.001)
     quote = {
         "open": [price and price * 0.995 for price in prices],
@@ -177,34 +191,43 @@ def chart_result(ticker: str, bars: Bars, query: dict[str, str], fault: str) -> 
     }
     if fault == "lengths":
         quote["close"] = quote["close"][:-1]
-    result = {"meta": meta(ticker, bars, query), "timestamp": stamps, "indicators": {"quote": [quote]}}
+    result = {"meta": meta(ticker, bars, query, now), "timestamp": stamps, "indicators": {"quote": [quote]}}
     if fault == "no timestamps" or not stamps:
         del result["timestamp"]
         result["indicators"] = {"quote": [{}]}
     if fault == "no zone":
         del result["meta"]["exchangeTimezoneName"]
     paid = {bars.stamp(pd.Timestamp(day)): amount for day, amount in bars.dividends.items()}
+    gains = {bars.stamp(pd.Timestamp(day)): amount for day, amount in bars.gains.items()}
     split = {bars.stamp(pd.Timestamp(day)): ratio for day, ratio in bars.splits.items()}
     events = {
         "dividends": {str(at): {"amount": amount, "date": at} for at, amount in paid.items() if since <= at < until},
+        "capitalGains": {
+            str(at): {"amount": amount, "date": at} for at, amount in gains.items() if since <= at < until
+        },
         "splits": {
             str(at): {"date": at, "numerator": new, "denominator": old, "splitRatio": f"{new:g}:{old:g}"}
             for at, (new, old) in split.items()
             if since <= at < until
         },
     }
-    events = {kind: entries for kind, entries in events.items() if entries}
+    requested = {"div": "dividends", "capitalGains": "capitalGains", "splits": "splits"}
+    kinds = {requested[name] for name in query.get("events", "").split(",") if name}
+    events = {kind: entries for kind, entries in events.items() if entries and kind in kinds}
+    if bars.paid_in is not None:
+        for event in events.get("dividends", {}).values():
+            event["currency"] = bars.paid_in
     return result | ({"events": events} if events else {})
 
 
-def meta(ticker: str, bars: Bars, query: dict[str, str]) -> dict:
+def meta(ticker: str, bars: Bars, query: dict[str, str], now: int) -> dict:
     return {
-        "currency": CURRENCY[bars.zone],
+        "currency": bars.currency or CURRENCY[bars.zone],
         "symbol": ticker,
         "instrumentType": "CRYPTOCURRENCY" if bars.zone == "UTC" else "EQUITY",
         "exchangeTimezoneName": bars.zone,
-        "regularMarketTime": int(time.time()),
-        "currentTradingPeriod": {"regular": bars.session()},
+        "regularMarketTime": now,
+        "currentTradingPeriod": {"regular": bars.session(now)},
         "dataGranularity": query.get("interval", "1d"),
         "validRanges": ["1d", "5d", "1mo", "max"],
     }

@@ -71,9 +71,11 @@ class Cache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise DamagedError(f"the cache file {path} cannot be read: delete it") from error
+            raise DamagedError(f"the cache file {path} cannot be read; without offline it is fetched again") from error
         if not is_intact:
-            raise DamagedError(f"the content of the cache file {path} does not match its hash: delete it")
+            raise DamagedError(
+                f"the content of the cache file {path} does not match its hash; without offline it is fetched again"
+            )
         return history
 
     def write(self, ticker: str, interval: str, history: History) -> None:
@@ -87,6 +89,11 @@ class Cache:
                 pq.write_table(table, temporary)
         except OSError as error:
             raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def set_aside(self, ticker: str, interval: str) -> Path:
+        """Rename a damaged file, which may hold bars that cannot be fetched again; return its new path."""
+        path = self.path(ticker, interval)
+        return path.replace(path.with_suffix(".damaged"))
 
 
 def _hash(history: History) -> str:

@@ -12,6 +12,7 @@ from forecast.data.panel import format_date
 
 PRICES = ("Open", "High", "Low", "Close")
 EVENTS = ("Dividends", "Stock Splits")
+GAINS = "Capital Gains"  # a column of tickers that have paid some, which are funds
 COLUMNS = (*PRICES, "Volume", *EVENTS)
 
 #: How long a bar of each interval lasts. (30m is not offered: Yahoo returns hourly bars for it.)
@@ -26,14 +27,23 @@ INTERVALS: dict[str, pd.DateOffset | pd.Timedelta] = {
 DELAY = pd.Timedelta(minutes=30)
 
 
+class NoPricesError(LookupError):
+    """There are no prices of a ticker in the range that was requested."""
+
+    def __init__(self, reason: str = "it has no prices in this range") -> None:
+        super().__init__(reason)
+
+
 @dataclass(frozen=True)
 class History:
     """Raw bars, dividends and splits of one ticker, with facts about their origin.
 
-    `table` has the columns Open, High, Low, Close, Volume, Dividends and Stock Splits. Its index has no time zone:
-    dates of the exchange for bars of a day or longer, times in UTC for shorter ones. `facts` are plain JSON values:
-    currency, timezone, instrument, interval, retrieved, start (first date requested), through (last date with complete
-    data), fresh_until (no newer bar exists before that time) and notes (rows merged, empty or left out).
+    `table` has the columns Open, High, Low, Close, Volume, Dividends, Stock Splits and, for funds that paid some,
+    Capital Gains. Its index has no time zone: dates of the exchange for bars of a day or longer, times in UTC for
+    shorter ones. `facts` are plain JSON values: currency, dividend_currencies (of dividends in another currency, by
+    date), timezone, instrument, interval, retrieved, last_trade, start (first date requested), through (last date with
+    complete data), fresh_until (no newer bar exists before that time), notes (rows merged, empty or left out) and
+    seams (see `forecast.data.yahoo.merge`).
     """
 
     table: pd.DataFrame
@@ -49,7 +59,7 @@ def read_chart(chart: dict[str, Any], interval: str, now: pd.Timestamp) -> Histo
     """Return the history in one result of Yahoo's chart endpoint, retrieved at `now` (a time with a zone).
 
     Bars that are not finished at `now` and rows without a price are left out and mentioned in the notes. Raises
-    ValueError for a malformed result, and LookupError for one without any finished bar.
+    ValueError for a malformed result, and NoPricesError for one without any finished bar.
     """
     meta = chart.get("meta") or {}
     zone = meta.get("exchangeTimezoneName")
@@ -57,20 +67,25 @@ def read_chart(chart: dict[str, Any], interval: str, now: pd.Timestamp) -> Histo
     if not zone or quotes is None:
         raise ValueError("the response has no time zone or no quotes")
     stamps = chart.get("timestamp") or []
-    if not stamps:
-        raise LookupError("it has no prices in this range")
+    if not stamps or not any(quotes.values()):
+        raise NoPricesError
     notes: list[str] = []
     table = _merge_duplicates(_bars(stamps, quotes, zone, interval), notes)
-    table = _with_events(table, chart.get("events") or {}, zone, interval, notes)
+    if table["Close"].isna().all():
+        raise NoPricesError
+    table, dividend_currencies = _with_events(table, chart.get("events") or {}, zone, interval)
     table = _drop_empty(table, notes)
     session = ((meta.get("currentTradingPeriod") or {}).get("regular")) or {}
     table, first_unfinished = _drop_unfinished(table, interval, zone, session, now, notes)
+    currency = meta.get("currency")
     facts = {
-        "currency": meta.get("currency"),
+        "currency": currency,
+        "dividend_currencies": {date: name for date, name in dividend_currencies.items() if name != currency},
         "timezone": zone,
         "instrument": meta.get("instrumentType"),
         "interval": interval,
         "retrieved": now.tz_convert("UTC").isoformat(timespec="seconds"),
+        "last_trade": _last_trade(meta, zone),
         "through": _through(table, first_unfinished, interval, zone, now),
         "fresh_until": _fresh_until(table, interval, zone, session, now).isoformat(timespec="seconds"),
         "notes": notes,
@@ -109,24 +124,27 @@ def _merge_duplicates(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _with_events(
-    table: pd.DataFrame, events: dict[str, Any], zone: str, interval: str, notes: list[str]
-) -> pd.DataFrame:
-    """Add each dividend and split to the first bar that does not end before it."""
+    table: pd.DataFrame, events: dict[str, Any], zone: str, interval: str
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Add each event to the first bar that does not end before it; return the dividends' currencies by date, too."""
     table = table.assign(**dict.fromkeys(EVENTS, 0.0))
     last_seconds = table.index + INTERVALS[interval] - pd.Timedelta(seconds=1)
-    currencies = set()
-    for kind, column in (("dividends", "Dividends"), ("splits", "Stock Splits")):
+    currencies: dict[str, set[str]] = {}
+    for kind, column in (("dividends", "Dividends"), ("capitalGains", GAINS), ("splits", "Stock Splits")):
         for event in (events.get(kind) or {}).values():
+            if column not in table:
+                table[column] = 0.0
             at = int(last_seconds.searchsorted(_labels([event["date"]], zone, interval)[0]))
             if at == len(table):
                 continue  # its bar does not exist yet
-            value = event["amount"] if kind == "dividends" else event["numerator"] / event["denominator"]
-            column_at = table.columns.get_loc(column)
-            table.iloc[at, column_at] = value + table.iloc[at, column_at] if kind == "dividends" else value
-            currencies.add(event.get("currency") or "")
-    if currencies - {""}:
-        notes.append(f"dividends are in {', '.join(sorted(currencies - {''}))}")
-    return table
+            cell = (at, table.columns.get_loc(column))
+            if kind == "splits":
+                table.iloc[cell] = (table.iloc[cell] or 1.0) * event["numerator"] / event["denominator"]
+            else:
+                table.iloc[cell] += event["amount"]
+            if kind == "dividends" and event.get("currency"):
+                currencies.setdefault(table.index[at].isoformat(), set()).add(event["currency"])
+    return table, {date: " and ".join(sorted(names)) for date, names in currencies.items()}
 
 
 def _drop_empty(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
@@ -134,7 +152,7 @@ def _drop_empty(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     empty = table["Close"].isna().to_numpy()
     if empty.any():
         notes.append(f"{int(empty.sum())} rows had no close, the first on {format_date(table.index[empty][0])}")
-    return table[~empty | (table[list(EVENTS)] != 0).any(axis=1).to_numpy()]
+    return table[~empty | (table.filter([*EVENTS, GAINS]) != 0).any(axis=1).to_numpy()]
 
 
 def _drop_unfinished(
@@ -153,7 +171,7 @@ def _drop_unfinished(
         return table, None
     first_unfinished = table.index[unfinished][0]
     if unfinished.all():
-        raise LookupError("it has no finished bar in this range")
+        raise NoPricesError("it has no finished bar in this range")
     notes.append(f"the unfinished bar of {format_date(first_unfinished)} was left out")
     return table[~unfinished], first_unfinished
 
@@ -167,6 +185,12 @@ def _through(
         return format_date(today)
     day = min(today, first_unfinished.normalize()) if first_unfinished is not None else today
     return format_date(day - pd.Timedelta(days=1))
+
+
+def _last_trade(meta: dict[str, Any], zone: str) -> str | None:
+    """Return the date of the ticker's last trade, where the response has it."""
+    stamp = meta.get("regularMarketTime")
+    return None if not stamp else f"{pd.Timestamp(int(stamp), unit='s', tz='UTC').tz_convert(zone):%Y-%m-%d}"
 
 
 def _fresh_until(

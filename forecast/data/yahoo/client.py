@@ -12,12 +12,15 @@ from typing import Any
 import pandas as pd
 
 from forecast._validation import check_int, check_number
-from forecast.data.yahoo.chart import History, is_intraday, read_chart, slice_dates
+from forecast.data.yahoo.chart import History, NoPricesError, is_intraday, read_chart
 
 URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 #: Days of history that Yahoo has for bars shorter than a day.
 INTRADAY_DAYS = {"1m": 7, "2m": 59, "5m": 59, "15m": 59, "1h": 729}
-MARGIN = pd.Timedelta(days=2)  # requested on both sides, as dates are those of the exchange; cut off afterwards
+MARGIN = pd.Timedelta(days=2)  # requested on both sides, as dates are those of the exchange
+MAX_CLOSED = pd.Timedelta(days=14)  # no exchange is closed longer: a response that ends earlier is incomplete
+REFUSALS = (0, 401, 403, 429)  # statuses of a refusal or a missing connection, which concern every ticker
+MAX_REFUSED = 3  # tickers in a row that are refused in all attempts before all others are given up
 
 
 class _RetryableError(Exception):
@@ -28,7 +31,11 @@ class _RetryableError(Exception):
         self.status = status
 
 
-class _CancelledError(Exception):
+class BlockedError(ConnectionError):
+    """No request is accepted at present, for any ticker."""
+
+
+class _CancelledError(BlockedError):
     """The download was stopped while a request was waiting."""
 
 
@@ -74,31 +81,56 @@ class Yahoo:
         self.timeout = timeout
         self._free_at = 0.0  # no request before this value of time.monotonic()
         self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._refused = 0  # tickers that were refused since the last response with prices
+
+    def now(self) -> pd.Timestamp:
+        """Return the current time, with its zone."""
+        return pd.Timestamp.now("UTC")
 
     def history(self, ticker: str, start: pd.Timestamp | None, end: pd.Timestamp | None, interval: str) -> History:
-        """Fetch a ticker's bars from `start` (None: its listing) to `end` (None: now), both included.
+        """Fetch a ticker's bars from `start` (None: its listing) to `end` (None: now), and the few around them.
 
-        Raises LookupError with Yahoo's reason if there are none, ConnectionError if all attempts fail.
+        Raises NoPricesError with Yahoo's reason if there are none, ConnectionError if all attempts fail. After several
+        tickers in a row that Yahoo refuses, this and all further calls raise BlockedError until `start` is called.
         """
         for attempt in range(1, self.tries + 1):
             self._wait()
             try:
-                return self._request(ticker, start, end, interval)
+                history = self._request(ticker, start, end, interval)
+                self._refused = 0
+                return history
+            except NoPricesError:
+                self._refused = 0
+                raise
             except _RetryableError as error:
                 if attempt == self.tries:
                     attempts = "1 attempt" if attempt == 1 else f"{attempt} attempts"
+                    self._count_refusal(error)
                     raise ConnectionError(f"{error} after {attempts}; try again later") from error
                 seconds = self.pause * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
                 self._back_off(seconds, all_tickers=error.status == 429)
         raise AssertionError("the last attempt returns or raises")
 
     def start(self) -> None:
-        """Accept requests again after `stop`."""
+        """Accept requests again after `stop`, or after Yahoo refused them."""
+        self._refused = 0
         self._stop.clear()
 
     def stop(self) -> None:
         """Cancel the requests that wait for their next attempt."""
         self._stop.set()
+
+    def _count_refusal(self, error: _RetryableError) -> None:
+        """Count a refused ticker; stop and raise BlockedError where every ticker is refused."""
+        if error.status not in REFUSALS:
+            return
+        with self._lock:
+            self._refused += 1
+            is_blocked = self._refused >= MAX_REFUSED
+        if is_blocked:
+            self.stop()
+            raise BlockedError(str(error)) from error
 
     def _wait(self) -> None:
         if self._stop.wait(max(0.0, self._free_at - time.monotonic())):
@@ -111,7 +143,7 @@ class Yahoo:
             raise _CancelledError
 
     def _request(self, ticker: str, start: pd.Timestamp | None, end: pd.Timestamp | None, interval: str) -> History:
-        now = pd.Timestamp.now("UTC")
+        now = self.now()
         status, text = self._get(URL + ticker, _parameters(start, end, interval, now))
         try:
             chart = json.loads(text)["chart"]
@@ -123,12 +155,12 @@ class Yahoo:
         if status >= 500 or status in (401, 403, 408):
             raise _RetryableError(f"Yahoo's server failed: {reason} (HTTP {status})", status)
         if error or status >= 400 or not results:
-            raise LookupError(f"Yahoo has no such prices: {reason}")
+            raise NoPricesError(f"Yahoo has no such prices: {reason}")
         try:
             history = read_chart(results[0], interval, now)
         except (ValueError, KeyError, TypeError, ZeroDivisionError) as malformed:
             raise _RetryableError(f"Yahoo's response cannot be read: {malformed}", status) from malformed
-        return _slice(history, start, end)
+        return _describe_range(history, start, end)
 
     def _get(self, url: str, parameters: dict[str, Any]) -> tuple[int, str]:
         from yfinance.data import YfData
@@ -156,15 +188,17 @@ def _parameters(
     first = earliest if start is None else max(earliest, start - MARGIN)
     last = now if end is None else min(now, end.tz_localize("UTC") + MARGIN)
     period = {"period1": int(first.timestamp()), "period2": int(last.timestamp())}
-    return period | {"interval": interval, "includePrePost": "false", "events": "div,splits"}
+    return period | {"interval": interval, "includePrePost": "false", "events": "div,splits,capitalGains"}
 
 
-def _slice(history: History, start: pd.Timestamp | None, end: pd.Timestamp | None) -> History:
-    """Return the bars from `start` to `end`, with the facts that describe this range."""
-    table = slice_dates(history.table, start, end)
-    if table.empty:
-        raise LookupError("Yahoo has no prices in this range")
+def _describe_range(history: History, start: pd.Timestamp | None, end: pd.Timestamp | None) -> History:
+    """Return a history with the facts that describe a request from `start` to `end`; further bars stay in it."""
+    through = history.facts["through"] if end is None else min(f"{end:%Y-%m-%d}", history.facts["through"])
+    last_trade = history.facts["last_trade"]
+    latest = f"{history.table.index[-1] + MAX_CLOSED:%Y-%m-%d}"
+    if latest < through and last_trade is not None and latest < last_trade:
+        through = f"{history.table.index[-1]:%Y-%m-%d}"  # the response ends too early: the rest is requested again
     facts = dict(history.facts, start=None if start is None else f"{start:%Y-%m-%d}")
-    if end is not None and f"{end:%Y-%m-%d}" < facts["through"]:
-        facts |= {"through": f"{end:%Y-%m-%d}", "fresh_until": facts["retrieved"]}  # later bars were not requested
-    return History(table, facts)
+    if through < facts["through"]:
+        facts |= {"through": through, "fresh_until": facts["retrieved"]}  # later bars were not requested
+    return History(history.table, facts)

@@ -9,32 +9,36 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast._validation import check_choice
 from forecast.data.files import pick_fields
 from forecast.data.panel import format_date
-from forecast.data.yahoo.adjust import adjust_for_dividends
+from forecast.data.yahoo.adjust import adjust_for_dividends, convert_dividends
 from forecast.data.yahoo.cache import Cache, DamagedError
-from forecast.data.yahoo.chart import EVENTS, INTERVALS, PRICES, History, slice_dates
-from forecast.data.yahoo.client import Yahoo
+from forecast.data.yahoo.chart import COLUMNS, GAINS, INTERVALS, History, NoPricesError, slice_dates
+from forecast.data.yahoo.client import BlockedError, Yahoo
+from forecast.data.yahoo.merge import first_difference, merge
 
+NEEDED = {"start", "through", "fresh_until", "notes"}  # facts without which a cached history cannot be updated
 OVERLAP = 10  # cached rows that are fetched again, to detect a restated past
-TOLERANCE = 1e-6  # relative; Yahoo stores prices in single precision
 
 
 class DownloadError(ValueError):
     """Tickers that could not be downloaded; `reasons` maps each to its reason."""
 
-    def __init__(self, reasons: dict[str, str], requested: int) -> None:
+    def __init__(self, reasons: dict[str, str], requested: int, blocked: str | None = None) -> None:
         self.reasons = reasons
+        if blocked is not None:
+            finished = f"{requested - len(reasons)} of {requested} tickers are in the cache"
+            super().__init__(f"{blocked}, so the download was stopped; {finished}, and the same call fetches the rest")
+            return
         details = "; ".join(f"{ticker}: {reason}" for ticker, reason in reasons.items())
         super().__init__(f"{len(reasons)} of {requested} tickers could not be downloaded: {details}")
 
 
 class DownloadWarning(UserWarning):
-    """Tickers that were left out, or cached prices that were replaced."""
+    """Tickers that were left out, cached prices that were replaced, or dividends that were converted."""
 
 
 def download(
@@ -103,18 +107,16 @@ def download(
     source = Yahoo() if source is None else source
     cached_source = _CachedSource(source, Cache(source.name), first, last, interval, offline)
     histories, failed = _fetch_all(names, cached_source, progress)
-    if cached_source.messages:
-        warnings.warn("; ".join(cached_source.messages), DownloadWarning, stacklevel=2)
-    tables = {}
+    messages = cached_source.messages
+    tables: dict[str, pd.DataFrame] = {}
     for name, history in histories.items():
         try:
-            # Sliced before the adjustment: prices must not depend on dividends after `end` that are in the cache.
-            table = slice_dates(history.table, first, last)
-            if table["Close"].isna().all():
-                raise ValueError("it has no prices in this range")
-            tables[name] = adjust_for_dividends(table) if adjust == "auto" else table
-        except ValueError as error:
+            tables[name] = _prepare(history, first, last, adjust)
+            messages += [f"{name}: {note}" for note in tables[name].attrs["notes"]]
+        except (NoPricesError, ValueError) as error:
             failed[name] = str(error)
+    if messages:
+        warnings.warn("; ".join(messages), DownloadWarning, stacklevel=2)
     failed = {name: failed[name] for name in names if name in failed}
     if failed and (on_error == "raise" or not tables):
         raise DownloadError(failed, len(names))
@@ -124,9 +126,32 @@ def download(
     prices = _join(tables, fields)
     prices.attrs = {
         "source": f"{source.name}:{','.join(tables)}",
-        "facts": {name: histories[name].facts | {"adjust": adjust} for name in tables},
+        "facts": {name: _public_facts(histories[name], table) | {"adjust": adjust} for name, table in tables.items()},
     } | ({"failed": failed} if failed else {})
     return prices
+
+
+def _prepare(history: History, first: pd.Timestamp | None, last: pd.Timestamp | None, adjust: str) -> pd.DataFrame:
+    """Return a history's rows from `first` to `last`, adjusted if requested, with the notes in `attrs`."""
+    # Sliced before the adjustment: prices must not depend on dividends after `end` that are in the cache.
+    table = slice_dates(history.table, first, last)
+    if table["Close"].isna().all():
+        raise NoPricesError
+    if adjust == "auto":
+        currencies = history.facts.get("dividend_currencies", {})
+        return adjust_for_dividends(convert_dividends(table, history.facts["currency"], currencies))
+    table.attrs["notes"] = []
+    return table
+
+
+def _public_facts(history: History, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the facts of a history, with all notes: of its retrieval, on cached bars and on the adjustment."""
+    facts = dict(history.facts)
+    notes = [*facts["notes"], *facts.pop("seams", {}).values(), *table.attrs["notes"]]
+    if others := facts.get("dividend_currencies"):
+        names = ", ".join(sorted(set(others.values())))
+        notes.append(f"{len(others)} dividends are in {names}, the prices in {facts['currency']}")
+    return facts | {"notes": notes}
 
 
 @dataclass
@@ -146,28 +171,72 @@ class _CachedSource:
         if self.offline:
             return self._get_offline(ticker)
         with self.cache.lock(ticker, self.interval):
-            try:
-                cached = self.cache.read(ticker, self.interval)
-            except DamagedError as error:
-                self.messages.append(f"{ticker} was fetched again: {error}")
-                cached = None
+            cached = self._read(ticker)
+            if cached is None:
+                return self._write(ticker, self._fetch(ticker, self.first, self.last))
             missing = self._missing(cached)
-            if cached is not None and missing == "nothing":
+            if missing == "nothing":
                 return cached
-            history = self._fetch_end(ticker, cached) if cached is not None and missing == "end" else None
-            if history is None:
-                history = self.source.history(ticker, self.first, self._end_of_fetch(cached), self.interval)
-            self.cache.write(ticker, self.interval, history)
-            return history
+            try:
+                return self._update(ticker, cached, missing)
+            except NoPricesError as error:
+                self.messages.append(f"{ticker}: nothing was added to the cached prices ({error})")
+                return cached
+
+    def _read(self, ticker: str) -> History | None:
+        """Return the cached history; a damaged file is renamed, and the ticker fetched again."""
+        try:
+            cached = self.cache.read(ticker, self.interval)
+            if cached is not None and not (set(cached.facts) >= NEEDED and set(COLUMNS) <= set(cached.table)):
+                raise DamagedError(f"the cache file of {ticker} has another layout")
+            return cached
+        except DamagedError:
+            path = self.cache.set_aside(ticker, self.interval)
+            self.messages.append(f"{ticker} was fetched again: its cache file could not be used, and is now {path}")
+            return None
+
+    def _write(self, ticker: str, history: History) -> History:
+        self.cache.write(ticker, self.interval, history)
+        return history
+
+    def _fetch(self, ticker: str, first: pd.Timestamp | None, last: pd.Timestamp | None) -> History:
+        return self.source.history(ticker, first, last, self.interval)
+
+    def _update(self, ticker: str, cached: History, missing: str) -> History:
+        """Fetch the missing end, or everything where that is missing or was restated, and merge it with the cache."""
+        last = None if self.last is None else max(self.last, pd.Timestamp(cached.facts["through"]))
+        merged = cached
+        if missing == "end":
+            fresh = self._fetch(ticker, cached.table.index[-OVERLAP:][0].normalize(), self.last)
+            difference = first_difference(cached.table, fresh.table)
+            merged = merge(cached, fresh)
+            if difference is None:
+                return self._finish(ticker, cached, merged)
+            # Written before the next request, which may fail: these bars may not be served again.
+            merged.facts["is_restated"] = True
+            self._write(ticker, merged)
+            self.messages.append(f"{ticker}: the past was restated ({difference}), so all of it was fetched again")
+        return self._finish(ticker, cached, merge(merged, self._fetch(ticker, self._start(cached), last)))
+
+    def _start(self, cached: History) -> pd.Timestamp | None:
+        """Return the first date of a complete fetch: that of the cache or of this call, whichever is earlier."""
+        since = cached.facts["start"]
+        return None if since is None or self.first is None else min(self.first, pd.Timestamp(since))
+
+    def _finish(self, ticker: str, cached: History, merged: History) -> History:
+        """Write a merged history and warn of new seams."""
+        known = cached.facts.get("seams", {}).values()
+        self.messages += [f"{ticker}: {seam}" for seam in merged.facts["seams"].values() if seam not in known]
+        return self._write(ticker, merged)
 
     def _get_offline(self, ticker: str) -> History:
         cached = self.cache.read(ticker, self.interval)
         if cached is None:
-            raise LookupError(f"it is not in the cache {self.cache.folder}; download it without offline first")
+            raise NoPricesError(f"it is not in the cache {self.cache.folder}; download it without offline first")
         through = cached.facts["through"]
         if self._starts_too_late(cached) or (self.last is not None and format_date(self.last) > through):
             since = cached.facts["start"] or "its listing"
-            raise LookupError(
+            raise NoPricesError(
                 f"the cache has only {since} to {through}; choose dates in this range, or download without offline"
             )
         return cached
@@ -176,60 +245,28 @@ class _CachedSource:
         since = cached.facts["start"]  # None: from its listing
         return since is not None and (self.first is None or format_date(self.first) < since)
 
-    def _missing(self, cached: History | None) -> str:
+    def _missing(self, cached: History) -> str:
         """Return what has to be fetched: "nothing", "end" or "all"."""
-        if cached is None or self._starts_too_late(cached):
+        # An earlier layout has no currencies of dividends and no capital gains.
+        is_complete = "dividend_currencies" in cached.facts and not cached.facts.get("is_restated")
+        if self._starts_too_late(cached) or not is_complete:
             return "all"
         if self.last is not None and format_date(self.last) <= cached.facts["through"]:
             return "nothing"
-        return "nothing" if pd.Timestamp.now("UTC") < pd.Timestamp(cached.facts["fresh_until"]) else "end"
-
-    def _end_of_fetch(self, cached: History | None) -> pd.Timestamp | None:
-        """Return the last date when all is fetched: no earlier than the cached end, so the cache never shrinks."""
-        if cached is None or self.last is None:
-            return self.last
-        return max(self.last, pd.Timestamp(cached.facts["through"]))
-
-    def _fetch_end(self, ticker: str, cached: History) -> History | None:
-        """Fetch the bars from a few rows before the cached end and append them; None if those rows have changed."""
-        since = cached.table.index[-OVERLAP:][0].normalize()
-        fresh = self.source.history(ticker, since, self.last, self.interval)
-        difference = _first_difference(cached.table[cached.table.index >= since], fresh.table)
-        if difference is not None:
-            self.messages.append(f"{ticker}: the past was restated ({difference}), so all of it was fetched again")
-            return None
-        table = pd.concat([cached.table[cached.table.index < since], fresh.table])
-        notes = [note for note in cached.facts["notes"] if "unfinished" not in note]
-        facts = fresh.facts | {
-            "start": cached.facts["start"],
-            "notes": list(dict.fromkeys([*notes, *fresh.facts["notes"]])),
-            "through": max(cached.facts["through"], fresh.facts["through"]),
-        }
-        return History(table, facts)
-
-
-def _first_difference(cached: pd.DataFrame, fresh: pd.DataFrame) -> str | None:
-    """Describe the first difference between cached bars and the same bars fetched again; None if there is none."""
-    fresh = fresh[fresh.index <= cached.index[-1]]
-    if not fresh.index.equals(cached.index):
-        date = cached.index.symmetric_difference(fresh.index)[0]
-        return f"{format_date(date)} was {'removed' if date in cached.index else 'added'}"
-    for name in (*PRICES, *EVENTS):
-        old, new = cached[name].to_numpy(), fresh[name].to_numpy()
-        differs = ~np.isclose(old, new, rtol=TOLERANCE, atol=0, equal_nan=True)
-        if differs.any():
-            row = int(differs.argmax())
-            return f"{name} of {format_date(cached.index[row])} was {old[row]:.6g} and is {new[row]:.6g}"
-    return None
+        return "nothing" if self.source.now() < pd.Timestamp(cached.facts["fresh_until"]) else "end"
 
 
 def _fetch_all(
     names: list[str], cached_source: _CachedSource, progress: Callable[[int, int], None] | None
 ) -> tuple[dict[str, History], dict[str, str]]:
-    """Fetch all tickers, several at a time; return the histories, and the reasons of those that failed."""
+    """Fetch all tickers, several at a time; return the histories, and the reasons of those that failed.
+
+    Raises DownloadError where the source refuses every ticker.
+    """
     source = cached_source.source
     histories: dict[str, History] = {}
     failed: dict[str, str] = {}
+    blocked = ""
     source.start()
     pool = ThreadPoolExecutor(source.workers)
     jobs = {pool.submit(cached_source.get, name): name for name in names}
@@ -237,7 +274,10 @@ def _fetch_all(
         for done, job in enumerate(as_completed(jobs), start=1):
             try:
                 histories[jobs[job]] = job.result()
-            except (LookupError, ConnectionError, ValueError) as error:
+            except BlockedError as error:
+                blocked = blocked or str(error)
+                failed[jobs[job]] = blocked
+            except (NoPricesError, ConnectionError, ValueError) as error:
                 failed[jobs[job]] = str(error)
             if progress is not None:
                 progress(done, len(names))
@@ -249,14 +289,18 @@ def _fetch_all(
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    if blocked:
+        raise DownloadError(failed, len(names), blocked)
     return histories, failed
 
 
 def _join(tables: dict[str, pd.DataFrame], fields: str | None) -> pd.DataFrame:
     """Join the tickers' tables over all their dates, and select the fields."""
-    wide = pd.concat(tables, axis=1, sort=True).swaplevel(axis=1)
+    columns = [*COLUMNS, GAINS] if any(GAINS in table for table in tables.values()) else list(COLUMNS)
+    complete = {name: table if GAINS in table else table.assign(**{GAINS: 0.0}) for name, table in tables.items()}
+    wide = pd.concat(complete, axis=1, sort=True).swaplevel(axis=1)
     wide = wide[wide["Close"].notna().any(axis=1)]
-    ordered = wide.reindex(columns=[(column, name) for column in (*PRICES, "Volume", *EVENTS) for name in tables])
+    ordered = wide.reindex(columns=[(column, name) for column in columns for name in tables])
     return pick_fields(ordered, fields)
 
 
