@@ -22,6 +22,8 @@ WEAK_CLOSES = ("Value", "Mid", "Average")
 FURTHER, QUOTE = "further", "quote"
 
 _NAMES = tomllib.loads((Path(__file__).parent / "field_names.toml").read_text(encoding="utf-8"))
+#: Short names of columns that are no tickers.
+NO_TICKERS = ("close", "last", "price")
 #: Letters that have no decomposition into a basic letter and an accent.
 LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
 
@@ -51,6 +53,7 @@ def _words(text: str) -> str:
 
 
 _KINDS = {plain_name(name): kind for kind, names in _NAMES["kinds"].items() for name in names}
+_SIDES = ("bid", "ask")
 _WORDS = {meaning: frozenset(map(plain_name, words)) for meaning, words in _NAMES["words"].items()}
 
 
@@ -69,6 +72,8 @@ def kind_of(name: str) -> str | None:
         core = " ".join(word for word in rest if word not in _WORDS["fillers"])
         kind = _KINDS.get(core) if len(core) > 1 else "Price" if rest and len(rest) < len(words) else None
     if kind is None:
+        if words[:1] and words[0] in _SIDES and _KINDS.get(" ".join(words[1:])):
+            return QUOTE  # "Bid Close"
         return FURTHER if "%" in plain or _WORDS["further"] & set(words) else None
     if not _WORDS["adjusted"] & set(plain_name(re.sub(r"[()\[\]]", " ", name)).split()):
         return kind
@@ -118,5 +123,5 @@ def default_target(fields: Iterable[str]) -> str:
 
 
 def is_like_ticker(name: str) -> bool:
-    """Return whether a name may be a ticker: HIGH and LOW are; close, last and price are not."""
-    return re.fullmatch("[A-Za-z]{1,5}", name) is not None and kind_of(name) not in ("Close", "Price", "Last")
+    """Return whether a name may be a ticker: HIGH, LOW, NET and SON are; close, last and price are not."""
+    return re.fullmatch("[A-Za-z]{1,5}", name) is not None and name.lower() not in NO_TICKERS

@@ -11,6 +11,7 @@ import pandas as pd
 MIN_ROWS = 5  # fewer values may count or stay the same by chance
 DENSITY = 0.9  # a counter has at least this share of the numbers between its first and its last
 ORDERED = 0.995  # share of the rows in which a high must be above everything else; the rest are errors in the data
+SWAPS = 0.2  # share of the rows in which the open is above the close, and in which it is below, at least
 MAX_BAR_COLUMNS = 24  # a wider table is no instrument's
 PARTS = ("year", "month", "day", "quarter", "day_of_week", "day_of_year", "hour", "minute")
 NANOSECONDS = (1, 10**3, 10**6, 10**9, 86400 * 10**9)  # in the units of time in which numbers count: ns to days
@@ -31,7 +32,7 @@ def describe_left_out(values: np.ndarray, index: pd.Index) -> str | None:
     if not np.isfinite(high - low) or (np.floor(x[:MIN_ROWS]) != x[:MIN_ROWS]).any() or (np.floor(x) != x).any():
         return None
     if high - low <= (len(x) - 1) / DENSITY and len(np.unique(x)) == len(x):
-        return f"counts rows, from {low:g} to {high:g}"
+        return f"counts rows ({low:.0f} to {high:.0f})"
     if isinstance(index, pd.DatetimeIndex) and _repeats_dates(values, index):
         return "repeats the dates"
     return None
@@ -105,7 +106,7 @@ def find_bars(values: np.ndarray) -> list[BarColumns]:
         inner = [k for k in range(n) if k not in (high, low) and min(above[high, k], above[k, low]) >= ORDERED]
         for first, second in combinations(inner, 2):
             swaps = above[first, second], above[second, first]
-            if min(swaps) < 0.2 or not _is_range(values[:, [high, low, first, second]]):
+            if min(swaps) < SWAPS or not _is_range(values[:, [high, low, first, second]]):
                 continue
             if (order := _open_and_close(values[:, first], values[:, second])) is not None:
                 opening, closing = (first, second) if order else (second, first)
@@ -128,12 +129,16 @@ def _share(holds: np.ndarray, columns: np.ndarray) -> float:
 
 
 def _is_range(bars: np.ndarray) -> bool:
-    """Return whether high and low (the first two columns) are as far apart as a row's moves are large."""
+    """Return whether high and low (the first two columns) are about as far apart as moves from row to row are large.
+
+    The open or the close is itself the high or the low in some rows; of a random walk the range is about 2.4 moves.
+    """
     bars = bars[~np.isnan(bars).any(axis=1)]
     if len(bars) < 2 * MIN_ROWS:
         return False
     move = np.median(np.abs(np.diff(bars[:, 3])))
-    return bool(0.2 * move <= np.median(bars[:, 0] - bars[:, 1]) <= 20 * move)
+    touched = (bars[:, 0] == bars[:, 2:].max(axis=1)) | (bars[:, 1] == bars[:, 2:].min(axis=1))
+    return bool(touched.any() and 0.5 * move <= np.median(bars[:, 0] - bars[:, 1]) <= 8 * move)
 
 
 def _open_and_close(first: np.ndarray, second: np.ndarray) -> bool | None:

@@ -146,7 +146,8 @@ def _instrument_fields(frame: pd.DataFrame, names: list[str]) -> list[str] | Non
     closes = [i for i in known if kinds[i] in (*CLOSES, "Adj Close")]
     if not closes:
         return _fields_without_close(frame, names, kinds)
-    clear = [i for i in known if not is_like_ticker(names[i])]
+    quotes = kinds.count(QUOTE) > 1  # a bid and an ask are no tickers
+    clear = [i for i in known if not is_like_ticker(names[i]) or (quotes and kinds[i] == QUOTE)]
     is_weak = all(kinds[i] in WEAK_CLOSES for i in closes)
     if len(known) < 2 or (is_weak and len(known) < len(names)):
         return None
@@ -287,6 +288,8 @@ def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     for i in remaining:
         if kind_of(names[i]) in (FURTHER, QUOTE, "Volume", "Adj Volume") and not is_like_ticker(names[i]):
             left_out[i] = "is no price"
+    if any(kind_of(names[i]) in CLOSES for i in remaining):
+        left_out |= {i: "is empty" for i in remaining if i not in left_out and frame.iloc[:, i].isna().all()}
     remaining = [i for i in remaining if i not in left_out]
     if not remaining or not left_out:
         remaining, left_out = list(range(len(names))), {}
