@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast import _io
-from forecast.backtesting.spec import DEFAULTS
+from forecast.backtesting.spec import DEFAULTS, describe_target
 from forecast.backtesting.split import WalkForward
 from forecast.evaluation.calibration import interval_tests
 from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctuation, giacomini_white
@@ -194,6 +194,11 @@ class BacktestResult:
     def reference(self) -> str:
         """The model whose loss others are divided by."""
         return str(self.spec.get("reference", DEFAULTS["reference"]))
+
+    @property
+    def target(self) -> str:
+        """What is forecast, such as "Adj Close of AAPL and IBM"."""
+        return describe_target(self.spec["data"])
 
     @property
     def cv(self) -> WalkForward:

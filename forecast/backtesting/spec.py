@@ -23,6 +23,7 @@ from forecast.models.wrapped import WrappedModel
 
 #: Settings that specs of earlier versions do not contain.
 DEFAULTS = {"reference": NAIVE, "against": None}
+LISTED_SERIES = 5
 VERSIONS = ("forecast", "pandas", "numpy", "torch", "scikit-learn", "statsmodels", "arch")
 
 
@@ -37,6 +38,7 @@ def make_spec(
             "rows": len(panel),
             "first": format_date(panel.index[0]),
             "last": format_date(panel.index[-1]),
+            "field": panel.attrs.get("field"),
             "series": list(panel.series),
             "channels": list(panel.channels),
             "missing": {name: int(count) for name, count in panel.missing().items() if count},
@@ -49,6 +51,20 @@ def make_spec(
         **{name: describe(value) for name, value in settings.items()},
         "versions": versions(),
     }
+
+
+def describe_target(data: Mapping[str, Any]) -> str:
+    """Return what the data of a spec forecast: the field and the first series, as in "Adj Close of AAPL and IBM".
+
+    >>> describe_target({"field": "Volume", "series": ["AAPL", "IBM", "MSFT", "GOOG", "SAP", "BMW"]})
+    'Volume of AAPL, IBM, MSFT, GOOG and 2 more'
+    """
+    listed = list(data["series"])
+    if len(listed) > LISTED_SERIES:
+        listed[LISTED_SERIES - 1 :] = [f"{len(listed) - LISTED_SERIES + 1} more"]
+    series = ", ".join(listed[:-1]) + (" and " if len(listed) > 1 else "") + listed[-1]
+    field = data.get("field")
+    return series if field in (None, series) else f"{field} of {series}"
 
 
 def versions() -> dict[str, str]:

@@ -163,6 +163,8 @@ def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
     verdicts = [{"against": v.against, "sentence": v.sentence, "models": v.table} for v in result.verdicts()]
     extremes = result.extremes()
     data = {
+        "field": result.spec["data"].get("field"),
+        "series": result.spec["data"]["series"],
         "reference": result.reference,
         "leaderboard": result.leaderboard().reset_index(names="model"),
         "verdicts": verdicts,

@@ -55,9 +55,10 @@ def show_prices(report: PriceReport) -> None:
 
 
 def show_result(result: BacktestResult) -> None:
-    """Print the leaderboard, the verdicts, failed fits, skipped series and anomalies of the prices."""
+    """Print what is forecast, the leaderboard, the verdicts, failures, skipped series and anomalies of the prices."""
     from rich.console import Console
 
+    print(f"Forecast: {result.target}.")
     Console().print(_leaderboard(result.leaderboard(), result.reference))
     verdicts = result.verdicts()
     against = verdicts[0].against

@@ -115,11 +115,11 @@ def find_bars(values: np.ndarray) -> list[BarColumns]:
 
 
 def holds_range(open_: np.ndarray, high: np.ndarray, low: np.ndarray, close: np.ndarray) -> bool:
-    """Return whether a high and a low enclose an open and a close in nearly all rows."""
-    table = np.column_stack([open_, high, low, close])
-    table = table[~np.isnan(table).any(axis=1)]
-    inside = (table[:, 1] >= table.max(axis=1)) & (table[:, 2] <= table.min(axis=1))
-    return bool(len(table)) and float(inside.mean()) >= DENSITY
+    """Return whether a high and a low enclose an open and a close in nearly all rows, and not from far away."""
+    bars = np.column_stack([high, low, open_, close])
+    bars = bars[~np.isnan(bars).any(axis=1)]
+    inside = (bars[:, 0] >= bars.max(axis=1)) & (bars[:, 1] <= bars.min(axis=1))
+    return bool(len(bars)) and float(inside.mean()) >= DENSITY and _is_near(bars)
 
 
 def _share(holds: np.ndarray, columns: np.ndarray) -> float:
@@ -129,16 +129,21 @@ def _share(holds: np.ndarray, columns: np.ndarray) -> float:
 
 
 def _is_range(bars: np.ndarray) -> bool:
-    """Return whether high and low (the first two columns) are about as far apart as moves from row to row are large.
-
-    The open or the close is itself the high or the low in some rows; of a random walk the range is about 2.4 moves.
-    """
+    """Return whether a high and a low (the first two columns) are a range, which the other two touch in some rows."""
     bars = bars[~np.isnan(bars).any(axis=1)]
-    if len(bars) < 2 * MIN_ROWS:
-        return False
-    move = np.median(np.abs(np.diff(bars[:, 3])))
     touched = (bars[:, 0] == bars[:, 2:].max(axis=1)) | (bars[:, 1] == bars[:, 2:].min(axis=1))
-    return bool(touched.any() and 0.5 * move <= np.median(bars[:, 0] - bars[:, 1]) <= 8 * move)
+    return len(bars) >= 2 * MIN_ROWS and bool(touched.any()) and _is_near(bars)
+
+
+def _is_near(bars: np.ndarray) -> bool:
+    """Return whether a high and a low are about as far apart as the close moves from row to row, if rows can show it.
+
+    Of a random walk that is observed at all times the range is 2.4 times the usual move.
+    """
+    if len(bars) < 2 * MIN_ROWS:
+        return True
+    move = np.median(np.abs(np.diff(bars[:, 3])))
+    return bool(0.3 * move <= np.median(bars[:, 0] - bars[:, 1]) <= 8 * move)
 
 
 def _open_and_close(first: np.ndarray, second: np.ndarray) -> bool | None:

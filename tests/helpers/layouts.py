@@ -212,7 +212,8 @@ LAYOUTS = [
     Layout(
         "BSE",
         "Date:long|Open Price:open|High Price:high|Low Price:low|Close Price:price|WAP:average|No.of Shares:volume"
-        "|No. of Trades:trades|Total Turnover (Rs.):turnover|Deliverable Quantity:trades|% Deli. Qty to Traded Qty:percent"
+        "|No. of Trades:trades|Total Turnover (Rs.):turnover|Deliverable Quantity:trades"
+        "|% Deli. Qty to Traded Qty:percent"
         "|Spread High-Low:change|Spread Close-Open:change",
         newest_first=True,
     ),
@@ -359,7 +360,8 @@ LAYOUTS = [
     ),
     Layout(
         "Investing.com, id",
-        "Tanggal:days first|Terakhir:price|Pembukaan:open|Tertinggi:high|Terendah:low|Vol.:millions|Perubahan%:percent sign",
+        "Tanggal:days first|Terakhir:price|Pembukaan:open|Tertinggi:high|Terendah:low|Vol.:millions"
+        "|Perubahan%:percent sign",
         **INVESTING_COMMA,
     ),
     Layout(
@@ -401,7 +403,8 @@ LAYOUTS = [
     Layout("Kaggle, S&P 500", "date:iso|open:open|high:high|low:low|close:price|volume:volume|Name:AAL"),
     Layout(
         "Kaggle, of pandas",
-        "Unnamed: 0:number|Date:iso|Symbol:ABC|Series:EQ|Prev Close:previous|Open:open|High:high|Low:low|Last:average|Close:price|VWAP:average|Volume:volume|Turnover:turnover|Trades:trades",
+        "Unnamed: 0:number|Date:iso|Symbol:ABC|Series:EQ|Prev Close:previous"
+        "|Open:open|High:high|Low:low|Last:average|Close:price|VWAP:average|Volume:volume|Turnover:turnover|Trades:trades",
     ),
     Layout("fund", "Date:iso|NAV:price|Net Assets:turnover|Shares Outstanding:volume"),
     Layout("names in no dictionary", "Dag:iso|Aaa:open|Bbb:high|Ccc:low|Ddd:price|Eee:volume"),

@@ -43,6 +43,7 @@ def render(result: BacktestResult) -> str:
     low, high = findings.band(result)
     context = {
         "source": str(result.spec["data"]["source"]),
+        "target": f"Forecast: {result.target}",
         "scope": run_details.scope(result),
         "reference": result.reference,
         "is_chosen": bool(result.spec.get("against")),

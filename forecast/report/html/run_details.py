@@ -34,7 +34,7 @@ def run_facts(result: BacktestResult) -> dict[str, str]:
     return {
         "Data": f"{data['source']}: {count(data['rows'], 'row')}, {data['first']} to {data['last']}",
         "Series": ", ".join(data["series"]),
-        "Column": target + (f"; models may also use {', '.join(read)}" if read else ""),
+        "Column": (data.get("field") or target) + (f"; models may also use {', '.join(read)}" if read else ""),
         "Missing rows": missing or "none inside a series",
         "Fingerprint": f"sha256 {data['sha256']}",
         "Walk-forward": _walk_forward(result),
