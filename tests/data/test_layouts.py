@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from helpers.layouts import LAYOUTS, random_walk
 
-from forecast.backtesting import WalkForward, backtest
+from forecast.backtesting import backtest
+from forecast.backtesting.split import WalkForward
 from forecast.data.files import read_prices
 from forecast.models.naive import Drift
 from forecast.models.smoothing.theta import Theta
