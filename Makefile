@@ -9,10 +9,12 @@ LONG := notebook or docs or wheel or cluster or kill or slow
 
 .PHONY: backtest test quick lint types pytest pandas2 notebooks docs benchmark clean
 
+# Once the run is finished, its report is written again; `make backtest START=--restart` fits the models again.
+START := --resume
 backtest: .venv/installed
 	$(BIN) -m forecast backtest stocks \
 	  --models naive,drift,arima,rnn,lstm,gru,lstm-many-to-one,lstm-seq2seq \
-	  --horizon 5 --windows 200 --refit 50 --jobs 2 --out runs/stocks
+	  --horizon 5 --windows 200 --refit 50 --jobs 2 --out runs/stocks $(START)
 
 test: lint types pytest
 

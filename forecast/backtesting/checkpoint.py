@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,26 @@ from forecast.models.base import Forecast, Forecaster
 from forecast.models.store import load_model
 
 SUFFIX = ".npz"
+CHECKPOINT = _io.FolderKind("checkpoint", _io.SPEC, (_io.SPEC,))
+STORED = re.compile(r"\.?[0-9a-f]{32}\b.*")  # results and fitted models, and the temporary files of these
+
+
+def checkpoint_folder(out: str | Path) -> Path:
+    """Return the path of the checkpoint of a run."""
+    path = _io.real_path(out)
+    return path.with_name(f".{path.name}.checkpoint")
+
+
+def finished_work(out: str | Path) -> str:
+    """Return what a run that starts again in this folder would delete, as the end of a sentence; "" if nothing."""
+    stored = _count_stored(checkpoint_folder(out))
+    found = ["a finished run"] * _io.is_kind(_io.user_path(out), _io.RUN)
+    found += [f"an interrupted run with {stored} finished fits"] * (stored > 0)
+    return f"holds {' and '.join(found)}" if found else ""
+
+
+def _count_stored(folder: Path) -> int:
+    return len([path for path in folder.glob(f"*{SUFFIX}") if STORED.fullmatch(path.name)])
 
 
 class Checkpoint:
@@ -34,40 +55,66 @@ class Checkpoint:
 
     def __init__(self, out: str | Path, tasks: Sequence[FitTask], panel: Panel, horizon: int) -> None:
         self.out = out
-        self.path = _io.check_destination(out, _io.RUN).resolve()
-        self.folder = self.path.parent / f".{self.path.name}.checkpoint"
-        self.new_parents = [parent for parent in self.folder.parents if not parent.exists()]  # innermost first
+        self.path = _io.real_path(out)
+        self.folder = checkpoint_folder(out)
         self.panel = panel
         self.names = dict(_names(tasks, panel, horizon))
 
-    def begin(self, spec: dict[str, Any], resume: bool) -> str:
-        """Create the folder, empty unless the run is resumed; return a message if stored fits cannot be used."""
+    def begin(self, spec: dict[str, Any], restart: bool) -> str:
+        """Create the folder, empty after a restart; return a message if stored fits cannot be used."""
+        if self.folder.is_dir() and (others := self._others()):
+            raise ValueError(
+                f"{self.folder} holds {others[0]!r}, which is not part of a checkpoint: move it to another place"
+            )
+        if restart:
+            self.delete()
         message = ""
-        available = len(list(self.folder.glob(f"*{SUFFIX}")))
-        if available and not resume:
-            message = f"the {available} fits that an earlier run had finished are deleted, as resume is not set"
-        elif available and (changed := self._changed(spec)) != []:
+        available = _count_stored(self.folder)
+        if available and (changed := self.changed(spec)) != []:
             if changed:
                 reason = f"{', '.join(changed)} changed since the run was stopped"
             else:
                 reason = f"{self.folder / _io.SPEC} cannot be read, so settings may have changed"
             message = f"{reason}: {self.count()} of the {available} stored fits are used"
-        if not resume:
-            self.delete()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueError(f"cannot write to {self.path}: {error.strerror or error}. Name another folder") from error
-        with _io.atomic_file(self.folder / _io.SPEC) as temporary:
-            _io.write_json(temporary, spec)
+        replaces = self._finished() if restart else self._replaces()
+        with _io.named_errors(self.out):
+            self.folder.mkdir(exist_ok=True)
+            _io.write_spec(self.folder, spec | {"replaces": replaces}, CHECKPOINT)
         return message
 
-    def _changed(self, spec: dict[str, Any]) -> list[str] | None:
-        """Return the names of what differs from the stopped run; None if its spec is deleted or damaged."""
+    def _stored_spec(self) -> dict[str, Any] | None:
+        """Return the spec of the stopped run; None if it is deleted or damaged."""
         try:
-            return differences(_io.read_spec(self.folder), spec)
+            return _io.read_spec(self.folder, CHECKPOINT)
         except ValueError:
             return None
+
+    def changed(self, spec: dict[str, Any]) -> list[str] | None:
+        """Return the names of what differs from the stopped run; None if its spec is deleted or damaged."""
+        if (stored := self._stored_spec()) is None:
+            return None
+        del stored["replaces"]
+        return differences(stored, spec)
+
+    def _finished(self) -> str | None:
+        """Return the hash of the spec of the finished run; None if there is none."""
+        try:
+            return hashlib.sha256((self.path / _io.SPEC).read_bytes()).hexdigest()
+        except OSError:
+            return None
+
+    def _replaces(self) -> str | None:
+        """Return the hash of the spec of the finished run that the stopped run replaces by a restart."""
+        return (self._stored_spec() or {}).get("replaces")
+
+    def replaces_finished(self) -> bool:
+        """Return whether the stopped run is a restart of the finished one."""
+        return self._finished() is not None and self._replaces() == self._finished()
+
+    def _others(self) -> list[str]:
+        """Return the names in the folder that are not those of a checkpoint."""
+        own = {_io.SPEC, *_io.remains(CHECKPOINT)}
+        return sorted(e.name for e in self.folder.iterdir() if e.name not in own and not STORED.fullmatch(e.name))
 
     def count(self) -> int:
         """Return how many of the run's results are stored."""
@@ -75,18 +122,20 @@ class Checkpoint:
 
     def stop(self) -> int:
         """Leave the stored results for a later run and return their number; delete the folder if there are none."""
-        if not (finished := self.count()):
+        if not (finished := self.count()) and not _count_stored(self.folder):
             self.delete()
-            _io.remove_if_empty(self.new_parents)
         return finished
 
     def delete(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the folder, its spec last, unless it holds something else."""
+        for path in self.folder.glob("*") if self.folder.is_dir() else ():
+            if STORED.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _io.delete_folder(self.folder, CHECKPOINT)
 
     def delete_leftovers(self, spec: dict[str, Any]) -> None:
         """Delete the remains of a run that was killed while deleting its checkpoint, but no other run's checkpoint."""
-        if not self._changed(spec):
+        if self.changed(spec) == [] or not _count_stored(self.folder):
             self.delete()
 
     def read(self, task: FitTask) -> TaskResult | None:
@@ -111,8 +160,13 @@ class Checkpoint:
         arrays = {name: getattr(result.forecast, name) for name in ("point", "quantiles", "members")}
         arrays["levels"] = np.array(result.forecast.levels, dtype=float)
         arrays["fit_info"] = np.array(json.dumps(result.fit_info))
-        with _io.atomic_file(self._path(task)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
+        path, stored = self._path(task), {name: array for name, array in arrays.items() if array is not None}
+        with (
+            _io.named_errors(self.out),
+            _io.atomic_file(path, _io.sibling(path, "new")) as temporary,
+            temporary.open("wb") as file,
+        ):
+            np.savez(file, **stored)
         name, member, number = task.key
         if result.model is not None and number:
             previous = self.names[name, member, number - 1]

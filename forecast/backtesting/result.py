@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,7 +218,10 @@ class BacktestResult:
         return self.cv.step
 
     def save(self, folder: str | Path) -> None:
-        """Write the run as a folder; an existing folder is replaced only if it is empty or a run."""
+        """Write the run as a folder; an existing folder is replaced only if it is empty or a run.
+
+        Raises ValueError if it cannot be written, or another process is writing it.
+        """
         with _io.atomic_folder(folder, _io.RUN) as temporary:
             self.write(temporary)
 
@@ -224,23 +229,45 @@ class BacktestResult:
         """Write the run's tables and spec into an existing folder."""
         self.forecasts.to_parquet(folder / _io.FORECASTS, index=False)
         self.fits.to_parquet(folder / _io.FITS, index=False)
-        _io.write_json(folder / _io.SPEC, self.spec | {"skipped": self.skipped.to_dict("records")})
+        written = {
+            "skipped": self.skipped.to_dict("records"),
+            "forecasts": _sha256((folder / _io.FORECASTS).read_bytes()),
+        }
+        _io.write_spec(folder, self.spec | written)
 
     @classmethod
     def load(cls, folder: str | Path) -> BacktestResult:
         """Read a run from its folder; raise ValueError if the folder is not a run or is damaged."""
         spec = _io.read_spec(folder)
-        skipped = pd.DataFrame(spec.pop("skipped", []), columns=SKIPPED).astype({"cutoffs": np.int64})
-        tables = []
-        for name in (_io.FORECASTS, _io.FITS):
-            try:
-                tables.append(pd.read_parquet(Path(folder) / name))
-            except (OSError, ValueError) as error:
-                raise ValueError(f"{Path(folder) / name} cannot be read ({error}): run the backtest again") from error
-        return cls(tables[0], tables[1], spec, skipped)
+        path = _io.user_path(folder)
+        skipped = pd.DataFrame(spec.pop("skipped"), columns=SKIPPED).astype({"cutoffs": np.int64})
+        forecasts = _read(path / _io.FORECASTS)
+        if _sha256(forecasts) != spec.pop("forecasts"):
+            raise ValueError(f"{path / _io.FORECASTS} is damaged: it is not what the run wrote. Run the backtest again")
+        return cls(
+            _table(forecasts, path / _io.FORECASTS), _table(_read(path / _io.FITS), path / _io.FITS), spec, skipped
+        )
 
     def __repr__(self) -> str:
         return f"{self.leaderboard().to_string()}\n\n{self.verdict()}"
 
     def _repr_html_(self) -> str:
         return self.leaderboard().to_html(float_format="%.4g") + self.verdict()._repr_html_()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): run the backtest again") from error
+
+
+def _table(content: bytes, path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read ({error}): run the backtest again") from error

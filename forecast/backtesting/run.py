@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import pandas as pd
 
 from forecast import _io
 from forecast._validation import check_choice, check_int, check_jobs
-from forecast.backtesting.checkpoint import Checkpoint
+from forecast.backtesting.checkpoint import Checkpoint, finished_work
 from forecast.backtesting.executor import Executor, Key
 from forecast.backtesting.references import add_references
 from forecast.backtesting.result import BacktestResult
@@ -43,6 +44,7 @@ def backtest(
     client: Any = None,
     out: str | Path | None = None,
     resume: bool = False,
+    restart: bool = False,
     on_error: str = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> BacktestResult:
@@ -78,9 +80,13 @@ def backtest(
         computed.
     out : str or Path, optional
         Folder for the run, as `BacktestResult.save` writes it. If the run is stopped, by Ctrl-C, an error or the
-        machine, its finished fits remain in a checkpoint next to this folder.
+        machine, its finished fits remain in a checkpoint next to this folder. One run at a time writes a folder. Where
+        it holds finished fits, the run needs `resume` or `restart`.
     resume : bool, default False
-        Whether to continue from the checkpoint. Warns if models, prices or settings have changed since.
+        Whether to continue from the checkpoint; a run that is finished is returned. Warns if models, prices or settings
+        have changed since the run was stopped, and refuses if they have changed since it was finished.
+    restart : bool, default False
+        Whether to delete the checkpoint, and to replace the finished run as soon as the new one is finished.
     on_error : {"raise", "record"}, default "raise"
         With "record" a failed fit is a row of `fits` with its reason; `resume` tries it again.
     progress : callable, optional
@@ -96,7 +102,8 @@ def backtest(
     TypeError
         If models, the client or a setting are of the wrong type.
     ValueError
-        If a setting is not valid, there are too few rows, or no forecast is possible.
+        If a setting is not valid, there are too few rows, no forecast is possible, another process is writing `out`, or
+        finished fits would be deleted.
 
     Notes
     -----
@@ -115,17 +122,28 @@ def backtest(
     No model beats naive over 40 cutoffs: drift is not distinguishable from naive; this run could have shown a ...
     """
     settings = _Settings(refit, warm, season, reference, against)
-    _check_settings(settings, n_jobs, client, out, resume, on_error)
-    plan = _plan(_named_forecasters(models), prices, cv, settings)
-    checkpoint = None if out is None else Checkpoint(out, plan.tasks, plan.panel, cv.horizon)
-    executor = Executor(plan.panel, cv.horizon, n_jobs, client, on_error, checkpoint, progress)
-    if checkpoint is None:
-        return _collect(plan, executor.run(plan.tasks))
-    if resume and (finished := _finished_run(checkpoint, plan.spec)) is not None:
-        return finished
+    _check_settings(settings, n_jobs, client, on_error)
+    _check_folder(out, resume, restart)
+    with nullcontext() if out is None else _io.folder_lock(out, _io.RUN):
+        if out is not None and not (resume or restart) and (work := finished_work(out)):
+            raise ValueError(
+                f"{out} {work}: resume=True continues from it, restart=True replaces it; or name another folder"
+            )
+        plan = _plan(_named_forecasters(models), prices, cv, settings)
+        checkpoint = None if out is None else Checkpoint(out, plan.tasks, plan.panel, cv.horizon)
+        executor = Executor(plan.panel, cv.horizon, n_jobs, client, on_error, checkpoint, progress)
+        if checkpoint is None:
+            return _collect(plan, executor.run(plan.tasks))
+        if resume and (finished := _finished_run(checkpoint, plan.spec)) is not None:
+            return finished
+        return _stored_run(plan, executor, checkpoint, restart)
+
+
+def _stored_run(plan: _Plan, executor: Executor, checkpoint: Checkpoint, restart: bool) -> BacktestResult:
+    """Run a plan from its checkpoint, save the result and delete the checkpoint, unless a fit failed."""
     try:
-        if message := checkpoint.begin(plan.spec, resume):
-            warnings.warn(message, ResumeWarning, stacklevel=2)
+        if message := checkpoint.begin(plan.spec, restart):
+            warnings.warn(message, ResumeWarning, stacklevel=3)
         result = _collect(plan, executor.run(plan.tasks))
         result.save(checkpoint.path)
     except BaseException as error:
@@ -147,9 +165,8 @@ class _Settings(NamedTuple):
     against: str | None
 
 
-def _check_settings(settings: _Settings, n_jobs: Any, client: Any, out: Any, resume: Any, on_error: Any) -> None:
+def _check_settings(settings: _Settings, n_jobs: Any, client: Any, on_error: Any) -> None:
     check_choice("warm", settings.warm, (True, False))
-    check_choice("resume", resume, (True, False))
     check_int("refit", settings.refit, 1)
     if settings.season is not None:
         check_int("season", settings.season, 1)
@@ -158,10 +175,19 @@ def _check_settings(settings: _Settings, n_jobs: Any, client: Any, out: Any, res
             raise TypeError(f"{name} must be the name of a model; got {value!r}")
     check_jobs(n_jobs)
     check_choice("on_error", on_error, ("raise", "record"))
-    if resume and out is None:
-        raise ValueError("resume continues the run in a folder: name it with out")
     if not (client is None or (hasattr(client, "submit") and hasattr(client, "scatter"))):
         raise TypeError(f"client must be a Dask client, such as distributed.Client('tcp://host:8786'); got {client!r}")
+
+
+def _check_folder(out: Any, resume: Any, restart: Any) -> None:
+    check_choice("resume", resume, (True, False))
+    check_choice("restart", restart, (True, False))
+    if resume and restart:
+        raise ValueError("resume continues a run and restart deletes it: choose one of them")
+    if (resume or restart) and out is None:
+        raise ValueError(
+            f"{'resume continues' if resume else 'restart replaces'} the run in a folder: name it with out"
+        )
 
 
 def _named_forecasters(models: Mapping[str, Any] | Forecaster) -> dict[str, Forecaster]:
@@ -211,25 +237,32 @@ def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings:
 
 
 def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResult | None:
-    """Return the finished run in the folder if it has this spec and no failed fit; otherwise None, with a warning."""
+    """Return the finished run in the folder if it has this spec and no failed fit; otherwise None, with a warning.
+
+    Raises ValueError if the finished run has another spec, unless the stopped run is its restart.
+    """
     out = checkpoint.out
-    if not (Path(out) / _io.SPEC).exists():
+    if not _io.is_kind(checkpoint.path, _io.RUN):
         return None
     try:
         changed = differences(_io.read_spec(out), spec)
         result = BacktestResult.load(out) if set(changed) <= {"against"} else None
     except ValueError as error:
-        message = f"{out} cannot be read and is replaced: {error}"
-    else:
-        message = f"{out} holds a finished run, and {', '.join(changed)} changed since: it is replaced"
-        if result is not None:
-            if not (failed := len(result.failures())):
-                checkpoint.delete_leftovers(spec)
-                return _judged_against(result, spec["against"], out) if changed else result
-            lost = len(result.fits) - failed - checkpoint.count()
-            others = f", as do {lost} that are not stored" if lost else ""
-            message = f"{failed} fits of the run in {out} failed, and run again{others}"
-    warnings.warn(message, ResumeWarning, stacklevel=3)
+        warnings.warn(f"{out} cannot be read and is replaced: {error}", ResumeWarning, stacklevel=3)
+        return None
+    if checkpoint.replaces_finished() and (result is None or checkpoint.changed(spec) == []):
+        return None
+    if result is None:
+        raise ValueError(
+            f"{out} holds a finished run, and {', '.join(changed)} changed since: restart replaces it, or name another "
+            "folder"
+        )
+    if not (failed := len(result.failures())):
+        checkpoint.delete_leftovers(spec)
+        return _judged_against(result, spec["against"], out) if changed else result
+    lost = len(result.fits) - failed - checkpoint.count()
+    others = f", as do {lost} that are not stored" if lost else ""
+    warnings.warn(f"{failed} fits of the run in {out} failed, and run again{others}", ResumeWarning, stacklevel=3)
     return None
 
 

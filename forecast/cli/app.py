@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from forecast import _io
 from forecast.cli.option_names import in_option_names
 
 app = typer.Typer(
@@ -55,7 +57,7 @@ def command(name: str | None = None) -> Callable[[Callable[..., CommandResult]],
         def run(**arguments: Any) -> None:
             as_json = arguments.pop("json")
             quiet.set(arguments.pop("quiet"))
-            result = function(**arguments)
+            result = function(**{name: _expanded(name, value) for name, value in arguments.items()})
             if as_json:
                 print(json.dumps(to_json(result.data), indent=2, ensure_ascii=False, allow_nan=False))
             elif not quiet.get():
@@ -68,6 +70,16 @@ def command(name: str | None = None) -> Callable[[Callable[..., CommandResult]],
         return run
 
     return register
+
+
+def _expanded(name: str, value: Any) -> Any:
+    """Return the value of an option; of a path, with the home folder for ~, also where the shell left it."""
+    if not isinstance(value, Path):
+        return value
+    try:
+        return _io.user_path(value)
+    except ValueError as error:
+        raise ValueError(f"--{name} {error}") from None
 
 
 def keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -61,7 +61,10 @@ def backtest(
     ] = None,
     on_error: Annotated[str, typer.Option(help="`raise` stops if a fit fails, `record` notes it.")] = "raise",
     out: Annotated[Path | None, typer.Option(help="Folder for the run: forecasts, fits, spec and report.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume the interrupted run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out; without prices, with the options it had.")
+    ] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Replace the run in --out by a new one.")] = False,
     spec: Annotated[Path | None, typer.Option(help="Repeat the run of this folder or spec.json.")] = None,
     *,
     context: typer.Context,
@@ -76,31 +79,52 @@ def backtest(
 
     for name, value in (("refit", refit), ("season", 1 if season is None else season), ("jobs", jobs)):
         check_int(f"--{name}", value, 1)
-    if out is not None:
-        _io.check_destination(out, _io.RUN)
-    elif resume:
-        raise ValueError("--resume needs the folder of the run: name it with --out")
-    if spec is not None:
-        _reject_options_of_spec(context)
-        definition = _read_definition(spec)
-    else:
-        cv = WalkForward(horizon, windows, step_size, train_size, embargo)
-        chosen = {"reference": reference, "against": against}
-        settings = {"refit": refit, "warm": warm, "season": season} | chosen
-        definition = _Definition(prices, make_models(models, set_ or [], season=season), cv, settings)
-        _check_baselines(chosen, definition.models)
-    exog = required_fields(definition.models)
-    panel = definition.prices.panel(definition.prices.table(exog), exog)
-    with _cluster(backend, scheduler) as client:
-        execution = {"n_jobs": jobs, "on_error": on_error, "client": client, "out": out, "resume": resume}
-        result = _run_backtest(definition.models, panel, definition.cv, definition.settings | execution)
-    if definition.sha256 not in (None, result.spec["data"]["sha256"]):
-        print_message(f"the prices differ from those of {spec}: this does not repeat that run")
-    if out is not None:
-        from forecast.report.html.page import write_report
+    with _run_folder(out, resume, restart):
+        if resume and out is not None and spec is None and not prices.data:
+            definition = _stored_definition(out, context)
+        elif spec is not None:
+            _reject_options_of_spec(context, "--spec already defines the run")
+            definition = _read_definition(_io.read_spec(spec.parent if spec.name == _io.SPEC else spec))
+        else:
+            cv = WalkForward(horizon, windows, step_size, train_size, embargo)
+            chosen = {"reference": reference, "against": against}
+            settings = {"refit": refit, "warm": warm, "season": season} | chosen
+            definition = _Definition(prices, make_models(models, set_ or [], season=season), cv, settings)
+            _check_baselines(chosen, definition.models)
+        exog = required_fields(definition.models)
+        panel = definition.prices.panel(definition.prices.table(exog), exog)
+        with _cluster(backend, scheduler) as client:
+            execution = {"n_jobs": jobs, "on_error": on_error, "client": client}
+            execution |= {"out": out, "resume": resume, "restart": restart}
+            result = _run_backtest(definition.models, panel, definition.cv, definition.settings | execution)
+        if spec is not None and definition.sha256 != result.spec["data"]["sha256"]:
+            print_message(f"the prices differ from those of {spec}: this does not repeat that run")
+        if out is not None:
+            from forecast.report.html.page import write_report
 
-        write_report(result, out / _io.REPORT)
+            write_report(result, out / _io.REPORT)
     return _summarise(result, out)
+
+
+@contextmanager
+def _run_folder(out: Path | None, resume: bool, restart: bool) -> Iterator[None]:
+    """Lock the folder of the run; raise ValueError if it holds finished fits and neither option says what to do."""
+    from forecast import _io
+    from forecast.backtesting.checkpoint import finished_work
+
+    if resume and restart:
+        raise ValueError("--resume continues a run and --restart replaces it: choose one of them")
+    if out is None:
+        if resume or restart:
+            raise ValueError(f"--{'resume' if resume else 'restart'} needs the folder of the run: name it with --out")
+        yield
+        return
+    with _io.folder_lock(out, _io.RUN):
+        if not (resume or restart) and (work := finished_work(out)):
+            raise ValueError(
+                f"--out {out} {work}: --resume continues from it, --restart replaces it; or name another folder"
+            )
+        yield
 
 
 def _check_baselines(chosen: dict[str, str | None], models: dict[str, Forecaster]) -> None:
@@ -127,24 +151,35 @@ class _Definition(NamedTuple):
 
 
 #: Options that determine how a run is executed, not its forecasts; --spec allows them.
-EXECUTION = {"spec", "out", "resume", "jobs", "backend", "scheduler", "on_error", "json", "quiet", "offline"}
+EXECUTION = {"spec", "out", "resume", "restart", "jobs", "backend", "scheduler", "on_error", "json", "quiet", "offline"}
 
 
-def _reject_options_of_spec(context: typer.Context) -> None:
+def _reject_options_of_spec(context: typer.Context, reason: str) -> None:
     """Raise ValueError for options that a spec defines already."""
     for name in given_options(context):
         if name not in EXECUTION:
             option = "the prices" if name == "data" else f"--{name.rstrip('_').replace('_', '-')}"
-            raise ValueError(f"--spec already defines the run: leave {option} out")
+            raise ValueError(f"{reason}: leave {option} out")
 
 
-def _read_definition(path: Path) -> _Definition:
-    """Return the definition of a run from its folder or spec.json."""
+def _stored_definition(out: Path, context: typer.Context) -> _Definition:
+    """Return the definition of the interrupted run in a folder, or else of the finished one."""
     from forecast import _io
+    from forecast.backtesting.checkpoint import CHECKPOINT, checkpoint_folder
+
+    _reject_options_of_spec(context, "--resume without prices continues the run with the options it had")
+    folder = checkpoint_folder(out)
+    is_interrupted = _io.is_kind(folder, CHECKPOINT)
+    if not is_interrupted and not _io.is_kind(out, _io.RUN):
+        raise ValueError(f"--resume: there is no run in {out}; to start one, name the prices too")
+    return _read_definition(_io.read_spec(folder, CHECKPOINT) if is_interrupted else _io.read_spec(out))
+
+
+def _read_definition(spec: dict[str, Any]) -> _Definition:
+    """Return the definition of a run from its spec."""
     from forecast.backtesting.spec import DEFAULTS, rebuild
     from forecast.backtesting.split import WalkForward
 
-    spec = _io.read_spec(path.parent if path.name == _io.SPEC else path)
     data = spec["data"]
     prices = Prices(**data.get("options", {"data": data["source"]}))
     settings = {name: spec[name] for name in ("refit", "warm", "season")}
@@ -236,7 +271,8 @@ def report(
     destination = run / _io.REPORT if out is None else out
     if destination.is_dir() or not destination.absolute().parent.is_dir():
         raise ValueError(f"--out {destination} cannot be written: name a file in an existing folder")
-    write_report(result, destination)
+    with _io.folder_lock(run, _io.RUN) if out is None else nullcontext():
+        write_report(result, destination)
     data = {"out": str(destination)}
     return CommandResult(data, lambda: print(f"The report is in {destination}; open it in a browser."))
 

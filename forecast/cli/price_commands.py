@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 import typer
 from typer.models import ArgumentInfo
 
-from forecast._io import atomic_file
+from forecast._io import atomic_file, named_errors, user_path
 from forecast._validation import did_you_mean
 from forecast.cli.app import CommandResult, command, keyword, report_warnings, set_signature
 from forecast.cli.terminal import progress_bar, show_prices
@@ -139,7 +139,7 @@ class Prices:
         if self.data in names:
             _reject(file_options, "files")
             return self._slice(load_sample(self.data, field))
-        if Path(self.data).exists() or Path(self.data).suffix:
+        if user_path(self.data).exists() or Path(self.data).suffix:
             return self._slice(self._read_file(field))
         raise ValueError(
             f"there is no file and no sample {self.data!r}{did_you_mean(self.data, names)}: name a CSV or Parquet "
@@ -322,7 +322,7 @@ def check_out(out: Path) -> None:
 
 def write_table(table: pd.DataFrame, out: Path, index: bool = True) -> None:
     """Write a table to a Parquet or CSV file atomically."""
-    with atomic_file(out) as temporary:
+    with named_errors(out, "file"), atomic_file(out) as temporary:
         if out.suffix.lower() == ".parquet":
             table.to_parquet(temporary, index=index)
         else:

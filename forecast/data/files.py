@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from forecast._io import user_path
 from forecast.data.csv.columns import to_price_table
 from forecast.data.csv.reader import read_text
 from forecast.data.fields import TARGETS, canonical_field, default_target
@@ -93,7 +94,7 @@ def read_prices(
     if target is not None and not isinstance(target, str):
         raise TypeError(f"target must be the name of one column; got {target!r}")
     requested = [target] if target is not None else [fields] if fields not in (None, "all") else columns or ()
-    path = Path(path).expanduser()
+    path = user_path(path)
     stem, suffix = _split_name(path)
     choice = (fields, columns, target)
     try:

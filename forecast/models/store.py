@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from forecast._io import ARRAYS, DESCRIPTION, MODEL, atomic_folder, write_json
+from forecast._io import ARRAYS, DESCRIPTION, MODEL, atomic_folder, read_description, user_path, write_json
 from forecast.models.serialize import decode, encode
 
 FORMAT = 5  # of the folder; any change of what is stored, or of its meaning, increases it
@@ -28,7 +28,7 @@ def save_model(model: Any, folder: str | Path) -> None:
     description = encode(model, arrays)
     with atomic_folder(folder, MODEL) as temporary:
         digest = _digest(description, _write_arrays(temporary / ARRAYS, arrays))
-        head = {"format": FORMAT, "forecast": version("forecast"), "sha256": digest}
+        head = {"kind": MODEL.mark, "format": FORMAT, "forecast": version("forecast"), "sha256": digest}
         write_json(temporary / DESCRIPTION, head | {"model": description})
 
 
@@ -37,18 +37,16 @@ def load_model(folder: str | Path) -> Any:
 
     Nothing is unpickled. Raises ValueError if the folder is damaged, or was written in another format.
     """
-    path = Path(folder)
+    path = user_path(folder)
+    head = read_description(path, MODEL)
     try:
-        head = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
         content = (path / ARRAYS).read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        missing = Path(error.filename).name
+    except (FileNotFoundError, IsADirectoryError):
         raise ValueError(
-            f"{path} is not a model: it has no {missing}. Name the folder that save or `forecast fit` wrote"
+            f"{path} is not a model: it has no {ARRAYS}. Name the folder that save or `forecast fit` wrote"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path / DESCRIPTION} is damaged ({error}): train the model again") from None
-    head = head if isinstance(head, dict) else {}
+    except OSError as error:
+        raise ValueError(f"{path / ARRAYS} cannot be read: {error.strerror or error}") from None
     if head.get("format") != FORMAT:
         raise ValueError(
             f"{path} was written by forecast {head.get('forecast', '(unknown)')} in format {head.get('format')}; "

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -454,12 +451,12 @@ def test_failed_replacement_restores_the_old_run(small, tmp_path, monkeypatch):
     rename = Path.rename
 
     def fails_to_replace(self, target):
-        if Path(target) == run and ".old." not in str(self):
+        if Path(target) == run and not self.name.endswith("-old"):
             raise OSError("no space left")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", fails_to_replace)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(ValueError, match=r"^cannot write to .*/run: no space left"):
         small.save(run)
     assert fc.BacktestResult.load(run).spec == small.spec
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -498,18 +495,6 @@ def test_reasons_are_those_of_the_series_itself():
 
     with pytest.raises(ValueError, match=r"for A at the cutoff [\d-]+: 'A' is short: A: no trades: odd: A\n"):
         fc.backtest(WarnsOfEverySeries("nan"), walks(series=2).set_axis(["A", "AA"], axis=1), CV)
-
-
-def test_folders_of_killed_processes_are_deleted(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    abandoned, ours = tmp_path / f".run.{dead.pid}-abc_1", tmp_path / f".run.{os.getpid()}-abc_2"
-    others = tmp_path / f".runs.{dead.pid}-abc_3"
-    for folder in (abandoned, ours, others):
-        folder.mkdir()
-    with _io.atomic_folder(tmp_path / "run", _io.RUN) as temporary:
-        (temporary / _io.SPEC).write_text("{}")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["run", ours.name, others.name])
 
 
 def test_run_without_naive_forecasts_is_an_error():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import warnings
@@ -112,8 +113,9 @@ def test_results_of_a_changed_model_are_not_used(change, tmp_path):
     with pytest.warns(ResumeWarning, match=message):
         assert count_new_fits({"shifted": after()}, tmp_path / "run") == 4
     assert_frame_equal(fc.BacktestResult.load(tmp_path / "run").forecasts, complete)
-    with pytest.warns(ResumeWarning, match=r"models\.shifted changed since: it is replaced"):
-        assert count_new_fits({"shifted": before()}, tmp_path / "run") == 8
+    with pytest.raises(ValueError, match=r"holds a finished run, and models\.shifted changed since: restart replaces"):
+        run({"shifted": before()}, tmp_path / "run", resume=True)
+    run({"shifted": before()}, tmp_path / "run", restart=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert count_new_fits({"shifted": before()}, tmp_path / "run") == 0
@@ -200,11 +202,11 @@ def test_run_in_which_every_model_fails_raises(tmp_path):
 @pytest.mark.parametrize("function", ["BacktestResult.write", "_io.write_json"])
 def test_failed_write_leaves_the_fits_stored(function, tmp_path, monkeypatch):
     def full(*_):
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(f"forecast.{function}", full)
-        with pytest.raises(OSError, match="No space") as error:
+        with pytest.raises(ValueError, match=r"^cannot write to .*/new/run: No space left on device\. Name") as error:
             run({"drift": fc.Drift()}, tmp_path / "new" / "run")
     stored = function.startswith("Backtest")
     assert getattr(error.value, "__notes__", []) == ["8 of 8 fits are stored: resume continues from there"] * stored
@@ -212,15 +214,19 @@ def test_failed_write_leaves_the_fits_stored(function, tmp_path, monkeypatch):
     assert count_new_fits({"drift": fc.Drift()}, tmp_path / "new" / "run") == (0 if stored else 8)
 
 
-@pytest.mark.parametrize("name", [_io.SPEC, _io.FORECASTS])
 @pytest.mark.parametrize("content", ["{damaged", '{"models": 3}', ""])
-def test_damaged_run_is_replaced(name, content, tmp_path):
+def test_damaged_run_is_replaced_if_its_spec_identifies_it(content, tmp_path):
     run({"drift": fc.Drift()}, tmp_path / "run")
     before = (tmp_path / "run" / _io.FORECASTS).read_bytes()
-    (tmp_path / "run" / name).write_text(content)
-    with pytest.warns(ResumeWarning, match=r"/run (holds|cannot be read).* is replaced"):
+    (tmp_path / "run" / _io.FORECASTS).write_text(content)
+    with pytest.warns(ResumeWarning, match=r"/run cannot be read and is replaced: .*forecasts\.parquet is damaged"):
         assert count_new_fits({"drift": fc.Drift()}, tmp_path / "run") == 8
     assert (tmp_path / "run" / _io.FORECASTS).read_bytes() == before
+    (tmp_path / "run" / _io.SPEC).write_text(content)
+    for options in ({}, {"resume": True}, {"restart": True}):
+        with pytest.raises(ValueError, match=r"spec\.json is not that of a run"):
+            run({"drift": fc.Drift()}, tmp_path / "run", **options)
+    assert (tmp_path / "run" / _io.SPEC).read_text() == content
 
 
 def test_stored_fits_are_used_without_the_spec(tmp_path):
@@ -232,23 +238,49 @@ def test_stored_fits_are_used_without_the_spec(tmp_path):
         assert count_new_fits({"drift": fc.Drift()}, tmp_path / "run") == 3
 
 
-@pytest.mark.parametrize("has_spec", [True, False])
-def test_leftovers_of_a_killed_run_are_deleted(has_spec, tmp_path):
+def test_leftovers_of_a_killed_run_are_deleted(tmp_path):
     folder, checkpoint = tmp_path / "run", tmp_path / ".run.checkpoint"
     run(Shifted(), folder)
     stop(Shifted(), tmp_path / "other", 2)
     shutil.copytree(tmp_path / ".other.checkpoint", checkpoint)  # as if killed while it deleted that folder
-    if not has_spec:
-        (checkpoint / _io.SPEC).unlink()
     assert count_new_fits(Shifted(), folder) == 0
     assert not checkpoint.exists()
+
+
+def test_restart_of_a_finished_run_is_resumed(tmp_path):
+    """It replaces the finished run, of the same or of other models, as the restart was asked for."""
+    for name, model in (("same", Shifted()), ("other", Shifted(2.0))):
+        folder = tmp_path / name
+        run(Shifted(), folder)
+        before = fc.BacktestResult.load(folder)
+        stop(model, folder, 2, restart=True)
+        assert fc.BacktestResult.load(folder).forecasts.equals(before.forecasts)
+        with pytest.raises(ValueError, match="holds a finished run and an interrupted run with 2 finished fits: "):
+            run(model, folder)
+        assert count_new_fits(model, folder) == 6
+        assert_frame_equal(fc.BacktestResult.load(folder).forecasts, run(model).forecasts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "same"]
 
 
 def test_checkpoint_of_another_run_is_not_deleted(tmp_path):
     folder = tmp_path / "run"
     run(Shifted(), folder)
-    with pytest.warns(ResumeWarning):
-        stop(Shifted(2.0), folder, 2, resume=True)
+    stop(Shifted(2.0), folder, 2, restart=True)
     assert count_new_fits(Shifted(), folder) == 0
-    with pytest.warns(ResumeWarning, match="it is replaced"):
-        assert count_new_fits(Shifted(2.0), folder) == 6
+    assert count_new_fits(Shifted(2.0), folder) == 6
+
+
+def test_files_of_other_programs_in_a_checkpoint_are_not_deleted(tmp_path):
+    stop(Shifted(), tmp_path / "run", 2)
+    note = tmp_path / ".run.checkpoint" / "note.txt"
+    note.write_text("mine")
+    with pytest.raises(
+        ValueError, match=r"\.run\.checkpoint holds 'note\.txt', which is not part of a checkpoint: move"
+    ):
+        run(Shifted(), tmp_path / "run", resume=True)
+    with pytest.raises(ValueError, match=r"note\.txt"):
+        run(Shifted(), tmp_path / "run", restart=True)
+    assert note.read_text() == "mine"
+    note.unlink()
+    assert count_new_fits(Shifted(), tmp_path / "run") == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -221,13 +221,18 @@ def test_stopped_run_is_resumed(done, complete, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_run_starts_again_without_resume(tmp_path):
+def test_finished_fits_are_deleted_by_a_restart_only(tmp_path):
+    folder, calls = tmp_path / "run", []
     with pytest.raises(RuntimeError):
-        run(tmp_path / "run", progress=stopped_after(9, RuntimeError("stop")))
-    calls = []
-    with pytest.warns(ResumeWarning, match="the 9 fits that an earlier run had finished are deleted"):
-        run(tmp_path / "run", progress=lambda now, total: calls.append(now))
+        run(folder, progress=stopped_after(9, RuntimeError("stop")))
+    with pytest.raises(ValueError, match=r"run holds an interrupted run with 9 finished fits: resume=True continues"):
+        run(folder)
+    run(folder, restart=True, progress=lambda now, total: calls.append(now))
     assert calls[0] == 1
+    with pytest.raises(ValueError, match=r"run holds a finished run: resume=True .* restart=True replaces it"):
+        run(folder)
+    with pytest.raises(ValueError, match="choose one of them"):
+        run(folder, resume=True, restart=True)
 
 
 def test_finished_run_is_returned(complete):
@@ -250,12 +255,12 @@ def test_changes_since_the_stop_are_reported(tmp_path):
     message = r"^data, models.drift changed since the run was stopped: 4 of the 11 stored fits are used$"
     with pytest.warns(ResumeWarning, match=message):
         fc.backtest(two | {"drift": fc.Drift(log=False)}, changed, CV, refit=2, out=folder, resume=True)
-    fresh = fc.backtest(two | {"drift": fc.Drift(log=False)}, changed, CV, refit=2, out=tmp_path / "fresh")
+    two |= {"drift": fc.Drift(log=False)}
+    fc.backtest(two, changed, CV, refit=2, out=tmp_path / "fresh")
     assert forecasts(folder) == forecasts(tmp_path / "fresh")
-    with pytest.warns(ResumeWarning, match=r"holds a finished run, and cv\.embargo changed since: it is replaced"):
-        fc.backtest(fresh_models := {"drift": fc.Drift(log=False), "net": quick("lstm")}, changed,
-                    fc.WalkForward(2, 8, embargo=1), refit=2, out=folder, resume=True)  # fmt: skip
-    assert fresh.spec["models"].keys() == {"naive", *fresh_models}
+    with pytest.raises(ValueError, match=r"holds a finished run, and cv\.embargo changed since: restart replaces it"):
+        fc.backtest(two, changed, fc.WalkForward(2, 8, embargo=1), refit=2, out=folder, resume=True)
+    assert forecasts(folder) == forecasts(tmp_path / "fresh")
     with pytest.raises(ValueError, match="name it with out"):
         fc.backtest(two, prices, CV, resume=True)
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -264,7 +265,7 @@ def test_interrupt_exits_130_and_preserves_old_run(out, workdir, call, monkeypat
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fc.Drift, "_fit", interrupt)
-    code, printed, err = call(f"backtest good.csv {DRIFT} {out}")
+    code, printed, err = call(f"backtest good.csv {DRIFT} {out} {'--restart' if out else ''}")
     assert code == 130
     fits = delete_fits(workdir)
     assert snapshot(workdir) == before
@@ -305,7 +306,7 @@ def test_incomplete_cluster_options_are_errors(options, workdir, call):
 def test_failed_run_preserves_old_run(workdir, call):
     fc.backtest(fc.Naive(), walks(rows=60), fc.WalkForward(2, 3)).save(workdir / "run")
     before = snapshot(workdir)
-    code, _, _ = call("backtest negative.csv --models arima --windows 3 --set arima.log=true --out run")
+    code, _, _ = call("backtest negative.csv --models arima --windows 3 --set arima.log=true --out run --restart")
     assert code == 2
     assert delete_fits(workdir) == 3
     assert snapshot(workdir) == before
@@ -342,8 +343,15 @@ def test_run_is_written_and_printed(workdir, call):
 @pytest.mark.slow
 def test_old_run_is_replaced_completely(workdir, call):
     assert call(f"backtest good.csv {DRIFT} --out run")[0] == 0
-    (workdir / "run" / "spec.json").write_text("{}")
-    assert call(f"backtest good.csv {DRIFT} --models seasonal-naive --out run")[0] == 0
+    (workdir / "run" / "forecasts.parquet").write_text("damaged")
+    line = f"backtest good.csv {DRIFT} --models seasonal-naive --out run"
+    code, _, err = call(line)
+    assert (code, err) == (
+        2,
+        "forecast: --out run holds a finished run: --resume continues from it, --restart replaces it; or name another "
+        "folder\n",
+    )
+    assert call(f"{line} --restart")[0] == 0
     assert sorted(path.name for path in (workdir / "run").iterdir()) == RUN
     spec = json.loads((workdir / "run" / "spec.json").read_text(encoding="utf-8"))
     assert list(spec["models"]) == ["naive", "seasonal-naive"]
@@ -873,9 +881,9 @@ def test_spec_of_an_earlier_version(workdir, call):
     """It has no reference: the run is that of its models, relative to naive."""
     walks(61).pct_change().iloc[1:].to_csv("returns.csv", index_label="date")
     assert call(f"backtest returns.csv {DRIFT} --reference naive --out old")[0] == 0
-    spec = json.loads(Path("old/spec.json").read_text())
+    spec = fc.BacktestResult.load("old").spec
     del spec["reference"], spec["against"]
-    Path("old/spec.json").write_text(json.dumps(spec))
+    replace(fc.BacktestResult.load("old"), spec=spec).save("old")
     old = fc.BacktestResult.load("old")
     assert old.reference == old.verdict().against == "naive"
     code, out, _ = call("backtest --spec old --out new")

@@ -130,7 +130,7 @@ def _edit(key, value):
         (ARRAYS, lambda path: path.unlink(), "is not a model: it has no arrays.npz"),
         (DESCRIPTION, lambda path: path.unlink(), "is not a model: it has no model.json"),
         (DESCRIPTION, _cut, "model.json is damaged"),
-        (DESCRIPTION, lambda path: path.write_text("[]"), "reads format 5: install that version"),
+        (DESCRIPTION, lambda path: path.write_text("[]"), "does not describe a model of this version"),
         (
             DESCRIPTION,
             _edit("format", 4),

@@ -16,7 +16,7 @@ import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forecast._io import atomic_file
+from forecast._io import atomic_file, user_path
 from forecast.data.yahoo.chart import History
 
 FACTS = b"forecast"  # key of the facts in the metadata of a Parquet file
@@ -35,7 +35,7 @@ class Cache:
 
     def __init__(self, source: str) -> None:
         root = os.environ.get("FORECAST_CACHE") or platformdirs.user_cache_dir("forecast", appauthor=False)
-        self.folder = Path(root).expanduser() / source
+        self.folder = user_path(root) / source
 
     def path(self, ticker: str, interval: str) -> Path:
         """Return the path of a ticker's file; letters that are invalid in file names are percent-encoded."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from forecast._io import atomic_file
+from forecast._io import atomic_file, user_path
 from forecast.evaluation import ALPHA, POWER
 from forecast.evaluation.scores import ZERO
 from forecast.report.html import figures, findings, run_details
@@ -24,7 +24,7 @@ def write_report(result: BacktestResult, path: str | Path) -> None:
     interactive plot of every forecast, the calibration of the intervals, the training of the networks, what was run,
     and which problems occurred. The file is complete or not written. Raises ValueError if it cannot be written.
     """
-    path = Path(path)
+    path = user_path(path)
     if path.is_dir():
         raise ValueError(f"cannot write to {path}: it is a folder. Name a file")
     page = render(result)
