@@ -176,11 +176,11 @@ def test_a_model_of_other_data_is_replaced_by_force_only(call, tmp_path):
     assert fc.load_model("m").series_ == ("A", "S1")
 
 
-@pytest.mark.parametrize("edit", [lambda head: {**head, "format": 3}, lambda head: [], lambda head: {"format": 5}])
+@pytest.mark.parametrize("edit", [{"format": 3}, {"model": []}, {"sha256": None}])
 def test_a_folder_that_cannot_be_read_is_replaced_by_force_only(edit, call, tmp_path):
     assert call("fit good.csv --model naive --out m")[0] == 0
     description = tmp_path / "m" / DESCRIPTION
-    description.write_text(json.dumps(edit(json.loads(description.read_text()))))
+    description.write_text(json.dumps(json.loads(description.read_text()) | edit))
     assert re.fullmatch(r"forecast: m.*(format 5|damaged).*; --force replaces it\n", call("fit good.csv --out m")[1])
     assert re.fullmatch(r"forecast: m.*(format 5|damaged).*\n", call("predict m good.csv")[1])
     assert call("fit good.csv --model naive --out m --force")[0] == 0
