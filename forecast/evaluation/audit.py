@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,20 @@ import pandas as pd
 from forecast._estimator import clone
 from forecast.backtesting import backtest
 from forecast.backtesting.split import WalkForward
-from forecast.data.panel import Panel, as_panel, format_date
+from forecast.data.panel import Panel, format_date
+from forecast.evaluation.outside import association, is_formula, share_exact
+from forecast.evaluation.perturbation import (
+    FURTHER,
+    MAIN,
+    OF_PREPARATION,
+    Change,
+    change_rows,
+    more_rows,
+    no_later_rows,
+    unrelated_rows,
+)
+from forecast.evaluation.preparation import Difference, Preparation
+from forecast.evaluation.text import join_names
 from forecast.models.base import Forecast, Forecaster, quantile_columns
 from forecast.models.wrapped import as_forecaster
 
@@ -23,13 +37,43 @@ KEYS = ["unique_id", "cutoff", "step", "member"]
 N_CUTOFFS = 3  # cutoffs after which the future is changed
 TOLERANCE = 1e-6  # between one pass over many cutoffs and a loop
 EQUIVARIANCE = 1e-3  # between forecasts of prices × 10 and 10 × forecasts
+N_UNRELATED_ROWS = 120  # newest rows that are forecast from where the raw rows have no order of time
+MAX_Z = 6.0  # of forecasts with outcomes that the prices do not contain; beyond it is no coincidence
+MIN_OUTCOMES = 10  # that differ from the last value, for a test of exactness
+MAX_EXACT = 0.9  # a share of outcomes, beyond which forecasts equal them too often
+MAX_SHARE = 0.5  # of forecasts that equal outcomes which the prices do not contain
+
+READS_LATER = (
+    "The prepared prices up to it are the same: look for what the model reads after the cutoff, in fit or in predict"
+)
+TOO_EXACT = (
+    "of the forecasts equal the outcomes to six digits, and the series follow no formula: look for what the model "
+    "knows of them, such as a global, a file or a table that it searches"
+)
+NO_RESPONSE = (
+    "no later forecast changed either, with any change of prices. Forecasts that vary from cutoff to cutoff but not "
+    "with the prices come from elsewhere: look for a global, a file or a cache; else use more cutoffs, or other data"
+)
+KNOWS_OUTCOMES = (
+    "is related to the real outcomes although the raw rows are early ones in random order: the {} reads outcomes from "
+    "elsewhere, look for a global, a closure, a file or the cache"
+)
+#: What no audit finds, as it changes only the table that it is given.
+CANNOT_SEE = (
+    "what the model or the preparation reads elsewhere (a global, a file, the cache, a scaler fitted before), if its "
+    "forecasts do not show it; what was chosen before the audit with all rows in view: the series of the raw table "
+    "(survivorship), revised values, settings"
+)
 
 Check = tuple[str, bool | None, str]  # name, passed (None: for information), detail
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """The checks of an audit: a table with `check`, `passed` (None: for information only) and `detail`."""
+    """The checks of an audit: a table with `check`, `passed` (None: for information only) and `detail`.
+
+    The row "cannot see" names the look-ahead that an audit has no means to find.
+    """
 
     table: pd.DataFrame
 
@@ -56,13 +100,15 @@ def audit(
     """Test whether a model's forecasts depend on the future, on your data and with your preprocessing.
 
     The raw prices after a cutoff are changed in several ways: multiplied by noise, emptied, made constant, reversed,
-    scaled. Then `prepare` and the complete backtest run again. Forecasts up to that cutoff must be the same bytes, and
-    later ones must change, otherwise the test shows nothing. This is repeated with two empty rows at the cutoff, which
-    an interpolation would fill from both sides.
+    scaled, removed, some series or the next row only. Then `prepare` runs again: the prepared rows up to the cutoff
+    must be the same, and so must the set of series. Then the complete backtest runs again: forecasts up to that cutoff
+    must be the same bytes, and later ones must change, otherwise the test shows nothing. This is repeated with two
+    empty rows at the cutoff, which an interpolation would fill from both sides.
 
-    Further checks: two runs return the same bytes; a pass over many cutoffs returns the same as one cutoff at a time;
-    forecasting does not change the model; every step of a network's correction depends on the newest row; and, for
-    information, the effect of prices × 10.
+    Further checks: two runs return the same bytes; where all raw rows are early ones in random order, forecasts are not
+    related to the real outcomes, which only another source can contain; forecasts do not equal the outcomes; a pass
+    over many cutoffs returns the same as one cutoff at a time; forecasting does not change the model; every step of a
+    network's correction depends on the newest row; and, for information, the effect of prices × 10.
 
     Parameters
     ----------
@@ -73,7 +119,7 @@ def audit(
     cv : WalkForward
         The walk-forward run, with at least three cutoffs.
     prepare : callable, optional
-        The preprocessing: a function of the raw frame that returns prices.
+        The preprocessing: a function of the raw frame that returns prices. It may drop, resample or rename rows.
 
     Raises
     ------
@@ -81,6 +127,18 @@ def audit(
         If a column of `prices` is not numeric, or the model cannot be fitted or predict.
     ValueError
         If there are fewer than three cutoffs.
+
+    Notes
+    -----
+    A prepared row is past at a cutoff if the raw rows that its label stands for are. A raw label or the end of a period
+    stands for the raw rows up to it; the start of a period (2024-03-01 of `resample("MS")`, a Monday, the day of
+    intraday bars) for those of the period, if they include its last row. Where labels are lost (`to_numpy`), a row
+    stands for as many raw rows as it takes to make it.
+
+    An audit changes only the table that it is given. It cannot see what a model or a preparation reads elsewhere (a
+    global, a closure, a file, the cache, a scaler fitted before), unless forecasts of drawn prices show it. Nor can it
+    see what was chosen before with all rows in view: the series of the raw table (survivorship), revised values,
+    settings. The row "cannot see" of the report repeats this.
 
     Examples
     --------
@@ -91,112 +149,275 @@ def audit(
     frame = pd.DataFrame(prices).sort_index()
     if texts := [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]:
         raise TypeError(f"an audit needs a wide table of numbers; the column {texts[0]!r} is not numeric")
-    frame = frame.astype(float)
-    trial = _Trial(as_forecaster(model), frame, cv, prepare or (lambda raw: raw))
-    checks = [*_check_leakage(trial), _check_determinism(trial), *_check_one_fit(trial)]
+    forecaster = as_forecaster(model)
+    preparation = Preparation(frame.astype(float), prepare or (lambda raw: raw), forecaster.required_fields())
+    trial = _Trial(forecaster, cv, preparation)
+    if len(trial.cutoffs) < 3:
+        raise ValueError(
+            f"an audit needs at least 3 cutoffs, before and after a change; got n_windows={len(trial.cutoffs)}"
+        )
+    determinism = _check_determinism(trial)
+    leakage = _check_leakage(trial, prepare is not None) if determinism[1] else []
+    checks = [*leakage, determinism, _check_outside(trial), *_check_one_fit(trial)]
+    if prepare is not None:
+        checks.append(("rows of the preparation", None, preparation.describe()))
+    checks.append(("cannot see", None, CANNOT_SEE))
     return AuditReport(pd.DataFrame(checks, columns=["check", "passed", "detail"]).astype({"passed": object}))
+
+
+class _Run(NamedTuple):
+    """The forecasts of a backtest, by series, cutoff, step and member, and whether a fit failed."""
+
+    forecasts: pd.DataFrame
+    rows: np.ndarray  # of the cutoffs in the panel
+    has_failed: bool
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """The preprocessing and backtest that are repeated on changed prices."""
+    """The preparation and backtest that are repeated on changed prices."""
 
     model: Forecaster
-    frame: pd.DataFrame
     cv: WalkForward
-    prepare: Callable[[pd.DataFrame], Any]
+    preparation: Preparation
 
-    def panel(self, frame: pd.DataFrame) -> Panel:
-        """Return the panel of a raw frame after preprocessing."""
-        return as_panel(self.prepare(frame.copy()), exog=self.model.required_fields())
+    @cached_property
+    def cutoffs(self) -> list[int]:
+        """The rows of the cutoffs in the prepared panel."""
+        return self.cv.cutoffs(self.preparation.panel)
 
-    def forecasts(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the forecasts of a backtest with two fits, by series, cutoff, step and member."""
+    def cutoff(self, row: int) -> _Cutoff:
+        """Return a row of the prepared panel with the number of raw rows that are past."""
+        raw_rows = self.preparation.raw_rows(row)
+        label, raw_label = self.preparation.panel.index[row], self.preparation.frame.index[raw_rows - 1]
+        return _Cutoff(row, raw_rows, format_date(label), format_date(raw_label))
+
+    @cached_property
+    def before(self) -> _Run:
+        """The run on the unchanged prices."""
+        return self.run(self.preparation.panel, self.cv)
+
+    def run(self, panel: Panel, cv: WalkForward) -> _Run:
+        """Return the forecasts of a backtest with two fits."""
         refit = max(self.cv.n_windows // 2, 2)  # so that the change falls between cutoffs that share a fit
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = backtest({NAME: self.model}, self.panel(frame), self.cv, refit=refit, season=1, on_error="record")
+            result = backtest({NAME: self.model}, panel, cv, refit=refit, season=1, on_error="record")
         table = result.forecasts[result.forecasts["model"] == NAME].set_index(KEYS).sort_index()
-        return table[["y_hat", *quantile_columns(table.columns).values()]]
+        columns = [*quantile_columns(table.columns).values(), "y_hat"]
+        rows = panel.index.get_indexer(table.index.get_level_values("cutoff"))
+        return _Run(table[columns], rows, not result.failures().query("model == @NAME").empty)
+
+
+class _Cutoff(NamedTuple):
+    """A cutoff after which raw rows are changed."""
+
+    row: int  # of the prepared panel
+    raw_rows: int  # up to and including the cutoff
+    label: str
+    raw_label: str  # of the last raw row
 
 
 class _Comparison(NamedTuple):
-    """Forecasts before and after a change of the rows after a cutoff."""
+    """What a change of the raw rows after a cutoff changes."""
 
-    early_equal: bool  # whether those up to the cutoff are the same bytes
-    late_changed: bool
+    kind: str
     cutoff: str
+    prepared: Difference | None = None  # of the prepared rows up to the cutoff
+    forecast: str | None = None  # the first forecast up to the cutoff that differs
+    late_changed: bool | None = None  # None: the forecasts are not repeated
+    error: str | None = None  # why the change cannot be tried
 
 
-def _changes(later: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield changed versions of later rows; a row keeps its order (High above Low) and signs."""
-    noise = np.exp(np.random.default_rng(0).normal(0, 0.3, size=(len(later), 1)))
-    yield "noise", later * noise
-    yield "nothing left", later * np.nan
-    yield "a constant", later * 0 + 2 * later.bfill().iloc[0]
-    yield "reversal", later[::-1].set_axis(later.index)
-    yield "scaling", later * 1000
+def _check_leakage(trial: _Trial, with_preparation: bool) -> list[Check]:
+    """Change the rows after some cutoffs: what is prepared and forecast up to them must stay the same."""
+    chosen = np.unique(np.linspace(0, len(trial.cutoffs) - 2, N_CUTOFFS).astype(int))
+    cutoffs = [trial.cutoff(trial.cutoffs[i]) for i in chosen]
+    middle = len(cutoffs) // 2
+    found = {kind: [_compare(trial, cutoff, kind, change) for cutoff in cutoffs] for kind, change in MAIN.items()}
+    for kind, change in FURTHER.items():
+        found[kind] = [_compare(trial, cutoff, kind, change, i == middle) for i, cutoff in enumerate(cutoffs)]
+    found["scaling behind a gap"] = [_compare_behind_a_gap(trial, cutoffs[middle])]
+    found["no later rows"] = [_compare_shorter_run(trial, int(chosen[middle]))]
+    if with_preparation:
+        kinds = dict(OF_PREPARATION)
+        if trial.preparation.can_be_extended:
+            kinds["more rows"] = more_rows
+        found["preparation"] = [
+            _compare(trial, cutoff, kind, change, False) for kind, change in kinds.items() for cutoff in cutoffs
+        ]
+    checks = [(f"leakage: {kind}", *_judge(comparisons)) for kind, comparisons in found.items()]
+    return [*checks, _check_response(trial, [c for comparisons in found.values() for c in comparisons])]
 
 
-def _check_leakage(trial: _Trial) -> list[Check]:
-    """Change the rows after some cutoffs: forecasts up to them must stay the same, later ones must change."""
-    index = trial.panel(trial.frame).index
-    cutoffs = trial.cv.cutoffs(index)
-    if len(cutoffs) < 3:
-        raise ValueError(f"an audit needs at least 3 cutoffs, before and after a change; got n_windows={len(cutoffs)}")
-    chosen = [cutoffs[i] for i in np.unique(np.linspace(0, len(cutoffs) - 2, N_CUTOFFS).astype(int))]
-    found: dict[str, list[_Comparison]] = {}
-    for cutoff in index[chosen]:
-        past = trial.frame.index <= cutoff
-        before = trial.forecasts(trial.frame)
-        for kind, later in _changes(trial.frame[~past]):
-            after = trial.forecasts(pd.concat([trial.frame[past], later]))
-            found.setdefault(kind, []).append(_compare(before, after, cutoff))
-    cutoff = index[chosen[len(chosen) // 2]]
-    past = trial.frame.index <= cutoff
-    gap = trial.frame.copy()
-    gap.loc[gap.index[past][-2:]] = np.nan
-    kind, later = list(_changes(gap[~past]))[-1]
-    after = trial.forecasts(pd.concat([gap[past], later]))
-    found[f"{kind} behind a gap"] = [_compare(trial.forecasts(gap), after, cutoff)]
-    any_changed = any(c.late_changed for comparisons in found.values() for c in comparisons)
-    return [(f"leakage: {kind}", *_judge(comparisons, any_changed)) for kind, comparisons in found.items()]
+def _compare(trial: _Trial, cutoff: _Cutoff, kind: str, change: Change, with_model: bool = True) -> _Comparison:
+    """Compare before and after a change of the raw rows after a cutoff, with or without the forecasts."""
+    preparation, resized = trial.preparation, change in (no_later_rows, more_rows)
+    frame = change_rows(preparation.frame, cutoff.raw_rows, change)
+    try:
+        after = preparation(frame)
+    except Exception as error:
+        return _Comparison(kind, cutoff.raw_label, error=_as_text(error))
+    difference = preparation.difference(preparation.panel, after, cutoff.row, resized)
+    if difference is not None or not with_model:
+        return _Comparison(kind, cutoff.raw_label, difference)
+    return _compare_runs(
+        trial.before, trial.run(preparation.aligned(after, preparation.panel, cutoff.row), trial.cv), kind, cutoff
+    )
 
 
-def _compare(before: pd.DataFrame, after: pd.DataFrame, cutoff: Any) -> _Comparison:
-    early, late = (table.index.get_level_values("cutoff") <= cutoff for table in (before, after))
-    late_changed = not _is_same(before[~early], after[~late])
-    return _Comparison(_is_same(before[early], after[late]), late_changed, format_date(cutoff))
+def _as_text(error: Exception) -> str:
+    return f"the preparation raises {type(error).__name__}: {error}"
 
 
-def _is_same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return a.index.equals(b.index) and a.to_numpy().tobytes() == b.to_numpy().tobytes()
+def _compare_behind_a_gap(trial: _Trial, cutoff: _Cutoff) -> _Comparison:
+    """Compare before and after a change of the later raw rows where the last two rows up to the cutoff are empty."""
+    preparation, kind = trial.preparation, "scaling behind a gap"
+    gap = preparation.frame.copy()
+    gap.iloc[cutoff.raw_rows - 2 : cutoff.raw_rows] = np.nan
+    try:
+        before = preparation(gap)
+        after = preparation(change_rows(gap, cutoff.raw_rows, MAIN["scaling"]))
+        if not preparation.has_labels:  # the empty rows may be dropped
+            cutoff = cutoff._replace(row=min(cutoff.row, len(preparation(gap.iloc[: cutoff.raw_rows])) - 1))
+    except Exception as error:
+        return _Comparison(kind, cutoff.raw_label, error=_as_text(error))
+    if (difference := preparation.difference(before, after, cutoff.row)) is not None:
+        return _Comparison(kind, cutoff.raw_label, difference)
+    before = preparation.aligned(before)
+    after = preparation.aligned(after, before, cutoff.row)
+    return _compare_runs(trial.run(before, trial.cv), trial.run(after, trial.cv), kind, cutoff)
 
 
-def _judge(comparisons: list[_Comparison], any_changed: bool) -> tuple[bool | None, str]:
-    """Return whether a kind of change passes, with the reason; `any_changed` is about all kinds."""
-    if leaked := [c.cutoff for c in comparisons if not c.early_equal]:
-        return False, f"forecasts up to {leaked[0]} changed when only later rows did"
-    if not any_changed:
-        return False, "no later forecast changed either, so the test shows nothing: use more cutoffs, or other data"
-    if not any(c.late_changed for c in comparisons):
-        return None, "no later forecast changed either, as for a target without scale: the test shows nothing"
-    return True, "forecasts up to the cutoff are the same bytes, later ones changed"
+def _compare_shorter_run(trial: _Trial, number: int) -> _Comparison:
+    """Compare with a run that ends with the test rows of a cutoff, as no later raw rows exist."""
+    preparation, kind = trial.preparation, "no later rows"
+    cutoff = trial.cutoff(trial.cutoffs[number])
+    end = trial.cutoff(cutoff.row + trial.cv.horizon)
+    comparison = _compare(trial, end, kind, no_later_rows, False)
+    if comparison.prepared is not None or comparison.error is not None:
+        return comparison
+    after = preparation(preparation.frame.iloc[: end.raw_rows])
+    if not preparation.has_labels and len(after) != end.row + 1:  # rows of a fixed number, without labels
+        return comparison
+    panel = preparation.aligned(after, preparation.panel, end.row)[: end.row + 1]
+    run = trial.run(panel, replace(trial.cv, n_windows=number + 1))
+    return _compare_runs(trial.before, run, kind, cutoff, TOLERANCE)._replace(late_changed=None)
+
+
+def _compare_runs(before: _Run, after: _Run, kind: str, cutoff: _Cutoff, tolerance: float = 0.0) -> _Comparison:
+    """Compare the forecasts of two runs up to a cutoff, and after it."""
+    early, late = [], []
+    for run in (before, after):
+        is_early = run.rows <= cutoff.row
+        early.append(run.forecasts[is_early])
+        late.append(run.forecasts[~is_early])
+    if after.has_failed and not before.has_failed:  # a fit that fails on later rows has no forecasts before them
+        early = _common(*early)
+    late = _common(*late)
+    late_changed = _first_difference(late[0], late[1]) is not None if len(late[0]) else None
+    return _Comparison(kind, cutoff.label, None, _first_difference(early[0], early[1], tolerance), late_changed)
+
+
+def _common(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the forecasts of both tables that have the same series, cutoff, step and member."""
+    return [a[a.index.isin(b.index)], b[b.index.isin(a.index)]]
+
+
+def _first_difference(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = 0.0) -> str | None:
+    """Return the first forecast that differs, None if all are the same (within a relative tolerance)."""
+    if not a.index.equals(b.index):
+        return "other series or cutoffs are forecast"
+    old, new = a.to_numpy(), b.to_numpy()
+    with np.errstate(invalid="ignore"):
+        same = (old == new) | (np.isnan(old) & np.isnan(new)) | (np.abs(old - new) <= tolerance * np.abs(old))
+    if same.all():
+        return None
+    series, cutoff, step, _ = a.index[int(np.argmin(same.all(axis=1)))]
+    return f"{series} from {format_date(cutoff)} at step {step}"
+
+
+def _judge(comparisons: list[_Comparison]) -> tuple[bool | None, str]:
+    """Return whether a kind of change passes, with the reason."""
+    for c in comparisons:
+        if c.prepared is not None:
+            change = f"with raw rows after {c.cutoff} changed ({c.kind})"
+            return False, f"the preparation uses later rows: {change}, {c.prepared}"
+        if c.forecast is not None:
+            return False, f"forecasts up to {c.cutoff} changed when only later rows did: {c.forecast}. {READS_LATER}"
+    errors = [c.error for c in comparisons if c.error is not None]
+    not_tried = f"; not tried at {len(errors)} of {len(comparisons)} changes, where {errors[0]}" if errors else ""
+    if len(errors) == len(comparisons):
+        return None, f"not tried: {errors[0]}"
+    if any(c.late_changed for c in comparisons):
+        return True, f"forecasts up to the cutoff are the same bytes, later ones changed{not_tried}"
+    if any(c.late_changed is False for c in comparisons):
+        reason = "no later forecast changed either, as for a target without scale: the test shows nothing"
+        return None, f"{reason}{not_tried}"
+    return True, f"what is prepared and forecast up to the cutoff is the same{not_tried}"
+
+
+def _check_response(trial: _Trial, comparisons: list[_Comparison]) -> Check:
+    """Check that some forecast depends on the prices, unless all are constant."""
+    name = "response to prices"
+    if any(c.late_changed or c.prepared or c.forecast for c in comparisons):
+        return name, True, "a change of prices changes what depends on them"
+    points = trial.before.forecasts["y_hat"].groupby(["unique_id", "step", "member"], observed=True)
+    if points.nunique().max() == 1:
+        return name, True, "forecasts are the same at every cutoff, whatever the prices"
+    return name, False, NO_RESPONSE
 
 
 def _check_determinism(trial: _Trial) -> Check:
-    same = _is_same(trial.forecasts(trial.frame), trial.forecasts(trial.frame))
-    return "determinism", same, "two runs return the same bytes" if same else "two equal runs differ: set a seed"
+    name, again = "determinism", trial.run(trial.preparation(trial.preparation.frame), trial.cv)
+    if (changed := _first_difference(trial.before.forecasts, again.forecasts)) is None:
+        return name, True, "two runs return the same bytes"
+    return name, False, f"two equal runs differ, first {changed}: set a seed. Until then look-ahead cannot be tested"
+
+
+def _check_outside(trial: _Trial) -> Check:
+    """Check that forecasts from raw rows without an order of time are not related to the real outcomes."""
+    name, real, first = "other sources", trial.preparation.panel, next(trial.cv.split(trial.preparation.panel))
+    rows = np.arange(len(real) - trial.cv.horizon)[len(real) // 3 :][-N_UNRELATED_ROWS:]
+    raw = unrelated_rows(trial.preparation.frame, trial.preparation.raw_rows(first.cutoff))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            panel = trial.preparation.aligned(trial.preparation(raw))
+            model = clone(trial.model).fit(panel[first.train], trial.cv.horizon)
+            values = _values(model.predict_at(panel, rows))  # (K, N, H, 1 + Q)
+    except Exception as error:
+        return name, None, f"not tried: with early rows in random order, {type(error).__name__}: {error}"
+    fixed = [series for n, series in enumerate(real.series) if _is_fixed(panel.target[:, n], real.target[:, n])]
+    if len(fixed) == len(real.series):
+        return name, False, "the prepared prices do not depend on the raw prices: the preparation reads other data"
+    level = real.target[rows]
+    for c, channel in enumerate(real.channels):
+        if abs(association(panel.values[rows, :, c], [level], real.target[rows + 1])) > MAX_Z:
+            return name, False, f"{channel} {KNOWS_OUTCOMES.format('preparation')}"
+    is_test = rows >= first.cutoff
+    for h, q in np.ndindex(values.shape[2:]):
+        forecast, outcome = values[:, :, h, q], real.target[rows + h + 1]
+        z = association(forecast, [panel.target[rows], level], outcome)
+        if abs(z) > MAX_Z or share_exact(forecast[is_test], outcome[is_test]) > MAX_SHARE:
+            return name, False, f"the forecast at step {h + 1} {KNOWS_OUTCOMES.format('model')}"
+    if fixed:
+        return name, None, f"cannot see where {join_names(fixed)} comes from: it does not depend on the raw prices"
+    return name, True, "forecasts from early rows in random order are not related to the real outcomes"
+
+
+def _is_fixed(values: np.ndarray, real: np.ndarray) -> bool:
+    """Return whether a series of the prepared prices is the same whatever the raw prices, and not constant."""
+    return bool(np.array_equal(values, real, equal_nan=True) and np.nanmin(real) < np.nanmax(real))
 
 
 def _check_one_fit(trial: _Trial) -> list[Check]:
-    """Check a fit at the first cutoff: many cutoffs against one at a time, its state, scale and freshness."""
-    panel = trial.panel(trial.frame)
-    folds = list(trial.cv.split(panel))
-    train, rows = folds[0].train, [fold.cutoff for fold in folds]
+    """Check a fit at the first cutoff: many cutoffs against one at a time, state, scale, exactness and freshness."""
+    panel, horizon = trial.preparation.panel, trial.cv.horizon
+    train, rows = next(trial.cv.split(panel)).train, np.array(trial.cutoffs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = clone(trial.model).fit(panel[train], trial.cv.horizon)
+        model = clone(trial.model).fit(panel[train], horizon)
         before = pickle.dumps(model)
         at_once = _values(model.predict_at(panel, rows))
         unchanged = pickle.dumps(model) == before
@@ -204,16 +425,31 @@ def _check_one_fit(trial: _Trial) -> list[Check]:
         values = panel.values.copy()
         values[:, :, 0] *= 10
         tenfold = Panel(values, panel.index, panel.series, panel.channels)
-        scaled = _values(clone(trial.model).fit(tenfold[train], trial.cv.horizon).predict_at(tenfold, rows))
+        scaled = _values(clone(trial.model).fit(tenfold[train], horizon).predict_at(tenfold, rows))
     difference, scale_error = _max_difference(at_once, one_by_one), _max_difference(scaled, 10 * at_once)
     depends = "" if scale_error < EQUIVARIANCE else ": forecasts depend on the scale of the prices"
     state = "the model is unchanged" if unchanged else "the model is different afterwards"
     return [
+        ("exactness", *_check_exactness(panel, rows, at_once[..., 0])),
         ("many cutoffs at once", difference <= TOLERANCE, f"differs from one at a time by at most {difference:.0e}"),
         ("unchanged by forecasting", unchanged, state),
         ("prices × 10", None, f"forecasts × 10 up to {scale_error:.0e}{depends}"),
         ("freshness", *_check_freshness(model, panel[train])),
     ]
+
+
+def _check_exactness(panel: Panel, rows: np.ndarray, point: np.ndarray) -> tuple[bool | None, str]:
+    """Check that the points (K, N, H) from some rows do not equal the outcomes, where these differ from the rows."""
+    steps = np.arange(1, point.shape[2] + 1)
+    outcomes = np.moveaxis(panel.target[rows[:, None] + steps], 1, 2)  # (K, N, H)
+    change = np.abs(outcomes - panel.target[rows][:, :, None])
+    changed = change > 0  # False where missing
+    exact = np.abs(point - outcomes)[changed] <= TOLERANCE * change[changed]
+    if len(exact) < MIN_OUTCOMES or exact.mean() <= MAX_EXACT:
+        return True, "forecasts differ from the outcomes"
+    if is_formula(panel.target):
+        return None, "forecasts equal the outcomes: these series repeat exactly, or move in a line"
+    return False, f"{exact.mean():.0%} {TOO_EXACT}"
 
 
 def _values(forecast: Forecast) -> np.ndarray:

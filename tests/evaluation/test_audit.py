@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.preparations import HONEST, HONEST_PERIODS, LEAKING, LEAKING_PERIODS
 from helpers.quick import quick, series_for, walks
 from sklearn.base import BaseEstimator
 
 import forecast as fc
+from forecast.evaluation.preparation import Preparation
 from forecast.models.naive import Naive
 
 CV = fc.WalkForward(horizon=3, n_windows=6, step_size=4)
+SHORT = fc.WalkForward(horizon=1, n_windows=4, step_size=5)
+DRIFT = fc.Drift(log=False)
 
 
 def _failed(report):
@@ -28,38 +32,91 @@ def test_every_model_passes(name):
         True if "trainer" in vars(quick(name)) and "one-to" not in name else None
     )
     assert "depend on the scale" not in checks.loc["prices × 10", "detail"]
-    assert len(checks) == 11
+    assert checks.loc["other sources", "passed"] is True
+    assert checks.loc["cannot see", "passed"] is None
+    assert len(checks) == 18
 
 
-def _standardised(raw):
-    return (raw - raw.mean()) / raw.std()
+QUICK = ("log changes", "array", "complete rows", "newest rows without labels", "days of the calendar")
 
 
-def _centred_average(raw):
-    return raw.rolling(5, center=True, min_periods=1).mean()
+def _named(preparations, quick=()):
+    return [
+        pytest.param(f, id=name, marks=() if name in quick else pytest.mark.slow) for name, f in preparations.items()
+    ]
 
 
-def _interpolated(raw):
-    return raw.interpolate(limit_direction="both")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("prepare", [_standardised, _centred_average, _interpolated])
-def test_leaks_in_the_preprocessing_are_found(prepare):
-    report = fc.audit(fc.Drift(log=False), walks(), CV, prepare=prepare)
-    assert not report.passed
-    assert all(check.startswith("leakage") for check in _failed(report))
-    if prepare is _interpolated:  # nothing is filled without a gap
-        assert _failed(report) == ["leakage: scaling behind a gap"]
-    else:
-        assert "leakage: noise" in _failed(report)
-
-
-def test_causal_preprocessing_passes():
-    report = fc.audit(
-        fc.Drift(log=False), walks(), CV, prepare=lambda raw: raw.ffill().rolling(3, min_periods=1).mean()
-    )
+@pytest.mark.parametrize("prepare", _named(HONEST, QUICK))
+def test_honest_preparations_pass(prepare):
+    report = fc.audit(DRIFT, walks(130), SHORT, prepare)
     assert report.passed, str(report)
+    checks = report.table.set_index("check")
+    assert checks.loc["leakage: noise", "passed"] is True
+    assert checks.loc["leakage: preparation", "passed"] is True
+
+
+@pytest.mark.parametrize("prepare", _named(HONEST_PERIODS, ["MS mean", "W-MON last", "months without labels"]))
+def test_honest_periods_pass(prepare):
+    report = fc.audit(DRIFT, walks(1300), fc.WalkForward(horizon=1, n_windows=3), prepare)
+    assert report.passed, str(report)
+
+
+def test_rows_with_gaps():
+    """Rows with a missing value are dropped, in the past and after the cutoff."""
+    raw = walks(130)
+    raw.iloc[40, 0] = raw.iloc[100:103, 1] = raw.iloc[125, 2] = np.nan
+    for prepare in (HONEST["complete rows"], HONEST["complete rows without labels"]):
+        report = fc.audit(DRIFT, raw, SHORT, prepare)
+        assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("prepare", _named(LEAKING, LEAKING))
+def test_leaks_in_the_preparation_are_found(prepare):
+    report = fc.audit(DRIFT, walks(130), SHORT, prepare)
+    assert not report.passed
+    assert all(check.startswith(("leakage: ", "other sources")) for check in _failed(report)), str(report)
+    assert "the preparation uses later rows: with raw rows after 2015-0" in str(report)
+
+
+@pytest.mark.parametrize("prepare", _named(LEAKING_PERIODS, LEAKING_PERIODS))
+def test_leaks_in_periods_are_found(prepare):
+    report = fc.audit(DRIFT, walks(1300), fc.WalkForward(horizon=1, n_windows=3), prepare)
+    assert any(check.startswith("leakage: ") for check in _failed(report)), str(report)
+
+
+def test_survivors_of_later_rows_are_found_where_none_dies():
+    report = fc.audit(DRIFT, walks(130), SHORT, LEAKING["survivors"])
+    row = report.table.set_index("check").loc["leakage: preparation"]
+    assert row["passed"] is False
+    assert (
+        "the set of series changes by S0; look for columns that are chosen or dropped by later values" in row["detail"]
+    )
+    dying = walks(130)
+    dying.iloc[120:, 1] = np.nan
+    assert "the set of series changes by S1" in str(fc.audit(DRIFT, dying, SHORT, LEAKING["survivors"]))
+
+
+def test_rows_of_the_preparation_are_explained():
+    def detail(prepare):
+        preparation = Preparation(walks(300), prepare, ())
+        return preparation.describe()
+
+    assert detail(lambda raw: raw) == "a row is known at its label"
+    assert "2015-08-01 holds raw rows up to 2015-08-31" in detail(lambda raw: raw.resample("MS").last())
+    assert detail(lambda raw: raw.resample("ME").last()) == "a row is known at its label"
+    assert detail(lambda raw: raw.resample("MS").first()) == "a row is known at its label"
+    assert "labels are lost" in detail(lambda raw: raw.to_numpy())
+
+
+def test_a_preparation_that_raises_is_reported():
+    def strict(raw):
+        if raw.isna().any(axis=None):
+            raise ValueError("no gaps please")
+        return raw
+
+    report = fc.audit(DRIFT, walks(130), SHORT, strict)
+    assert report.passed
+    assert "leakage: nothing left: not tried: the preparation raises ValueError: no gaps please" in str(report)
 
 
 class Peeking(Naive):
@@ -95,12 +152,150 @@ class Counting(Naive):
         return super()._predict_at(panel, rows)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", [Peeking(), Tuning()], ids=["backwards", "tuned on later rows"])
+class Base(Naive):
+    """Reads the rows behind a view through the array that it is a view of."""
+
+    def _predict_at(self, panel, rows):
+        array = panel.values if panel.values.base is None else panel.values.base
+        forecast = super()._predict_at(panel, rows)
+        object.__setattr__(forecast, "point", forecast.point + 0.01 * np.nanmean(array))
+        return forecast
+
+
+class Ranked(Naive):
+    """Ranks each value among those of all cutoffs in the pass, as a target encoding does."""
+
+    def _predict_at(self, panel, rows):
+        forecast = super()._predict_at(panel, rows)
+        rank = panel.target[rows].argsort(axis=0).argsort(axis=0)
+        object.__setattr__(forecast, "point", forecast.point + 0.01 * rank[:, :, None])
+        return forecast
+
+
+class Longest(Naive):
+    """Depends on the number of rows in the pass."""
+
+    def _predict_at(self, panel, rows):
+        forecast = super()._predict_at(panel, rows)
+        object.__setattr__(forecast, "point", forecast.point * (1 + 1e-4 * len(panel)))
+        return forecast
+
+
+@pytest.mark.parametrize("model", [Peeking(), Tuning(), Base(), Ranked(), Longest()], ids=lambda m: type(m).__name__)
 def test_leaks_in_the_model_are_found(model):
-    report = fc.audit(model, walks(), CV)
-    assert "leakage: noise" in _failed(report)
-    assert "many cutoffs at once" in _failed(report)
+    failed = _failed(fc.audit(model, walks(130), SHORT))
+    assert failed
+    if not isinstance(model, Longest):
+        assert "leakage: noise" in failed
+    if not isinstance(model, Base):
+        assert "many cutoffs at once" in failed
+
+
+REAL = walks(130)
+
+
+class FromElsewhere(fc.Forecaster):
+    """The last value, and a part of the next real change, which is read by a rule."""
+
+    def __init__(self, rule, share=1.0, by="label"):
+        self.rule, self.share, self.by = rule, share, by
+
+    def _fit(self, panel, horizon):
+        pass
+
+    def _predict(self, panel):
+        real = self.rule()
+        row = real.index.get_loc(panel.index[-1]) if self.by == "label" else len(panel) - 1
+        changes = real.iloc[row + 1 : row + 1 + self.horizon_].to_numpy() - real.iloc[row].to_numpy()
+        point = panel.target[-1] + self.share * changes  # (H, N)
+        return fc.Forecast(point.T[None], None, (), panel.series, panel.index[-1:])
+
+
+class Exact(FromElsewhere):
+    def _predict(self, panel):
+        real = self.rule()
+        row = real.index.get_loc(panel.index[-1])
+        point = real.iloc[row + 1 : row + 1 + self.horizon_].to_numpy()
+        return fc.Forecast(point.T[None], None, (), panel.series, panel.index[-1:])
+
+
+class Direction(FromElsewhere):
+    def _predict(self, panel):
+        forecast = super()._predict(panel)
+        last = panel.target[-1][None, :, None]
+        object.__setattr__(forecast, "point", last * (1 + 0.01 * np.sign(forecast.point - last)))
+        return forecast
+
+
+class Searching(FromElsewhere):
+    """Finds the newest value in a table, and returns what followed."""
+
+    def _predict(self, panel):
+        real, last = self.rule(), panel.target[-1]
+        rows = np.flatnonzero((real.to_numpy() == last).all(axis=1))
+        known = len(rows) and rows[0] + self.horizon_ < len(real)
+        point = real.iloc[rows[0] + 1 : rows[0] + 1 + self.horizon_].to_numpy() if known else last[None]
+        return fc.Forecast(np.array(point).T[None], None, (), panel.series, panel.index[-1:])
+
+
+class Intervals(Naive):
+    """The point is honest, the intervals are centred on the next real value."""
+
+    def _predict_at(self, panel, rows):
+        forecast = super()._predict_at(panel, rows)
+        moves = (REAL.shift(-1) - REAL).fillna(0).loc[panel.index[rows]].to_numpy()
+        object.__setattr__(forecast, "quantiles", forecast.quantiles + moves[:, :, None, None])
+        return forecast
+
+
+def _from_file():
+    return pd.read_pickle(_from_file.path)
+
+
+OUTSIDE = {
+    "exact": Exact(lambda: REAL),
+    "all of the next change": FromElsewhere(lambda: REAL),
+    "half of it": FromElsewhere(lambda: REAL, 0.5),
+    "a tenth of it": FromElsewhere(lambda: REAL, 0.1),
+    "the opposite": FromElsewhere(lambda: REAL, -0.2),
+    "by the number of rows": FromElsewhere(lambda: REAL, by="rows"),
+    "direction": Direction(lambda: REAL),
+    "file": FromElsewhere(_from_file),
+    "search": Searching(lambda: REAL),
+    "intervals": Intervals(),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_models_that_read_tomorrow_elsewhere_are_found(name, tmp_path):
+    _from_file.path = tmp_path / "prices.pkl"
+    REAL.to_pickle(_from_file.path)
+    report = fc.audit(OUTSIDE[name], REAL, SHORT)
+    assert set(_failed(report)) & {"other sources", "exactness"}, str(report)
+
+
+def test_preparations_that_read_tomorrow_elsewhere_are_found():
+    moves = REAL.diff().shift(-1).fillna(0)
+    for prepare in (lambda raw: raw + 0.3 * moves.reindex(raw.index).fillna(0), lambda raw: REAL):
+        assert "other sources" in _failed(fc.audit(DRIFT, REAL, SHORT, prepare))
+    report = fc.audit(DRIFT, REAL, SHORT, lambda raw: raw.assign(rate=np.sin(np.arange(len(REAL)))[: len(raw)]))
+    assert "cannot see where rate comes from" in str(report)
+
+
+def test_what_an_audit_cannot_see_is_printed():
+    report = fc.audit(DRIFT, REAL, SHORT)
+    assert "info    cannot see: what the model or the preparation reads elsewhere (a global, a file" in str(report)
+    assert "survivorship" in str(report)
+    assert "cannot see" in fc.audit.__doc__
+
+
+def test_constant_and_regular_series():
+    """Forecasts that no price changes, and exact forecasts of a season, are no look-ahead."""
+    zero = fc.audit(fc.Zero(), walks(130).diff().iloc[1:], SHORT)
+    assert zero.passed, str(zero)
+    season = pd.DataFrame({"a": np.tile([1.0, 5.0, 2.0, 7.0, 3.0], 40), "b": np.tile([3.0, 1.0, 9.0, 2.0, 5.0], 40)})
+    report = fc.audit(fc.SeasonalNaive(5), season, SHORT)
+    assert report.passed, str(report)
 
 
 @pytest.mark.slow
@@ -170,8 +365,12 @@ def test_invalid_input():
 
 @pytest.mark.slow
 def test_report_as_text():
-    report = fc.audit(fc.Drift(log=False), walks(), CV, prepare=_standardised)
-    assert str(report).startswith("The audit is FAILED.\nFAILED  leakage: noise: forecasts up to 2015-")
+    report = fc.audit(fc.Drift(log=False), walks(), CV, prepare=LEAKING["scale of all rows"])
+    start = (
+        "The audit is FAILED.\nFAILED  leakage: noise: the preparation uses later rows: with raw rows after 2015-07-10"
+    )
+    assert str(report).startswith(f"{start} changed (noise), S0 at 2015-01-01 was ")
+    assert "look for a mean, scale, rank, threshold or fit over all rows" in str(report)
     assert repr(report) == str(report)
     assert "<strong>The audit is FAILED.</strong>" in report._repr_html_()
     assert isinstance(report.table, pd.DataFrame)
