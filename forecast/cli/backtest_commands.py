@@ -227,7 +227,7 @@ def audit(
 ) -> CommandResult:
     """Test models for look-ahead: forecasts must not change if later prices do.
 
-    The exit code is 1 if a model fails. Each model needs 22 walk-forward runs.
+    The exit code is 1 if a model fails. Each model needs 23 walk-forward runs. The last line names what cannot be seen.
 
     [bold]Example:[/bold] forecast audit stocks --models arima,lstm
     """

@@ -56,7 +56,7 @@ def _smoothed_by_fourier(raw):
 
 
 def _encoded_by_weekday(raw):
-    return raw - raw.groupby(raw.index.dayofweek).transform("mean")
+    return raw - raw.groupby(raw.index.day_of_week).transform("mean")
 
 
 def _residuals_of_beta(raw):
@@ -178,7 +178,7 @@ LEAKING_PERIODS = {
         for rule in ("MS", "ME", "QS", "BMS", "BME", "W", "W-MON", "W-FRI")
     },
     "starts of months, with values of the next": lambda raw: raw.resample("MS").last().shift(-1).ffill(),
-    "Mondays, with values of Tuesdays": lambda raw: raw.shift(-1)[raw.index.dayofweek == 0],
+    "Mondays, with values of Tuesdays": lambda raw: raw.shift(-1)[raw.index.day_of_week == 0],
     "every fifth row of a centred mean": lambda raw: raw.rolling(7, center=True).mean().iloc[3:-3:5],
     "month ends of a centred mean": lambda raw: (
         raw.rolling(5, center=True, min_periods=1).mean().resample("BME").last()
