@@ -15,7 +15,8 @@ import pandas as pd
 from forecast._estimator import clone
 from forecast.backtesting import backtest
 from forecast.backtesting.split import WalkForward
-from forecast.data.panel import Panel, format_date
+from forecast.data.panel import Panel
+from forecast.data.row_labels import format_date
 from forecast.evaluation.outside import association, is_formula, share_exact
 from forecast.evaluation.perturbation import (
     FURTHER,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import canonical_field, split_fields
+from forecast.data.series import PricesWarning, split_fields
 
 #: A function of the rows after a cutoff and the number of each column's series; it returns the rows that replace them.
 Change = Callable[[pd.DataFrame, np.ndarray], pd.DataFrame]
@@ -19,12 +20,15 @@ WEIGHT = 0.01  # of a row drawn at random
 def number_series(frame: pd.DataFrame) -> np.ndarray:
     """Return the number of each column's series, (columns,): the fields of one instrument are one series."""
     try:
-        fields = split_fields(frame)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PricesWarning)
+            fields = split_fields(frame)
     except ValueError:  # no table of prices yet: all columns change alike
         return np.zeros(frame.shape[1], dtype=np.int64)
     if frame.columns.nlevels == 2:
-        first_are_fields = {canonical_field(name) for name in frame.columns.get_level_values(0)} == set(fields)
-        return pd.factorize(frame.columns.get_level_values(1 if first_are_fields else 0))[0]
+        tickers = {ticker for table in fields.values() for ticker in table.columns}
+        level = 0 if set(frame.columns.get_level_values(0)) == tickers else 1
+        return pd.factorize(frame.columns.get_level_values(level))[0]
     return np.arange(frame.shape[1]) if len(fields) == 1 else np.zeros(frame.shape[1], dtype=np.int64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Panel, as_panel, format_date
+from forecast.data.panel import Panel, as_panel
+from forecast.data.row_labels import format_date
+from forecast.data.series import PricesWarning
 from forecast.evaluation.perturbation import FACTOR
 from forecast.evaluation.text import join_names
 
@@ -44,7 +47,7 @@ class Preparation:
     A prepared row is past when the raw rows that its label stands for are. A raw label, or the end of a period, stands
     for the raw rows up to it. The start of a period of several raw rows, the last of which matters to the prepared row,
     stands for the rows of this period. Where labels are lost (`to_numpy`), a row stands for as many raw rows as it
-    takes to make it.
+    takes to make it. Which columns are series is decided once, on the prices as they are.
     """
 
     frame: pd.DataFrame
@@ -52,13 +55,31 @@ class Preparation:
     exog: tuple[str, ...]
 
     def __call__(self, frame: pd.DataFrame) -> Panel:
-        """Return the prepared panel of a raw table."""
-        return as_panel(self.prepare(frame.copy()), exog=self.exog)
+        """Return the prepared panel of a changed raw table, whose columns are read like those of the original."""
+        prepared = self.prepare(frame.copy())
+        if isinstance(prepared, pd.DataFrame) and self._left_out is not None:
+            prepared = prepared.drop(columns=[name for name in prepared if str(name) in self._left_out])
+            prepared.attrs.setdefault("field", "y")  # all columns are series, whatever the changed values are like
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PricesWarning)
+            return as_panel(prepared, exog=self.exog)
+
+    @cached_property
+    def _original(self) -> Any:
+        return self.prepare(self.frame.copy())
 
     @cached_property
     def panel(self) -> Panel:
         """The prepared panel of the raw table."""
-        return self(self.frame)
+        return as_panel(self._original, exog=self.exog)
+
+    @cached_property
+    def _left_out(self) -> frozenset[str] | None:
+        """The columns of the prepared table that are no series by their values; None if it is no wide table."""
+        if not isinstance(self._original, pd.DataFrame) or self.panel.channels != ("y",):
+            return None
+        names = frozenset(map(str, self._original.columns))
+        return names - set(self.panel.series) if set(self.panel.series) <= names else None
 
     @cached_property
     def has_labels(self) -> bool:

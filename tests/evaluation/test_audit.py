@@ -283,7 +283,8 @@ def test_preparations_that_read_tomorrow_elsewhere_are_found():
     moves = REAL.diff().shift(-1).fillna(0)
     for prepare in (lambda raw: raw + 0.3 * moves.reindex(raw.index).fillna(0), lambda raw: REAL):
         assert "other sources" in _failed(fc.audit(DRIFT, REAL, SHORT, prepare))
-    report = fc.audit(DRIFT, REAL, SHORT, lambda raw: raw.assign(rate=np.sin(np.arange(len(REAL)))[: len(raw)]))
+    rates = walks(130, seed=5)["S0"].to_numpy()
+    report = fc.audit(DRIFT, REAL, SHORT, lambda raw: raw.assign(rate=rates[: len(raw)]))
     assert "cannot see where rate comes from" in str(report)
 
 
