@@ -272,7 +272,8 @@ class Forecaster(Estimator):
         if unknown := [name for name in panel.series if name not in positions]:
             known = ", ".join(self.series_[:5]) + (" …" if len(self.series_) > 5 else "")
             raise ValueError(
-                f"{type(self).__name__} was not fitted on {', '.join(unknown)} but on {known}: fit it on all the series"
+                f"{type(self).__name__} was fitted on {known} and not on {', '.join(unknown)}: fit it on all series or "
+                "name them as at the fit (a series without a name is named after its file)"
             )
         return np.array([positions[name] for name in panel.series])
 

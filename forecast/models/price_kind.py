@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.data.fields import canonical_field
-from forecast.data.panel import Panel, UnclearColumnsError, as_panel, split_fields
+from forecast.data.panel import Panel, as_panel, split_fields
 from forecast.data.spacing import describe_distance, distances_differ, usual_distance
 
 
@@ -72,22 +72,18 @@ class PriceKind:
                 f"{model} was fitted on the rows where every series has a value, and these prices have others: "
                 "pass as_panel(prices, how='common')"
             )
-        if self.distance is not None and not self._continues(panel.index):
-            self._check_distance(panel.index, self.distance, model)
+        self._check_distance(panel.index, model)
         return panel
 
     def _choose_target(self, prices: Any, exog: Sequence[str]) -> Panel:
         """Return the panel of the fitted quantity where a table has it, of the default target otherwise."""
         names = list(prices.columns) if isinstance(prices, pd.DataFrame) else []
-        try:
-            panel = as_panel(prices, exog=exog)
-        except UnclearColumnsError:
-            if self.quantity not in names:
-                raise
-        else:
-            if not (names and self._is_other_quantity(panel) and self.quantity in [*names, *split_fields(prices)]):
-                return panel
-        return as_panel(prices, target=self.quantity, exog=exog)
+        if self.quantity in names:
+            return as_panel(prices, target=self.quantity, exog=exog)
+        panel = as_panel(prices, exog=exog)
+        if names and self._is_other_quantity(panel) and self.quantity in split_fields(prices):
+            return as_panel(prices, target=self.quantity, exog=exog)
+        return panel
 
     def is_same_data(self, other: PriceKind) -> bool:
         """Return whether both are of one source, one quantity and one kind of rows."""
@@ -118,12 +114,13 @@ class PriceKind:
         row = int(index.get_indexer([last])[0])
         return tuple(index[max(row - 1, 0) : row + 1]) == self.newest
 
-    @staticmethod
-    def _check_distance(index: pd.Index, fitted: float, model: str) -> None:
-        """Raise ValueError if rows are at another distance than the fitted ones."""
+    def _check_distance(self, index: pd.Index, model: str) -> None:
+        """Raise ValueError if rows are at another distance than the fitted ones, unless they continue them."""
         distance = usual_distance(index)
-        if distance is not None and distances_differ(fitted, distance):
-            one, other = describe_distance(fitted), describe_distance(distance)
+        if self.distance is None or distance is None or not distances_differ(self.distance, distance):
+            return
+        if not self._continues(index):
+            one, other = describe_distance(self.distance), describe_distance(distance)
             raise ValueError(
                 f"{model} was fitted on {one} rows and these are {other}: pass {one} rows, or fit a model on these"
             )

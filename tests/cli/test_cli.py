@@ -83,7 +83,7 @@ ERRORS = {  # a command line, and a pattern of its message
     "empty file": ("backtest empty.csv", r"empty\.csv is empty.*needed: save or download it again"),
     "header only": ("backtest header.csv", r"header\.csv: .*no row.*needed"),
     "one column": ("backtest narrow.csv", r"narrow\.csv: .*only one column, 'date'.*needed: add"),
-    "duplicate dates": ("backtest twice.csv", r"twice\.csv: 2020-01-02 appears more than once.*keep one"),
+    "duplicate dates": ("backtest twice.csv", r"twice\.csv: 2020-01-02 appears more than once.*different values"),
     "text among prices": ("backtest text.csv", r"text\.csv: .*'A' contains '1 234' at 2020-01-02.*write 1234\.5"),
     "a folder": ("backtest notes", r"notes is a folder; .* needed: give the path of one file"),
     "empty name": ("backtest ''", "no prices are named"),

@@ -28,6 +28,17 @@ def test_the_fitted_field_is_found_in_a_table_that_has_it(field, tmp_path):
         model.predict(bars.drop(columns=field))
 
 
+def test_the_fitted_column_is_found_in_a_table_of_any_columns():
+    rng = np.random.default_rng(0)
+    index = pd.date_range("2000-01-01", periods=60, freq="MS")
+    columns = {"region": 1.0 + np.arange(60), "sales": rng.normal(50, 5, 60), "rate": rng.normal(2, 0.1, 60)}
+    table = pd.DataFrame(columns, index)
+    model = fc.Naive().fit(fc.as_panel(table, target="sales"), 1)
+    assert model.predict(table).point.item() == table["sales"].iloc[-1]
+    with pytest.raises(ValueError, match="was fitted on sales and not on rate"):
+        model.predict(table[["rate"]])
+
+
 def test_derived_targets_are_not_prices():
     bars = _bars()
     for target in ("return", "parkinson", "garman_klass"):
