@@ -87,13 +87,11 @@ class PriceKind:
 
     def is_same_data(self, other: PriceKind) -> bool:
         """Return whether both are of one source, one quantity and one kind of rows."""
-        sources = [kind.options.get("data", kind.source) for kind in (self, other)]
-        return (
-            None not in sources
-            and (sources[0] == sources[1] or os.path.realpath(sources[0]) == os.path.realpath(sources[1]))
-            and self.quantity == other.quantity
-            and not distances_differ(self.distance, other.distance)
-        )
+        if self.source is None or other.source is None:
+            return False
+        paths = [os.path.realpath(os.path.expanduser(kind.options.get("data", kind.source))) for kind in (self, other)]
+        same_rows = not distances_differ(self.distance, other.distance)
+        return paths[0] == paths[1] and self.quantity == other.quantity and same_rows
 
     def describe(self, series: Sequence[str]) -> str:
         """Return what the prices were, such as "Close of AAPL from prices.csv"; `series` are their names."""
