@@ -22,6 +22,7 @@ WEAK_CLOSES = ("Value", "Mid", "Average")
 FURTHER, QUOTE = "further", "quote"
 
 _NAMES = tomllib.loads((Path(__file__).parent / "field_names.toml").read_text(encoding="utf-8"))
+MIN_DESCRIPTION = 5  # words of a name that explains itself
 #: Short names of columns that are no tickers.
 NO_TICKERS = ("close", "last", "price")
 #: Letters that have no decomposition into a basic letter and an accent.
@@ -64,20 +65,35 @@ def kind_of(name: str) -> str | None:
     >>> [kind_of(name) for name in ("Adj. Close", "収益", "終値", "No. of Trades", "Close Price", "AAPL")]
     ['Adj Close', None, 'Close', 'further', 'Close', None]
     """
-    plain = plain_name(name)
-    words = plain.split()
+    words = plain_name(name).split()
+    kind = _kind_of_words(words)
+    if kind is not None:
+        said = set(plain_name(re.sub(r"[()\[\]]", " ", name)).split()) & _WORDS["adjusted"]
+        if not said or kind == "Adj Close":
+            return kind
+        return "Adj Close" if kind in CLOSES else f"Adj {kind}" if kind in (*BARS, "Volume") else kind
+    if len(words) >= MIN_DESCRIPTION:  # "Adj Close Adjusted close price adjusted for splits", as Yahoo's page explains
+        kind = next((kind for n in (2, 1) if (kind := kind_of(" ".join(words[:n]))) in TARGETS), None)
+    if kind is None and words and words[0] in _SIDES and " ".join(words[1:]) in {*_KINDS, *_NAMES["letters"]}:
+        return QUOTE
+    return kind or (FURTHER if "%" in name or _WORDS["further"] & set(words) else None)
+
+
+def _kind_of_words(words: list[str]) -> str | None:
+    """Return the kind that a name states as a whole, apart from words of adjustment and of no meaning."""
     rest = [word for word in words if word not in _WORDS["adjusted"]]
-    kind = _KINDS.get(plain) or _KINDS.get(" ".join(rest))
-    if kind is None:
-        core = " ".join(word for word in rest if word not in _WORDS["fillers"])
-        kind = _KINDS.get(core) if len(core) > 1 else "Price" if rest and len(rest) < len(words) else None
-    if kind is None:
-        if words[:1] and words[0] in _SIDES and _KINDS.get(" ".join(words[1:])):
-            return QUOTE  # "Bid Close"
-        return FURTHER if "%" in plain or _WORDS["further"] & set(words) else None
-    if not _WORDS["adjusted"] & set(plain_name(re.sub(r"[()\[\]]", " ", name)).split()):
-        return kind
-    return "Adj Close" if kind in CLOSES else f"Adj {kind}" if kind in (*BARS, "Volume") else kind
+    if words and not rest:
+        return "Adj Close"
+    core = " ".join(word for word in rest if word not in _WORDS["fillers"])
+    if len(core) == 1:
+        return None
+    candidates = [" ".join(words), " ".join(rest), core, *([] if core else rest)]
+    return next((_KINDS[name] for name in candidates if name in _KINDS), None)
+
+
+def is_listed(name: str) -> bool:
+    """Return whether a name as a whole is that of a kind of column, and not only one of its words."""
+    return plain_name(name) in _KINDS
 
 
 def kinds_of(names: Sequence[str]) -> list[str | None]:

@@ -23,6 +23,7 @@ from forecast.data.fields import (
     canonical_field,
     default_target,
     is_like_ticker,
+    is_listed,
     kind_of,
     kinds_of,
     plain_name,
@@ -77,7 +78,10 @@ def choose_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     if isinstance(columns, str) or not all(isinstance(name, str) for name in columns) or not columns:
         raise TypeError(f"columns must be a list of names, such as ['AAPL', 'MSFT']; got {columns!r}")
     if not _is_flat(frame):
-        raise ValueError("columns chooses among the columns of one instrument or of a wide table; here, choose a field")
+        raise ValueError(
+            "columns must be those of one instrument or of a wide table, and these prices have several instruments "
+            "with fields: choose one field with target"
+        )
     positions = [_position(frame, name) for name in dict.fromkeys(columns)]
     chosen = frame.iloc[:, positions].set_axis([str(frame.columns[i]) for i in positions], axis=1)
     chosen.attrs = {**frame.attrs, "columns": list(chosen.columns)}
@@ -90,10 +94,14 @@ def choose_fields(
     frame: pd.DataFrame, columns: Sequence[str] | None, target: str | None
 ) -> tuple[dict[str, pd.DataFrame], str]:
     """Return the fields of a price table, and which is the target: a field, or a column by its own name."""
-    if columns is not None:
+    if columns is not None and (_is_flat(frame) or len(columns) != 1):
         return {"y": choose_columns(frame, columns)}, "y"
+    if columns is not None:
+        target = columns[0]
     if target is None:
         fields = split_fields(frame)
+        if len(fields) > 1 and not set(TARGETS) & set(fields):
+            raise UnclearColumnsError("no column is called a close", list(fields))
         return fields, default_target(fields)
     names = [str(name) for name in frame.columns] if _is_flat(frame) else []
     if target in names and not _is_instrument(frame, names):
@@ -167,6 +175,10 @@ def _fields_without_close(frame: pd.DataFrame, names: list[str], kinds: list[str
     if not {"High", "Low"} <= set(kinds):
         return None
     unknown = [i for i, kind in enumerate(kinds) if kind is None]
+    if len(set(kinds)) == len(kinds) == 2 and _encloses(
+        frame, kinds.index("High"), kinds.index("Low"), kinds.index("Low")
+    ):
+        raise UnclearColumnsError("there are highs and lows, and no close", names)
     enclosed = [i for i in unknown if _encloses(frame, kinds.index("High"), kinds.index("Low"), i)]
     if len(enclosed) == 1:
         fields = assign_fields(names)
@@ -285,14 +297,14 @@ def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     names = [str(name) for name in frame.columns]
     left_out = {} if "field" in frame.attrs else _find_left_out(frame)
     remaining = [i for i in range(len(names)) if i not in left_out]
-    for i in remaining:
-        if kind_of(names[i]) in (FURTHER, QUOTE, "Volume", "Adj Volume") and not is_like_ticker(names[i]):
-            left_out[i] = "is no price"
+    left_out |= {i: "is no price" for i in remaining if _is_no_price(frame.iloc[:, i], names[i])}
     if any(kind_of(names[i]) in CLOSES for i in remaining):
         left_out |= {i: "is empty" for i in remaining if i not in left_out and frame.iloc[:, i].isna().all()}
     remaining = [i for i in remaining if i not in left_out]
     if not remaining or not left_out:
         remaining, left_out = list(range(len(names))), {}
+    if {kind_of(names[i]) for i in remaining} <= {"Open", "High", "Low"} and len(remaining) < len(names):
+        raise UnclearColumnsError("it is not clear which column is the close", names)
     if "field" not in frame.attrs:
         if (bars := _bars_by_numbers(frame, remaining)) is not None:
             return _instrument(frame, _fields_of_bars(names, bars), how=", by the values of the columns")
@@ -303,6 +315,17 @@ def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         _add_notes(table, frame, notes)
         warnings.warn("; ".join(notes), PricesWarning, stacklevel=4)
     return {"y": table}
+
+
+def _is_no_price(column: pd.Series, name: str) -> bool:
+    """Return whether a column's name says that it is no price; where only one of its words does, so must its values."""
+    kind = kind_of(name)
+    if kind not in (FURTHER, QUOTE, "Volume", "Adj Volume") or is_like_ticker(name):
+        return False
+    if kind == "Volume" or is_listed(name):
+        return True
+    changes = describe_changes(_numbers(column))
+    return changes.is_volume or changes.is_return
 
 
 def _find_left_out(frame: pd.DataFrame) -> dict[int, str]:

@@ -73,6 +73,14 @@ def parallel_series(seed):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "name", ["Interest rate", "Money base", "Industrial production, percent of 2015", "Prior index"]
+)
+def test_a_word_of_a_name_leaves_no_series_out(name):
+    assert as_panel(walks("GDP", "CPI").assign(**{name: walk(7)})).series == ("GDP", "CPI", name)
+
+
+@pytest.mark.filterwarnings("error")
 def test_series_that_move_together_are_no_bars():
     for seed in range(200):
         frame = parallel_series(seed)
@@ -194,6 +202,9 @@ def test_a_volume_is_no_series_among_tickers():
 
 UNCLEAR = {
     "bid and ask": table(Bid=BARS.bid, Ask=BARS.ask),
+    "letters of bid and ask": BARS[["bid", "bid", "ask", "ask"]].set_axis(["bid.o", "bid.c", "ask.o", "ask.c"], axis=1),
+    "highs and lows": table(High=BARS.high, Low=BARS.low),
+    "an open and what is no price": pd.DataFrame({"Open": BARS.open, "Traded volume": BARS.volume}),
     "bars of bid and ask": table(BidOpen=BARS.bid, BidClose=BARS.bid, AskOpen=BARS.ask, AskClose=BARS.ask),
     "closes in two currencies": table(**{"close (USD)": BARS.price, "close (CNY)": BARS.price * 7, "open": BARS.open}),
     "a price and unknown columns": table(Price=BARS.price, Load=walk(3), Wind=walk(4)),
@@ -255,6 +266,22 @@ def test_cells_of_other_columns_do_not_matter(tmp_path):
         read_prices(path)
     assert read_prices(path, target="A")["A"].tolist() == [1.5, 1.75]
     assert read_prices(path, columns=["A"])["A"].tolist() == [1.5, 1.75]
+
+
+LONG = "Ticker,Date,Aaa,Bbb\n" + "".join(f"{t},2024-01-0{d},{d}.5,{d}00\n" for t in ("X", "Y") for d in range(2, 8))
+
+
+def test_fields_of_unknown_names_of_several_instruments_are_a_question(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(LONG)
+    with pytest.raises(ValueError, match=r"no column is called a close; the columns are 'Aaa', 'Bbb'.*target='Aaa'"):
+        read_prices(path)
+    for options in ({"target": "Aaa"}, {"columns": ["Aaa"]}, {"fields": "Aaa"}):
+        prices = read_prices(path, **options)
+        assert list(prices) == ["X", "Y"]
+        assert prices["Y"].tolist() == [2.5, 3.5, 4.5, 5.5, 6.5, 7.5]
+    with pytest.raises(ValueError, match="choose one field with target"):
+        read_prices(path, columns=["Aaa", "Bbb"])
 
 
 def test_missing_names_list_the_columns(tmp_path):

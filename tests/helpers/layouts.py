@@ -181,6 +181,21 @@ LAYOUTS = [
         "|Turnover - USD:turnover",
         newest_first=True,
     ),
+    Layout(
+        "Yahoo's page since 2023",
+        "Date:words|Open:open|High:high|Low:low|Close Close price adjusted for splits.:close|Adj Close Adjusted close "
+        "price adjusted for splits and dividend and/or capital gain distributions.:price|Volume:volume",
+        sep="\t",
+        newest_first=True,
+        thousands=True,
+    ),
+    Layout(
+        "quantmod",
+        ":iso|AAPL.Open:open|AAPL.High:high|AAPL.Low:low|AAPL.Close:close|AAPL.Volume:volume|AAPL.Adjusted:price",
+        quoted=True,
+    ),
+    Layout("tidyquant", "symbol:AAPL|date:iso|open:open|high:high|low:low|close:close|volume:volume|adjusted:price"),
+    Layout("Oanda, mid", "time:zulu|mid.o:open|mid.h:high|mid.l:low|mid.c:price|volume:volume"),
     Layout("CRSP", "date:compact|PRC:price|VOL:volume|RET:percent|SHROUT:1000000|OPENPRC:open|ASKHI:high|BIDLO:low"),
     Layout("Compustat", "datadate:compact|prcod:open|prchd:high|prcld:low|prccd:price|cshtrd:volume|ajexdi:1.0"),
     # crypto

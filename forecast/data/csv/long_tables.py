@@ -85,7 +85,7 @@ def split_series(prices: pd.DataFrame, column: Hashable) -> pd.DataFrame:
         if str(y).lower() != "y":
             table.attrs["field"] = canonical_field(y)
     else:
-        table = values.set_index([values.index, names]).unstack()
+        table = values.set_index([values.index, names]).unstack().rename_axis(columns=["Price", "Ticker"])
         table.attrs = dict(prices.attrs)
     is_ticker = plain_name(str(column)) in TICKER_COLUMNS
     notes = [] if is_ticker else [f"the series are named by the column {str(column)!r}"]

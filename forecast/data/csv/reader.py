@@ -140,7 +140,7 @@ def _parse_header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
     has_names = not has_digit(second[0]) and all(is_name(cell) and not is_date(cell) for cell in second[1:])
     if has_fields and len(second) == len(top) and has_names:
         # to_csv writes the name of the dates, if they have one, in a separate line.
-        depth = 3 if third and not has_digit(third[0]) and not any(third[1:]) else 2
+        depth = 3 if len(rows) == 3 and not has_digit(third[0]) and not any(third[1:]) else 2
         return pd.MultiIndex.from_arrays([top, second]), depth
     return pd.Index(top), 1
 
@@ -148,11 +148,13 @@ def _parse_header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
 def _check_names(columns: pd.Index, line: int) -> None:
     """Raise ValueError where a column's name repeats, or is a date or a number."""
     named = columns[columns != ""] if columns.nlevels == 1 else columns
-    if named.has_duplicates:
-        raise ValueError(f"the column {named[named.duplicated()][0]!r} appears more than once: give each its own name")
+    repeated = list(named[named.duplicated()][:1])
+    if repeated and (columns.nlevels == 2 or is_name(repeated[0])):
+        raise ValueError(f"the column {repeated[0]!r} appears more than once: give each its own name")
     if columns.nlevels == 1:
         first = str(columns[date_column(columns)])
         no_name = next((name for name in columns if is_date(name)), first if first and not is_name(first) else None)
+        no_name = repeated[0] if repeated else no_name
         if no_name is not None:
             raise ValueError(
                 f"line {line} contains {str(no_name)!r}, a date or a number: put a line of names above it, such as "
