@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.calendar import describe_weekdays, is_daily
+from forecast.data.calendar import is_daily
+from forecast.data.day_rules import describe_weekdays
 from forecast.data.panel import Panel, as_panel, format_date, split_fields
 
 STALE_ROWS = 10  # shortest run of equal closes that is reported

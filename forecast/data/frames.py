@@ -212,7 +212,7 @@ def _align(columns: Mapping[Any, Any]) -> pd.DataFrame:
 
 
 def _counts_from_0(index: pd.Index) -> bool:
-    return len(index) == 0 or bool((index == range(len(index))).all())
+    return len(index) == 0 or bool((np.asarray(index) == np.arange(len(index))).all())
 
 
 def _one_time_zone(labels: Mapping[Any, pd.DatetimeIndex]) -> tuple[dict[Any, pd.DatetimeIndex], list[str]]:

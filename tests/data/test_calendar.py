@@ -80,7 +80,7 @@ def test_row_numbers_continue():
         (pd.bdate_range("2024-01-01", periods=30), 0, None, "steps must be at least 1"),
         (pd.bdate_range("2024-01-01", periods=30), 1, "XNYSE", "no exchange 'XNYSE' (did you mean 'XNYS'?)"),
         (pd.bdate_range("2024-01-01", periods=30), 1, "nyse", "no exchange 'nyse' (did you mean 'NYSE'?)"),
-        (pd.date_range("2024-01-01", periods=30, freq="h"), 1, "XNYS", "have times of day"),
+        (pd.date_range("2024-01-01", periods=30, freq="h"), 1, "XNYS", "outside of the sessions of XNYS"),
         (pd.RangeIndex(30), 1, "XNYS", "the rows have no dates"),
     ],
 )
