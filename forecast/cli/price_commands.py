@@ -58,6 +58,7 @@ class Prices:
     ] = None
     decimal: Annotated[str | None, _option("Decimal mark of a file, if ambiguous: , or .")] = None
     interval: Annotated[str, _option("Interval of the bars from Yahoo: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.")] = "1d"
+    adjust: Annotated[str, _option("`auto` adjusts prices from Yahoo for dividends, `none` does not.")] = "auto"
     offline: Annotated[bool, _option("Use cached Yahoo prices only.", "--offline")] = False
 
     def table(self, exog: Sequence[str] = ()) -> pd.DataFrame:
@@ -131,6 +132,7 @@ class Prices:
         file_options = {"--day-first": self.day_first is not None, "--decimal": self.decimal is not None}
         file_options["--columns"] = self.columns is not None
         yahoo_options = {"--interval": self.interval != "1d", "--offline": self.offline}
+        yahoo_options["--adjust"] = self.adjust != "auto"
         if self.data.startswith(YAHOO):
             _reject(file_options, "files")
             return download_prices(self.data.removeprefix(YAHOO), self, field)
@@ -228,7 +230,7 @@ def download_prices(tickers: str, prices: Prices, field: str | None, **options: 
     from forecast.data.yahoo.download import DownloadWarning, download
 
     start, end = parse_date(prices.start, "--start"), parse_date(prices.end, "--end")
-    options |= {"fields": field, "offline": prices.offline}
+    options |= {"fields": field, "offline": prices.offline, "adjust": prices.adjust}
     with report_warnings(DownloadWarning), progress_bar("downloading", "tickers") as progress:
         return download(tickers, start, end, prices.interval, progress=progress, **options)
 
@@ -263,8 +265,8 @@ def download(
 
     if out is not None:
         check_out(out)
-    request = Prices(",".join(tickers), start=start, end=end, interval=interval, offline=offline)
-    prices = download_prices(request.data, request, field, adjust=adjust, on_error=on_error)
+    request = Prices(",".join(tickers), start=start, end=end, interval=interval, adjust=adjust, offline=offline)
+    prices = download_prices(request.data, request, field, on_error=on_error)
     report = check_prices(prices)
     if out is not None:
         write_table(prices, out)

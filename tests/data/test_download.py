@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 from helpers.yahoo_server import Bars, LocalYahoo, browser_session, session, walk
 
+from forecast.data.yahoo.adjust import adjust_for_dividends
+from forecast.data.yahoo.cache import Cache
+from forecast.data.yahoo.chart import PRICES, History
 from forecast.data.yahoo.client import Yahoo
 from forecast.data.yahoo.download import DownloadError, DownloadWarning, download
 
@@ -82,6 +85,7 @@ REASONS = {
     "slow 1": "could not be reached (ReadTimeout) after 3 attempts",
     "unknown": "Yahoo has no such prices: No data found, symbol may be delisted",
     "no timestamps": "it has no prices in this range",
+    "null rows": "it has no prices in this range",
 }
 
 
@@ -157,6 +161,34 @@ def test_refusal_delays_all_tickers(yahoo):
     assert time.monotonic() - started >= 0.2  # jitter leaves at least half of the pause
 
 
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_a_block_ends_the_download_and_the_next_call_resumes(on_error, yahoo, folder):
+    names = [f"T{i:02}" for i in range(40)]
+    for name in names:
+        yahoo.behave(name, bars=walk(name, rows=30))
+    download(names[:5], end="2020-01-31", source=client(yahoo))
+    yahoo.requests.clear()
+    yahoo.blocks = True
+    reason = "Yahoo refuses further requests for now .HTTP 429."
+    message = f"^{reason}, so the download was stopped; 5 of 40 tickers are in the cache, and the same call fetches the"
+    with pytest.raises(DownloadError, match=message) as caught:
+        download(names, end="2020-01-31", on_error=on_error, source=client(yahoo, tries=2))
+    assert list(caught.value.reasons) == names[5:]
+    assert len(yahoo.requests) <= 3 + 4  # the other tickers are not requested
+    yahoo.blocks = False
+    yahoo.requests.clear()
+    assert list(download(names, end="2020-01-31", source=client(yahoo))) == names
+    assert set(yahoo.requests) == set(names[5:])
+
+
+def test_other_failures_do_not_end_the_download(yahoo):
+    for i in range(12):
+        yahoo.behave(f"T{i}", *(["500 for ever"] if i < 6 else []), bars=walk(f"T{i}", rows=30))
+    with pytest.warns(DownloadWarning, match="6 of 12 tickers could not be downloaded"):
+        prices = download([f"T{i}" for i in range(12)], on_error="skip", source=client(yahoo, tries=1))
+    assert prices.shape[1] == 6
+
+
 CHILD = """
 import sys; sys.path.insert(0, {tests!r})
 from helpers.yahoo_server import session
@@ -224,6 +256,121 @@ def test_dividends_and_splits_are_adjusted(yahoo):
     for field in ("Open", "High", "Low"):
         assert np.allclose(adjusted[field]["X"] / raw[field]["X"], ratio, rtol=1e-12)
     assert yahoo.requests["X"] == 3  # each call fetched the newest rows: the adjustment is not stored
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_adjusted_prices_depend_on_no_later_row(seed):
+    rng = np.random.default_rng(seed)
+    rows = 60
+    days = pd.bdate_range("2020-01-01", periods=rows)
+    closes = pd.Series(np.exp(rng.normal(3, 1) + rng.normal(0, 0.02, rows).cumsum()), days)
+    closes[rng.random(rows) < 0.05] = np.nan
+    sizes = 10.0 ** rng.uniform(-4, -0.5, rows)  # dividends from a hundredth of a percent on
+    paid = np.where(rng.random(rows) < 0.2, sizes, 0.0) * closes.ffill().shift(1).fillna(1.0)
+    table = pd.DataFrame({name: closes * size for name, size in zip(PRICES, (1, 1.01, 0.99, 1), strict=True)})
+    table = table.assign(Volume=1.0, Dividends=paid)
+    adjusted = adjust_for_dividends(table)
+    factors = []  # the textbook's formula, one dividend at a time
+    last = np.nan
+    for close, dividend in zip(closes, paid, strict=True):
+        factors.append(1.0 if np.isnan(last) else 1 - dividend / last)
+        last = last if np.isnan(close) else close
+    expected = [close * np.prod(factors[row + 1 :]) for row, close in enumerate(closes)]
+    for name, size in zip(PRICES, (1, 1.01, 0.99, 1), strict=True):
+        assert np.allclose(adjusted[name], np.array(expected) * size, rtol=1e-12, equal_nan=True)
+    returns = np.log(adjusted["Close"].dropna()).diff()
+    for row in range(2, rows):  # no return depends on a row after it
+        part = adjust_for_dividends(table.iloc[:row])["Close"].dropna()
+        pd.testing.assert_series_equal(np.log(part).diff(), returns[: len(part)], rtol=1e-9, check_freq=False)
+        later = table.copy()  # no factor depends on the close of the ex-date or of a later row
+        later.iloc[row:, :4] *= rng.uniform(0.5, 2.0, (rows - row, 1))
+        later.iloc[row + 1 :, 5] = 0.0
+        one = table.copy()
+        one.iloc[row + 1 :, 5] = 0.0
+        assert np.allclose(
+            adjust_for_dividends(later)["Close"].iloc[:row],
+            adjust_for_dividends(one)["Close"].iloc[:row],
+            rtol=1e-12,
+            equal_nan=True,
+        )
+
+
+def test_capital_gains_count_as_dividends(yahoo):
+    days = pd.bdate_range("2024-01-02", periods=20)
+    ex_date = days[10]
+    closes = pd.Series(np.repeat([100.0, 85.0], 10), days)
+    yahoo.behave("VFINX", bars=Bars(closes, gains={f"{ex_date:%Y-%m-%d}": 15.0}))
+    yahoo.behave("AAPL", bars=Bars(closes))
+    prices = download(["VFINX", "AAPL"], fields="all", source=client(yahoo))
+    assert prices["Close"]["VFINX"].tolist() == pytest.approx([85.0] * 20)
+    assert prices["Capital Gains"]["VFINX"][ex_date] == 15.0
+    assert prices["Capital Gains"]["AAPL"].tolist() == [0.0] * 20
+    assert prices["Dividends"].sum().tolist() == [0.0, 0.0]
+    assert "Capital Gains" not in download("AAPL", fields="all", source=client(yahoo))
+
+
+@pytest.mark.parametrize(
+    ("fall", "paid", "note"),
+    [
+        (7.86, 7.86, "6.42|are part of the dividends"),  # 6.42 of 7.86 are the gains
+        (14.28, 14.28, "are paid in addition to the dividends"),
+        (11.07, 7.86, "are taken as part of .it is not certain. the dividends"),  # halfway
+    ],
+)
+def test_dividend_that_may_contain_the_capital_gains(fall, paid, note, yahoo):
+    days = pd.bdate_range("2025-10-01", periods=60)
+    closes = pd.Series(70 + 0.1 * (-1.0) ** np.arange(60), days)
+    ex_date = f"{days[50]:%Y-%m-%d}"
+    closes.iloc[50:] = closes.iloc[49] - fall
+    yahoo.behave("VWILX", bars=Bars(closes, dividends={ex_date: 7.86}, gains={ex_date: 6.42}))
+    with pytest.warns(DownloadWarning, match=f"VWILX: its capital gains of {ex_date} ({note})"):
+        prices = download("VWILX", source=client(yahoo))["VWILX"]
+    assert prices.iloc[49] == pytest.approx(closes.iloc[49] - paid)
+    # known on the ex-date: the rows after it change nothing
+    with pytest.warns(DownloadWarning, match="VWILX"):
+        assert download("VWILX", end=ex_date, source=client(yahoo))["VWILX"].equals(prices[:ex_date])
+
+
+@pytest.mark.parametrize(
+    ("price_in", "paid_in", "amount", "close"),
+    [("GBp", "GBP", 0.08, 650.0), ("GBP", "GBp", 8.0, 6.5), ("ZAc", "ZAR", 3.0, 9000.0), ("ILA", "ILS", 0.5, 2000.0)],
+)
+def test_dividend_in_a_fraction_of_the_currency_is_converted(price_in, paid_in, amount, close, yahoo):
+    rate = 100 if price_in in ("GBp", "ZAc", "ILA") else 0.01
+    days = pd.bdate_range("2024-01-02", periods=20)
+    closes = pd.Series(np.repeat([close, close - amount * rate], 10), days)
+    bars = Bars(closes, currency=price_in, paid_in=paid_in, dividends={f"{days[10]:%Y-%m-%d}": amount})
+    yahoo.behave("X", bars=bars)
+    note = f"1 dividends in {paid_in} were multiplied by {rate:g}, as the prices are in {price_in}"
+    with pytest.warns(DownloadWarning, match=f"X: {note}"):
+        prices = download("X", source=client(yahoo))
+    assert prices["X"].tolist() == pytest.approx([closes.iloc[-1]] * 20)
+    assert note in prices.attrs["facts"]["X"]["notes"]
+    raw = download("X", adjust="none", fields="all", source=client(yahoo))
+    assert raw["Dividends"]["X"].max() == amount  # as Yahoo gives it
+
+
+@pytest.mark.parametrize(
+    ("price_in", "paid_in", "amount", "problem"),
+    [
+        ("GBp", "USD", 0.10, "no exchange rate is given"),
+        ("EUR", "USD", 0.10, "no exchange rate is given"),
+        ("GBp", "EUR", 0.10, "no exchange rate is given"),
+        ("GBp", "GBP", 8.0, "800 is too much for a dividend"),  # pence, labelled as pounds
+    ],
+)
+def test_dividend_in_another_currency_is_refused(price_in, paid_in, amount, problem, yahoo):
+    days = pd.bdate_range("2024-01-02", periods=20)
+    closes = pd.Series(650.0, days)
+    bars = Bars(closes, currency=price_in, paid_in=paid_in, dividends={f"{days[10]:%Y-%m-%d}": amount})
+    yahoo.behave("HSBA.L", bars=bars)
+    with pytest.raises(DownloadError, match=rf"HSBA.L: its dividend of .* {paid_in} on .*{problem}; use adjust='none'"):
+        download("HSBA.L", source=client(yahoo))
+    prices = download("HSBA.L", adjust="none", source=client(yahoo))
+    assert prices["HSBA.L"].tolist() == [650.0] * 20
+    assert f"1 dividends are in {paid_in}, the prices in {price_in}" in prices.attrs["facts"]["HSBA.L"]["notes"]
+    before = download("HSBA.L", end=days[9], source=client(yahoo))  # no dividend in these rows
+    assert len(before) == 10
 
 
 def test_dividend_on_day_without_price_counts(yahoo):
@@ -403,6 +550,128 @@ def test_offline_uses_cache_only(yahoo, folder):
         with pytest.raises(DownloadError, match="the cache has only 2020-02-03 to 2020-06-30"):
             download("AAPL", *dates, offline=True)
     assert yahoo.requests["AAPL"] == 1
+
+
+def minutes(days):
+    """Return bars of a minute, ten a day, of the last days until yesterday."""
+    today = pd.Timestamp.now("UTC").tz_localize(None).normalize()
+    opens = [today - pd.Timedelta(days=d) + pd.Timedelta(hours=15) for d in range(days, 0, -1)]
+    times = [at + pd.Timedelta(minutes=m) for at in opens for m in range(10)]
+    rng = np.random.default_rng(days)
+    return pd.Series(np.float32(100 * np.exp(rng.normal(0, 0.001, len(times)).cumsum())).astype(float), times)
+
+
+class Earlier(Yahoo):
+    """The client, some days ago."""
+
+    days = 0
+
+    def now(self):
+        return super().now() - pd.Timedelta(days=self.days)
+
+
+def test_minute_bars_that_yahoo_no_longer_serves_stay(yahoo):
+    bars = Bars(minutes(90), "UTC", intraday=True)
+    yahoo.behave("BTC-USD", bars=bars)
+    source = Earlier(session(yahoo.port), pause=0.005)
+    for days in (84, 78, 72, 66, 60, 54, 48, 42, 36, 30, 24, 18, 12, 6, 0):  # a call in every week
+        source.days = days
+        prices = download("BTC-USD", interval="1m", source=source)
+    assert prices["BTC-USD"].tolist() == bars.close.tolist()[-len(prices) :]
+    assert len(prices) >= 10 * 89
+    assert prices.attrs["facts"]["BTC-USD"]["notes"] == []
+    part = download("BTC-USD", bars.close.index[-500], interval="1m", source=source)
+    assert len(part) == 500
+    assert len(download("BTC-USD", interval="1m", source=source)) == len(prices)
+
+
+@pytest.mark.filterwarnings("ignore::forecast.data.yahoo.download.DownloadWarning")
+@pytest.mark.parametrize("ratio", [4.0, 0.1])
+def test_minute_bars_before_a_split_are_rescaled(ratio, yahoo):
+    closes = minutes(20)
+    source = Earlier(session(yahoo.port), pause=0.005)
+    source.days = 13
+    yahoo.behave("X", bars=Bars(closes, "UTC", intraday=True))
+    download("X", interval="1m", source=source)
+    source.days = 7
+    split = closes.index[-90]
+    adjusted = closes.where(closes.index >= split, closes / ratio)
+    yahoo.behave("X", bars=Bars(adjusted, "UTC", intraday=True, splits={str(split): (ratio, 1.0)}))
+    download("X", interval="1m", source=source)
+    source.days = 0
+    prices = download("X", interval="1m", source=source)
+    assert np.allclose(prices["X"], adjusted.reindex(prices.index), rtol=1e-6)
+    assert len(prices) == 200
+    notes = prices.attrs["facts"]["X"]["notes"]
+    assert any(f"were multiplied by {1 / ratio:g}" in note for note in notes)
+
+
+def test_minute_bars_on_an_unknown_scale_are_not_joined_in_silence(yahoo):
+    closes = minutes(30)
+    source = Earlier(session(yahoo.port), pause=0.005)
+    source.days = 20
+    yahoo.behave("X", bars=Bars(closes, "UTC", intraday=True))
+    first = download("X", interval="1m", source=source)
+    source.days = 0
+    with pytest.warns(DownloadWarning, match="there are no bars between .* a split in between would not be seen"):
+        prices = download("X", interval="1m", source=source)
+    assert len(prices) > len(first)
+    assert any("no bars between" in note for note in prices.attrs["facts"]["X"]["notes"])
+    changed = closes * np.random.default_rng(1).uniform(0.5, 2.0, len(closes))  # no single factor
+    source.days = 14
+    yahoo.behave("Y", bars=Bars(closes, "UTC", intraday=True))
+    download("Y", interval="1m", source=source)
+    source.days = 8
+    yahoo.behave("Y", bars=Bars(changed, "UTC", intraday=True))
+    with pytest.warns(DownloadWarning, match="may be on another scale than the newer ones"):
+        download("Y", interval="1m", source=source)
+
+
+def test_no_prices_or_fewer_prices_leave_the_cache(yahoo, folder):
+    yahoo.behave("AAPL", bars=until_yesterday("AAPL"))
+    prices = download("AAPL", source=client(yahoo))
+    path = folder / "1d" / "AAPL.parquet"
+    for fault in ("null rows", "no timestamps", "unknown for ever"):
+        _expire(path)
+        yahoo.behave("AAPL", fault)
+        with pytest.warns(DownloadWarning, match=r"AAPL: nothing was added to the cached prices \("):
+            assert download("AAPL", source=client(yahoo)).equals(prices)
+    for fault in ("without start", "without end", "without middle"):
+        yahoo.behave("AAPL", fault)
+        download("AAPL", start="1990-01-01", source=client(yahoo))
+    assert download("AAPL", offline=True).equals(prices)
+
+
+def _expire(path):
+    """Change the facts of a cache file, so that newer bars are requested."""
+    _change_facts(path, fresh_until="2020-01-01T00:00:00+00:00")
+
+
+def _change_facts(path, drop=(), **changes):
+    ticker, interval = path.stem, path.parent.name
+    cache = Cache("yahoo")
+    cached = cache.read(ticker, interval)
+    facts = {name: value for name, value in cached.facts.items() if name not in drop}
+    with cache.lock(ticker, interval):
+        cache.write(ticker, interval, History(cached.table, facts | changes))
+
+
+def test_cache_of_an_earlier_layout_is_completed(yahoo, folder):
+    bars = until_yesterday("VFINX")
+    ex_date = bars.close.index[100]
+    yahoo.behave("VFINX", bars=bars)
+    prices = download("VFINX", source=client(yahoo))
+    path = folder / "1d" / "VFINX.parquet"
+    _change_facts(path, drop=("dividend_currencies", "last_trade"))
+    assert download("VFINX", offline=True).equals(prices)
+    bars.gains = {f"{ex_date:%Y-%m-%d}": 5.0}  # were not requested by the earlier layout
+    completed = download("VFINX", fields="all", source=client(yahoo))
+    assert completed["Capital Gains"]["VFINX"].sum() == 5.0
+    requests = yahoo.requests["VFINX"]
+    _change_facts(path, drop=("through", "fresh_until", "start", "notes"))
+    with pytest.warns(DownloadWarning, match="VFINX was fetched again: its cache file could not be used, and is now"):
+        assert len(download("VFINX", source=client(yahoo))) == len(prices)
+    assert yahoo.requests["VFINX"] == requests + 1
 
 
 def _truncate(path):

@@ -124,7 +124,7 @@ def download(
         warnings.warn(f"left out: {DownloadError(failed, len(names))}", DownloadWarning, stacklevel=2)
     tables = {name: tables[name] for name in names if name in tables}
     prices = _join(tables, fields)
-    prices.attrs = {
+    prices.attrs |= {
         "source": f"{source.name}:{','.join(tables)}",
         "facts": {name: _public_facts(histories[name], table) | {"adjust": adjust} for name, table in tables.items()},
     } | ({"failed": failed} if failed else {})
@@ -205,7 +205,7 @@ class _CachedSource:
     def _update(self, ticker: str, cached: History, missing: str) -> History:
         """Fetch the missing end, or everything where that is missing or was restated, and merge it with the cache."""
         last = None if self.last is None else max(self.last, pd.Timestamp(cached.facts["through"]))
-        merged = cached
+        fresh = None
         if missing == "end":
             fresh = self._fetch(ticker, cached.table.index[-OVERLAP:][0].normalize(), self.last)
             difference = first_difference(cached.table, fresh.table)
@@ -216,7 +216,8 @@ class _CachedSource:
             merged.facts["is_restated"] = True
             self._write(ticker, merged)
             self.messages.append(f"{ticker}: the past was restated ({difference}), so all of it was fetched again")
-        return self._finish(ticker, cached, merge(merged, self._fetch(ticker, self._start(cached), last)))
+        complete = self._fetch(ticker, self._start(cached), last)
+        return self._finish(ticker, cached, merge(cached, complete if fresh is None else merge(fresh, complete)))
 
     def _start(self, cached: History) -> pd.Timestamp | None:
         """Return the first date of a complete fetch: that of the cache or of this call, whichever is earlier."""
@@ -290,7 +291,7 @@ def _fetch_all(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     if blocked:
-        raise DownloadError(failed, len(names), blocked)
+        raise DownloadError({name: failed[name] for name in names if name in failed}, len(names), blocked)
     return histories, failed
 
 

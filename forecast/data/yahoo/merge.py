@@ -47,7 +47,7 @@ def merge(cached: History, fresh: History) -> History:
     """
     old, new = cached.table, fresh.table
     only_old = old.index.difference(new.index[new["Close"].notna()])
-    seams = {date: note for date, note in cached.facts.get("seams", {}).items() if pd.Timestamp(date) < new.index[0]}
+    seams = {date: note for date, note in cached.facts.get("seams", {}).items() if pd.Timestamp(date) <= new.index[0]}
     if len(only_old):
         scaled, more = _rescale(old.loc[only_old], old, new)
         table = new.combine_first(scaled)
