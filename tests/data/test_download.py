@@ -373,6 +373,14 @@ def test_dividend_in_another_currency_is_refused(price_in, paid_in, amount, prob
     assert len(before) == 10
 
 
+def test_dividends_in_pounds_without_a_currency_are_suspected(yahoo):
+    days = pd.bdate_range("2024-01-02", periods=20)
+    paid = {f"{days[5]:%Y-%m-%d}": 0.10, f"{days[10]:%Y-%m-%d}": 0.12}
+    yahoo.behave("X.L", bars=Bars(pd.Series(650.0, days), currency="GBp", dividends=paid))
+    with pytest.warns(DownloadWarning, match=r"X.L: its dividends are at most 0.018% of the price: .* may be in GBP"):
+        download("X.L", source=client(yahoo))
+
+
 def test_dividend_on_day_without_price_counts(yahoo):
     bars = walk("AAPL", rows=10, nulls=("2020-01-08",), dividends={"2020-01-08": 1.0})
     yahoo.behave("AAPL", bars=bars)

@@ -13,6 +13,7 @@ from forecast.data.yahoo.chart import GAINS, PRICES
 #: Currencies of quotes that are a fraction of another currency: pence, cents, agorot, fils.
 FRACTIONS = {"GBp": ("GBP", 100), "GBX": ("GBP", 100), "ZAc": ("ZAR", 100), "ILA": ("ILS", 100), "KWF": ("KWD", 1000)}
 MAX_CONVERTED = 0.25  # a converted dividend above this share of the price is more likely one whose currency is wrong
+MIN_YIELD = 0.0005  # if no dividend in pence reaches this share of the price, they may all be in pounds
 RECENT_ROWS = 60  # rows before a distribution that show the usual change of the price
 CLEAR = 2  # usual changes by which one reading of a distribution must fit the price better than the other
 
@@ -79,6 +80,12 @@ def convert_dividends(table: pd.DataFrame, currency: str | None, other: Mapping[
         for (name, rate), count in converted.items()
         if rate != 1
     ]
+    yields = (dividends / previous_close)[(dividends > 0).to_numpy() & previous_close.notna().to_numpy()]
+    if currency in FRACTIONS and len(yields) and yields.max() < MIN_YIELD:
+        result.attrs["notes"].append(
+            f"its dividends are at most {yields.max():.3%} of the price: they may be in {FRACTIONS[currency][0]}, "
+            f"although the prices are in {currency}, and would then be too small"
+        )
     return result
 
 

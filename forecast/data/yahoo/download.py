@@ -64,7 +64,8 @@ def download(
     interval : str, default "1d"
         1d, 1wk or 1mo; or, for recent days only, 1m, 2m, 5m, 15m or 1h.
     adjust : {"auto", "none"}, default "auto"
-        "auto" adjusts all prices for dividends (see `forecast.data.yahoo.adjust`). "none" returns Yahoo's quotes, which
+        "auto" adjusts all prices for dividends and capital gains (see `forecast.data.yahoo.adjust`); dividends in
+        pence, where the prices are in pounds, are converted, and those in another currency refused. "none" returns Yahoo's quotes, which
         are adjusted for splits only. For 1wk and 1mo the adjustment uses the close of the last bar and approximates
         Yahoo's.
     fields : str, optional
@@ -89,13 +90,15 @@ def download(
     Raises
     ------
     DownloadError
-        A ValueError that names each ticker that failed and the reason.
+        A ValueError that names each ticker that failed and the reason; or that Yahoo refuses every request, which
+        `on_error` does not change.
 
     Notes
     -----
     Raw bars are cached on disk, in FORECAST_CACHE or else the user's cache folder, and only missing bars are fetched.
-    If the newest cached bars differ from Yahoo's, all are fetched again, with a DownloadWarning. After Ctrl-C the
-    finished tickers stay in the cache.
+    If the newest cached bars differ from Yahoo's, all are fetched again, with a DownloadWarning. Bars that Yahoo no
+    longer has stay, on the scale of the newer ones where common bars show it, else with a note and a warning. After
+    Ctrl-C, or when Yahoo refuses every request, the finished tickers stay in the cache.
     """
     names = _parse_tickers(tickers)
     check_choice("interval", interval, tuple(INTERVALS))
