@@ -65,9 +65,9 @@ def download(
         1d, 1wk or 1mo; or, for recent days only, 1m, 2m, 5m, 15m or 1h.
     adjust : {"auto", "none"}, default "auto"
         "auto" adjusts all prices for dividends and capital gains (see `forecast.data.yahoo.adjust`); dividends in
-        pence, where the prices are in pounds, are converted, and those in another currency refused. "none" returns Yahoo's quotes, which
-        are adjusted for splits only. For 1wk and 1mo the adjustment uses the close of the last bar and approximates
-        Yahoo's.
+        pence, where the prices are in pounds, are converted, and those in another currency refused. "none" returns
+        Yahoo's quotes, which are adjusted for splits only. For 1wk and 1mo the adjustment uses the close of the last
+        bar and approximates Yahoo's.
     fields : str, optional
         By default the closes; a name such as "Open" selects that field, "all" every field including dividends and
         splits, under (field, ticker) columns.

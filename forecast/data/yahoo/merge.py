@@ -107,11 +107,8 @@ def _factor(part: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame, fresh: pd.
     splits = fresh.loc[fresh.index > part.index[-1], "Stock Splits"].replace(0.0, np.nan).dropna()
     split = float(1 / splits.prod())
     if len(old) == 0:
-        if part.index[-1] < fresh.index[0]:
-            gap = (
-                f"there are no bars between {until} and {format_date(fresh.index[0])}, as they were not fetched in time"
-            )
-        else:
+        gap = f"there are no bars between {until} and {format_date(fresh.index[0])}, as they were not fetched in time"
+        if part.index[-1] > fresh.index[0]:
             gap = f"the bars from {since} to {until} have other times than those that Yahoo has now"
         last, first = part["Close"].iloc[-1], fresh["Close"].dropna().iloc[0]
         is_split = split != 1 and min(last, first) > 0 and abs(np.log(first / last / split)) < abs(np.log(first / last))
