@@ -92,7 +92,8 @@ class Prices:
         ValueError if one of these contradicts the fit. Options of another kind of source do not matter.
         """
         both_yahoo = self.data.startswith(YAHOO) and str(fitted.get("data", "")).startswith(YAHOO)
-        applies = dict.fromkeys((*FILE_OPTIONS, "columns"), self._is_file()) | {"interval": both_yahoo}
+        applies = dict.fromkeys((*FILE_OPTIONS, "columns"), self._is_file())
+        applies |= dict.fromkeys(("interval", "adjust"), both_yahoo)
         inherited = {}
         for field in fields(self):
             name, value = field.name, fitted.get(field.name, field.default)

@@ -237,17 +237,19 @@ def test_there_are_enough_combinations():
     assert len({(case.file, case.options) for case in CASES}) >= 40
 
 
-FITTED = {"data": "yahoo:AAPL", "interval": "1h", "rows": "common", "start": "2020-01-01", "offline": True}
+FITTED = {"data": "yahoo:AAPL", "interval": "1h", "adjust": "none", "rows": "common", "start": "2020-01-01"}
 
 
 @pytest.mark.parametrize(
     ("prices", "given", "expected"),
     [
-        ({"data": "yahoo:AAPL"}, [], {"interval": "1h", "rows": "common", "start": None, "offline": False}),
+        ({"data": "yahoo:AAPL"}, [], {"interval": "1h", "adjust": "none", "rows": "common", "start": None}),
         ({"data": "yahoo:AAPL", "start": "2024-01-01"}, ["start"], {"start": "2024-01-01", "interval": "1h"}),
         ({"data": "yahoo:AAPL", "interval": "1h"}, ["interval"], {"interval": "1h"}),
-        ({"data": "stocks"}, [], {"interval": "1d", "rows": "common"}),
+        ({"data": "yahoo:AAPL", "offline": True}, ["offline"], {"interval": "1h", "offline": True}),
+        ({"data": "stocks"}, [], {"interval": "1d", "adjust": "auto", "rows": "common"}),
         ({"data": "yahoo:AAPL", "interval": "1d"}, ["interval"], "--interval is 1d and at the fit it was 1h"),
+        ({"data": "yahoo:AAPL", "adjust": "auto"}, ["adjust"], "--adjust is auto and at the fit it was none"),
         ({"data": "yahoo:AAPL", "rows": "all"}, ["rows"], "--rows is all and at the fit it was common"),
         ({"data": "a.csv", "columns": "A"}, ["columns"], "--columns is A and at the fit it was not given"),
         ({"data": "a.csv", "day_first": True}, ["day_first"], {"day_first": True}),
