@@ -45,6 +45,7 @@ ALLOWED = {
     r"unit roots?|unit circle|unit tests?|unit variance": "terms of econometrics and of testing",
     r"(?:in|of) (?:the |squared |any )?units?|(?:AICc|currency|likelihood) units?": "units of measurement",
     r"unit of (?:the|a) (?:series|prices)": "units of measurement",
+    r"(?i)bid.{0,60}ask|ask.{0,60}bid": "bid and ask, the two sides of a quote",
     r"unit=|units?: str|\.as_unit": "pandas' argument",
     r"An honest walk-forward answer|answers? (?:one|that) question": "the product answers a question",
 }

@@ -31,7 +31,7 @@ LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae",
 
 @lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
-    """Return a name without case, accents, numbering, brackets, units and punctuation.
+    """Return a name without case, accents, numbering, brackets and punctuation.
 
     >>> [plain_name(name) for name in ("<CLOSE>", "adjClose", "Máximo", "Vol. [mn]", "6b. volume")]
     ['close', 'adj close', 'maximo', 'vol', 'volume']
@@ -40,8 +40,8 @@ def plain_name(name: str) -> str:
     text = unicodedata.normalize("NFKD", text).casefold().translate(LETTERS)
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     text = re.sub(r"^\d+[a-z]?\.\s+", "", text)
-    without_units = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", text)
-    return _words(without_units) or _words(text)
+    without_brackets = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", text)
+    return _words(without_brackets) or _words(text)
 
 
 def plain_names(names: str) -> frozenset[str]:
@@ -54,7 +54,7 @@ def _words(text: str) -> str:
 
 
 _KINDS = {plain_name(name): kind for kind, names in _NAMES["kinds"].items() for name in names}
-_SIDES = ("bid", "ask")
+_SIDES = ("bid", "ask")  # of quotes: bid and ask
 _WORDS = {meaning: frozenset(map(plain_name, words)) for meaning, words in _NAMES["words"].items()}
 
 
@@ -68,8 +68,8 @@ def kind_of(name: str) -> str | None:
     words = plain_name(name).split()
     kind = _kind_of_words(words)
     if kind is not None:
-        said = set(plain_name(re.sub(r"[()\[\]]", " ", name)).split()) & _WORDS["adjusted"]
-        if not said or kind == "Adj Close":
+        adjusted = set(plain_name(re.sub(r"[()\[\]]", " ", name)).split()) & _WORDS["adjusted"]
+        if not adjusted or kind == "Adj Close":
             return kind
         return "Adj Close" if kind in CLOSES else f"Adj {kind}" if kind in (*BARS, "Volume") else kind
     if len(words) >= MIN_DESCRIPTION:  # "Adj Close Adjusted close price adjusted for splits", as Yahoo's page explains

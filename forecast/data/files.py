@@ -52,7 +52,7 @@ def read_prices(
     decimal : {",", "."}, optional
         The decimal mark. By default the mark that the cells prove: 12,5 and 1.234,56 prove a comma, and a file where
         1,234 is ambiguous is refused. Thousands separators are read where `decimal` or a cell such as 1.234,56 or
-        1,234,567 proves them. Where every number of a column has a unit it is read without it: $1,234.50 is 1234.5,
+        1,234,567 proves them. Where every number of a column has a symbol it is read without it: $1,234.50 is 1234.5,
         0.85M is 850000 and 0.12% is 0.12.
 
     Returns
@@ -118,7 +118,7 @@ def pick_fields(
 ) -> pd.DataFrame:
     """Return the adjusted closes (or closes) of a price table, one field, some columns, or "all" fields.
 
-    The table is validated and sorted by date. `attrs` say what is forecast ("field") and what was decided ("notes").
+    The table is validated and sorted by date. `attrs["field"]` is what is forecast, `attrs["notes"]` what was decided.
     """
     if fields == "all":
         tables = split_fields(prices)

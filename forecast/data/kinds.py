@@ -50,7 +50,7 @@ def _repeats_dates(values: np.ndarray, index: pd.DatetimeIndex) -> bool:
     time = dates.as_unit("ns").asi8.astype(np.float64)
     if (np.sign(np.diff(x)) != np.sign(np.diff(time))).any():
         return False
-    offsets = (x * unit - time for unit in NANOSECONDS)
+    offsets = (x * nanoseconds - time for nanoseconds in NANOSECONDS)
     return any(np.ptp(offset) <= DAY for offset in offsets)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 
 class PricesWarning(UserWarning):
-    """A part of the prices was left out when they were read; the message says which and why."""
+    """A part of the prices was left out when they were read; the message names it and the reason."""
 
 
 def add_notes(table: pd.DataFrame, notes: Sequence[str]) -> None:

@@ -133,7 +133,7 @@ def as_panel(
     -----
     PricesWarning
         If a column of a table is left out: it counts rows, repeats the dates, has one value or only text, or is a
-        volume or the like beside prices. The sentences are in `attrs["notes"]`.
+        volume or the like next to prices. The sentences are in `attrs["notes"]`.
 
     Notes
     -----

@@ -318,7 +318,7 @@ def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _is_no_price(column: pd.Series, name: str) -> bool:
-    """Return whether a column's name says that it is no price; where only one of its words does, so must its values."""
+    """Return whether a column is no price by its name, or by one word of its name and its values."""
     kind = kind_of(name)
     if kind not in (FURTHER, QUOTE, "Volume", "Adj Volume") or is_like_ticker(name):
         return False
@@ -391,7 +391,7 @@ def _check_one_kind(frame: pd.DataFrame, positions: list[int]) -> None:
     for name, change in zip(names, changes, strict=True):
         if change.is_volume or change.is_return:
             kind = "a volume" if change.is_volume else "returns"
-            raise UnclearColumnsError(f"{name!r} looks like {kind}, beside columns that look like prices", names)
+            raise UnclearColumnsError(f"{name!r} looks like {kind}, next to columns that look like prices", names)
 
 
 def _is_ticker(frame: pd.DataFrame, i: int) -> bool:

@@ -58,7 +58,7 @@ def test_a_wide_table_is_read_without_a_question(name, tmp_path):
 
 
 def parallel_series(seed):
-    """Return series that move together: tickers, funds of one index, yields by maturity, zones, brokers' quotes."""
+    """Return series that move alike: tickers, funds of one index, yields by maturity, zones, brokers' quotes."""
     rng = np.random.default_rng(seed)
     n, rows, kind = int(rng.integers(4, 9)), int(rng.choice([15, 40, 120])), seed % 5
     common, own = rng.normal(0, 1, (rows, 1)).cumsum(0), rng.normal(0, 1, (rows, n))
@@ -81,7 +81,7 @@ def test_a_word_of_a_name_leaves_no_series_out(name):
 
 
 @pytest.mark.filterwarnings("error")
-def test_series_that_move_together_are_no_bars():
+def test_series_that_move_alike_are_no_bars():
     for seed in range(200):
         frame = parallel_series(seed)
         assert as_panel(frame).series == tuple(frame), seed
@@ -221,7 +221,7 @@ UNCLEAR = {
 
 
 @pytest.mark.parametrize("case", UNCLEAR)
-def test_what_is_not_clear_is_a_question_with_answers(case, tmp_path):
+def test_what_is_not_clear_is_a_question_with_choices(case, tmp_path):
     frame = UNCLEAR[case]
     with pytest.raises(UnclearColumnsError, match=r"the columns are .*target='.*columns=\['") as caught:
         as_panel(frame)
@@ -295,7 +295,7 @@ def test_missing_names_list_the_columns(tmp_path):
         read_prices(path, columns="AAPL")
 
 
-UNITS = {
+SYMBOLS = {
     "$1,234.50|$2.00": [1234.5, 2.0],
     "-€5.25|€4.00": [-5.25, 4.0],
     "12.5 USD|13 USD": [12.5, 13.0],
@@ -307,21 +307,21 @@ UNITS = {
 }
 
 
-@pytest.mark.parametrize("text", UNITS)
-def test_a_unit_of_all_numbers_is_read(text, tmp_path):
+@pytest.mark.parametrize("text", SYMBOLS)
+def test_a_symbol_of_all_numbers_is_read(text, tmp_path):
     first, second = text.split("|")
     (tmp_path / "a.csv").write_text(f'Date,A,B\n2024-01-02,"{first}",1.5\n2024-01-03,"{second}",2.5\n')
-    np.testing.assert_array_equal(read_prices(tmp_path / "a.csv")["A"], UNITS[text])
+    np.testing.assert_array_equal(read_prices(tmp_path / "a.csv")["A"], SYMBOLS[text])
 
 
 @pytest.mark.parametrize("text", ["$5|6.5", "1.2M|1200000", "5%|$6", "$5|€6", "(5)|(6)"])
-def test_a_unit_of_some_numbers_is_refused(text, tmp_path):
+def test_a_symbol_of_few_numbers_is_refused(text, tmp_path):
     first, second = text.split("|")
     (tmp_path / "a.csv").write_text(f'Date,A,B\n2024-01-02,"{first}",1.5\n2024-01-03,"{second}",2.5\n')
     with pytest.raises(ValueError, match=r"a\.csv: the column 'A' contains .* prices must be numbers"):
         read_prices(tmp_path / "a.csv")
 
 
-def test_a_line_of_units_below_the_names_is_skipped(tmp_path):
+def test_a_line_of_measures_below_the_names_is_skipped(tmp_path):
     (tmp_path / "a.csv").write_text("Date,Open,Close,Volume\n,USD,USD,shares\n2024-01-02,1,2,3\n2024-01-03,1,3,4\n")
     assert read_prices(tmp_path / "a.csv")["a"].tolist() == [2.0, 3.0]

@@ -25,15 +25,15 @@ MULTIPLES = {"k": 1e3, "m": 1e6, "mio": 1e6, "mln": 1e6, "mn": 1e6, "b": 1e9, "b
 MULTIPLES |= {"万": 1e4, "萬": 1e4, "만": 1e4, "亿": 1e8, "億": 1e8, "억": 1e8}
 CURRENCY = r"[A-Z]{0,2}[$€£¥₹₽₩₺₴₫฿₪]|Rs\.?|R\$|kr\.?|zł|Kč|USD|EUR|GBP|JPY|CNY|CHF|INR|元|円|원"
 #: A number with a sign of currency before or behind it, a multiple, or a sign of percent.
-WITH_UNIT = re.compile(
+WITH_SYMBOL = re.compile(
     rf"(?P<sign>[+-]?)(?P<before>{CURRENCY})?\s*(?P<number>[+-]?[\d.,]+)\s*"
     rf"(?P<multiple>{'|'.join(sorted(MULTIPLES, key=len, reverse=True))})?\.?\s*(?P<behind>%|{CURRENCY})?",
     re.IGNORECASE,
 )
-#: What a line of units below the names contains.
-UNIT = re.compile(
+#: What a line of measures below the names contains.
+MEASURE = re.compile(
     rf"[(\[]?(?:in )?(?:{CURRENCY}|AUD|CAD|SEK|NOK|DKK|PLN|%|percent"
-    r"|shares?|lots?|contracts?|pcs|units?|index|points?|pts)"
+    r"|shares?|lots?|contracts?|pcs|index|points?|pts)"
     r"(?:\s?/\s?\w+)?[)\]]?",
     re.IGNORECASE,
 )
@@ -46,9 +46,9 @@ def has_digit(cell: str) -> bool:
     return any(character.isdigit() for character in cell)
 
 
-def is_unit(cell: str) -> bool:
-    """Return whether a cell below a name states the unit of the column."""
-    return UNIT.fullmatch(cell) is not None
+def is_measure(cell: str) -> bool:
+    """Return whether a cell below a name states what the column is measured in."""
+    return MEASURE.fullmatch(cell) is not None
 
 
 def is_name(cell: str) -> bool:
@@ -56,26 +56,26 @@ def is_name(cell: str) -> bool:
     return cell.lower() not in MISSING and not any(form.fullmatch(cell) for form in NUMBER.values())
 
 
-def split_units(cells: Sequence[str]) -> tuple[list[str], list[float]] | None:
-    """Return a column's numbers without their units, and the multiple of each; None if it has no unit.
+def split_symbols(cells: Sequence[str]) -> tuple[list[str], list[float]] | None:
+    """Return a column's numbers without their symbols, and the multiple of each; None if it has no symbol.
 
-    A unit counts if every number of the column has it, zero apart: the same sign of currency, a sign of percent (0.12%
-    is the number 0.12), or a multiple, which may be K here and M there. A column where only some numbers have one
+    A symbol counts if every number of the column has it, zero apart: the same currency, a sign of percent (0.12% is
+    the number 0.12), or a multiple, which may be K here and M there. A column where only some numbers have one
     remains text.
     """
-    numbers, multiples, units = [], [], set()
+    numbers, multiples, symbols = [], [], set()
     for cell in cells:
-        match = None if cell.lower() in MISSING else WITH_UNIT.fullmatch(cell)
+        match = None if cell.lower() in MISSING else WITH_SYMBOL.fullmatch(cell)
         if match is None and cell.lower() not in MISSING:
             return None
         if match is None or (cell.strip("0.,") == ""):
             numbers.append(cell)
             multiples.append(1.0)
             continue
-        units.add((match["before"], match["multiple"] is not None, match["behind"]))
+        symbols.add((match["before"], match["multiple"] is not None, match["behind"]))
         numbers.append(match["sign"] + match["number"])
         multiples.append(MULTIPLES[match["multiple"].lower()] if match["multiple"] else 1.0)
-    return (numbers, multiples) if len(units) == 1 and units != {(None, False, None)} else None
+    return (numbers, multiples) if len(symbols) == 1 and symbols != {(None, False, None)} else None
 
 
 def read_numbers(cells: Collection[str], decimal: str | None, dotted: bool, find: CellFinder) -> dict[str, float]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.csv.long_tables import CODE_NAMES, TICKER_COLUMNS
-from forecast.data.csv.numbers import MISSING, has_digit, is_name, is_unit, read_numbers, split_units
+from forecast.data.csv.numbers import MISSING, has_digit, is_measure, is_name, read_numbers, split_symbols
 from forecast.data.dates import is_date
 from forecast.data.fields import BARS, canonical_field, kind_of, kinds_of, plain_name
 from forecast.data.row_labels import date_column
@@ -134,8 +134,8 @@ def _parse_header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
     top, second, third = [*rows, [""], []][:3]
     # Yahoo's page marks the closes with asterisks.
     top = [name.rstrip("* ") if kind_of(name) is not None else name for name in top]
-    if len(second) == len(top) > 1 and not has_digit(second[0]) and all(map(is_unit, second[1:])):
-        return pd.Index(top), 2  # a line of units, such as USD, below the names
+    if len(second) == len(top) > 1 and not has_digit(second[0]) and all(map(is_measure, second[1:])):
+        return pd.Index(top), 2  # a line of measures, such as USD, below the names
     has_fields = any(kind_of(name) is not None for name in (*top, *second))
     has_names = not has_digit(second[0]) and all(is_name(cell) and not is_date(cell) for cell in second[1:])
     if has_fields and len(second) == len(top) and has_names:
@@ -262,8 +262,10 @@ def _read_cells(
             lines.append(line)
             table.append(padded)
     by_column: list[Sequence[str]] = list(zip(*table, strict=True)) if table else [()] * width
-    units = {i: parts for i in values if (parts := split_units(by_column[i])) is not None}
-    without_units: list[Sequence[str]] = [units[i][0] if i in units else column for i, column in enumerate(by_column)]
+    symbols = {i: parts for i in values if (parts := split_symbols(by_column[i])) is not None}
+    without_symbols: list[Sequence[str]] = [
+        symbols[i][0] if i in symbols else column for i, column in enumerate(by_column)
+    ]
 
     def find(candidates: Sequence[str]) -> tuple[int, str, str]:
         wanted = set(candidates)
@@ -271,17 +273,17 @@ def _read_cells(
             (line, by_column[i][row], str(columns[i]))
             for row, line in enumerate(lines)
             for i in values
-            if without_units[i][row] in wanted
+            if without_symbols[i][row] in wanted
         )
 
-    numbers = read_numbers(set().union(*(without_units[i] for i in values)), decimal, sep != ";", find)
+    numbers = read_numbers(set().union(*(without_symbols[i] for i in values)), decimal, sep != ";", find)
     data = {}
     for i in range(width):
-        parsed = list(map(numbers.get, without_units[i])) if i in values else [None]
+        parsed = list(map(numbers.get, without_symbols[i])) if i in values else [None]
         if None not in parsed:
             data[i] = np.array(parsed, dtype=np.float64)
-            if i in units:
-                data[i] = np.round(data[i] * units[i][1], 6)  # 0.57M is 570000, not 569999.9999999999
+            if i in symbols:
+                data[i] = np.round(data[i] * symbols[i][1], 6)  # 0.57M is 570000, not 569999.9999999999
         else:  # text, which is an error only if the column is requested
             texts = [None if i in values and cell.lower() in MISSING else cell for cell in by_column[i]]
             data[i] = np.array(texts, dtype=object)
