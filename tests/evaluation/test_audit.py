@@ -34,7 +34,7 @@ def test_every_model_passes(name):
     assert "depend on the scale" not in checks.loc["prices × 10", "detail"]
     assert checks.loc["other sources", "passed"] is True
     assert checks.loc["cannot see", "passed"] is None
-    assert len(checks) == 18
+    assert len(checks) == 19
 
 
 QUICK = ("log changes", "newest rows without labels")
