@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.quick import quick, walks
+from helpers.quick import quick, series_for, walks
 
 import forecast as fc
 from forecast.models.base import quantile_columns
@@ -90,3 +90,30 @@ def test_training_uses_no_row_after_the_cutoff(name):
     in_view = quick(name).fit(panel[:120], 3).predict(panel[:120])
     cut_off = quick(name).fit(prices.iloc[:120].copy(), 3).predict(prices.iloc[:120].copy())
     assert in_view.quantiles.tobytes() == cut_off.quantiles.tobytes()
+
+
+ROWS = [*range(21, 31), 60, 118, 119, 120, 134, 149]  # first rows with an interval, training rows and later ones
+INTERVALS = {
+    "rolling": fc.Conformal(fc.Drift(), "rolling", window=20),
+    "adaptive": fc.Conformal(fc.Drift(), "adaptive", window=20),
+    "adaptive, of a model with parameters": fc.Conformal(fc.Tabular(lookback=5), "adaptive", window=20),
+}
+MODELS = {name: quick(name) for name in fc.model_names()}
+QUICK = ("drift", "mean-reversion", "seasonal-naive", *INTERVALS)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in (*MODELS, *INTERVALS)]
+)
+def test_every_row_is_forecast_as_if_it_were_the_last(name):
+    """A forecast is that of the rows up to its own: also in training, and at the first row that has an interval."""
+    prices = series_for(name, rows=150)
+    model = (MODELS | INTERVALS)[name].fit(prices.iloc[:120], 3)
+    needed = model.get_params(deep=False).get("lookback", 0) or 0
+    rows = [row for row in ROWS if row > needed]
+    at_once = model.predict_at(prices, rows)
+    for k, row in enumerate(rows):
+        alone = model.predict_at(prices.iloc[: row + 1], [row])
+        np.testing.assert_allclose(at_once.point[k], alone.point[0], rtol=1e-6)
+        np.testing.assert_allclose(at_once.quantiles[k], alone.quantiles[0], rtol=1e-6)
