@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast import _io
+from forecast._text import plain_lines
 from forecast.backtesting.spec import DEFAULTS, describe_target
 from forecast.backtesting.split import WalkForward
 from forecast.evaluation.calibration import interval_tests
@@ -249,7 +250,7 @@ class BacktestResult:
         )
 
     def __repr__(self) -> str:
-        return f"{self.leaderboard().to_string()}\n\n{self.verdict()}"
+        return f"{plain_lines(self.leaderboard().to_string())}\n\n{self.verdict()}"
 
     def _repr_html_(self) -> str:
         return self.leaderboard().to_html(float_format="%.4g") + self.verdict()._repr_html_()

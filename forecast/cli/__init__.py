@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -11,6 +12,9 @@ from forecast.cli.app import Interrupted, app, fail
 
 def main() -> None:
     """Run the command line; an error of the user is printed as one line with exit code 2, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not replaced by a notebook
+            stream.reconfigure(errors="backslashreplace")  # what its encoding lacks is escaped
     try:
         code = app(standalone_mode=False)
         if code == 130:  # returned by typer after Ctrl-C

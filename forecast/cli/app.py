@@ -16,6 +16,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from forecast import _io
+from forecast._text import is_effect, plain
 from forecast.cli.option_names import in_option_names
 
 app = typer.Typer(
@@ -59,7 +60,7 @@ def command(name: str | None = None) -> Callable[[Callable[..., CommandResult]],
             quiet.set(arguments.pop("quiet"))
             result = function(**{name: _expanded(name, value) for name, value in arguments.items()})
             if as_json:
-                print(json.dumps(to_json(result.data), indent=2, ensure_ascii=False, allow_nan=False))
+                print(as_json_text(result.data))
             elif not quiet.get():
                 result.show()
             if result.code:
@@ -94,6 +95,16 @@ def set_signature(function: Callable[..., Any], parameters: list[inspect.Paramet
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in keywords}
 
 
+def as_json_text(data: Any) -> str:
+    """Return data as JSON; what a terminal may not show as it is, is escaped."""
+    text = json.dumps(to_json(data), indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(to_json(data), indent=2, allow_nan=False)
+    return "".join(json.dumps(char)[1:-1] if char != "\n" and is_effect(char) else char for char in text)
+
+
 def to_json(value: Any) -> Any:
     """Return tables, dates and numbers as values of JSON; NaN and infinity become null."""
     import pandas as pd
@@ -113,9 +124,14 @@ def to_json(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
+def print_line(text: object = "") -> None:
+    """Print one line to stdout, as plain text."""
+    print(plain(text))
+
+
 def print_message(message: str) -> None:
     """Print an error or a warning to stderr, with options in place of Python's arguments."""
-    print(f"forecast: {in_option_names(message)}", file=sys.stderr)
+    print(f"forecast: {plain(in_option_names(message))}", file=sys.stderr)
 
 
 def fail(message: str, code: int = 2) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from forecast.cli.app import CommandResult, command, print_message, report_warnings
+from forecast.cli.app import CommandResult, command, print_line, print_message, report_warnings
 from forecast.cli.model_commands import Horizon, Settings, make_models, required_fields
 from forecast.cli.price_commands import Prices, given_options, takes_prices
 from forecast.cli.terminal import progress_bar, show_result
@@ -193,7 +193,8 @@ def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
     def show() -> None:
         show_result(result)
         if out is not None:
-            print(f"\nThe run is in {out}; open {out / _io.REPORT} in a browser.")
+            print_line()
+            print_line(f"The run is in {out}; open {out / _io.REPORT} in a browser.")
 
     verdicts = [{"against": v.against, "sentence": v.sentence, "models": v.table} for v in result.verdicts()]
     extremes = result.extremes()
@@ -206,6 +207,7 @@ def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
         "set_apart": extremes.table,
         "extreme_models": extremes.models,
         "prices": result.spec["data"]["report"]["findings"],
+        "compared": dict(zip(("rows", "forecast"), result.compared(), strict=True)),
         "failures": result.failures(),
         "skipped": result.skipped,
         "out": None if out is None else str(out),
@@ -246,9 +248,10 @@ def audit(
 
     def show() -> None:
         for name, report in reports.items():
-            print(f"{name}: {report}\n")
+            for line in f"{name}: {report}\n".split("\n"):
+                print_line(line)
         if failed:
-            print(f"Failed the audit on these data: {', '.join(failed)}")
+            print_line(f"Failed the audit on these data: {', '.join(failed)}")
 
     data = {name: {"passed": report.passed, "checks": report.table} for name, report in reports.items()}
     return CommandResult(data, show, code=1 if failed else 0)
@@ -274,7 +277,7 @@ def report(
     with _io.folder_lock(run, _io.RUN) if out is None else nullcontext():
         write_report(result, destination)
     data = {"out": str(destination)}
-    return CommandResult(data, lambda: print(f"The report is in {destination}; open it in a browser."))
+    return CommandResult(data, lambda: print_line(f"The report is in {destination}; open it in a browser."))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from forecast.cli.app import CommandResult, command, report_warnings
+from forecast.cli.app import CommandResult, command, print_line, report_warnings
 from forecast.cli.option_names import in_option_names, parameter_options
 from forecast.cli.price_commands import (
     DERIVED_TARGETS,
@@ -21,6 +21,7 @@ from forecast.cli.price_commands import (
     takes_prices,
     write_table,
 )
+from forecast.cli.terminal import show_entry, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,19 +90,15 @@ def list_models() -> CommandResult:
 
 def _show_models(params: dict[str, dict[str, Any]]) -> None:
     """Print each model; of several models of one class, the later ones with their differing parameters only."""
-    from rich.console import Console
-    from rich.table import Table
-
     from forecast.models.registry import MODELS
 
-    table = Table("model", "description", "parameters and defaults (for --set)", box=None, padding=(0, 2, 0, 0))
+    print_line("Each model, its description, and its parameters with their defaults (for --set).")
     first_names: dict[str, str] = {}  # by class
     for name, entry in MODELS.items():
         first = first_names.setdefault(entry.class_name, name)
         known = {} if name == first else params[first]
         listed = ", ".join(f"{k}={v!r}" for k, v in params[name].items() if name == first or known[k] != v)
-        table.add_row(name, entry.description, listed if name == first else f"as {first}, but {listed}")
-    Console().print(table)
+        show_entry(name, entry.description, listed if name == first else f"as {first}, but {listed}")
 
 
 @contextmanager
@@ -152,8 +149,8 @@ def fit(
     data |= {"target": fitted.prices_.quantity, "last": last, "out": str(out), "fit": fitted.record_}
 
     def show() -> None:
-        print(f"Fitted {name} on {len(panel):,} rows of {fitted.prices_.describe(panel.series)}, up to {last}.")
-        print(f"The model is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
+        print_line(f"Fitted {name} on {len(panel):,} rows of {fitted.prices_.describe(panel.series)}, up to {last}.")
+        print_line(f"The model is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
 
     return CommandResult(data, show)
 
@@ -252,6 +249,7 @@ def predict(
     if out is not None:
         write_table(table, out, index=False)
     data = {"target": fitted.prices_.quantity, "dates": calendar, "forecast": table}
+    data["out"] = None if out is None else str(out)
     return CommandResult(data, lambda: _show_forecast(table, fitted.prices_.quantity, calendar, out))
 
 
@@ -287,8 +285,10 @@ def _show_forecast(table: pd.DataFrame, quantity: str | None, calendar: str, out
     from forecast.data.panel import format_date
 
     rows = table.assign(ds=table["ds"].map(format_date)).drop(columns="cutoff")
-    print(rows.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
+    numbers = [[f"{value:.6g}" if isinstance(value, float) else str(value) for value in row] for row in rows.to_numpy()]
+    show_table(list(rows), numbers)
     what = "" if quantity is None else f" of {quantity}"
-    print(f"\nForecast{what} from {format_date(table['cutoff'].iloc[0])}; dates: {calendar}.")
+    print_line()
+    print_line(f"Forecast{what} from {format_date(table['cutoff'].iloc[0])}; dates: {calendar}.")
     if out is not None:
-        print(f"The forecast is in {out}.")
+        print_line(f"The forecast is in {out}.")

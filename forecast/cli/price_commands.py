@@ -16,8 +16,8 @@ from typer.models import ArgumentInfo
 
 from forecast._io import atomic_file, named_errors, user_path
 from forecast._validation import did_you_mean
-from forecast.cli.app import CommandResult, command, keyword, report_warnings, set_signature
-from forecast.cli.terminal import progress_bar, show_prices
+from forecast.cli.app import CommandResult, command, keyword, print_line, report_warnings, set_signature
+from forecast.cli.terminal import progress_bar, show_entry, show_prices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,7 +275,8 @@ def download(
     def show() -> None:
         show_prices(report)
         if out is not None:
-            print(f"\n{len(prices):,} rows of {', '.join(prices.attrs['facts'])} are in {out}")
+            print_line()
+            print_line(f"{len(prices):,} rows of {', '.join(prices.attrs['facts'])} are in {out}")
 
     summary = {"rows": len(prices), "failed": prices.attrs.get("failed", {}), "out": None if out is None else str(out)}
     return CommandResult(report.to_dict() | {"facts": prices.attrs["facts"]} | summary, show)
@@ -307,8 +308,8 @@ def list_samples() -> CommandResult:
 
     def show() -> None:
         for row in samples().itertuples(index=False):
-            print(f"{row.name:10} {row.what}")
-            print(f"{'':10} {row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}\n")
+            span = f"{row.rows:,} rows, {row.first} to {row.last}; {row.source}; {row.licence}"
+            show_entry(row.name, row.what, span)
 
     return CommandResult(samples(), show)
 

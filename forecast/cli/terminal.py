@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from forecast.cli.app import quiet
+from forecast._text import plain
+from forecast.cli.app import print_line, quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
     from forecast.data.checks import PriceReport
 
+MIN_NAME = 16  # width to which names are shortened at most
+MARGIN = "    "  # of the paragraphs of an entry
 MAX_LISTED = 5  # failed fits of a model, or findings, that are printed; the files of the run contain all
 
 
@@ -32,60 +35,125 @@ def progress_bar(description: str, noun: str) -> Iterator[Callable[[int, int], N
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def show_prices(report: PriceReport) -> None:
-    """Print the table and the anomalies of a price check."""
+def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], bold: str | None = None) -> None:
+    """Print a table whose first column has names and whose other columns have numbers, dates and the like.
+
+    No cell is wrapped and no number is cut: where a table is wider than the terminal, or than 80 columns in a pipe, its
+    names are shortened in the middle, and columns that still have no space follow below. `bold` is the name of a row.
+    """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    console, names = Console(), [plain(row[0]) for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)][1:]
+    longest = max(map(cell_len, [headings[0], *names]))
+    longest = min(longest, max(console.width - sum(widths) - len(widths) - 1, MIN_NAME))
+    for i, block in enumerate(_blocks(widths, console.width - longest - 1)):
+        table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+        table.add_column(headings[0], no_wrap=True)
+        for j in block:
+            table.add_column(headings[j + 1], justify="right", no_wrap=True)
+        for name, row in zip(names, rows, strict=True):
+            cells = [shorten_middle(name, longest), *(row[j + 1] for j in block)]
+            table.add_row(*map(Text, cells), style="bold" if row[0] == bold else None)
+        if i:
+            print_line()
+        console.width = max(console.width, longest + 1 + sum(widths[j] + 1 for j in block))
+        console.print(table)
+
+
+def _blocks(widths: Sequence[int], available: int) -> list[list[int]]:
+    """Return the columns that are printed side by side, at least one in each block."""
+    blocks: list[list[int]] = [[]]
+    for j, width in enumerate(widths):
+        if blocks[-1] and sum(widths[i] + 1 for i in blocks[-1]) + width + 1 > available:
+            blocks.append([])
+        blocks[-1].append(j)
+    return blocks
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """Return text in at most `width` cells of a terminal, with an ellipsis in place of its middle.
+
+    >>> shorten_middle("a very long name.csv", 9)
+    'a ve….csv'
+    """
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return set_cell_size(text, width - 1 - tail) + "…" + set_cell_size(text[::-1], tail)[::-1]
+
+
+def show_entry(name: str, *paragraphs: str) -> None:
+    """Print an entry of a list: its name, and indented paragraphs wrapped between words."""
+    from textwrap import TextWrapper
+
+    from rich.console import Console
+
+    print_line(name)
+    wrapper = TextWrapper(Console().width - len(MARGIN), break_long_words=False, break_on_hyphens=False)
+    for paragraph in paragraphs:
+        for line in wrapper.wrap(plain(paragraph)):
+            print_line(MARGIN + line)
+
+
+def show_prices(report: PriceReport) -> None:
+    """Print the table and the anomalies of a price check."""
     from forecast.data.checks import NO_ANOMALIES
 
-    console = Console()
-    widths = [max([len(heading), *column.astype(str).str.len()]) for heading, column in report.table.items()]
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    # In a narrow terminal the names of the series are shortened, not the numbers.
-    table.add_column("series", no_wrap=True, max_width=max(8, console.width - sum(widths) - len(widths) - 1))
-    for heading, width in zip(report.table, widths, strict=True):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-    for name, row in report.table.iterrows():
-        table.add_row(str(name), *("-" if value is None or value != value else str(value) for value in row))
-    console.print(table)
-    print()
+    rows = [
+        [str(name), *("-" if value is None or value != value else str(value) for value in row)]
+        for name, row in report.table.iterrows()
+    ]
+    show_table(["series", *report.table], rows)
+    print_line()
     for sentence in report.sentences() or [NO_ANOMALIES]:
-        print(sentence)
+        print_line(sentence)
 
 
 def show_result(result: BacktestResult) -> None:
     """Print what is forecast, the leaderboard, the verdicts, failures, skipped series and anomalies of the prices."""
-    from rich.console import Console
-
-    print(f"Forecast: {result.target}.")
-    Console().print(_leaderboard(result.leaderboard(), result.reference))
+    print_line(f"Forecast: {result.target}.")
+    _show_leaderboard(result.leaderboard(), result.reference)
     verdicts = result.verdicts()
     against = verdicts[0].against
     other = "" if against == result.reference else f"; in the verdict, skill is relative to {against}"
-    print(f"Skill and wins are relative to {result.reference}{other}.")
+    print_line(f"Skill and wins are relative to {result.reference}{other}.")
     for verdict in verdicts:
-        print("\n" + "\n".join([verdict.sentence, *(f"  {line}" for line in verdict.details)]))
+        _show_section(verdict.sentence, verdict.details)
     for sentence in verdicts[0].extremes.sentences:
-        print(f"\n{sentence}")
+        _show_section(sentence)
     _show_failures(result)
     if len(result.skipped):
-        print("\nSkipped series:")
-        for row in result.skipped.itertuples():
-            print(f"  {row.unique_id}: {row.reason}, at {row.cutoffs} cutoffs ({row.first} to {row.last})")
+        reasons = [
+            f"{row.unique_id}: {row.reason}, at {row.cutoffs} cutoffs ({row.first} to {row.last})"
+            for row in result.skipped.itertuples()
+        ]
+        _show_section("Skipped series:", reasons)
     _show_findings(result.spec["data"].get("report", {}).get("findings", []))
+
+
+def _show_section(title: str, lines: Sequence[str] = ()) -> None:
+    """Print an empty line, a title and indented lines."""
+    print_line()
+    print_line(title)
+    for line in lines:
+        print_line(f"  {line}")
 
 
 def _show_findings(findings: list[list[str]]) -> None:
     """Print what concerns all series, such as how the prices were read, and the first findings on single series."""
     if not findings:
         return
-    print("\nAbout the prices:")
     single = [f"{name}: {sentence}" for name, sentence in findings if name]
-    for line in [sentence for name, sentence in findings if not name] + single[:MAX_LISTED]:
-        print(f"  {line}")
+    lines = [sentence for name, sentence in findings if not name] + single[:MAX_LISTED]
     if len(single) > MAX_LISTED:
-        print(f"  and {len(single) - MAX_LISTED} more; `forecast check` lists all")
+        lines.append(f"and {len(single) - MAX_LISTED} more; `forecast check` lists all")
+    _show_section("About the prices:", lines)
 
 
 def _show_failures(result: BacktestResult) -> None:
@@ -96,17 +164,17 @@ def _show_failures(result: BacktestResult) -> None:
     if failures.empty:
         return
     common, forecast = result.compared()
-    print(f"\nFailed fits; models are compared on the {common:,} of {forecast:,} rows that all of them forecast:")
+    lines = []
     for model, rows in failures.groupby("model", sort=False):
         for row in rows.head(MAX_LISTED).itertuples():
-            print(f"  {model} at {format_date(row.cutoff)}: {' '.join(row.error.split())}")
+            lines.append(f"{model} at {format_date(row.cutoff)}: {' '.join(row.error.split())}")
         if len(rows) > MAX_LISTED:
-            print(f"  {model}: {len(rows) - MAX_LISTED} more")
+            lines.append(f"{model}: {len(rows) - MAX_LISTED} more")
+    compared = f"models are compared on the {common:,} of {forecast:,} rows that all of them forecast"
+    _show_section(f"Failed fits; {compared}:", lines)
 
 
-def _leaderboard(board: pd.DataFrame, reference: str) -> Any:
-    from rich.table import Table
-
+def _show_leaderboard(board: pd.DataFrame, reference: str) -> None:
     known = {  # headings and formats, which fit into 80 columns; other columns are headed by their name
         "skill": ("skill", "+.2%"),
         "mase": ("MASE", ".3f"),
@@ -120,11 +188,8 @@ def _leaderboard(board: pd.DataFrame, reference: str) -> Any:
         "failures": ("fail", ".0f"),
     }
     headings, formats = zip(*(known.get(str(name), (str(name), ".4g")) for name in board), strict=True)
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, *row in board.itertuples():
-        cells = ["-" if value != value else format(value, style) for value, style in zip(row, formats, strict=True)]
-        table.add_row(str(name), *cells, style="bold" if name == reference else None)
-    return table
+    rows = [
+        [str(name), *("-" if x != x else format(x, style) for x, style in zip(row, formats, strict=True))]
+        for name, *row in board.itertuples()
+    ]
+    show_table(["model", *headings], rows, bold=reference)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast._text import plain, plain_lines
 from forecast.data.calendar import is_daily
 from forecast.data.day_rules import describe_weekdays
 from forecast.data.panel import Panel, as_panel, format_date, split_fields
@@ -55,8 +56,8 @@ class PriceReport:
         return [f"{name}: {sentence}" if name else sentence for name, sentence in self.findings]
 
     def __str__(self) -> str:
-        table = self.table.to_string(na_rep="-", max_rows=40)
-        return "\n".join([table, "", *(self.sentences() or [NO_ANOMALIES])])
+        table = plain_lines(self.table.to_string(na_rep="-", max_rows=40))
+        return "\n".join([table, "", *map(plain, self.sentences() or [NO_ANOMALIES])])
 
     def __repr__(self) -> str:
         return str(self)
@@ -64,7 +65,7 @@ class PriceReport:
     def _repr_html_(self) -> str:
         from html import escape
 
-        items = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences() or [NO_ANOMALIES])
+        items = "".join(f"<li>{escape(plain(sentence))}</li>" for sentence in self.sentences() or [NO_ANOMALIES])
         return f"{self.table._repr_html_()}<ul>{items}</ul>"
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from forecast.evaluation.extremes import compared_series
-from forecast.evaluation.scores import KEYS, NAIVE, RANKED_SCORES, common_rows, scores, skills, win_rates
+from forecast.evaluation.scores import KEYS, NAIVE, common_rows, scores, skills, win_rates
+
+#: The scores on the leaderboard, in their order.
+RANKED_SCORES = ("mase", "rmse", "mae", "coverage", "direction")
 
 
 def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NAIVE) -> pd.DataFrame:

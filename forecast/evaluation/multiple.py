@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from forecast._text import plain
 from forecast.evaluation.extremes import compared_series
 from forecast.evaluation.pairwise import ALPHA
 from forecast.evaluation.scores import NAIVE, check_model, loss_by_cutoff, rounding_of_losses
@@ -134,7 +135,7 @@ class SuperiorAbility:
         return f"{self.best}, {tried}, {finding} (SPA, p {format_p(self.consistent)})."
 
     def __str__(self) -> str:
-        return self.sentence
+        return plain(self.sentence)
 
 
 def superior_ability(

@@ -89,10 +89,6 @@ SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
 }
 
 
-#: The scores on the leaderboard, in their order.
-RANKED_SCORES = ("mase", "rmse", "mae", "coverage", "direction")
-
-
 def scores(
     forecasts: pd.DataFrame,
     by: Sequence[str] = ("model", "unique_id"),

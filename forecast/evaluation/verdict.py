@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast._text import plain
 from forecast.evaluation import metrics
 from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
 from forecast.evaluation.multiple import holm
@@ -87,11 +88,12 @@ class Verdict:
         return [f"{row.model}: {_describe(row)}" for row in self.table.itertuples()]
 
     def __str__(self) -> str:
-        return "\n".join([self.sentence, *(f"  {line}" for line in self.details), *self.extremes.sentences])
+        lines = [self.sentence, *(f"  {line}" for line in self.details), *self.extremes.sentences]
+        return "\n".join(map(plain, lines))
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.extremes.sentences)
-        return f"<p><strong>{escape(self.sentence)}</strong></p>{self.table.to_html(index=False)}{notes}"
+        notes = "".join(f"<p>{escape(plain(sentence))}</p>" for sentence in self.extremes.sentences)
+        return f"<p><strong>{escape(plain(self.sentence))}</strong></p>{self.table.to_html(index=False)}{notes}"
 
 
 def strongest(

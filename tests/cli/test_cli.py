@@ -390,7 +390,7 @@ def test_leaderboard_fits_80_columns(workdir, call):
 
 def test_added_score_is_printed_on_the_leaderboard(workdir, call, monkeypatch):
     monkeypatch.setitem(scores.SCORES, "bias", lambda table: float((table["y_hat"] - table["y"]).mean()))
-    monkeypatch.setattr(leaderboard, "RANKED_SCORES", (*scores.RANKED_SCORES, "bias"))
+    monkeypatch.setattr(leaderboard, "RANKED_SCORES", (*leaderboard.RANKED_SCORES, "bias"))
     _, out, _ = call(f"backtest good.csv {DRIFT} --out run")
     bias = fc.BacktestResult.load("run").leaderboard().loc["drift", "bias"]
     assert "bias" in next(line for line in out.splitlines() if "skill" in line)

@@ -98,13 +98,15 @@ def test_at_least_one_series_is_compared():
     assert find_extremes(panel(0, flat=ODD["constant"], only={"good": 0})).series == ["flat"]
 
 
-def test_a_counter_does_not_decide_a_run():
-    """A row counter, which drift forecasts exactly, and a constant next to a random walk."""
+def test_odd_series_do_not_decide_a_run():
+    """A series that repeats itself and one that no longer moves, next to a random walk."""
     walk = walks(200, series=1)
-    odd = walk.assign(counter=np.arange(200.0) + 1, constant=7.0)
-    models = {"drift": fc.Drift(log=False), "mean": fc.WindowMean(5)}
-    plain, result = (fc.backtest(models, prices, fc.WalkForward(2, 30), refit=30) for prices in (walk, odd))
-    assert result.extremes().series == ["counter", "constant"]
+    rows = np.arange(200)
+    odd = walk.assign(repeating=np.resize([10, 12, 11, 15, 9.5], 200), halted=np.where(rows < 100, walk["S0"], 7.0))
+    models = {"drift": fc.Drift(), "weekly": fc.SeasonalNaive(5)}
+    cv = fc.WalkForward(2, 30)
+    plain, result = (fc.backtest(models, prices, cv, refit=30, season=1) for prices in (walk, odd))
+    assert result.extremes().series == ["repeating", "halted"]
     columns = ["skill", "mase", "rmse", "coverage", "win_rate"]
     pd.testing.assert_frame_equal(result.leaderboard()[columns], plain.leaderboard()[columns])
     pd.testing.assert_frame_equal(result.verdict().table, plain.verdict().table)
@@ -113,7 +115,7 @@ def test_a_counter_does_not_decide_a_run():
     assert result.compared() == plain.compared()
     for table in (skill_through_time, calibration, error_by_step):
         pd.testing.assert_frame_equal(table(result), table(plain))
-    assert set(result.scores()["unique_id"]) == {"S0", "counter", "constant"}
+    assert set(result.scores()["unique_id"]) == {"S0", "repeating", "halted"}
     assert "counter (drift forecasts it exactly), constant (it is constant)" in str(result.verdict()).replace(
         " and", ","
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from forecast._text import plain
 from forecast.data.panel import format_date
 from forecast.evaluation.scores import interval_columns
 from forecast.models.base import quantile_columns
@@ -43,13 +44,13 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
     reference = result.reference
     best = next((name for name in result.leaderboard().index if name in looks and name != reference), reference)
     data = {
-        "series": series,
+        "series": [plain(name) for name in series],
         "horizon": horizon,
         "dated": dated,
         "time": labels,
         "at": time.get_indexer(cutoffs).tolist(),
         "truth": [_numbers(plots.truth(result, name).reindex(time)) for name in series],
-        "models": [{"name": name, "colour": style.colour} for name, style in looks.items()],
+        "models": [{"name": plain(name), "colour": style.colour} for name, style in looks.items()],
         "reference": list(looks).index(reference),
         "first": list(looks).index(best),  # the model selected at first
         "paths": [[_path(groups.get((m, s)), ends, cutoffs, horizon) for s in series] for m in looks],

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from forecast._io import atomic_file, user_path
+from forecast._text import plain
 from forecast.evaluation import ALPHA, POWER
 from forecast.evaluation.scores import ZERO
 from forecast.report.html import figures, findings, run_details
@@ -33,6 +35,11 @@ def write_report(result: BacktestResult, path: str | Path) -> None:
             temporary.write_text(page, encoding="utf-8")
     except OSError as error:
         raise ValueError(f"cannot write to {path}: {error.strerror}. Name a file in an existing folder") from error
+
+
+def _as_plain(value: object) -> object:
+    """Return a text of the page without control and direction marks; markup is returned as it is."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def render(result: BacktestResult) -> str:
@@ -72,6 +79,11 @@ def render(result: BacktestResult) -> str:
     }
     loader = PackageLoader("forecast.report", "html")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        finalize=_as_plain,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("report.html").render(context)

@@ -98,9 +98,12 @@ def problems(result: BacktestResult) -> dict[str, Table]:
     for model, details in zip(fits["model"], fits["details"], strict=True):
         warned.update((str(model), str(message)) for message in json.loads(details).get("warnings", []))
     anomalies = result.spec["data"].get("report", {}).get("findings", [])
-    failures = [[model_cell(result, f.model), Cell(format_date(f.cutoff)), Cell(f.error)] for f in failed.itertuples()]
+    failures = [
+        [model_cell(result, f.model), Cell(format_date(f.cutoff)), Cell(" ".join(f.error.split()))]
+        for f in failed.itertuples()
+    ]
     warnings = [
-        [model_cell(result, model), number_cell(n, f"{n:,}"), Cell(message)]
+        [model_cell(result, model), number_cell(n, f"{n:,}"), Cell(" ".join(message.split()))]
         for (model, message), n in warned.most_common()
     ]
     skipped = [[Cell(str(value)) for value in row] for row in result.skipped.itertuples(index=False)]

@@ -12,6 +12,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from forecast._text import plain
+
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
@@ -71,9 +73,9 @@ def label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style]
 
 
 def shorten(name: Any) -> str:
-    """Return a name cut to the length that fits at the side of a plot."""
-    plain = " ".join(str(name).split())
-    return plain if len(plain) <= LABEL_LENGTH else plain[: LABEL_LENGTH - 1] + "…"
+    """Return a name as plain text, cut to the length that fits at the side of a plot."""
+    text = plain(name)
+    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
 
 
 def spread(wanted: np.ndarray, gap: float) -> np.ndarray:

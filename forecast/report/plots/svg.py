@@ -13,6 +13,7 @@ from matplotlib import style as sheets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from forecast._text import plain
 from forecast.report.plots.frame import INK
 
 
@@ -39,4 +40,4 @@ def _render(figure: Figure, width: float, text: str) -> str:
     svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     head, body = svg[svg.index("<svg") :].split(">", maxsplit=1)
     box = re.search(r'viewBox="[^"]*"', head)
-    return f'<svg {box[0] if box else ""} stroke-linejoin="round" role="img" aria-label="{escape(text)}">{body}'
+    return f'<svg {box[0] if box else ""} stroke-linejoin="round" role="img" aria-label="{escape(plain(text))}">{body}'
