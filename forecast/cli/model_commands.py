@@ -92,7 +92,7 @@ def _show_models(params: dict[str, dict[str, Any]]) -> None:
     """Print each model; of several models of one class, the later ones with their differing parameters only."""
     from forecast.models.registry import MODELS
 
-    print_line("Each model, its description, and its parameters with their defaults (for --set).")
+    print_line("Models, with their parameters and defaults (for --set):")
     first_names: dict[str, str] = {}  # by class
     for name, entry in MODELS.items():
         first = first_names.setdefault(entry.class_name, name)

@@ -330,4 +330,6 @@ def write_table(table: pd.DataFrame, out: Path, index: bool = True) -> None:
         if out.suffix.lower() == ".parquet":
             table.to_parquet(temporary, index=index)
         else:
-            table.to_csv(temporary, index=index)
+            text = [*map(str, table.columns), *table.select_dtypes(["object", "string"]).stack().astype(str)]
+            quoting = csv.QUOTE_NONNUMERIC if any("\r" in cell for cell in text) else csv.QUOTE_MINIMAL
+            table.to_csv(temporary, index=index, quoting=quoting)  # which would leave a carriage return unquoted
