@@ -116,9 +116,7 @@ def test_odd_series_do_not_decide_a_run():
     for table in (skill_through_time, calibration, error_by_step):
         pd.testing.assert_frame_equal(table(result), table(plain))
     assert set(result.scores()["unique_id"]) == {"S0", "repeating", "halted"}
-    assert "counter (drift forecasts it exactly), constant (it is constant)" in str(result.verdict()).replace(
-        " and", ","
-    )
+    assert "repeating (weekly forecasts it exactly) and halted (it is constant)" in str(result.verdict())
 
 
 @pytest.mark.parametrize("scale", [1, 0.1, 1 / 7, 1e-8, 1e7, -3.3])
