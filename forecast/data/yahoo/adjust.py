@@ -58,7 +58,7 @@ def convert_dividends(table: pd.DataFrame, currency: str | None, other: Mapping[
     """
     dividends = table["Dividends"].copy()
     previous_close = pd.Series(_previous_close(table), table.index)
-    converted: dict[tuple[str, float], int] = {}
+    converted: dict[str, float] = {}
     for label, name in other.items():
         date = pd.Timestamp(label)
         if date not in table.index or dividends[date] == 0 or np.isnan(previous_close[date]):
@@ -73,11 +73,11 @@ def convert_dividends(table: pd.DataFrame, currency: str | None, other: Mapping[
                 "prices without dividends"
             )
         dividends[date] = amount
-        converted[name, rate] = converted.get((name, rate), 0) + 1
+        converted[name] = rate
     result = table.assign(Dividends=dividends)
     result.attrs["notes"] = [
-        f"{count} dividends in {name} were multiplied by {rate:g}, as the prices are in {currency}"
-        for (name, rate), count in converted.items()
+        f"dividends in {name} were multiplied by {rate:g}, as the prices are in {currency}"
+        for name, rate in converted.items()
         if rate != 1
     ]
     yields = (dividends / previous_close)[(dividends > 0).to_numpy() & previous_close.notna().to_numpy()]

@@ -90,10 +90,10 @@ class Cache:
         except OSError as error:
             raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
 
-    def set_aside(self, ticker: str, interval: str) -> Path:
-        """Rename a damaged file, which may hold bars that cannot be fetched again; return its new path."""
+    def set_aside(self, ticker: str, interval: str) -> Path | None:
+        """Rename a damaged file, which may hold bars that cannot be fetched again; return its new path, if any."""
         path = self.path(ticker, interval)
-        return path.replace(path.with_suffix(".damaged"))
+        return path.replace(path.with_suffix(".damaged")) if path.exists() else None
 
 
 def _hash(history: History) -> str:

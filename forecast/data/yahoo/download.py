@@ -153,7 +153,7 @@ def _public_facts(history: History, table: pd.DataFrame) -> dict[str, Any]:
     notes = [*facts["notes"], *facts.pop("seams", {}).values(), *table.attrs["notes"]]
     if others := facts.get("dividend_currencies"):
         names = ", ".join(sorted(set(others.values())))
-        notes.append(f"{len(others)} dividends are in {names}, the prices in {facts['currency']}")
+        notes.append(f"dividends are in {names}, the prices in {facts['currency']}")
     return facts | {"notes": notes}
 
 
@@ -176,7 +176,7 @@ class _CachedSource:
         with self.cache.lock(ticker, self.interval):
             cached = self._read(ticker)
             if cached is None:
-                return self._write(ticker, self._fetch(ticker, self.first, self.last))
+                return self._begin(ticker, self._fetch(ticker, self.first, self.last))
             missing = self._missing(cached)
             if missing == "nothing":
                 return cached
@@ -187,16 +187,20 @@ class _CachedSource:
                 return cached
 
     def _read(self, ticker: str) -> History | None:
-        """Return the cached history; a damaged file is renamed, and the ticker fetched again."""
+        """Return the cached history; None if there is none, or if its file is damaged or has an unknown layout."""
         try:
             cached = self.cache.read(ticker, self.interval)
-            if cached is not None and not (set(cached.facts) >= NEEDED and set(COLUMNS) <= set(cached.table)):
-                raise DamagedError(f"the cache file of {ticker} has another layout")
-            return cached
         except DamagedError:
-            path = self.cache.set_aside(ticker, self.interval)
-            self.messages.append(f"{ticker} was fetched again: its cache file could not be used, and is now {path}")
             return None
+        is_known = cached is not None and set(cached.facts) >= NEEDED and set(cached.table) >= set(COLUMNS)
+        return cached if is_known else None
+
+    def _begin(self, ticker: str, history: History) -> History:
+        """Write a ticker's first history; a file that could not be read is renamed, as it may hold lost bars."""
+        path = self.cache.set_aside(ticker, self.interval)
+        if path is not None:
+            self.messages.append(f"{ticker} was fetched again: its cache file could not be used, and is now {path}")
+        return self._write(ticker, history)
 
     def _write(self, ticker: str, history: History) -> History:
         self.cache.write(ticker, self.interval, history)
