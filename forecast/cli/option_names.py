@@ -11,8 +11,8 @@ from forecast.models.registry import parse_value
 #: Options whose names differ from those of the arguments that they set.
 OTHER_NAMES = {"how": "rows", "n_windows": "windows", "n_jobs": "jobs", "fields": "target", "dayfirst": "day-first"}
 SAME_NAMES = (
-    *("horizon", "step-size", "train-size", "embargo", "refit", "season", "reference", "against", "on-error", "resume"),
-    *("target", "columns", "decimal", "interval", "start", "end", "exchange", "adjust"),
+    *("horizon", "step-size", "train-size", "embargo", "refit", "season", "reference", "against", "on-error"),
+    *("target", "columns", "decimal", "interval", "start", "end", "exchange", "adjust", "resume", "restart"),
 )
 #: Parameters of models that fits may refuse.
 PARAMETERS = ("log", "lookback", "patience", "calendar")
@@ -23,7 +23,8 @@ OPTIONS = {
     **{name: f"--set MODEL.{name}" for name in PARAMETERS},
 }
 #: Options without a value.
-FLAGS = {("--day-first", "True"): "--day-first", ("--day-first", "False"): "--month-first"}
+FLAGS = {(option, "True"): option for option in ("--day-first", "--resume", "--restart")}
+FLAGS |= {("--day-first", "False"): "--month-first"}
 
 QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
 NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w/]|\.\w)"
@@ -61,7 +62,7 @@ def _option(name: str, options: Mapping[str, str]) -> str:
 
 
 def _setting(option: str, literal: str) -> str:
-    """Return an option with a value as one writes them in a shell; the value is a literal of Python."""
+    """Return an option with a value as in a shell; the value is a literal of Python."""
     if (option, literal) in FLAGS:
         return FLAGS[option, literal]
     value = parse_value(literal)

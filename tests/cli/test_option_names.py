@@ -26,6 +26,7 @@ MESSAGES = {
     "set decimal=',' or decimal='.'": "set --decimal , or --decimal .",
     "set dayfirst=True or dayfirst=False": "set --day-first or --month-first",
     "name a field, or leave fields out": "name a field, or leave --target out",
+    "resume=True continues from it, restart=True replaces it": "--resume continues from it, --restart replaces it",
     "exchange='XNYS' needs daily rows": "--exchange XNYS needs daily rows",
     "choose target='Close Price', or columns=['A', 'B,C']": "choose --target 'Close Price', or --columns 'A,\"B,C\"'",
     "use on_error='skip', or log=False": "use --on-error skip, or --set MODEL.log=False",
