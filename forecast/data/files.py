@@ -1,4 +1,4 @@
-"""Read prices from CSV and Parquet files."""
+"""Read prices from CSV, Excel and Parquet files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from forecast._io import user_path
 from forecast.data.csv.columns import to_price_table
-from forecast.data.csv.reader import read_text
+from forecast.data.csv.reader import parse_text, read_text
+from forecast.data.excel import EXCEL, read_sheet
 from forecast.data.fields import TARGETS, canonical_field, default_target
 from forecast.data.panel import Panel, build_panel, split_fields
 from forecast.data.row_labels import has_dates, is_default
@@ -32,12 +33,13 @@ def read_prices(
     dayfirst: bool | None = None,
     decimal: str | None = None,
 ) -> pd.DataFrame:
-    """Read prices from a CSV or Parquet file into a table with a row per date and a column per ticker.
+    """Read prices from a CSV, Excel or Parquet file into a table with a row per date and a column per ticker.
 
     Parameters
     ----------
     path : str or path
-        A .csv, .tsv, .txt (each also as .gz), .parquet or .pq file.
+        A .csv, .tsv, .txt (each also as .gz), .xlsx, .parquet or .pq file. An Excel workbook needs one sheet with a
+        table, and `pip install 'forecast[excel]'`.
     fields : str, optional
         A field's name such as "Open" returns that field. "all" returns every field under (field, ticker) columns, or
         the plain values of a file without fields. By default the adjusted closes if available, else the closes, else
@@ -78,12 +80,15 @@ def read_prices(
     The file may contain a column per ticker, one instrument's Open/High/Low/Close table (in the common languages
     and the spellings of exchanges and vendors; the series is named after the file), a long table (unique_id, ds, y;
     or a ticker, a date and prices), or the two header lines of yfinance's to_csv. Cells are separated by comma,
-    semicolon, tab or bar. The dates are in a column named date, ds, time … or in the first one, and rows may have
-    any order. A title and lines that begin with # may precede the header; dividends and splits between the rows, as
-    on Yahoo's page, are left out. Of dates with a time zone the local clock time remains and the zone is dropped.
-    An undated table needs a first column of whole numbers that is named index, step or row, or has no name. A table
-    with one series per row (of the M4 competition: a name, then V2, V3 …) becomes undated columns that end
-    together.
+    semicolon, tab or bar. The dates are in a column with the name of dates, or in the first one that contains them:
+    days, months (2024-01, 202401, 2024M01), quarters (2024Q1), weeks (2024-W01), years, or seconds to nanoseconds
+    since 1970, which are times in UTC; times of day may be in a column of their own. Rows may have any order. In a
+    long table the series are named by a column of tickers, or by the one column that separates the rows of a date.
+    Of times with an offset from UTC the local clock time remains; where it repeats, in the hour that a clock goes
+    back, the rows are in UTC. A title and lines that begin with # may precede the header; dividends and splits
+    between the rows, as on Yahoo's page, are left out. An undated table needs a first column of whole numbers that
+    is named index, step or row, or has no name. A table with one series per row (of the M4 competition: a name, then
+    V2, V3 …) becomes undated columns that end together.
     """
     if decimal not in (None, ",", "."):
         raise ValueError(f"decimal must be ',' or '.'; got {decimal!r}")
@@ -102,6 +107,9 @@ def read_prices(
         if suffix in PARQUET:
             field = fields if columns is None and target is None else "all"
             table = pick_fields(to_price_table(_read_parquet(path, field), stem, "row", dayfirst), *choice)
+        elif suffix in EXCEL:
+            cells = parse_text(read_sheet(path), decimal, requested)
+            table = pick_fields(to_price_table(cells, stem, "row", dayfirst), *choice)
         else:
             table = pick_fields(to_price_table(read_text(path, decimal, requested), stem, "line", dayfirst), *choice)
         table.attrs["source"] = path.name  # recorded in the spec of a backtest
@@ -159,14 +167,14 @@ def _table(panel: Panel, field: str) -> pd.DataFrame:
 
 def _split_name(path: Path) -> tuple[str, str]:
     """Return a price file's stem and suffix, both without .gz; raise where the path is no price file."""
-    supported = "a .csv, .tsv, .txt (each also as .gz) or .parquet file"
+    supported = "a .csv, .tsv, .txt (each also as .gz), .xlsx or .parquet file"
     if path.is_dir():
         raise ValueError(f"{path.name or path} is a folder; {supported} is needed: give the path of one file")
     if not path.exists():
         raise FileNotFoundError(f"{path.name} does not exist in {path.absolute().parent}: check the path of the file")
     name = path.name[: -len(".gz")] if path.suffix.lower() == ".gz" else path.name
     suffix = Path(name).suffix.lower()
-    if suffix not in TEXT and (suffix not in PARQUET or name != path.name):
+    if suffix not in TEXT and (suffix not in (*PARQUET, *EXCEL) or name != path.name):
         raise ValueError(f"{path.name} is of no supported kind; {supported} is needed: save or rename it as one")
     if path.stat().st_size == 0:
         raise ValueError(f"{path.name} is empty (0 bytes); a header and rows are needed: save or download it again")

@@ -379,7 +379,7 @@ def test_paths_of_other_files_raise(tmp_path):
     assert_refused(tmp_path / "nowhere.csv", "does not exist in", FileNotFoundError)
     (tmp_path / "folder.csv").mkdir()
     assert_refused(tmp_path / "folder.csv", "is a folder; a .csv")
-    for name in ("prices.xlsx", "prices", "prices.parquet.gz"):
+    for name in ("prices.xls", "prices", "prices.parquet.gz"):
         (tmp_path / name).write_text("x")
         assert_refused(tmp_path / name, "is of no supported kind; a .csv, .tsv, .txt")
 

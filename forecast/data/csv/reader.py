@@ -35,11 +35,15 @@ NumberedRow = tuple[int, list[str]]
 
 
 def read_text(path: Path, decimal: str | None, requested: Collection[str] = ()) -> pd.DataFrame:
-    """Return a file's table with rows labelled by their line in the file; dates and tickers stay text.
+    """Return the table of a text file; see `parse_text`."""
+    return parse_text(_decode(path), decimal, requested)
+
+
+def parse_text(text: str, decimal: str | None, requested: Collection[str] = ()) -> pd.DataFrame:
+    """Return a text's table with rows labelled by their line; dates and tickers stay text.
 
     So do the columns that are neither requested, if some are, nor the open, high, low and close of an instrument.
     """
-    text = _decode(path)
     sep, top_rows = _find_table(text.split("\n"))
     columns, depth = _parse_header([cells for _, cells in top_rows])
     line = top_rows[depth - 1][0]  # the last line of the header

@@ -1,0 +1,29 @@
+"""Read the one sheet of an Excel workbook that contains a table, as the text of a CSV file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+
+EXCEL = (".xlsx", ".xlsm")
+
+
+def read_sheet(path: Path) -> str:
+    """Return the cells of the only sheet with a table as comma-separated text, with dates written year first."""
+    try:
+        sheets = pd.read_excel(
+            path, sheet_name=None, header=None, dtype=object, keep_default_na=False, engine="openpyxl"
+        )
+    except ImportError:
+        raise ValueError("Excel files need the package openpyxl: pip install 'forecast[excel]'") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError("not a readable Excel workbook, perhaps cut short: save or download it again") from error
+    tables = {name: sheet for name, sheet in sheets.items() if min(sheet.shape) > 1}
+    if len(tables) != 1:
+        listed = ", ".join(map(repr, sheets))
+        problem = "several sheets have tables" if tables else "no sheet has a table"
+        raise ValueError(f"{problem}; the sheets are {listed}: save the one with the prices as a workbook or CSV file")
+    (sheet,) = tables.values()
+    return sheet.to_csv(index=False, header=False)

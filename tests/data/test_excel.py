@@ -1,0 +1,51 @@
+"""Excel workbooks: the cells of the one sheet with a table are read as those of a text file."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.files import read_prices
+
+DAYS = pd.bdate_range("2024-01-01", periods=6)
+SHEET = [["Prices of two stocks", "", ""], ["Date", "AAPL", "IBM"]]
+SHEET += [[day.to_pydatetime(), 100 + i % 4, "" if i == 2 else 50.25 + i % 3] for i, day in enumerate(DAYS)]
+
+
+def sheets(monkeypatch, path, **tables):
+    path.write_bytes(b"x")
+    frames = {name: pd.DataFrame(table, dtype=object) for name, table in tables.items()}
+    monkeypatch.setattr(pd, "read_excel", lambda *arguments, **options: frames)
+
+
+def test_a_sheet_is_read_with_its_title_dates_and_empty_cells(monkeypatch, tmp_path):
+    sheets(monkeypatch, tmp_path / "x.xlsx", Prices=SHEET, Notes=[["made by hand"]])
+    table = read_prices(tmp_path / "x.xlsx")
+    assert table.index.tolist() == DAYS.tolist()
+    np.testing.assert_array_equal(table["AAPL"], 100.0 + np.arange(6) % 4)
+    assert table["IBM"].isna().tolist() == [False, False, True, False, False, False]
+
+
+def test_several_sheets_with_tables_are_refused(monkeypatch, tmp_path):
+    sheets(monkeypatch, tmp_path / "x.xlsx", A=SHEET, B=SHEET)
+    with pytest.raises(ValueError, match=r"x\.xlsx: several sheets have tables; the sheets are 'A', 'B': save the one"):
+        read_prices(tmp_path / "x.xlsx")
+
+
+def test_a_missing_package_is_named(monkeypatch, tmp_path):
+    (tmp_path / "x.xlsx").write_bytes(b"x")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(ValueError, match=r"need the package openpyxl: pip install 'forecast\[excel\]'"):
+        read_prices(tmp_path / "x.xlsx")
+
+
+def test_a_workbook_is_read(tmp_path):
+    pytest.importorskip("openpyxl")
+    pd.DataFrame(SHEET).to_excel(tmp_path / "x.xlsx", index=False, header=False)
+    table = read_prices(tmp_path / "x.xlsx")
+    assert table.index.tolist() == DAYS.tolist()
+    assert table["IBM"].tolist()[:2] == [50.25, 51.25]
+    (tmp_path / "y.xlsx").write_bytes((tmp_path / "x.xlsx").read_bytes()[:-40])
+    with pytest.raises(ValueError, match="not a readable Excel workbook"):
+        read_prices(tmp_path / "y.xlsx")
