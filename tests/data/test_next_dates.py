@@ -97,12 +97,14 @@ def test_a_half_day_a_holiday_and_a_moved_row_do_not_matter():
     bars = sessions(570, 960, 5, pd.bdate_range("2023-10-02", "2023-11-24").drop("2023-11-23"))
     bars = bars[~((bars.normalize() == pd.Timestamp("2023-11-24")) & (bars.hour >= 13))]
     dates, _ = next_dates(bars[bars < "2023-11-25"], 80)
-    assert (
-        dates[-2:].tolist() == [pd.Timestamp("2023-11-27 15:55"), pd.Timestamp("2023-11-28 09:30")] or len(dates) == 80
-    )
+    assert [str(time) for time in dates[[0, 77, 78]]] == [
+        "2023-11-27 09:30:00",
+        "2023-11-27 15:55:00",
+        "2023-11-28 09:30:00",
+    ]
     fridays = pd.date_range("2023-10-06", periods=25, freq="W-FRI")
-    fridays = fridays.where(fridays != "2024-03-22", pd.Timestamp("2024-03-21"))  # a row before a holiday
-    assert next_dates(fridays[:25], 1)[0][0].day_of_week == 4
+    moved = fridays[:-1].append(fridays[-1:] - pd.Timedelta(days=1))  # the newest row is before a holiday
+    assert next_dates(moved, 1)[0].tolist() == [fridays[-1] + pd.Timedelta(days=7)]
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "UTC", None])
