@@ -56,10 +56,9 @@ def load_model(folder: str | Path) -> Any:
         raise ValueError(f"{path} is damaged: {DESCRIPTION} or {ARRAYS} has changed since. Train the model again")
     try:
         model = decode(head["model"], _read_arrays(content))
+        model._check_ready()
     except (LookupError, TypeError, AttributeError, ValueError, BadZipFile) as error:
         raise ValueError(f"{path} does not describe a fitted model ({error}): train the model again") from error
-    if not hasattr(model, "save"):
-        raise ValueError(f"{path} describes a {type(model).__name__} and no fitted model: train the model again")
     return model
 
 

@@ -157,6 +157,7 @@ def test_damage_is_reported(file, damage, message, tmp_path):
         {"naive": 1},
         {"class": "Pipeline", "params": {}},
         {"class": "Naive"},
+        {"class": "Naive", "params": {}},
         {"class": "Naive", "params": 3},
         {"class": "Naive", "params": {"window": 3}},
         {"class": "Naive", "params": {}, "state": {"horizon_": {"array": "missing"}}},
