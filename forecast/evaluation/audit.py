@@ -40,7 +40,7 @@ TOLERANCE = 1e-6  # between one pass over many cutoffs and a loop
 EQUIVARIANCE = 1e-3  # between forecasts of prices × 10 and 10 × forecasts
 N_UNRELATED_ROWS = 120  # newest rows that are forecast from where the raw rows have no order of time
 MAX_Z = 6.0  # of forecasts with outcomes that the prices do not contain; beyond it is no coincidence
-MIN_OUTCOMES = 10  # that differ from the last value, for a test of exactness
+MIN_OUTCOMES = 8  # that differ from the last value, for a test of exactness
 MAX_EXACT = 0.9  # a share of outcomes, beyond which forecasts equal them too often
 MAX_SHARE = 0.5  # of forecasts that equal outcomes which the prices do not contain
 
