@@ -22,6 +22,7 @@ WEAK_CLOSES = ("Value", "Mid", "Average")
 FURTHER, QUOTE = "further", "quote"
 
 _NAMES = tomllib.loads((Path(__file__).parent / "field_names.toml").read_text(encoding="utf-8"))
+CACHED_NAMES = 1 << 16  # columns of the widest tables
 MIN_DESCRIPTION = 5  # words of a name that explains itself
 #: Short names of columns that are no tickers.
 NO_TICKERS = ("close", "last", "price")
@@ -29,7 +30,7 @@ NO_TICKERS = ("close", "last", "price")
 LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED_NAMES)
 def plain_name(name: str) -> str:
     """Return a name without case, accents, numbering, brackets and punctuation.
 
@@ -58,7 +59,7 @@ _SIDES = ("bid", "ask")  # of quotes: bid and ask
 _WORDS = {meaning: frozenset(map(plain_name, words)) for meaning, words in _NAMES["words"].items()}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED_NAMES)
 def kind_of(name: str) -> str | None:
     """Return the kind of column that a name states: a field, another kind of close, `FURTHER`, `QUOTE`, or None.
 

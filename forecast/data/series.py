@@ -295,50 +295,55 @@ def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     A table that was read before keeps all its series: which ones they are does not depend on the rows that remain.
     """
     names = [str(name) for name in frame.columns]
-    left_out = {} if "field" in frame.attrs else _find_left_out(frame)
+    left_out = _find_left_out(frame, names)
     remaining = [i for i in range(len(names)) if i not in left_out]
-    left_out |= {i: "is no price" for i in remaining if _is_no_price(frame.iloc[:, i], names[i])}
-    if any(kind_of(names[i]) in CLOSES for i in remaining):
-        left_out |= {i: "is empty" for i in remaining if i not in left_out and frame.iloc[:, i].isna().all()}
-    remaining = [i for i in remaining if i not in left_out]
-    if not remaining or not left_out:
-        remaining, left_out = list(range(len(names))), {}
-    if {kind_of(names[i]) for i in remaining} <= {"Open", "High", "Low"} and len(remaining) < len(names):
+    if left_out and {kind_of(names[i]) for i in remaining} <= {"Open", "High", "Low"}:
         raise UnclearColumnsError("it is not clear which column is the close", names)
     if "field" not in frame.attrs:
         if (bars := _bars_by_numbers(frame, remaining)) is not None:
             return _instrument(frame, _fields_of_bars(names, bars), how=", by the values of the columns")
         _check_one_kind(frame, remaining)
-    table = frame.iloc[:, remaining] if left_out else frame
+    if not left_out:
+        return {"y": frame}
+    table = frame.iloc[:, remaining]
     notes = [f"the column {names[i]!r} {reason} and is left out" for i, reason in sorted(left_out.items())]
-    if notes:
-        _add_notes(table, frame, notes)
-        warnings.warn("; ".join(notes), PricesWarning, stacklevel=4)
+    _add_notes(table, frame, notes)
+    warnings.warn("; ".join(notes), PricesWarning, stacklevel=4)
     return {"y": table}
 
 
-def _is_no_price(column: pd.Series, name: str) -> bool:
+def _find_left_out(frame: pd.DataFrame, names: list[str]) -> dict[int, str]:
+    """Return the positions of the columns that are no series, with the reason; some columns remain."""
+    left_out = {}
+    if "field" not in frame.attrs:
+        reasons = (_describe_values(column, frame.index) for _, column in frame.items())
+        left_out = {i: reason for i, reason in enumerate(reasons) if reason is not None}
+    if len(left_out) == len(names):
+        return {}
+    others = [i for i in range(len(names)) if i not in left_out]
+    by_name = {i: "is no price" for i in others if _is_no_price(frame, i, names[i])}
+    if any(kind_of(names[i]) in CLOSES for i in others):
+        by_name |= {i: "is empty" for i in others if i not in by_name and frame.iloc[:, i].isna().all()}
+    return left_out | by_name if len(by_name) < len(others) else left_out
+
+
+def _describe_values(column: pd.Series, index: pd.Index) -> str | None:
+    """Return what a column contains if its values are no series, else None."""
+    if column.dtype != np.float64 and has_only_text(column):
+        value = column.dropna().iloc[0]
+        return f"contains {repr(value) if isinstance(value, str) else format_date(value)}"
+    return describe_left_out(_numbers(column), index)
+
+
+def _is_no_price(frame: pd.DataFrame, position: int, name: str) -> bool:
     """Return whether a column is no price by its name, or by one word of its name and its values."""
     kind = kind_of(name)
     if kind not in (FURTHER, QUOTE, "Volume", "Adj Volume") or is_like_ticker(name):
         return False
     if kind == "Volume" or is_listed(name):
         return True
-    changes = describe_changes(_numbers(column))
+    changes = describe_changes(_numbers(frame.iloc[:, position]))
     return changes.is_volume or changes.is_return
-
-
-def _find_left_out(frame: pd.DataFrame) -> dict[int, str]:
-    """Return the positions of columns whose values are no series, with the reason."""
-    left_out = {}
-    for i in range(frame.shape[1]):
-        column = frame.iloc[:, i]
-        if column.dtype != np.float64 and has_only_text(column):
-            value = column.dropna().iloc[0]
-            left_out[i] = f"contains {repr(value) if isinstance(value, str) else format_date(value)}"
-        elif (reason := describe_left_out(_numbers(column), frame.index)) is not None:
-            left_out[i] = reason
-    return left_out
 
 
 def has_only_text(column: pd.Series) -> bool:

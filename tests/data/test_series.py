@@ -193,6 +193,11 @@ def test_arrays_are_read_as_they_are():
     assert as_panel(array).target.shape == array.shape
 
 
+def test_a_counter_is_no_series_next_to_a_volume_alone():
+    with pytest.warns(PricesWarning, match=r"'S\.No' counts rows"):
+        assert as_panel(pd.DataFrame({"S.No": BARS.number, "Volume": BARS.volume})).series == ("Volume",)
+
+
 def test_a_volume_is_no_series_among_tickers():
     with pytest.warns(PricesWarning, match="'Volume' is no price"):
         assert as_panel(walks("AAPL", "MSFT").assign(Volume=BARS.volume)).series == ("AAPL", "MSFT")
