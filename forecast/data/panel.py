@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecast.data.frames import sort_rows, to_frame
 from forecast.data.row_labels import format_date
-from forecast.data.series import PricesWarning, UnclearColumnsError, choose_fields, split_fields
+from forecast.data.series import PricesWarning, UnclearColumnsError, choose_fields, is_instrument, split_fields
 
 __all__ = ["Panel", "PricesWarning", "UnclearColumnsError", "as_panel", "build_panel", "format_date", "split_fields"]
 
@@ -139,7 +139,7 @@ def as_panel(
     -----
     A table is one instrument's bars if its columns are named so (Open, High, Low, Close, Volume, in the common
     languages and the spellings of exchanges and vendors), or if its numbers are bars: a high above and a low below an
-    open and a close. Arrays are read as they are.
+    open and a close. Arrays are read as they are, and so is a mapping unless its names are those of bars.
 
     Examples
     --------
@@ -155,7 +155,8 @@ def as_panel(
     if isinstance(exog, str):
         raise TypeError(f"exog must be a list of fields, such as [{exog!r}]; got {exog!r}")
     frame = to_frame(prices)
-    if isinstance(prices, (np.ndarray, Mapping)) and target is None and columns is None:
+    is_chosen = isinstance(prices, np.ndarray) or (isinstance(prices, Mapping) and not is_instrument(frame))
+    if is_chosen and target is None and columns is None:
         fields, target = {"y": frame}, "y"
     else:
         fields, target = choose_fields(frame, columns, target)

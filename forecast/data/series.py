@@ -104,7 +104,7 @@ def choose_fields(
             raise UnclearColumnsError("no column is called a close", list(fields))
         return fields, default_target(fields)
     names = [str(name) for name in frame.columns] if _is_flat(frame) else []
-    if target in names and not _is_instrument(frame, names):
+    if target in names and not is_instrument(frame):
         return {"y": choose_columns(frame, [target])}, "y"
     fields = split_fields(frame)
     for name in (target, canonical_field(target)):
@@ -121,9 +121,10 @@ def choose_fields(
     )
 
 
-def _is_instrument(frame: pd.DataFrame, names: list[str]) -> bool:
+def is_instrument(frame: pd.DataFrame) -> bool:
+    """Return whether the names of a table's columns are those of one instrument's bars."""
     try:
-        return _instrument_fields(frame, names) is not None
+        return _instrument_fields(frame, [str(name) for name in frame.columns]) is not None
     except UnclearColumnsError:
         return False
 

@@ -193,6 +193,13 @@ def test_arrays_are_read_as_they_are():
     assert as_panel(array).target.shape == array.shape
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_mapping_is_read_as_it_is_unless_its_names_are_those_of_bars():
+    assert as_panel({"flat": np.full(20, 7.0), "up": np.arange(20.0)}).series == ("flat", "up")
+    panel = as_panel({"Open": BARS.open, "Close": BARS.price, "Volume": BARS.volume})
+    np.testing.assert_array_equal(panel.target[:, 0], BARS.price)
+
+
 def test_a_counter_is_no_series_next_to_a_volume_alone():
     with pytest.warns(PricesWarning, match=r"'S\.No' counts rows"):
         assert as_panel(pd.DataFrame({"S.No": BARS.number, "Volume": BARS.volume})).series == ("Volume",)
