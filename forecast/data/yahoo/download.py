@@ -129,7 +129,7 @@ def download(
     prices = _join(tables, fields)
     prices.attrs |= {
         "source": f"{source.name}:{','.join(tables)}",
-        "facts": {name: _public_facts(histories[name], table) | {"adjust": adjust} for name, table in tables.items()},
+        "facts": {name: _public_facts(histories[name], table, adjust) for name, table in tables.items()},
     } | ({"failed": failed} if failed else {})
     return prices
 
@@ -147,14 +147,15 @@ def _prepare(history: History, first: pd.Timestamp | None, last: pd.Timestamp | 
     return table
 
 
-def _public_facts(history: History, table: pd.DataFrame) -> dict[str, Any]:
+def _public_facts(history: History, table: pd.DataFrame, adjust: str) -> dict[str, Any]:
     """Return the facts of a history, with all notes: of its retrieval, on cached bars and on the adjustment."""
     facts = dict(history.facts)
     notes = [*facts["notes"], *facts.pop("seams", {}).values(), *table.attrs["notes"]]
-    if others := facts.get("dividend_currencies"):
+    others = facts.get("dividend_currencies")
+    if others and adjust == "none":
         names = ", ".join(sorted(set(others.values())))
         notes.append(f"dividends are in {names}, the prices in {facts['currency']}")
-    return facts | {"notes": notes}
+    return facts | {"notes": notes, "adjust": adjust}
 
 
 @dataclass
@@ -307,6 +308,7 @@ def _join(tables: dict[str, pd.DataFrame], fields: str | None) -> pd.DataFrame:
     columns = [*COLUMNS, GAINS] if any(GAINS in table for table in tables.values()) else list(COLUMNS)
     complete = {name: table if GAINS in table else table.assign(**{GAINS: 0.0}) for name, table in tables.items()}
     wide = pd.concat(complete, axis=1, sort=True).swaplevel(axis=1)
+    wide.attrs = {}  # notes on one ticker are in its facts
     wide = wide[wide["Close"].notna().any(axis=1)]
     ordered = wide.reindex(columns=[(column, name) for column in columns for name in tables])
     return pick_fields(ordered, fields)
