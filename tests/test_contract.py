@@ -339,11 +339,16 @@ def _without(y, rows):
     return y
 
 
+def _chosen(y):
+    y.attrs["columns"] = list(y)  # as of read_prices(columns=…): each is a series
+    return y
+
+
 UNUSUAL = {
     "constant": lambda y: y * 0 + 7.0,
     "zeros": lambda y: y * 0,
     "some zeros": lambda y: y.where(np.add.outer(np.arange(len(y)), np.arange(y.shape[1])) % 5 != 0, 0.0),
-    "one constant": lambda y: y.assign(S1=7.0),
+    "one constant": lambda y: _chosen(y.assign(S1=7.0)),
     "every other row": lambda y: _without(y, slice(0, None, 2)),
     "a long gap": lambda y: _without(y, slice(60, 100)),
     "ten rows": lambda y: y.iloc[:10],

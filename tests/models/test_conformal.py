@@ -137,8 +137,9 @@ def test_constant_series_and_missing_rows():
     prices = walks(rows=200)
     prices.iloc[:, 1] = 5.0
     prices.iloc[50:60, 2] = np.nan
+    panel = fc.as_panel(dict(prices))  # each value of a mapping is a series
     for method in METHODS:
-        forecast = fc.Conformal(fc.Naive(), method, window=30).fit(prices, 2).predict(prices)
+        forecast = fc.Conformal(fc.Naive(), method, window=30).fit(panel, 2).predict(panel)
         assert np.isfinite(forecast.quantiles).all()
         np.testing.assert_array_equal(forecast.quantiles[0, 1], 5.0)
 

@@ -585,7 +585,8 @@ def test_constant_series_forecasts_its_value():
     """A halted ticker does not affect the others."""
     prices = walks()
     prices["S1"] = 7.0
-    forecast = fc.ARIMA().fit(prices, 2).predict(prices)
+    panel = fc.as_panel(dict(prices))  # each value of a mapping is a series
+    forecast = fc.ARIMA().fit(panel, 2).predict(panel)
     np.testing.assert_allclose(forecast.quantiles[0, 1], 7.0)
     halted = _driven()
     halted["Close", "A"] = 7.0
