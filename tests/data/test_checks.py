@@ -46,8 +46,8 @@ def test_one_saturday_session_makes_no_trading_day():
 def test_zeros_and_negative_prices_are_counted():
     y = walk()
     y.iloc[[7, 9]] = [0.0, -3.0]
-    assert check_prices(y).table.loc["A", "zeros"] == 2
-    assert "2 values are not above 0, the first 2018-01-10" in findings(y)
+    assert check_prices(y).table.loc["A", ["zeros", "negative"]].tolist() == [1, 1]
+    assert findings(y)[:2] == ["1 values are 0, the first 2018-01-10", "1 values are below 0, the first 2018-01-12"]
     assert not findings(np.log(walk()).diff().rename("A"))  # returns are not prices
 
 
@@ -134,3 +134,60 @@ def test_a_run_stores_the_report(tmp_path):
     stored = json.loads((tmp_path / "run" / "spec.json").read_text())["data"]["report"]
     assert stored == check_prices(prices).to_dict() == result.spec["data"]["report"]
     assert "20 equal values in a row" in stored["findings"][0][1]
+
+
+def bars(days=30, seed=0, minutes=5, zone=None, hours=6):
+    """Five-minute bars of sessions of some hours, from half past nine."""
+    dates = pd.bdate_range("2024-01-02", periods=days)
+    offsets = pd.timedelta_range("9h30min", periods=hours * 60 // minutes, freq=f"{minutes}min")
+    index = pd.DatetimeIndex([date + offset for date in dates for offset in offsets])
+    steps = np.random.default_rng(seed).normal(0, 0.001, len(index))
+    return pd.Series(100 * np.exp(steps.cumsum()), index=index.tz_localize(zone), name="A")
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York", "Australia/Sydney"])
+def test_missing_bars_within_sessions_are_counted(zone):
+    y = bars(zone=zone)
+    y = y.tz_convert("UTC") if zone else y
+    assert not findings(y)
+    lost = [200, 201, 999]
+    assert check_prices(y.drop(y.index[lost])).table.loc["A", "missing"] == 3
+    assert findings(y.drop(y.index[lost])) == [f"3 bars are missing, the first {y.index[200]}"]
+    early = y.drop(y.index[40:72])  # the rest of the first session
+    assert not findings(early)
+
+
+def test_missing_bars_are_those_of_each_series():
+    y = bars()
+    two = pd.DataFrame({"A": y.drop(y.index[[200, 201, 999]]), "B": bars(seed=1, hours=2)})
+    assert check_prices(two).table["missing"].tolist() == [3, 0]
+
+
+def test_a_fall_of_oil_is_no_split():
+    """Volatile days around it, no close ratio, or prices that come back: none of them is a split."""
+    false = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        steps = rng.normal(0, 0.02, 600)
+        steps[300:330] = rng.normal(0, 0.25, 30)
+        false += bool(findings(pd.Series(50 * np.exp(steps.cumsum()), walk().index[:600], name="A")))
+    assert false <= 5
+    warning = walk()
+    warning.iloc[300:] /= 2.25  # a profit warning
+    assert not findings(warning)
+    recovers = walk()
+    recovers.iloc[300:] /= 2
+    recovers.iloc[310:] *= 1.7
+    assert not [sentence for sentence in findings(recovers) if "adjusted" in sentence]
+
+
+def test_series_that_move_together_are_named():
+    prices = pd.DataFrame({"A": walk(), "B": walk(1)})
+    prices["twice"], prices["copy"], prices["near"] = 2 * prices["A"], prices["B"], prices["A"] * 1.5 + 1e-3
+    report = check_prices(prices)
+    assert ("twice", "it is 2 times A in every row: is it another series?") in report.findings
+    assert ("copy", "it equals B in every row: is it another series?") in report.findings
+    assert len([name for name, sentence in report.findings if "in every row" in sentence]) == 2
+    gap = prices[["A", "twice"]].copy()
+    gap.iloc[5:9, 1] = np.nan
+    assert not [name for name, sentence in check_prices(gap).findings if "in every row" in sentence]

@@ -108,3 +108,60 @@ def test_superior_ability_adjusts_for_the_number_of_models():
     assert "cannot be tested" in identical.sentence
     with pytest.raises(ValueError, match="no model 'gru'"):
         superior_ability(table_of_errors({"naive": naive}), 1, "gru")
+
+
+def autocorrelated(n=200, phi=0.9, seed=0):
+    """Losses by cutoff that are correlated from one cutoff to the next."""
+    random = np.random.default_rng(seed)
+    noise = random.normal(size=(n, 2))
+    for t in range(1, n):
+        noise[t] += phi * noise[t - 1]
+    return pd.DataFrame(noise, columns=["a", "b"])
+
+
+def test_bootstrap_blocks_are_as_long_as_the_correlation_and_the_overlap():
+    from arch.bootstrap import optimal_block_length
+
+    from forecast.evaluation.multiple import _block_length
+
+    correlated, independent = autocorrelated(), autocorrelated(phi=0)
+    longest = int(np.ceil(optimal_block_length(correlated)["stationary"].max()))
+    assert _block_length(correlated, 1) == longest > 10
+    assert _block_length(independent, 1) < 5
+    assert _block_length(independent, 12) == 12
+    assert _block_length(correlated, longest + 7) == longest + 7
+    assert _block_length(correlated.iloc[:30], 25) == 10  # at most a third of the cutoffs
+    assert _block_length(independent * 0 + 1, 4) == 4
+
+
+def test_both_bootstraps_use_that_length(monkeypatch):
+    """Successive cutoffs that share test rows need blocks of that length; shorter ones find differences by chance."""
+    import arch.bootstrap as bootstrap
+
+    used = []
+    for name in ("MCS", "SPA"):
+        original = getattr(bootstrap, name)
+        monkeypatch.setattr(
+            bootstrap,
+            name,
+            lambda *args, original=original, **options: (
+                used.append(options["block_size"]) or original(*args, **options)
+            ),
+        )
+    table = table_of_errors(correlated_errors(n=80, naive=1, good=0.9, bad=1.1))
+    for overlap in (7, 20):
+        model_confidence_set(table, overlap)
+        superior_ability(table, overlap)
+    assert used == [7, 7, 20, 20]
+
+
+@pytest.mark.slow
+def test_error_rate_where_cutoffs_overlap():
+    """Equally good models whose losses are correlated over ten cutoffs are rarely told apart."""
+    excluded = 0
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        noise = [np.convolve(random.normal(size=209), np.ones(10), "valid") ** 2 + 1 for _ in range(2)]
+        table = table_of_errors(dict(zip(("naive", "m"), map(np.sqrt, noise), strict=True)))
+        excluded += not model_confidence_set(table, 10)["in_set"].all()
+    assert excluded <= 8  # 3 expected, 3 σ more

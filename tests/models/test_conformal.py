@@ -223,3 +223,37 @@ def test_series_that_hardly_moves_is_named():
         forecast = model.predict(prices)
     assert np.isfinite(forecast.quantiles[0, 0]).all()
     assert np.isnan(forecast.quantiles[0, 1]).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("train", [60, 100])
+def test_no_interval_uses_its_own_outcome(method, train):
+    """From the first forecast row on, intervals at a cutoff stay the same bytes whatever comes later."""
+    prices, horizon = walks(rows=train + 30, series=2), 3
+    model = fc.Conformal(fc.Drift(), method, window=20).fit(prices.iloc[:train], horizon)
+    rows = [train - 1, train, train + 7]
+    together = model.predict_at(prices, rows)
+    for k, row in enumerate(rows):
+        alone = model.predict(prices.iloc[: row + 1])
+        np.testing.assert_array_equal(together.quantiles[k], alone.quantiles[0])
+        changed = prices.copy()
+        changed.iloc[row + 1 :] *= 3
+        np.testing.assert_array_equal(model.predict_at(changed, rows).quantiles[k], together.quantiles[k])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_first_row_of_a_run_has_realised_errors_only(method):
+    """The errors at the first cutoff are those of forecasts whose outcomes are known, step by step."""
+    prices = walks(rows=140, series=2)
+    cv = fc.WalkForward(2, 5)
+    model = {"c": fc.Conformal(fc.Naive(), method, window=20)}
+    plain = fc.backtest(model, prices, cv, refit=5).forecasts
+    first = plain["cutoff"].min()
+    changed = prices.copy()
+    changed.loc[prices.index > first] *= np.linspace(2, 4, (prices.index > first).sum())[:, None]
+    again = fc.backtest(model, changed, cv, refit=5).forecasts
+    columns = ["y_hat", "q0.1", "q0.5", "q0.9"]
+    before, after = (table.loc[table["cutoff"] == first, columns] for table in (plain, again))
+    np.testing.assert_array_equal(before, after)
+    late = [table.loc[table["cutoff"] > first, columns].to_numpy() for table in (plain, again)]
+    assert not np.array_equal(*late)
