@@ -12,6 +12,7 @@ import pandas as pd
 ZONE = re.compile(
     r"(?P<clock>.*\d:\d{2}.*?)\s*(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|[A-Z]{3,4})(?:\[.+\])?", re.ASCII
 )
+ZONE_END = re.compile(r"[+\-A-Z\]]")  # in the last characters of a text that may have a zone
 #: Hours from UTC of the abbreviations that have one meaning.
 ZONE_HOURS = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "HKT": 8}
 ZONE_HOURS |= {"JST": 9, "KST": 9, "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
@@ -120,13 +121,16 @@ def clock_times(local: pd.DatetimeIndex, utc: pd.DatetimeIndex) -> tuple[pd.Date
 
 def split_zones(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return the texts without the zones after their times, and the offsets of these from UTC (NaT for none)."""
-    matches = [ZONE.fullmatch(text) for text in texts]
-    offsets = [match and _offset(match["zone"]) for match in matches]
+    matches = [ZONE.fullmatch(text) if ZONE_END.search(text[-6:]) else None for text in texts]
+    if not any(matches):
+        return texts, pd.Series(pd.NaT, index=texts.index, dtype="timedelta64[ns]")
+    codes, zones = pd.factorize(np.array([match and match["zone"] for match in matches], dtype=object))
+    of_zones = [*map(_offset, zones), None]  # -1 is the code of no zone
     local = [
-        match["clock"] if match and offset is not None else text
-        for text, match, offset in zip(texts, matches, offsets, strict=True)
+        match["clock"] if match is not None and of_zones[code] is not None else text
+        for text, match, code in zip(texts, matches, codes, strict=True)
     ]
-    return pd.Series(local, dtype=object), pd.Series(offsets, dtype="timedelta64[ns]")
+    return pd.Series(local, dtype=object), pd.Series(pd.to_timedelta(of_zones).to_numpy()[codes])
 
 
 def _offset(zone: str) -> pd.Timedelta | None:

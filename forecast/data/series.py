@@ -210,7 +210,7 @@ def _instrument(frame: pd.DataFrame, fields: list[str], how: str = "") -> dict[s
     tables = {}
     for i, field in enumerate(fields):
         column = str(frame.columns[i])
-        is_renamed = field.split()[-1].lower() not in plain_name(column).split() and field != column
+        is_renamed = field != column and field.split()[-1].lower() not in plain_name(column).split()
         tables[field] = frame.iloc[:, [i]].set_axis([series], axis=1)
         _add_notes(tables[field], frame, [f"the column {column!r} is read as {field}{how}"] if is_renamed else [])
     return tables

@@ -22,6 +22,7 @@ CODE_NAMES |= plain_names("銘柄コード 종목코드")
 #: Names of columns that may identify a series by whole numbers.
 ID_NAMES = CODE_NAMES | plain_names("id item_id series_id asset_id secid permno stock store name coin country geo")
 ID_NAMES |= plain_names("location asset instrument")
+ROW_DATE = "\0date"  # name of the column of dates while the others are compared
 MIN_ROWS_PER_SERIES = 2  # on average; text with more values than that is a remark
 
 
@@ -36,8 +37,8 @@ def find_series_column(prices: pd.DataFrame) -> Hashable | None:
     ticker = next((name for name in names if plain_name(str(name)) in TICKER_COLUMNS), None)
     if ticker is not None or not prices.index.has_duplicates:
         return ticker
-    rows = prices.reset_index(names="").drop_duplicates()
-    if not rows[""].duplicated().any():
+    rows = prices.reset_index(names=ROW_DATE).drop_duplicates()
+    if not rows[ROW_DATE].duplicated().any():
         return None
     text = [name for name in names if not pd.api.types.is_numeric_dtype(prices[name]) and _is_text(prices[name])]
     found = [name for name in text if _separates(rows, [name])]
@@ -113,12 +114,12 @@ def check_unique(prices: pd.DataFrame, names: np.ndarray, column: Hashable) -> N
 
 
 def _separates(rows: pd.DataFrame, columns: list[Hashable]) -> bool:
-    """Return whether these columns and the date (in the column "") identify each row, and series have several."""
+    """Return whether these columns and the date (column `ROW_DATE`) identify each row, and series have several."""
     n_series = len(rows[columns].drop_duplicates())
     return (
         bool(rows[columns].notna().all(axis=None))
         and MIN_ROWS_PER_SERIES * n_series <= len(rows)
-        and not rows.duplicated(["", *columns]).any()
+        and not rows.duplicated([ROW_DATE, *columns]).any()
     )
 
 
@@ -127,7 +128,7 @@ def _is_balanced(rows: pd.DataFrame, name: Hashable) -> bool:
     column = rows[name]
     if not pd.api.types.is_numeric_dtype(column) or not (column % 1 == 0).all():
         return False
-    return column.nunique() > 1 and column.nunique() * rows[""].nunique() == len(rows)
+    return column.nunique() > 1 and column.nunique() * rows[ROW_DATE].nunique() == len(rows)
 
 
 def _is_text(column: pd.Series) -> bool:

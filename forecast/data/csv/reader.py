@@ -223,7 +223,7 @@ def _is_event(cells: Sequence[str]) -> bool:
 
 
 def _read_plain(body: str, sep: str, width: int, as_text: set[int]) -> pd.DataFrame | None:
-    """Return a table whose columns except `as_text` are plain numbers, read fast; None for any other table."""
+    """Return a table whose columns except `as_text` are plain numbers or words, read fast; None for any other table."""
     if not body.strip():
         return None
     values = [i for i in range(width) if i not in as_text]
@@ -241,8 +241,10 @@ def _read_plain(body: str, sep: str, width: int, as_text: set[int]) -> pd.DataFr
         low_memory=False,
         **EXACT,
     )
-    if any(frame[i].dtype.kind not in "iuf" for i in values):
+    texts = [i for i in values if frame[i].dtype.kind not in "iuf"]
+    if any(map(has_digit, {str(cell) for i in texts for cell in frame[i].dropna().unique()})):
         return None
+    frame = frame.astype(dict.fromkeys(texts, object))  # names, such as those of the series of a long table
     return frame if sep != ";" or _proves_point(frame[values]) else None
 
 
