@@ -242,6 +242,8 @@ def _read_plain(body: str, sep: str, width: int, as_text: set[int]) -> pd.DataFr
         **EXACT,
     )
     texts = [i for i in values if frame[i].dtype.kind not in "iuf"]
+    if any(pd.api.types.is_bool_dtype(frame[i]) for i in texts):
+        return None
     if any(map(has_digit, {str(cell) for i in texts for cell in frame[i].dropna().unique()})):
         return None
     frame = frame.astype(dict.fromkeys(texts, object))  # names, such as those of the series of a long table
