@@ -30,6 +30,7 @@ from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_
 SIMPLE = ("Naive", "Zero", "SeasonalNaive")
 #: Targets whose forecasts a position can follow.
 TRADED = ("y", "Adj Close", "Close", "Open", "return")
+FIT_COLUMNS = ("model", "member", "cutoff", "rows", "seconds_fit", "seconds_predict", "warnings", "error", "details")
 SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
 
 
@@ -245,9 +246,10 @@ class BacktestResult:
         forecasts = _read(path / _io.FORECASTS)
         if _sha256(forecasts) != spec.pop("forecasts"):
             raise ValueError(f"{path / _io.FORECASTS} is damaged: it is not what the run wrote. Run the backtest again")
-        return cls(
-            _table(forecasts, path / _io.FORECASTS), _table(_read(path / _io.FITS), path / _io.FITS), spec, skipped
-        )
+        fits = _table(_read(path / _io.FITS), path / _io.FITS)
+        if not {*FIT_COLUMNS} <= {*fits}:
+            raise ValueError(f"{path / _io.FITS} is damaged: it is not a table of fits. Run the backtest again")
+        return cls(_table(forecasts, path / _io.FORECASTS), fits, spec, skipped)
 
     def __repr__(self) -> str:
         return f"{plain_lines(self.leaderboard().to_string())}\n\n{self.verdict()}"

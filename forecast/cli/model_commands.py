@@ -141,7 +141,7 @@ def fit(
     _check_rows(panel, name, fitted, horizon)
     if not force:
         _check_replaced(out, panel)
-    with report_warnings(ShortSeriesWarning), _naming_parameters(name, fitted):
+    with report_warnings(ShortSeriesWarning), _naming_parameters(name, fitted), _io.folder_lock(out, _io.MODEL):
         fitted.fit(panel, horizon)
         fitted.save(out)
     last = format_date(panel.index[-1])
