@@ -78,7 +78,7 @@ def test_a_folder_of_something_else_is_refused(case, result, model, tmp_path, ca
         with pytest.raises(ValueError, match=r"^mine holds '.*'.*: name a folder that is new, empty or a "):
             save("mine")
     for start in ({}, {"resume": True}, {"restart": True}):
-        with pytest.raises(ValueError, match="^mine holds '"):
+        with pytest.raises(ValueError, match=r"^mine holds '"):
             fc.backtest({"drift": fc.Drift()}, PRICES, CV, out="mine", **start)
     for line in ("backtest stocks --models drift --restart --out mine", "fit stocks --model drift --force --out mine"):
         code, err = call(line)
