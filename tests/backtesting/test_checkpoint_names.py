@@ -1,4 +1,4 @@
-"""A stored fit is used by another run only if that run would compute the same: what its name in the checkpoint hashes."""
+"""A stored fit is used by another run only if that would compute the same: what its name in the checkpoint hashes."""
 
 from __future__ import annotations
 
