@@ -49,6 +49,10 @@ class Everything(Naive):
         point = super()._predict_point_at(panel, rows)
         return point + self.sum_ + np.array([self._digest(panel, row + 1) for row in rows])[:, None, None]
 
+    def _predict_at(self, panel, rows):
+        forecast = super()._predict_at(panel, rows)
+        return replace(forecast, point=self._predict_point_at(panel, rows), quantiles=None, levels=())
+
 
 def definition(**changes):
     """Return what defines a run: prices, split, models and settings."""
