@@ -181,7 +181,7 @@ def test_a_fall_of_oil_is_no_split():
     assert not [sentence for sentence in findings(recovers) if "adjusted" in sentence]
 
 
-def test_series_that_move_together_are_named():
+def test_copies_and_multiples_are_named():
     prices = pd.DataFrame({"A": walk(), "B": walk(1)})
     prices["twice"], prices["copy"], prices["near"] = 2 * prices["A"], prices["B"], prices["A"] * 1.5 + 1e-3
     report = check_prices(prices)

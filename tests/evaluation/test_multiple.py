@@ -157,7 +157,7 @@ def test_both_bootstraps_use_that_length(monkeypatch):
 
 @pytest.mark.slow
 def test_error_rate_where_cutoffs_overlap():
-    """Equally good models whose losses are correlated over ten cutoffs are rarely told apart."""
+    """Equally good models whose losses are correlated over ten cutoffs are rarely distinguished."""
     excluded = 0
     for seed in range(30):
         random = np.random.default_rng(seed)

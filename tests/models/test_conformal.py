@@ -232,13 +232,13 @@ def test_no_interval_uses_its_own_outcome(method, train):
     prices, horizon = walks(rows=train + 30, series=2), 3
     model = fc.Conformal(fc.Drift(), method, window=20).fit(prices.iloc[:train], horizon)
     rows = [train - 1, train, train + 7]
-    together = model.predict_at(prices, rows)
+    at_once = model.predict_at(prices, rows)
     for k, row in enumerate(rows):
         alone = model.predict(prices.iloc[: row + 1])
-        np.testing.assert_array_equal(together.quantiles[k], alone.quantiles[0])
+        np.testing.assert_array_equal(at_once.quantiles[k], alone.quantiles[0])
         changed = prices.copy()
         changed.iloc[row + 1 :] *= 3
-        np.testing.assert_array_equal(model.predict_at(changed, rows).quantiles[k], together.quantiles[k])
+        np.testing.assert_array_equal(model.predict_at(changed, rows).quantiles[k], at_once.quantiles[k])
 
 
 @pytest.mark.parametrize("method", METHODS)

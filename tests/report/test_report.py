@@ -476,3 +476,24 @@ def test_report_on_returns_is_relative_to_zero():
     assert plots.styles(result)["zero"].colour == plots.GREY
     for draw in (plots.plot_error_by_step, plots.plot_skill_through_time, plots.plot_forecasts):
         draw(result)
+
+
+def test_control_and_direction_marks_are_shown_as_text():
+    """Names of series and models with escape sequences, direction marks, line breaks and brackets."""
+    from xml.etree import ElementTree
+
+    from forecast._text import is_effect, plain
+
+    names = ["\x1b[31mred\x1b[0m", "\u202eright", "line\nbreak", "[b]x[/b]", "nul\x00", "$\\frac{1$"]
+    prices = walks(160, series=len(names)).set_axis(names, axis=1)
+    prices.iloc[20:40] = prices.iloc[20].to_numpy()
+    result = run(prices, {f"m {name}": fc.WindowMean(k + 2) for k, name in enumerate(names)})
+    page = without_plotly(render(result))
+    assert not {char for char in page.replace("\n", "") if is_effect(char)}
+    text = Page(page).visible
+    for name in names:
+        assert plain(name) in text
+        assert plain(f"m {name}") in text
+    assert data_of(page)["series"] == list(map(plain, names))
+    for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        ElementTree.fromstring(svg.replace("<svg ", '<svg xmlns:xlink="http://www.w3.org/1999/xlink" ', 1))
