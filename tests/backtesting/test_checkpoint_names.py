@@ -183,3 +183,19 @@ def test_what_a_fit_computes_with_later_rows_is_not_that_of_an_earlier_cutoff():
     assert not set(short.values()) & set(long.values())
     first, one = names(refit=1), names(refit=6)
     assert not set(first.values()) & set(one.values())
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_horizon_cutoffs_and_the_fits_before_in_a_chain_count(chained):
+    panel = as_panel(walks(rows=70, series=2))
+    periods = make_periods(list(fc.WalkForward(2, 6).split(panel)), 3)
+
+    def of(periods, horizon=2):
+        tasks = make_tasks({"m": Everything()}, periods, 10, chained)
+        return [*Checkpoint("unused", tasks, panel, horizon).names.values()]
+
+    before = of(periods)
+    assert not {*before} & {*of(periods, horizon=3)}
+    without = [replace(period, folds=(period.folds[0], period.folds[2])) for period in periods]
+    assert not {*before} & {*of(without)}
+    assert (of([without[0], periods[1]])[1] != before[1]) == chained
