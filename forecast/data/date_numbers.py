@@ -7,12 +7,12 @@ import pandas as pd
 
 from forecast.data.dates import COMPACT
 
-#: Units of a time since 1970, by how many of them make a second.
+#: Resolutions of a time since 1970, by how many of them make a second.
 SINCE_1970 = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 #: The newest row of a table is between 1973 and 2099, in seconds; smaller numbers count rows.
 NEWEST = (10**8, 41 * 10**8)
 OLDEST = -5 * 10**9  # seconds: 1811
-MIXED_SINCE = 63 * 10**7  # seconds: tables with two units in turn begin after 1989
+MIXED_SINCE = 63 * 10**7  # seconds: tables with two resolutions in turn begin after 1989
 YEARS = (1500, 2200)
 MIN_VALID_SHARE = 0.5  # of cells that are dates in a column of dates with errors
 
@@ -35,30 +35,30 @@ def is_year(numbers: np.ndarray) -> bool:
 
 
 def read_time_since_1970(numbers: np.ndarray, any_step: bool) -> tuple[pd.DatetimeIndex, str] | None:
-    """Return numbers (T,) as times in UTC, and the name of their unit; None if they are no times since 1970.
+    """Return numbers (T,) as times in UTC, and the name of their resolution; None if they are no times since 1970.
 
-    The unit is recognised by the magnitude of the newest. Times are a whole number of minutes apart, or of seconds in a
-    unit that is finer, unless `any_step` is true (because the name of their column is a time's).
+    The resolution is recognised by the magnitude of the newest. Times are a whole number of minutes apart, or of
+    seconds at a finer resolution, unless `any_step` is true (because the name of their column is a time's).
     """
     scales = np.array(list(SINCE_1970.values()), dtype=np.float64)
     fits = (NEWEST[0] * scales <= numbers.max()) & (numbers.max() < NEWEST[1] * scales)
     if not fits.any() or numbers.min() < OLDEST * scales[fits][0]:
         return None
-    unit = list(SINCE_1970)[int(fits.argmax())]
-    per_second = np.full(len(numbers), SINCE_1970[unit])
+    resolution = list(SINCE_1970)[int(fits.argmax())]
+    per_second = np.full(len(numbers), SINCE_1970[resolution])
     own = (np.abs(numbers)[:, None] >= MIXED_SINCE * scales) & (np.abs(numbers)[:, None] < NEWEST[1] * scales)
-    if own.any(axis=1).all() and len(np.unique(own.argmax(axis=1))) > 1:  # files of two years with different units
+    if own.any(axis=1).all() and len(np.unique(own.argmax(axis=1))) > 1:  # of two years in turn
         per_second = np.array(list(SINCE_1970.values()))[own.argmax(axis=1)]
-        unit = " and ".join(list(SINCE_1970)[i] for i in np.unique(own.argmax(axis=1)))
+        resolution = " and ".join(list(SINCE_1970)[i] for i in np.unique(own.argmax(axis=1)))
     if numbers.dtype.kind == "f":  # exact to a microsecond at least
         nanoseconds = np.round(numbers / per_second * 10**6).astype(np.int64) * 1000
     else:
         nanoseconds = numbers * (10**9 // per_second)
     step = int(np.gcd.reduce(np.diff(np.unique(nanoseconds)))) if len(numbers) > 1 else 0
     second = 10**9
-    if not (any_step or step % (60 * second) == 0 or (unit != "seconds" and step % second == 0)):
+    if not (any_step or step % (60 * second) == 0 or (resolution != "seconds" and step % second == 0)):
         return None
-    return pd.DatetimeIndex(nanoseconds.view("datetime64[ns]")), unit
+    return pd.DatetimeIndex(nanoseconds.view("datetime64[ns]")), resolution
 
 
 def read_decimal_years(numbers: np.ndarray) -> pd.DatetimeIndex | None:

@@ -227,8 +227,8 @@ def _read_numeric(text: pd.Series, name: str, row_word: str) -> tuple[pd.Index, 
         return read_dates(whole, row_word, None)
     found = read_time_since_1970(numbers, any_step=_may_name_dates(name))
     if found is not None:
-        times, unit = found
-        return times, f"the rows are labelled by {unit} since 1970, which are times in UTC"
+        times, resolution = found
+        return times, f"the rows are labelled by {resolution} since 1970, which are times in UTC"
     is_dated = _may_name_dates(name)
     if is_whole and is_year_and_month(numbers) and (is_dated or _is_regular(numbers)):
         return read_dates(whole, row_word, None)

@@ -70,7 +70,7 @@ def test_times_since_1970_are_dates_under_any_name(tmp_path, per_second, name, s
     assert any("since 1970" in note for note in panel.attrs["notes"])
 
 
-def test_times_since_1970_reach_back_before_it_and_change_their_unit(tmp_path):
+def test_times_since_1970_reach_back_before_it_and_change_their_resolution(tmp_path):
     old = np.array([-252_322_200, 0, 1_641_220_200]) * 1000
     assert read_prices(write(tmp_path / "x.csv", old, "time")).index[0] == pd.Timestamp("1962-01-02 14:30")
     mixed = [1_735_603_200_000, 1_735_689_600_000_000]  # an exchange's files of 2024 and 2025
