@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-MIN_ROWS = 5  # fewer values may count or stay the same by chance
+MIN_ROWS = 20  # fewer values may count or stay the same by chance
+MIN_BARS = 10  # fewer rows show neither bars nor how a column moves
+FIRST = 5  # values that are looked at first, as most columns are no whole numbers
 DENSITY = 0.9  # a counter has at least this share of the numbers between its first and its last
 ORDERED = 0.995  # share of the rows in which a high must be above everything else; the rest are errors in the data
 SWAPS = 0.2  # share of the rows in which the open is above the close, and in which it is below, at least
@@ -29,7 +31,7 @@ def describe_left_out(values: np.ndarray, index: pd.Index) -> str | None:
     low, high = x.min(), x.max()
     if low == high:
         return f"is {low:g} in every row"
-    if not np.isfinite(high - low) or (np.floor(x[:MIN_ROWS]) != x[:MIN_ROWS]).any() or (np.floor(x) != x).any():
+    if not np.isfinite(high - low) or (np.floor(x[:FIRST]) != x[:FIRST]).any() or (np.floor(x) != x).any():
         return None
     if high - low <= (len(x) - 1) / DENSITY and len(np.unique(x)) == len(x):
         return f"counts rows ({low:.0f} to {high:.0f})"
@@ -65,7 +67,7 @@ class Changes(NamedTuple):
 def describe_changes(values: np.ndarray) -> Changes:
     """Return whether numbers move like a price, like a volume or like returns."""
     x = values[np.isfinite(values)]
-    if len(x) < 2 * MIN_ROWS:
+    if len(x) < MIN_BARS:
         return Changes(False, False, False)
     flips = float((np.sign(x[1:]) * np.sign(x[:-1]) < 0).mean())
     if (x <= 0).any():
@@ -93,7 +95,7 @@ def find_bars(values: np.ndarray) -> list[BarColumns]:
     in one order, such as yields of growing maturities, do not pass: none of them is now above another, now below it.
     """
     n = values.shape[1]
-    if not 4 <= n <= MAX_BAR_COLUMNS or len(values) < 2 * MIN_ROWS:
+    if not 4 <= n <= MAX_BAR_COLUMNS or len(values) < MIN_BARS:
         return []
     with np.errstate(invalid="ignore"):
         above = np.array(
@@ -132,7 +134,7 @@ def _is_range(bars: np.ndarray) -> bool:
     """Return whether a high and a low (the first two columns) are a range, which the other two touch in some rows."""
     bars = bars[~np.isnan(bars).any(axis=1)]
     touched = (bars[:, 0] == bars[:, 2:].max(axis=1)) | (bars[:, 1] == bars[:, 2:].min(axis=1))
-    return len(bars) >= 2 * MIN_ROWS and bool(touched.any()) and _is_near(bars)
+    return len(bars) >= MIN_BARS and bool(touched.any()) and _is_near(bars)
 
 
 def _is_near(bars: np.ndarray) -> bool:
@@ -140,7 +142,7 @@ def _is_near(bars: np.ndarray) -> bool:
 
     Of a random walk that is observed at all times the range is 2.4 times the usual move.
     """
-    if len(bars) < 2 * MIN_ROWS:
+    if len(bars) < MIN_BARS:
         return True
     move = np.median(np.abs(np.diff(bars[:, 3])))
     return bool(0.3 * move <= np.median(bars[:, 0] - bars[:, 1]) <= 8 * move)
