@@ -1,4 +1,7 @@
-"""Random interleavings of runs, saves and kills in one folder: no finished fit is lost, no other file is touched."""
+"""Random interleavings of runs, saves and kills in one folder: no finished fit is lost, no other file is touched.
+
+`PYTHONPATH=tests .venv/bin/python tests/backtesting/test_interleavings.py 1000` checks a thousand of them.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import traceback
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,24 +153,35 @@ def interleave(folder, seed, expected):
     return killed, races
 
 
-def check(tmp_path, monkeypatch, number):
-    monkeypatch.setattr(_io, "LOCK_SECONDS", 0.01)
-    backtest(tmp_path / "complete")
-    save_model(tmp_path / "complete")
-    expected = (tmp_path / "complete" / "run" / _io.FORECASTS).read_bytes()
+def check(folder, seeds):
+    """Check the interleavings of these seeds in an empty folder."""
+    backtest(folder / "complete")
+    save_model(folder / "complete")
+    expected = (folder / "complete" / "run" / _io.FORECASTS).read_bytes()
     killed = races = 0
-    for seed in range(number):
-        (folder := tmp_path / str(seed)).mkdir()
-        counts = interleave(folder, seed, expected)
+    for seed in seeds:
+        (own := folder / str(seed)).mkdir()
+        counts = interleave(own, seed, expected)
         killed, races = killed + counts[0], races + counts[1]
-    assert killed > number / 2
-    assert races > number / 30
+    assert killed > len(seeds) / 2
+    assert races > len(seeds) / 30
 
 
-def test_no_finished_fit_is_lost(tmp_path, monkeypatch):
-    check(tmp_path, monkeypatch, 15)
+@pytest.fixture(autouse=True)
+def short_wait(monkeypatch):
+    monkeypatch.setattr(_io, "LOCK_SECONDS", 0.01)
+
+
+def test_no_finished_fit_is_lost(tmp_path):
+    check(tmp_path, range(15))
 
 
 @pytest.mark.kill
-def test_no_finished_fit_is_lost_in_a_thousand_interleavings(tmp_path, monkeypatch):
-    check(tmp_path, monkeypatch, 1000)
+def test_no_finished_fit_is_lost_in_more_interleavings(tmp_path):
+    check(tmp_path, range(15, 100))
+
+
+if __name__ == "__main__":
+    _io.LOCK_SECONDS = 0.01
+    with tempfile.TemporaryDirectory() as folder:
+        check(Path(folder), range(int(sys.argv[1])))
