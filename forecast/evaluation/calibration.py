@@ -7,7 +7,7 @@ import pandas as pd
 
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA
-from forecast.evaluation.scores import common_rows
+from forecast.evaluation.scores import rows_of_step
 from forecast.models.base import quantile_columns
 
 MIN_EXPECTED_MISSES = 5  # fewer cannot show that a share is wrong
@@ -45,16 +45,7 @@ def interval_tests(forecasts: pd.DataFrame, step: int = 1, step_size: int = 1) -
     Kupiec (1995), Techniques for verifying the accuracy of risk measurement models; Christoffersen (1998), Evaluating
     interval forecasts.
     """
-    if step > step_size:
-        raise ValueError(
-            f"outcomes {step} rows after cutoffs {step_size} rows apart overlap, so misses are not independent: choose "
-            f"a step of at most {step_size}, or a larger step_size"
-        )
-    table = common_rows(forecasts)
-    table = table[table["step"] == step]
-    if table.empty:
-        steps = f"{forecasts['step'].min()} to {forecasts['step'].max()}"
-        raise ValueError(f"there is no row of step {step} that all models share; steps are {steps}")
+    table = rows_of_step(forecasts, step, step_size)
     groups = table.sort_values("cutoff").groupby(["model", "unique_id"], observed=True)
     rows = [{"model": str(model), "unique_id": str(series)} | _test(group) for (model, series), group in groups]
     result = pd.DataFrame(rows)

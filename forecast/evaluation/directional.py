@@ -7,7 +7,7 @@ import pandas as pd
 
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA
-from forecast.evaluation.scores import NAIVE, common_rows, origin
+from forecast.evaluation.scores import NAIVE, origin, rows_of_step
 
 MIN_MOVES = 10  # forecast and observed moves needed for a test
 
@@ -26,17 +26,8 @@ def directions(forecasts: pd.DataFrame, step: int = 1, step_size: int = 1, refer
     ----------
     Pesaran and Timmermann (1992), A simple nonparametric test of predictive performance.
     """
-    if step > step_size:
-        raise ValueError(
-            f"moves of {step} rows from cutoffs {step_size} apart overlap, so they are not independent: choose a step "
-            f"of at most {step_size}, or a larger step_size"
-        )
-    table = common_rows(forecasts)
-    table = table[table["step"] == step]
+    table = rows_of_step(forecasts, step, step_size)
     table = table.assign(origin=origin(table, reference))
-    if table.empty:
-        steps = f"{forecasts['step'].min()} to {forecasts['step'].max()}"
-        raise ValueError(f"there is no row of step {step} that all models share; steps are {steps}")
     groups = table.groupby(["model", "unique_id"], observed=True)
     result = pd.DataFrame(
         [{"model": str(model), "unique_id": str(series)} | _test(rows) for (model, series), rows in groups]

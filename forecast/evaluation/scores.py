@@ -42,6 +42,24 @@ def common_rows(forecasts: pd.DataFrame) -> pd.DataFrame:
     return table[table.groupby(KEYS, observed=True)["y_hat"].transform("size") == models]
 
 
+def rows_of_step(forecasts: pd.DataFrame, step: int, step_size: int) -> pd.DataFrame:
+    """Return the rows of one step that all models share, for a test that assumes independent outcomes.
+
+    Raises ValueError if outcomes `step` rows after cutoffs `step_size` rows apart overlap, or if there is no such row.
+    """
+    if step > step_size:
+        raise ValueError(
+            f"outcomes {step} rows after cutoffs {step_size} rows apart overlap, so they are not independent: choose a "
+            f"step of at most {step_size}, or a larger step_size"
+        )
+    table = common_rows(forecasts)
+    table = table[table["step"] == step]
+    if table.empty:
+        steps = f"{forecasts['step'].min()} to {forecasts['step'].max()}"
+        raise ValueError(f"there is no row of step {step} that all models share; steps are {steps}")
+    return table
+
+
 def origin(table: pd.DataFrame, reference: str) -> pd.Series:
     """Return what moves are measured from: the last value, and 0 where the reference is the forecast 0 of returns."""
     return table["y0"] * 0.0 if reference == ZERO else table["y0"]

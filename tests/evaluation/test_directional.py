@@ -55,7 +55,7 @@ def test_findings_on_directions():
     assert set(still["finding"]) == {"the series never moved"}
     few = directions(table[table["cutoff"] < 9]).set_index("model")
     assert few.loc["good", "finding"] == "too few moves"
-    with pytest.raises(ValueError, match="moves of 2 rows from cutoffs 1 apart overlap"):
+    with pytest.raises(ValueError, match="outcomes 2 rows after cutoffs 1 rows apart overlap"):
         directions(table, step=2)
     with pytest.raises(ValueError, match="no row of step 2"):
         directions(table, step=2, step_size=2)
