@@ -58,7 +58,7 @@ def label_rows(frame: pd.DataFrame) -> pd.DataFrame:
         return _split_levels_of_rows(frame)
     if frame.columns.nlevels > 1 or set(LONG_COLUMNS) <= set(frame.columns):
         return frame
-    if is_default(frame.index) and has_date_column(frame):
+    if _counts_rows(frame.index) and has_date_column(frame):
         frame = _take_dates(frame)
     if not frame.index.has_duplicates:
         return frame
@@ -135,8 +135,18 @@ def _repeated_hour(index: pd.DatetimeIndex) -> pd.Timestamp | None:
 # --- tables whose rows are not yet one per date ----------------------------------------------------------------------
 
 
+def _counts_rows(index: pd.Index) -> bool:
+    """Return whether labels are numbers of rows and no dates, also those of a sorted, filtered or joined table."""
+    if isinstance(index, pd.RangeIndex):
+        return True
+    is_number = pd.api.types.is_numeric_dtype(index) and not pd.api.types.is_bool_dtype(index)
+    return is_number and not isinstance(read_index(index.dropna())[0], pd.DatetimeIndex)
+
+
 def _take_dates(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table indexed by its column of dates."""
+    if not frame.index.is_unique:
+        frame = frame.set_axis(pd.RangeIndex(len(frame)), axis=0)
     try:
         labels = read_row_labels(frame, "row", None)
     except AmbiguousDateError as error:

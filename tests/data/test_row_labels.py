@@ -147,6 +147,41 @@ def test_long_tables_have_any_name_for_the_series(tmp_path, name, bars):
             np.testing.assert_array_equal(panel.target, expected.to_numpy())
 
 
+NEWEST_FIRST = pd.DataFrame(
+    {"Date": pd.bdate_range("2024-01-01", periods=60)[::-1].strftime("%Y-%m-%d"), "Close": np.arange(60)[::-1] + 1.5}
+)
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        lambda frame: frame,
+        lambda frame: frame.sort_values("Date"),
+        lambda frame: frame[frame["Date"] > "2024-01-20"],
+        lambda frame: frame.iloc[-20:],
+        lambda frame: frame.iloc[::-1],
+        lambda frame: frame.sample(frac=0.5, random_state=0),
+        lambda frame: frame.rename_axis("index").sort_values("Date"),
+        lambda frame: frame.set_axis(frame.index + 0.0, axis=0).sort_values("Date"),
+        lambda frame: pd.concat([frame.iloc[:30].reset_index(drop=True), frame.iloc[30:].reset_index(drop=True)]),
+        lambda frame: frame.iloc[::-1].set_axis(range(200060, 200000, -1), axis=0),
+    ],
+)
+@pytest.mark.parametrize("column", ["text", "dates"])
+def test_rows_are_in_the_order_of_their_dates_whatever_their_numbers(select, column):
+    frame = NEWEST_FIRST if column == "text" else NEWEST_FIRST.assign(Date=pd.to_datetime(NEWEST_FIRST["Date"]))
+    chosen = select(frame)
+    panel = as_panel(chosen)
+    expected = pd.Series(chosen["Close"].to_numpy(), index=pd.to_datetime(chosen["Date"].to_numpy())).sort_index()
+    assert panel.index.tolist() == expected.index.tolist()
+    assert panel.target[:, 0].tolist() == expected.tolist()
+
+
+def test_tables_that_overlap_are_refused_with_the_date_that_repeats():
+    with pytest.raises(ValueError, match="2024-03-22 appears more than once among the dates"):
+        as_panel(pd.concat([NEWEST_FIRST, NEWEST_FIRST.assign(Close=NEWEST_FIRST["Close"] + 1)]))
+
+
 def test_advice_never_removes_rows_that_differ(tmp_path):
     differ = write(tmp_path / "x.csv", ["2024-01-02", "2024-01-03", "2024-01-03"], close=[1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="2 rows with different values: add what distinguishes them") as error:
