@@ -63,13 +63,13 @@ _WORDS = {meaning: frozenset(map(plain_name, words)) for meaning, words in _NAME
 def kind_of(name: str) -> str | None:
     """Return the kind of column that a name states: a field, another kind of close, `FURTHER`, `QUOTE`, or None.
 
-    >>> [kind_of(name) for name in ("Adj. Close", "収益", "終値", "No. of Trades", "Close Price", "AAPL")]
-    ['Adj Close', None, 'Close', 'further', 'Close', None]
+    >>> [kind_of(name) for name in ("Adj. Close", "adjclose", "収益", "終値", "No. of Trades", "Close Price", "AAPL")]
+    ['Adj Close', 'Adj Close', None, 'Close', 'further', 'Close', None]
     """
-    words = plain_name(name).split()
+    words = _separate_words(plain_name(name))
     kind = _kind_of_words(words)
     if kind is not None:
-        adjusted = set(plain_name(re.sub(r"[()\[\]]", " ", name)).split()) & _WORDS["adjusted"]
+        adjusted = set(_separate_words(plain_name(re.sub(r"[()\[\]]", " ", name)))) & _WORDS["adjusted"]
         if not adjusted or kind == "Adj Close":
             return kind
         return "Adj Close" if kind in CLOSES else f"Adj {kind}" if kind in (*BARS, "Volume") else kind
@@ -78,6 +78,20 @@ def kind_of(name: str) -> str | None:
     if kind is None and words and words[0] in _SIDES and " ".join(words[1:]) in {*_KINDS, *_NAMES["letters"]}:
         return QUOTE
     return kind or (FURTHER if "%" in name or _WORDS["further"] & set(words) else None)
+
+
+def _separate_words(plain: str) -> list[str]:
+    """Return the words of a plain name, a word of adjustment apart from the field's that it is joined to."""
+    words = []
+    for word in plain.split():
+        joined = (
+            [mark, rest]
+            for mark in _WORDS["adjusted"]
+            for rest in (word.removeprefix(mark), word.removesuffix(mark))
+            if rest != word and _KINDS.get(rest) in (*BARS, *CLOSES, "Volume")
+        )
+        words += next(joined, [word])
+    return words
 
 
 def _kind_of_words(words: list[str]) -> str | None:
@@ -131,6 +145,18 @@ def assign_fields(names: Sequence[str]) -> list[str]:
         if fields.count(field) > 1 and name != field and (field in names or field in fields[:i]):
             fields[i] = name
     return fields
+
+
+def find_unread_closes(names: Sequence[str], fields: Sequence[str]) -> list[str]:
+    """Return the columns of an instrument that may be an adjusted close by a part of their names, if none is read."""
+    if "Adj Close" in fields:
+        return []
+    plain = [plain_name(name) for name in names]
+    return [
+        name
+        for name, text, field in zip(names, plain, fields, strict=True)
+        if name == field and re.search("clos", text) and re.search("(?<!un)adj|return", text)
+    ]
 
 
 def default_target(fields: Iterable[str]) -> str:

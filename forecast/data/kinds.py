@@ -20,6 +20,7 @@ NANOSECONDS = (1, 10**3, 10**6, 10**9, 86400 * 10**9)  # of time: from ns to day
 DAY = 86400 * 10**9
 QUIET, ROUGH = 0.05, 0.1  # median size of a price's change of logarithm, at most; of a volume's, at least
 MIN_VOLUME = 1000  # median of a volume, at least
+MAX_SPREAD = 0.2  # of a bid and an ask, relative to the larger one, in half of the rows
 FLIPS = 0.25  # share of the rows in which returns change their sign, at least
 
 
@@ -76,6 +77,13 @@ def describe_changes(values: np.ndarray) -> Changes:
     size = float(np.median(np.abs(changes)))
     reverts = float(np.dot(changes[1:], changes[:-1])) < -0.2 * float(np.dot(changes, changes))
     return Changes(size <= QUIET, size >= ROUGH and reverts and float(np.median(x)) >= MIN_VOLUME, False)
+
+
+def are_about_equal(first: np.ndarray, second: np.ndarray) -> bool:
+    """Return whether two columns differ by little, as quotes of one instrument do."""
+    size = np.maximum(np.abs(first), np.abs(second))
+    observed = size > 0
+    return bool(observed.any()) and float(np.median(np.abs(first - second)[observed] / size[observed])) <= MAX_SPREAD
 
 
 class BarColumns(NamedTuple):

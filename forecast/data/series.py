@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from forecast.data.fields import (
     assign_fields,
     canonical_field,
     default_target,
+    find_unread_closes,
     is_like_ticker,
     is_listed,
     kind_of,
@@ -29,7 +31,7 @@ from forecast.data.fields import (
     plain_name,
 )
 from forecast.data.frames import label_rows
-from forecast.data.kinds import BarColumns, describe_changes, describe_left_out, find_bars, holds_range
+from forecast.data.kinds import BarColumns, are_about_equal, describe_changes, describe_left_out, find_bars, holds_range
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
 
@@ -160,6 +162,8 @@ def _instrument_fields(frame: pd.DataFrame, names: list[str]) -> list[str] | Non
     is_weak = all(kinds[i] in WEAK_CLOSES for i in closes)
     if len(known) < 2 or (is_weak and len(known) < len(names)):
         return None
+    if len(set(kinds)) == 1 and _labels_of_instruments(names) is not None:
+        return None  # "USD Price" and "EUR Price"
     named = len(clear) > 1 or (len(clear) == 1 and len(known) == len(names))
     if not named and not _holds_range(frame, names, kinds):
         return None
@@ -171,7 +175,7 @@ def _instrument_fields(frame: pd.DataFrame, names: list[str]) -> list[str] | Non
 
 def _fields_without_close(frame: pd.DataFrame, names: list[str], kinds: list[str | None]) -> list[str] | None:
     """Return the fields of bars whose close has an unknown name; raise where no price stands out."""
-    if kinds.count(QUOTE) > 1 and {"Open", "High", "Low"}.isdisjoint(kinds):
+    if {"Open", "High", "Low"}.isdisjoint(kinds) and _has_spread(frame, kinds):
         raise UnclearColumnsError("there are bids and offers, and no column of trades", names)
     if not {"High", "Low"} <= set(kinds):
         return None
@@ -191,6 +195,12 @@ def _fields_without_close(frame: pd.DataFrame, names: list[str], kinds: list[str
     return None
 
 
+def _has_spread(frame: pd.DataFrame, kinds: list[str | None]) -> bool:
+    """Return whether two columns that are called quotes are about equal, as a bid and an ask are."""
+    quotes = [_numbers(frame.iloc[:, i]) for i, kind in enumerate(kinds) if kind == QUOTE]
+    return any(are_about_equal(first, second) for first, second in combinations(quotes, 2))
+
+
 def _holds_range(frame: pd.DataFrame, names: list[str], kinds: list[str | None]) -> bool:
     """Return whether names that may be tickers are fields, since the highs and lows enclose the opens and closes."""
     fields = dict(zip(assign_fields(names), range(len(names)), strict=True))
@@ -207,12 +217,18 @@ def _encloses(frame: pd.DataFrame, high: int, low: int, inner: int) -> bool:
 def _instrument(frame: pd.DataFrame, fields: list[str], how: str = "") -> dict[str, pd.DataFrame]:
     """Return one table per field of an instrument, with a note where its column has another name."""
     series = str(frame.attrs.get("ticker", "y"))
+    unread = find_unread_closes([str(name) for name in frame.columns], fields)
+    adjusted = [
+        f"the column {name!r} may be an adjusted close and is not read as one: choose it by its name to forecast it"
+        for name in unread
+    ]
     tables = {}
     for i, field in enumerate(fields):
         column = str(frame.columns[i])
         is_renamed = field != column and field.split()[-1].lower() not in plain_name(column).split()
         tables[field] = frame.iloc[:, [i]].set_axis([series], axis=1)
-        _add_notes(tables[field], frame, [f"the column {column!r} is read as {field}{how}"] if is_renamed else [])
+        renamed = [f"the column {column!r} is read as {field}{how}"] if is_renamed else []
+        _add_notes(tables[field], frame, [*renamed, *(adjusted if field in TARGETS else [])])
     return tables
 
 
@@ -226,11 +242,19 @@ def _add_notes(table: pd.DataFrame, source: pd.DataFrame, notes: list[str]) -> N
 
 
 def _labels_of_instruments(names: list[str]) -> pd.MultiIndex | None:
-    """Return (field, ticker) labels if each name is both, such as "AAPL Close" or "Close_AAPL"; else None."""
+    """Return (field, ticker) labels if each name is both, such as "AAPL Close" or "Close_AAPL"; else None.
+
+    Each ticker has a close; a mean next to a maximum and a minimum, such as "Mean Temp", is none.
+    """
     for at in (-1, 0):
         labels = [_split_label(name, at) for name in names]
         named = [label for label in labels if label is not None]
-        if len(set(named)) == len(names) and {*CLOSES, *TARGETS} & {field for field, _ in named}:
+        fields = {field for field, _ in named}
+        closes = {*TARGETS, *CLOSES}
+        if not fields.isdisjoint(("Open", "High", "Low")):
+            closes -= set(WEAK_CLOSES)
+        tickers = {ticker for field, ticker in named if field in closes}
+        if len(set(named)) == len(names) and tickers == {ticker for _, ticker in named}:
             return pd.MultiIndex.from_tuples([(canonical_field(field), ticker) for field, ticker in named])
     return None
 

@@ -44,6 +44,11 @@ WIDE = {
     "currencies": walks("USD", "JPY", "GBP", "KRW", size=0.005),
     "coins": table(BTC=walk(1, 43_000, 0.03), DOGE=walk(2, 0.08, 0.05)),
     "statistics": table(GDP=walk(1, 20_000, 0.005), CPI=walk(2, 250, 0.002), UNRATE=walk(3, 5, 0.02)),
+    "weather": table(**{"Max Temp": BARS.high, "Min Temp": BARS.low, "Mean Temp": BARS.price}),
+    "a ticker without a close": walks("AAPL Close", "MSFT Close", "VIX High"),
+    "opinions": pd.DataFrame(
+        np.random.default_rng(0).poisson((12, 7, 3), (260, 3)).astype(float), BARS.index, ["buy", "hold", "sell"]
+    ),
     "counts": pd.DataFrame(np.random.default_rng(0).poisson(5, (260, 3)).astype(float), BARS.index, ["a", "b", "c"]),
 }
 
@@ -55,6 +60,16 @@ def test_a_wide_table_is_read_without_a_question(name, tmp_path):
     assert panel.series == tuple(WIDE[name])
     assert "notes" not in panel.attrs
     assert list(read_prices(write(tmp_path, WIDE[name]))) == list(WIDE[name])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["{} Rate", "{} Price", "{} Close", "Price {}", "close_{}"])
+@pytest.mark.parametrize("instruments", [("USD", "EUR"), ("USD", "EUR", "GBP"), ("Oil", "Gas")])
+def test_one_field_of_several_instruments_is_no_question(name, instruments, tmp_path):
+    frame = walks(*map(name.format, instruments), size=0.005)
+    for panel in (as_panel(frame), as_panel(read_prices(write(tmp_path, frame)))):
+        assert panel.series == instruments
+        np.testing.assert_array_equal(panel.target, frame)
 
 
 def parallel_series(seed):
@@ -146,6 +161,37 @@ def test_two_instruments_side_by_side(names):
     panel = as_panel(frame, exog=["Volume"])
     assert (panel.series, panel.channels) == (("AAPL", "MSFT"), ("Close", "Volume"))
     np.testing.assert_array_equal(panel.target, np.column_stack([BARS.price, OTHER.price]))
+
+
+ADJUSTED = (
+    *("adjclose", "closeadj", "AdjustmentClose", "Adjusted", "AdjClose", "ADJ_CLOSE", "adjustedclose", "priceadj"),
+    *("Close (adj)", "adj. closing price", "Total Return Close"),
+)
+
+
+@pytest.mark.parametrize("name", ADJUSTED)
+@pytest.mark.parametrize("other", ["close", "closeunadj"])
+def test_the_adjusted_close_is_forecast_however_it_is_written(name, other, tmp_path):
+    frame = BARS[["open", "high", "low"]].assign(**{other: BARS.price * 4, "volume": BARS.volume, name: BARS.price})
+    for panel in (as_panel(frame), as_panel(read_prices(write(tmp_path, frame)))):
+        np.testing.assert_array_equal(panel.target[:, 0], BARS["price"])
+        assert panel.attrs["field"] == "Adj Close"
+
+
+@pytest.mark.parametrize("name", ["closeunadj", "Unadjusted Close", "Adjustment", "AdjustmentFactor", "adjustflag"])
+def test_a_column_that_is_not_adjusted_is_no_adjusted_close(name):
+    panel = as_panel(BARS[["open", "high", "low"]].assign(**{"close": BARS.price, name: BARS.price * 4}))
+    np.testing.assert_array_equal(panel.target[:, 0], BARS["price"])
+    assert "notes" not in panel.attrs
+
+
+@pytest.mark.parametrize("name", ["Split Adj Close", "Close gross return", "CloseReturnAdjusted2"])
+def test_a_close_that_may_be_adjusted_is_not_passed_over_in_silence(name):
+    panel = as_panel(BARS[["open", "high", "low"]].assign(**{"close": BARS.price, name: BARS.price * 4}))
+    np.testing.assert_array_equal(panel.target[:, 0], BARS["price"])
+    assert panel.attrs["notes"] == [
+        f"the column {name!r} may be an adjusted close and is not read as one: choose it by its name to forecast it"
+    ]
 
 
 # --- what is left out ------------------------------------------------------------------------------------------------
