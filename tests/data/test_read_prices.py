@@ -522,6 +522,57 @@ def test_common_formats_are_read(case, encoding, tmp_path):
     assert prices.to_numpy().tolist() == [[12.5, 1234.75], [13.25, 1235.0]]
 
 
+THOUSANDS = {
+    "dates with points": "Date\tClose\n01.03.2021\t1.002\n02.03.2021\t1.998\n",
+    "names": "Datum,Schlusskurs\n2021-03-01,9.947\n2021-03-02,9.952\n",
+    "names of a wide table": "Data,A,B\n2021-03-01,9.947,1\n2021-03-02,9.952,2\n",
+    "next to hundreds": "Date,Close\n2021-03-01,1.002\n2021-03-02,998\n",
+    "next to hundreds of one column": "Date|A|B\n2021-03-01|1.234|1.002\n2021-03-02|1.235|998\n",
+    "behind a symbol": "Date,Close\n2021-03-01,$1.002\n2021-03-02,$998\n",
+    "semicolons": "Date;Close\n2021-03-01;1.234\n2021-03-02;1.235\n",
+}
+
+
+@pytest.mark.parametrize("case", THOUSANDS)
+def test_points_that_may_separate_thousands_are_a_question(case, tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text(THOUSANDS[case])
+    assert_refused(path, "set decimal=',' or decimal='.'", dayfirst=True)
+    point, comma = (read_prices(path, decimal=mark, dayfirst=True) for mark in ".,")
+    np.testing.assert_array_equal(comma.iloc[0, 0], 1000 * point.iloc[0, 0])
+
+
+POINTS = {
+    "rates": "Date,USDEUR,USDGBP\n2021-03-01,1.234,1.100\n2021-03-02,1.235,1.101\n",
+    "hundreds with decimals": "Date\tA\n2021-03-01\t100.125\n2021-03-02\t101.000\n",
+    "a volume": "Date,Close,Volume\n2021-03-01,1.234,1000\n2021-03-02,1.235,998\n",
+    "below one": "Datum,Kurs\n2021-03-01,0.999\n2021-03-02,1.002\n",
+    "two decimals elsewhere": "Datum,Kurs\n01.03.2021,998\n02.03.2021,1.002\n03.03.2021,1.5\n",
+    "four digits": "Date,Close\n2021-03-01,998\n2021-03-02,1002.125\n",
+    "whole numbers": "Datum\tKurs\n01.03.2021\t998\n02.03.2021\t1002\n",
+    "times": "Date,Close\n2021-03-01 09:30:00.000,998\n2021-03-01 09:31:00.000,1002\n",
+}
+
+
+@pytest.mark.parametrize("case", POINTS)
+def test_points_that_cannot_separate_thousands_are_read(case, tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text(POINTS[case])
+    cells = [re.split("[,\t]", line)[1] for line in POINTS[case].splitlines()[1:]]
+    assert read_prices(path, dayfirst=True).iloc[:, 0].tolist() == list(map(float, cells))
+
+
+@pytest.mark.parametrize("space", [" ", "'", "’", "\u00a0", "\u202f"])
+@pytest.mark.parametrize("mark", [",", "."])
+def test_spaces_and_apostrophes_separate_thousands(space, mark, tmp_path):
+    path = tmp_path / "spaces.csv"
+    rows = "".join(f"2021-03-0{day};1{space}234{mark}5{day};1{space}234{space}567\n" for day in (1, 2))
+    path.write_text("Date;A;B\n" + rows)
+    assert read_prices(path).to_numpy().tolist() == [[1234.51, 1234567.0], [1234.52, 1234567.0]]
+    path.write_text(f"Date;A\n2021-03-01;12{space}34\n")
+    assert_refused(path, "prices must be numbers")
+
+
 def test_ambiguous_files_are_read_with_options(tmp_path):
     path = tmp_path / "either.csv"
     path.write_text('Date,A\n01/02/2024,"1,234"\n02/02/2024,"1,300"\n')

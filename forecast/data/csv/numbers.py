@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from forecast.data.fields import plain_name, plain_names
 
 #: Spellings of a missing value, lower-case.
 MISSING = frozenset(
@@ -20,6 +22,20 @@ NUMBER = {
     )
     for decimal, group in OTHER_MARK.items()
 }
+#: A number with groups of three digits behind points, which may as well have a decimal point if there is one group.
+POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+#: A whole number of at least three digits without marks, which is written so also where points separate thousands.
+UNGROUPED = re.compile(r"[+-]?[1-9]\d{2,}")
+#: A number whose thousands are separated by spaces or apostrophes.
+SPACED = re.compile(r"(?P<whole>[+-]?[1-9]\d{0,2}(?:[\s'’]\d{3})+)(?P<rest>[.,]\d*)?")
+#: Words in the names of columns, in languages that write a decimal comma, as `plain_name` writes them.
+COMMA_WORDS = plain_names("datum fecha data дата tarih dato päivämäärä pvm ημερομηνια dátum ngay tanggal séance")
+COMMA_WORDS |= plain_names("schluss schlusskurs kurs preis wert clôture cours prix valeur cierre precio valor chiusura")
+COMMA_WORDS |= plain_names("prezzo valore fechamento preço slot slotkoers koers prijs zamknięcie cena slutkurs")
+COMMA_WORDS |= plain_names("sluttkurs lukkekurs päätöskurssi закрытие цена курс kapanış fiyat záró ár závěr hodnota")
+COMMA_WORDS |= plain_names("penutupan harga inchidere pret κλεισιμο τιμη gia eröffnung apertura ouverture abertura")
+#: A day, a month and a year between points, as languages with a decimal comma write dates.
+COMMA_DATE = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}.*")
 #: Multiples that letters behind a number stand for, lower-case.
 MULTIPLES = {"k": 1e3, "m": 1e6, "mio": 1e6, "mln": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9, "mrd": 1e9, "t": 1e12}
 MULTIPLES |= {"万": 1e4, "萬": 1e4, "만": 1e4, "亿": 1e8, "億": 1e8, "억": 1e8}
@@ -54,6 +70,28 @@ def is_measure(cell: str) -> bool:
 def is_name(cell: str) -> bool:
     """Return whether a cell is neither missing nor a number."""
     return cell.lower() not in MISSING and not any(form.fullmatch(cell) for form in NUMBER.values())
+
+
+def has_decimal_comma(names: Iterable[str], dates: Iterable[str]) -> bool:
+    """Return whether the names of a table's columns, or its dates, are of a language that writes a decimal comma."""
+    words = {word for name in names for word in plain_name(name).split()}
+    return not words.isdisjoint(COMMA_WORDS) or any(COMMA_DATE.fullmatch(date) for date in dates)
+
+
+def mixes_thousands(cells: Collection[str]) -> bool:
+    """Return whether a column has 998 next to 1.002: every point may separate thousands, and there are hundreds."""
+    dotted = [cell for cell in cells if "." in cell and cell.lower() not in MISSING]
+    return bool(dotted) and all(map(POINTS.fullmatch, dotted)) and any(map(UNGROUPED.fullmatch, cells))
+
+
+def without_spaces(cell: str) -> str:
+    """Return a number without the spaces or apostrophes between its thousands; any other cell as it is.
+
+    >>> [without_spaces(cell) for cell in ("1 234,50", "1'234'567.5", "12 34", "1.5")]
+    ['1234,50', '1234567.5', '12 34', '1.5']
+    """
+    match = SPACED.fullmatch(cell)
+    return cell if match is None else re.sub(r"[\s'’]", "", match["whole"]) + (match["rest"] or "")
 
 
 def split_symbols(cells: Sequence[str]) -> tuple[list[str], list[float]] | None:

@@ -15,7 +15,17 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.csv.long_tables import CODE_NAMES, TICKER_COLUMNS
-from forecast.data.csv.numbers import MISSING, has_digit, is_measure, is_name, read_numbers, split_symbols
+from forecast.data.csv.numbers import (
+    MISSING,
+    has_decimal_comma,
+    has_digit,
+    is_measure,
+    is_name,
+    mixes_thousands,
+    read_numbers,
+    split_symbols,
+    without_spaces,
+)
 from forecast.data.dates import is_date
 from forecast.data.fields import BARS, canonical_field, kind_of, kinds_of, plain_name
 from forecast.data.row_labels import date_column
@@ -57,8 +67,9 @@ def parse_text(text: str, decimal: str | None, requested: Collection[str] = ()) 
     }
     as_text |= _not_requested(columns, requested)
     frame = None if decimal == "," else _read_plain(body, sep, width, as_text)
-    if frame is None:
-        frame = _read_cells(_rows(body, sep, line), sep, columns, as_text, decimal)
+    is_point = sep != ";" and not has_decimal_comma(map(str, columns), _first_cells(top_rows[depth:], as_text))
+    if frame is None or (decimal is None and not _proves_point(body, sep, frame, is_point)):
+        frame = _read_cells(_rows(body, sep, line), is_point, columns, as_text, decimal)
     else:
         frame.index += line + 1
     for i in as_text:
@@ -246,21 +257,35 @@ def _read_plain(body: str, sep: str, width: int, as_text: set[int]) -> pd.DataFr
         return None
     if any(map(has_digit, {str(cell) for i in texts for cell in frame[i].dropna().unique()})):
         return None
-    frame = frame.astype(dict.fromkeys(texts, object))  # names, such as those of the series of a long table
-    return frame if sep != ";" or _proves_point(frame[values]) else None
+    return frame.astype(dict.fromkeys(texts, object))  # names, such as those of the series of a long table
 
 
-def _proves_point(numbers: pd.DataFrame) -> bool:
-    """Return whether a dot must be a decimal mark: in tables with semicolons 1.234 may as well be a thousand."""
-    x = numbers.select_dtypes("floating").to_numpy(dtype=np.float64)
-    x = np.abs(x[np.isfinite(x) & (x != np.floor(x))])
-    return bool((x < 1).any() or (x >= 1000).any() or (np.round(x, 3) != x).any())
+def _proves_point(body: str, sep: str, frame: pd.DataFrame, is_point: bool) -> bool:
+    """Return whether no point of a table read by `_read_plain` may separate thousands.
+
+    `is_point` states that 1.234 alone has a decimal point; with 998 in its column it may still be a thousand.
+    """
+    if not re.search(r"\d\.\d{3}(?!\d)", body):
+        return True
+    x = frame.select_dtypes("floating").to_numpy(dtype=np.float64)
+    if is_point and not ((x % 1 == 0) & (np.abs(x) >= 100)).any():
+        return True
+    cell = r"[+-]?(?:0?\.\d+|\d+\.(?:\d{1,2}|\d{4,}))"
+    return re.search(rf'(?:^|[{sep}"]) *{cell} *(?:$|[{sep}"])', body, re.MULTILINE) is not None
+
+
+def _first_cells(rows: Sequence[NumberedRow], positions: Collection[int]) -> list[str]:
+    """Return the cells of these positions in the first rows."""
+    return [cell for _, cells in rows for i, cell in enumerate(cells) if i in positions]
 
 
 def _read_cells(
-    rows: Iterator[NumberedRow], sep: str, columns: pd.Index, as_text: set[int], decimal: str | None
+    rows: Iterator[NumberedRow], is_point: bool, columns: pd.Index, as_text: set[int], decimal: str | None
 ) -> pd.DataFrame:
-    """Return a table read cell by cell, with the decimal mark that its cells prove."""
+    """Return a table read cell by cell, with the decimal mark that its cells prove.
+
+    `is_point` states that 1.234 alone has a decimal point, unless 998 is in its column.
+    """
     width = len(columns)
     values = [i for i in range(width) if i not in as_text]
     lines, table = [], []
@@ -270,9 +295,10 @@ def _read_cells(
             lines.append(line)
             table.append(padded)
     by_column: list[Sequence[str]] = list(zip(*table, strict=True)) if table else [()] * width
-    symbols = {i: parts for i in values if (parts := split_symbols(by_column[i])) is not None}
+    compact = [[without_spaces(cell) for cell in column] for column in by_column]
+    symbols = {i: parts for i in values if (parts := split_symbols(compact[i])) is not None}
     without_symbols: list[Sequence[str]] = [
-        symbols[i][0] if i in symbols else column for i, column in enumerate(by_column)
+        symbols[i][0] if i in symbols else column for i, column in enumerate(compact)
     ]
 
     def find(candidates: Sequence[str]) -> tuple[int, str, str]:
@@ -284,7 +310,8 @@ def _read_cells(
             if without_symbols[i][row] in wanted
         )
 
-    numbers = read_numbers(set().union(*(without_symbols[i] for i in values)), decimal, sep != ";", find)
+    is_point = is_point and not any(mixes_thousands(without_symbols[i]) for i in values)
+    numbers = read_numbers(set().union(*(without_symbols[i] for i in values)), decimal, is_point, find)
     data = {}
     for i in range(width):
         parsed = list(map(numbers.get, without_symbols[i])) if i in values else [None]
