@@ -15,13 +15,15 @@ MIN_WEEKDAY_SHARE = 0.02  # a day of the week with a smaller share of the rows i
 MIN_ROWS_PER_WEEK = 1.5  # of the weeks with rows: with fewer, rows follow weeks or months
 MIN_SHARE = 0.75  # of the rows that a rule gives; the others were moved by holidays
 MIN_EQUAL_GAPS = 4
+MIN_GAPS_WITHIN_WEEK = 7  # equal gaps of two to six days; fewer may be days of the week
+MIN_EQUAL_SHARE = 0.9  # of the gaps of rows at equal distances; the others are multiples, where rows are missing
 HOLIDAYS = "holidays are not known"
 DAY = np.timedelta64(1, "D")
 
 
 def next_days(days: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, str]:
     """Return the days that follow ascending days without a time zone, by the first rule that gives them."""
-    for rule in (_by_weekday, _by_week, _by_equal_gap, _by_month):
+    for rule in (_by_equal_gap, _by_weekday, _by_week, _by_month):
         found = rule(days, steps)
         if found is not None:
             return found
@@ -80,12 +82,23 @@ def _by_week(days: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, str]
 
 
 def _by_equal_gap(days: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, str] | None:
-    """Return days at the distance that all rows have; None where distances differ or are few."""
-    gaps = np.diff(days.to_numpy())
-    if len(gaps) < MIN_EQUAL_GAPS or (gaps != gaps[0]).any():
+    """Return days at the distance that the rows have; None where distances differ, are few, or are weeks."""
+    gap = equal_gap(days)
+    if gap is None:
         return None
-    gap = pd.Timedelta(gaps[0])
     return pd.DatetimeIndex([days[-1] + (i + 1) * gap for i in range(steps)]), f"every {gap.days} days"
+
+
+def equal_gap(days: pd.DatetimeIndex) -> pd.Timedelta | None:
+    """Return the distance of rows that are equally far apart, of two days or more and other than one to three weeks."""
+    gaps = np.diff(days.to_numpy()) // DAY
+    if len(gaps) < MIN_EQUAL_GAPS:
+        return None
+    gap = int(np.median(gaps))
+    if gap < 2 or gap in (7, 14, 21) or (gap < 7 and len(gaps) < MIN_GAPS_WITHIN_WEEK):
+        return None
+    is_equal = (gaps % gap == 0).all() and (gaps == gap).mean() >= MIN_EQUAL_SHARE
+    return pd.Timedelta(days=gap) if is_equal else None
 
 
 # --- months ----------------------------------------------------------------------------------------------------------
@@ -128,12 +141,13 @@ def _following_months(months: np.ndarray) -> tuple[Callable[[int], np.ndarray], 
     numbers = months.astype(np.int64)
     strides, counts = np.unique(np.diff(numbers), return_counts=True)
     stride = int(strides[counts.argmax()]) if len(strides) else 1
-    if not len(strides) or counts.max() >= MIN_SHARE * counts.sum():
+    of_year = np.unique(numbers % 12)
+    n_years = (numbers[-1] - numbers[0]) / 12
+    has_pause = stride == 1 and len(of_year) < 12 and n_years >= 2  # the same months are without rows each year
+    if not len(strides) or (counts.max() >= MIN_SHARE * counts.sum() and not has_pause):
         names = {1: "of each month", 3: "of every third month", 12: f"of each {_month_name(numbers[-1])}"}
         described = names.get(stride, f"every {stride // 12} years" if stride % 12 == 0 else f"every {stride} months")
         return lambda n: (numbers[-1] + stride * np.arange(1, n + 1)).astype("datetime64[M]"), described
-    of_year = np.unique(numbers % 12)
-    n_years = (numbers[-1] - numbers[0]) / 12
     if n_years < 1 or len(numbers) < MIN_SHARE * n_years * len(of_year):
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.day_rules import HOLIDAYS, WEEKDAYS, next_days
+from forecast.data.day_rules import HOLIDAYS, MIN_EQUAL_GAPS, WEEKDAYS, next_days
 
 RECENT = pd.Timedelta(weeks=8)  # rows that show the sessions
 MAX_ROWS = 60_000
@@ -33,7 +33,7 @@ def next_times(times: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, s
     gaps = np.diff(recent.to_numpy())
     gap = pd.Timedelta(np.median(gaps)) if len(gaps) else DAY
     is_equal = len(gaps) and (gaps == gap.to_numpy()).mean() >= MIN_EQUAL_SHARE and gaps.max() <= MAX_OUTAGE * gap
-    if is_equal and gap < DAY:
+    if is_equal and (gap < DAY or (gap % DAY and len(gaps) >= MIN_EQUAL_GAPS)):
         return _at_distance(times, gap, steps), f"the frequency of the rows ({_frequency_name(gap)})"
     local = recent.tz_localize(None)
     days = local.normalize()

@@ -57,6 +57,13 @@ CALENDARS = {
     "weekly": pd.date_range("2015", "2024", freq="W-WED"),
     "every second week": pd.date_range("2015", "2024", freq="2W-FRI"),
     "every 10 days": pd.date_range("2015", "2024", freq="10D"),
+    "every second day": pd.date_range("2021-01-01", periods=300, freq="2D"),
+    "every third day": pd.date_range("2021-01-01", periods=300, freq="3D"),
+    "every 48 hours at 16:00": pd.date_range("2021-01-01 16:00", periods=300, freq="48h"),
+    "every 36 hours": pd.date_range("2021-01-01", periods=300, freq="36h"),
+    "every 50 hours, with a zone": pd.date_range("2021-01-01", periods=300, freq="50h", tz="Europe/London"),
+    "every second day, two are missing": pd.date_range("2021-01-01", periods=300, freq="2D").delete([12, 13]),
+    "months of a school year": MONTHS[~MONTHS.month.isin([7, 8])],
     "three days a week": HOURS[(HOURS.hour == 0) & HOURS.day_of_week.isin([0, 2, 4])],
     "New York, 5 minutes": sessions(570, 960, 5),
     "New York, labelled by the end": sessions(575, 961, 5),
@@ -85,6 +92,13 @@ def test_a_calendar_continues_wherever_it_is_cut(name):
         dates, _ = next_dates(calendar[:cut], steps)
         hits.append(np.asarray(dates == calendar[cut : cut + steps]))
     assert np.mean(hits) >= 0.99
+
+
+def test_an_equal_distance_is_described():
+    dates, description = next_dates(pd.date_range("2021-01-01", periods=100, freq="2D"), 3)
+    assert [f"{date:%m-%d}" for date in dates] == ["07-20", "07-22", "07-24"]
+    assert description == "every 2 days"
+    assert "36h" in next_dates(pd.date_range("2021-01-01", periods=100, freq="36h"), 3)[1]
 
 
 def test_friday_evening_is_followed_by_monday_morning():
