@@ -32,9 +32,10 @@ types: .venv/installed
 pytest: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL)
 
-# The tests with the oldest supported pandas, placed before the installed one on the path. The notebooks run in `pytest` only.
+# The tests with the oldest supported pandas, placed before the installed one on the path. What takes long, and does not
+# depend on pandas, runs in `pytest` only.
 pandas2: .venv/pandas2/installed
-	PYTHONPATH=.venv/pandas2/site-packages OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL) -m "not notebook"
+	PYTHONPATH=.venv/pandas2/site-packages OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL) -m "not ($(LONG))"
 
 # Execute the notebooks in place; commit the result.
 notebooks: .venv/installed
