@@ -11,20 +11,21 @@ import pandas as pd
 
 from forecast._text import plain, plain_lines
 from forecast.data.calendar import is_daily
-from forecast.data.day_rules import describe_weekdays
+from forecast.data.day_rules import are_about_daily, describe_weekdays
+from forecast.data.gaps import missing_bars, missing_days, trading_weekdays
 from forecast.data.panel import Panel, as_panel, format_date, split_fields
 
 STALE_ROWS = 10  # shortest run of equal closes that is reported
-SPLIT_RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100)
+SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100)
+SMALL_RATIO = 1.5  # a fall of a third is also bad news: a split only on the day of a split event
 RATIO_TOLERANCE = 0.02  # largest log distance of a jump from a split ratio, plus one of the changes around it
 MIN_JUMP = 10  # in changes of the series: their median, and the largest of the neighbouring rows
 NEIGHBOURS = 20  # rows on each side of a jump
 RETURN_ROWS = 60  # prices that come back halfway within so many rows were not split
-BAR_SHARE = 0.5  # a session has a bar at the times of day that this share of the sessions have
 SAME = 1e-9  # relative difference of two series that are the same, or multiples
 MAX_NEGATIVE_SHARE = 0.1  # a series with a larger share of values not above 0 is not a price
 REVERSAL_ROWS = 5  # a jump that is undone within so few rows is a wrong price
-MIN_WEEKDAY_RATIO = 0.1  # a series trades on the days of the week that have this share of the commonest day's rows
+MIN_PANEL_SHARE = 0.5  # of the table's rows that a series has where it follows these rows; a monthly one has fewer
 EDGE_ROWS = 10  # a series may begin later or end earlier than the table by so few rows: another exchange's holidays
 MAX_JUMPS = 5  # jumps that are described one by one
 NO_ANOMALIES = "No anomalies were found."
@@ -38,7 +39,8 @@ class PriceReport:
     ----------
     table : DataFrame
         A row per series with the columns rows, first, last, days (of the week on which it trades), missing (rows
-        without a value on those days between first and last; of intraday bars, those missing within sessions), zeros,
+        without a value on those days between first and last; of weeks and months, those without a row; of intraday
+        bars, those missing within sessions; of one series on trading days, gaps that are longer than holidays), zeros,
         negative, stale (length of the longest run of equal values) and jumps (near a split ratio).
     findings : list of (str, str)
         Pairs of a series and a sentence. An empty series name stands for all series.
@@ -86,10 +88,9 @@ def check_prices(prices: Any) -> PriceReport:
     """
     panel = prices if isinstance(prices, Panel) else as_panel(prices)
     splits = _split_rows(prices, panel)
-    weekdays = panel.index.day_of_week.to_numpy() if is_daily(panel.index) else None  # (T,)
     rows, findings = {}, []
     for i, name in enumerate(panel.series):
-        rows[name], sentences = _check_series(panel, i, weekdays, splits.get(name))
+        rows[name], sentences = _check_series(panel, i, splits.get(name))
         findings += [(name, sentence) for sentence in sentences]
     facts, notes = panel.attrs.get("facts") or {}, [("", note) for note in panel.attrs.get("notes", [])]
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -109,9 +110,7 @@ def _split_rows(prices: Any, panel: Panel) -> dict[str, np.ndarray]:
     return {name: np.flatnonzero(aligned[name].fillna(0).to_numpy() > 0) for name in aligned.columns}
 
 
-def _check_series(
-    panel: Panel, column: int, weekdays: np.ndarray | None, splits: np.ndarray | None
-) -> tuple[dict[str, Any], list[str]]:
+def _check_series(panel: Panel, column: int, splits: np.ndarray | None) -> tuple[dict[str, Any], list[str]]:
     """Return one series' row of the report and its findings."""
     y = panel.target[:, column]
     observed = np.flatnonzero(~np.isnan(y))
@@ -122,63 +121,59 @@ def _check_series(
     dates, values = panel.index[observed], y[observed]
     row |= {"first": format_date(dates[0]), "last": format_date(dates[-1])}
     findings: list[str] = []
-    gaps = np.setdiff1d(np.arange(observed[0], observed[-1] + 1), observed)
-    if weekdays is not None:
-        counts = np.bincount(weekdays[observed], minlength=7)
-        open_days = counts >= MIN_WEEKDAY_RATIO * counts.max()  # one Saturday session makes no other Saturday missing
-        row["days"] = describe_weekdays(open_days, separator=" ")
-        gaps = gaps[open_days[weekdays[gaps]]]
-    missing = panel.index[gaps] if weekdays is not None or not isinstance(dates, pd.DatetimeIndex) else _gaps(dates)
+    if is_daily(dates) and are_about_daily(dates.tz_localize(None)):
+        row["days"] = describe_weekdays(trading_weekdays(dates), separator=" ")
+    missing, where = _missing(panel.index, observed)
     row["missing"] = len(missing)
     if len(missing):
-        what = "rows are missing on which it usually trades" if weekdays is not None else "bars are missing"
-        findings.append(f"{len(missing)} {what}, the first {format_date(missing[0])}")
+        findings.append(f"{_count(len(missing), where)}, the first {format_date(missing[0])}")
     for name, verb, rows in (("zeros", "0", values == 0), ("negative", "below 0", values < 0)):
         row[name] = int(rows.sum())
         if rows.sum() > 0 and (values <= 0).sum() < MAX_NEGATIVE_SHARE * len(values):
-            findings.append(f"{rows.sum()} values are {verb}, the first {format_date(dates[rows.argmax()])}")
+            count = _count(int(rows.sum()), ("value is", "values are"))
+            findings.append(f"{count} {verb}, the first {format_date(dates[rows.argmax()])}")
     length, start = _longest_run(values)
     row["stale"] = length
     if length >= STALE_ROWS:
         since, until = format_date(dates[start]), format_date(dates[start + length - 1])
         findings.append(f"{length} equal values in a row, {since} to {until}")
-    jumps = _jumps(values)
+    jumps = _jumps(values, np.zeros(len(values), bool) if splits is None else np.isin(observed, splits))
     row["jumps"] = len(jumps)
     for at in jumps[:MAX_JUMPS]:
         is_split = None if splits is None else bool(np.isin(observed[at], splits))
         findings.append(_describe_jump(values, at, format_date(dates[at]), is_split))
     if len(jumps) > MAX_JUMPS:
-        findings.append(f"{len(jumps) - MAX_JUMPS} more jumps near a split's ratio")
+        findings.append(f"{_count(len(jumps) - MAX_JUMPS, ('more jump', 'more jumps'))} near a split's ratio")
     return row, findings
 
 
-def _gaps(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Return the bars that are missing within the sessions of intraday data, by the times of day that are usual.
+def _missing(index: pd.Index, observed: np.ndarray) -> tuple[pd.Index, tuple[str, str]]:
+    """Return the dates between a series' first and last at which it has no row, and words for one and for several.
 
-    A session ends with the longest usual break of a day. In each, a bar is expected at the times of day that half of
-    the sessions have, between the session's own first and last bar: one that closes early misses none. Of fewer than
-    five sessions, or three bars in each, no times are usual.
+    Missing are the table's rows without a value, if the series follows them, and the dates that its own calendar has.
     """
-    opening = _opening(times)
-    days = (times - opening).normalize()
-    clock, n_days = (times - opening) - days, len(days.unique())
-    if len(times) < 3 * n_days or n_days < 5:
-        return times[:0]
-    counts = pd.Series(1, clock).groupby(level=0).size()
-    usual = counts.index[counts >= BAR_SHARE * n_days]
-    first, last = (pd.Series(clock, days).groupby(level=0).agg(how) for how in ("min", "max"))
-    offset = np.tile(usual.to_numpy(), n_days)
-    inside = (offset > np.repeat(first.to_numpy(), len(usual))) & (offset < np.repeat(last.to_numpy(), len(usual)))
-    expected = first.index.repeat(len(usual)) + pd.TimedeltaIndex(offset) + opening
-    return expected[inside].difference(times)
+    inside = np.arange(observed[0], observed[-1] + 1)
+    dates, empty = index[observed], index[np.setdiff1d(inside, observed)]
+    if not isinstance(dates, pd.DatetimeIndex):
+        return empty, ("row is missing", "rows are missing")
+    if not is_daily(dates):
+        return missing_bars(dates), ("bar is missing", "bars are missing")
+    days = dates.tz_localize(None)
+    about_daily = are_about_daily(days)
+    if not is_daily(index) or (not about_daily and len(observed) < MIN_PANEL_SHARE * len(inside)):
+        empty = empty[:0]
+    empty = empty.tz_localize(None)
+    if about_daily:
+        empty = empty[trading_weekdays(days)[empty.day_of_week]]
+        where = "missing on which it usually trades"
+        return empty.union(missing_days(days)), (f"day is {where}", f"days are {where}")
+    missing = empty if len(empty) else missing_days(days)
+    return missing, ("regular date is missing", "regular dates are missing")
 
 
-def _opening(times: pd.DatetimeIndex) -> pd.Timedelta:
-    """Return the time of day after the longest break that is usual, at which sessions begin."""
-    counts = pd.Series(1, times - times.normalize()).groupby(level=0).size()
-    usual = counts.index[counts >= BAR_SHARE * counts.max()]
-    breaks = np.diff(usual.to_numpy(), prepend=usual.to_numpy()[-1] - np.timedelta64(1, "D"))
-    return pd.Timedelta(usual[int(breaks.argmax())])
+def _count(n: int, words: tuple[str, str]) -> str:
+    """Return a number with the words for one or for several."""
+    return f"{n} {words[n != 1]}"
 
 
 def _longest_run(values: np.ndarray) -> tuple[int, int]:
@@ -189,23 +184,24 @@ def _longest_run(values: np.ndarray) -> tuple[int, int]:
     return int(lengths[best]), int(edges[best])
 
 
-def _jumps(values: np.ndarray) -> np.ndarray:
+def _jumps(values: np.ndarray, has_split: np.ndarray) -> np.ndarray:
     """Return the positions where a series jumps by about a split ratio and far more than it does around it."""
     if len(values) < 3 or (values <= 0).any():
         return np.array([], dtype=int)
     changes = np.abs(np.diff(np.log(values)))
     median = np.median(changes)
-    large = np.flatnonzero(changes > np.maximum(MIN_JUMP * median, 0.9 * np.log(min(SPLIT_RATIOS))))
-    return np.array([at + 1 for at in large if _is_split_like(changes, int(at))], dtype=int)
+    large = np.flatnonzero(changes > np.maximum(MIN_JUMP * median, 0.9 * np.log(SMALL_RATIO)))
+    return np.array([at + 1 for at in large if _is_split_like(changes, int(at), has_split[at + 1])], dtype=int)
 
 
-def _is_split_like(changes: np.ndarray, at: int) -> bool:
+def _is_split_like(changes: np.ndarray, at: int, has_split: bool) -> bool:
     """Return whether a change is near a split's ratio, up to a usual change, and the neighbouring ones are far less."""
     around = np.delete(changes[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS + 1], min(at, NEIGHBOURS))
     usual = float(np.median(around)) if len(around) else 0.0
     # A wrong price is two such changes, one after the other.
     calm = np.sort(around)[:-1]
-    distance = np.abs(changes[at] - np.log(SPLIT_RATIOS)).min()
+    ratios = (SMALL_RATIO, *SPLIT_RATIOS) if has_split else SPLIT_RATIOS
+    distance = np.abs(changes[at] - np.log(ratios)).min()
     return bool(distance < RATIO_TOLERANCE + usual and changes[at] > MIN_JUMP / 4 * calm.max(initial=0.0))
 
 

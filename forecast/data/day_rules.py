@@ -48,6 +48,30 @@ def describe_weekdays(open_days: np.ndarray, separator: str = ", ") -> str:
     return separator.join(WEEKDAYS[day] for day in days)
 
 
+def regular_days(days: pd.DatetimeIndex) -> pd.DatetimeIndex | None:
+    """Return the days from the first row to the last that equal distances, weeks or months give; None of other rows."""
+    gap = equal_gap(days)
+    if gap is not None:
+        return pd.date_range(days[0], days[-1], freq=gap)
+    if len(days) <= MIN_EQUAL_GAPS or are_about_daily(days):
+        return None
+    weeks = _fit_weeks(days)
+    if weeks is not None:
+        n, weekday = weeks
+        mondays = np.arange(_mondays(days)[0], _mondays(days)[-1] + 1, 7 * n)
+        return pd.DatetimeIndex((mondays + weekday).astype("datetime64[D]"))
+    dates = days.to_numpy().astype("datetime64[D]")
+    months = np.unique(dates.astype("datetime64[M]"))
+    month_days, calendar = _fit_month_days(dates), _following_months(months)
+    if month_days is None or calendar is None:
+        return None
+    following, _ = calendar
+    n_months = int((months[-1] - months[0]).astype(np.int64))
+    own = np.append(months[:1], following(months[0], n_months))
+    expected = np.stack([rule.find(own[own <= months[-1]]) for rule in month_days], axis=1)
+    return pd.DatetimeIndex(np.unique(expected))
+
+
 # --- weeks -----------------------------------------------------------------------------------------------------------
 
 
@@ -69,16 +93,31 @@ def _by_weekday(days: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, s
 
 def _by_week(days: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, str] | None:
     """Return the same day of the week, one to three weeks apart; None where the rows do not follow weeks."""
-    dates = days.to_numpy().astype("datetime64[D]").astype(np.int64)
+    found = _fit_weeks(days)
+    if found is None:
+        return None
+    n, weekday = found
+    later = _mondays(days)[-1] + 7 * n * np.arange(1, steps + 1) + weekday
+    every = "every week" if n == 1 else f"every {n} weeks"
+    return pd.DatetimeIndex(later.astype("datetime64[D]")), f"{WEEKDAYS[weekday]} of {every}; {HOLIDAYS}"
+
+
+def _fit_weeks(days: pd.DatetimeIndex) -> tuple[int, int] | None:
+    """Return the number of weeks between rows, one to three, and their day of the week."""
+    if len(days) < 2:
+        return None
     weekday = int(np.bincount(days.day_of_week, minlength=7).argmax())
-    mondays = (dates + 3) // 7 * 7 - 3
-    weeks, counts = np.unique(np.diff(mondays) // 7, return_counts=True)
+    weeks, counts = np.unique(np.diff(_mondays(days)) // 7, return_counts=True)
     n = int(weeks[counts.argmax()])
     if not 1 <= n <= 3 or counts.max() < MIN_SHARE * counts.sum() or (days.day_of_week == weekday).mean() < MIN_SHARE:
         return None
-    later = mondays[-1] + 7 * n * np.arange(1, steps + 1) + weekday
-    every = "every week" if n == 1 else f"every {n} weeks"
-    return pd.DatetimeIndex(later.astype("datetime64[D]")), f"{WEEKDAYS[weekday]} of {every}; {HOLIDAYS}"
+    return n, weekday
+
+
+def _mondays(days: pd.DatetimeIndex) -> np.ndarray:
+    """Return the Mondays of the weeks of days, as days since 1970."""
+    dates: np.ndarray = days.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return (dates + 3) // 7 * 7 - 3
 
 
 def _by_equal_gap(days: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, str] | None:
@@ -115,17 +154,13 @@ class MonthDay:
 def _by_month(days: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, str] | None:
     """Return the next days of months, such as the 15th, the last business day, or the 1st and the 15th."""
     dates = days.to_numpy().astype("datetime64[D]")
-    months, counts = np.unique(dates.astype("datetime64[M]"), return_counts=True)
-    per_month = int(np.bincount(counts).argmax())
-    complete = np.isin(dates.astype("datetime64[M]"), months[counts == per_month])
-    slots = dates[complete].reshape(-1, per_month)  # (complete months, days of each)
-    rules = [_fit_month_day(slots[:, i]) for i in range(per_month)]
-    calendar = _following_months(months)
-    if calendar is None or len(days) < 2 or any(rule is None for rule in rules):
+    months = np.unique(dates.astype("datetime64[M]"))
+    month_days, calendar = _fit_month_days(dates), _following_months(months)
+    if calendar is None or month_days is None or len(days) < 2:
         return None
-    month_days = [rule for rule in rules if rule is not None]
     following, described = calendar
-    coming = np.append(months[-1:], following(1 + steps))  # the last month may be incomplete
+    per_month = len(month_days)
+    coming = np.append(months[-1:], following(months[-1], 1 + steps))  # the last month may be incomplete
     expected = np.stack([rule.find(coming) for rule in month_days], axis=1)  # (months, days of each)
     n_last = int(np.count_nonzero(dates.astype("datetime64[M]") == months[-1]))
     nearest = int(np.abs((expected[0] - dates[-1]).astype(np.int64)).argmin()) + 1
@@ -136,8 +171,19 @@ def _by_month(days: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, str
     return pd.DatetimeIndex(later), f"{names} {described}{note}"
 
 
-def _following_months(months: np.ndarray) -> tuple[Callable[[int], np.ndarray], str] | None:
-    """Return a function of n that returns the n months with rows after the last, and their description."""
+def _fit_month_days(dates: np.ndarray) -> list[MonthDay] | None:
+    """Return the days that each month with rows has; None where no kind of day gives them."""
+    of_row = dates.astype("datetime64[M]")
+    months, counts = np.unique(of_row, return_counts=True)
+    per_month = int(np.bincount(counts).argmax())
+    slots = dates[np.isin(of_row, months[counts == per_month])].reshape(-1, per_month)  # (complete months, days)
+    rules = [_fit_month_day(slots[:, i]) for i in range(per_month)]
+    found = [rule for rule in rules if rule is not None]
+    return found if len(found) == per_month else None
+
+
+def _following_months(months: np.ndarray) -> tuple[Callable[[np.datetime64, int], np.ndarray], str] | None:
+    """Return a function of a month and n that returns the n months with rows after it, and their description."""
     numbers = months.astype(np.int64)
     strides, counts = np.unique(np.diff(numbers), return_counts=True)
     stride = int(strides[counts.argmax()]) if len(strides) else 1
@@ -147,13 +193,13 @@ def _following_months(months: np.ndarray) -> tuple[Callable[[int], np.ndarray], 
     if not len(strides) or (counts.max() >= MIN_SHARE * counts.sum() and not has_pause):
         names = {1: "of each month", 3: "of every third month", 12: f"of each {_month_name(numbers[-1])}"}
         described = names.get(stride, f"every {stride // 12} years" if stride % 12 == 0 else f"every {stride} months")
-        return lambda n: (numbers[-1] + stride * np.arange(1, n + 1)).astype("datetime64[M]"), described
+        return lambda month, n: month + stride * np.arange(1, n + 1), described
     if n_years < 1 or len(numbers) < MIN_SHARE * n_years * len(of_year):
         return None
 
-    def following(n: int) -> np.ndarray:
-        later = numbers[-1] + np.arange(1, 12 * (n + 1))
-        return later[np.isin(later % 12, of_year)][:n].astype("datetime64[M]")
+    def following(month: np.datetime64, n: int) -> np.ndarray:
+        later: np.ndarray = month + np.arange(1, 12 * (n + 1))
+        return later[np.isin(later.astype(np.int64) % 12, of_year)][:n]
 
     return following, f"of {', '.join(_month_name(month) for month in of_year)}"
 
