@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.csv.long_tables import find_series_column, split_series
+from forecast.data.csv.long_tables import find_series_column, split_series, widen_fields
 from forecast.data.dates import AmbiguousDateError
 from forecast.data.fields import LONG_COLUMNS
 from forecast.data.notes import add_notes
@@ -63,8 +63,11 @@ def label_rows(frame: pd.DataFrame) -> pd.DataFrame:
     if not frame.index.has_duplicates:
         return frame
     dated = frame.set_axis(read_index(frame.index)[0], axis=0)
-    column = find_series_column(dated)
-    return frame if column is None else split_series(dated, column)
+    wide = widen_fields(dated)
+    column = find_series_column(wide)
+    if column is not None:
+        return split_series(wide, column)
+    return frame if wide is dated else wide
 
 
 def read_index(index: pd.Index) -> tuple[pd.Index, str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._validation import did_you_mean
-from forecast.data.csv.long_tables import check_unique
+from forecast.data.csv.long_tables import ID_NAMES, check_unique
 from forecast.data.fields import (
     BARS,
     CLOSES,
@@ -44,12 +44,19 @@ class UnclearColumnsError(ValueError):
     """Several columns may be what is to be forecast; the message lists them and the arguments that choose."""
 
     def __init__(self, reason: str, names: Sequence[str]) -> None:
-        example = next((name for name in names if kind_of(name) in CLOSES), names[0])
+        may_be = [name for name in names if _may_be_price(str(name)) and not reason.startswith(repr(name))]
+        may_be = sorted(may_be, key=lambda name: kind_of(str(name)) not in CLOSES) or ["NAME"]
         listed = ", ".join(map(repr, names[:MAX_LISTED])) + (" …" if len(names) > MAX_LISTED else "")
         super().__init__(
-            f"{reason}; the columns are {listed}: choose one to forecast with target={example!r}, or several with "
-            f"columns={[str(name) for name in names[:2]]}"
+            f"{reason}; the columns are {listed}: choose one to forecast with target={may_be[0]!r}, or several with "
+            f"columns={[str(name) for name in (may_be if len(may_be) > 1 else ['NAME', 'NAME'])[:2]]}"
         )
+
+
+def _may_be_price(name: str) -> bool:
+    """Return whether the name of a column does not say that it is no price to forecast."""
+    is_other = kind_of(name) in (FURTHER, "Open", "High", "Low", "Volume", "Adj Volume")
+    return not is_other and plain_name(name) not in ID_NAMES
 
 
 def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import pandas as pd
 
-from forecast.data.csv.long_tables import find_series_column, split_series
+from forecast.data.csv.long_tables import find_series_column, split_series, widen_fields
 from forecast.data.csv.transposed import has_series_in_rows, transpose_series
 from forecast.data.fields import TARGETS, canonical_field
 from forecast.data.notes import add_notes
@@ -27,6 +27,7 @@ def to_price_table(frame: pd.DataFrame, stem: str, row_word: str, dayfirst: bool
     prices = frame if isinstance(frame.index, pd.DatetimeIndex) else _index_by_date(frame, row_word, dayfirst)
     if prices.columns.nlevels == 2:
         return prices
+    prices = widen_fields(prices)
     series = find_series_column(prices)
     if series is not None:
         return split_series(prices, series)

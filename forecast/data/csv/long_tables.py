@@ -9,7 +9,19 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from forecast.data.fields import LONG_COLUMNS, canonical_field, kind_of, plain_name, plain_names
+from forecast.data.fields import (
+    BARS,
+    CLOSES,
+    LONG_COLUMNS,
+    QUOTE,
+    TARGETS,
+    canonical_field,
+    is_like_ticker,
+    kind_of,
+    plain_name,
+    plain_names,
+)
+from forecast.data.kinds import describe_changes
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
 
@@ -22,7 +34,14 @@ CODE_NAMES |= plain_names("銘柄コード 종목코드")
 #: Names of columns that may identify a series by whole numbers.
 ID_NAMES = CODE_NAMES | plain_names("id item_id series_id asset_id secid permno stock store name coin country geo")
 ID_NAMES |= plain_names("location asset instrument")
+#: Names of columns that state what is measured in a row, which need not be one series per value.
+MEASURE_NAMES = plain_names("field fields variable var measure metric indicator item attribute type kind price_type")
+MEASURE_NAMES |= plain_names("unit units side session fixing")
+FIELD_KINDS = {*BARS, *CLOSES, *TARGETS, "Volume", "Adj Volume", QUOTE}
+MAX_MEASURES = 24  # values that may be names of fields or are compared
 ROW_DATE = "\0date"  # name of the column of dates while the others are compared
+MAX_LISTED = 8  # values that a message lists
+MIN_COUNTED = 10  # rows that show that a column counts them
 MIN_ROWS_PER_SERIES = 2  # on average; text with more values than that is a remark
 
 
@@ -54,7 +73,9 @@ def find_series_column(prices: pd.DataFrame) -> Hashable | None:
             "to unique_id"
         )
     if found:
-        return named[0] if others else found[0]
+        column = named[0] if others else found[0]
+        _check_measure(prices[column], column)
+        return column
     pair = next((pair for pair in combinations(text, 2) if _separates(rows, list(pair))), None)
     if pair is not None:
         first, second = pair
@@ -63,6 +84,32 @@ def find_series_column(prices: pd.DataFrame) -> Hashable | None:
             f"{second!r}, or join both into a column named unique_id"
         )
     return None
+
+
+def widen_fields(prices: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with a row per date and field as one with a column per field; any other table as it is.
+
+    The fields are the values of one column, such as open and close. A further column may name the series.
+    """
+    if not prices.index.has_duplicates:
+        return prices
+    column = next((name for name in prices.columns if _names_fields(prices[name], name)), None)
+    if column is None:
+        return prices
+    others = [name for name in prices.columns if name != column]
+    keys = [name for name in others if plain_name(str(name)) in ID_NAMES | TICKER_COLUMNS or _is_text(prices[name])]
+    keys = [name for name in keys if not _describes(prices, name, column) and not _is_counter(prices[name])]
+    numbers = [name for name in others if pd.api.types.is_numeric_dtype(prices[name])]
+    values = [name for name in numbers if name not in keys and not _is_counter(prices[name])]
+    rows = prices.set_index([*keys, column], append=True)
+    if len(values) != 1 or rows.index.has_duplicates:
+        return prices
+    fields = list(prices[column].unique())
+    table = rows[values[0]].unstack()[fields].set_axis(fields, axis=1)
+    table = table.reset_index(level=list(range(1, 1 + len(keys))))
+    table.attrs = dict(prices.attrs)
+    add_notes(table, [f"the column {str(column)!r} names the fields: {', '.join(map(str, fields))}"])
+    return table
 
 
 def split_series(prices: pd.DataFrame, column: Hashable) -> pd.DataFrame:
@@ -75,22 +122,27 @@ def split_series(prices: pd.DataFrame, column: Hashable) -> pd.DataFrame:
     names = prices[column].astype(str).str.strip().to_numpy()
     text = [name for name in prices.columns if name != column and _is_remark(prices[name], name)]
     values = prices.drop(columns=[column, *text])
+    y = next((name for name in values.columns if str(name).lower() == "y"), None)
+    counted = _find_counters(values, names) if y is None else {}  # columns next to y are inputs
+    values = values.drop(columns=list(counted))
     if values.shape[1] == 0:
         raise ValueError(f"there are dates and {column} but no prices: add a column of them, named y or Close")
     check_unique(prices, names, column)
-    y = next((name for name in values.columns if str(name).lower() == "y"), None)
     if y is not None or values.shape[1] == 1:
-        y = values.columns[0] if y is None else y  # columns next to y are inputs
+        y = values.columns[0] if y is None else y
         table = pd.DataFrame(dict(zip(LONG_COLUMNS, (names, values.index, values[y].to_numpy()), strict=True)))
         table.attrs = dict(prices.attrs)
         if str(y).lower() != "y":
             table.attrs["field"] = canonical_field(y)
+        if plain_name(str(column)) not in ID_NAMES | TICKER_COLUMNS:
+            _check_one_kind(table, column)
     else:
         table = values.set_index([values.index, names]).unstack().rename_axis(columns=["Price", "Ticker"])
         table.attrs = dict(prices.attrs)
     is_ticker = plain_name(str(column)) in TICKER_COLUMNS
     notes = [] if is_ticker else [f"the series are named by the column {str(column)!r}"]
     left_out = [f"the column {str(name)!r} contains text and is left out" for name in text]
+    left_out += [f"the column {str(name)!r} {reason} and is left out" for name, reason in counted.items()]
     add_notes(table, [*notes, *left_out])
     if left_out:
         warnings.warn("; ".join(left_out), PricesWarning, stacklevel=4)
@@ -111,6 +163,80 @@ def check_unique(prices: pd.DataFrame, names: np.ndarray, column: Hashable) -> N
         f"{where} with different values: find out which is right, or what distinguishes them (a time of day, a second "
         f"id), and make it part of the date or of {column}"
     )
+
+
+def _names_fields(column: pd.Series, name: Hashable) -> bool:
+    """Return whether the values of a column are names of an instrument's fields rather than tickers."""
+    plain = plain_name(str(name))
+    if plain in TICKER_COLUMNS or pd.api.types.is_numeric_dtype(column) or column.isna().any():
+        return False
+    if column.nunique() > MAX_MEASURES:
+        return False
+    values = [str(value) for value in column.unique()]
+    kinds = [kind_of(value) for value in values]
+    known = [value for value, kind in zip(values, kinds, strict=True) if kind in FIELD_KINDS]
+    if len(known) < 2 or (plain not in MEASURE_NAMES and len(known) < len(values)):
+        return False
+    is_clear = any(not is_like_ticker(value) for value in known) or kinds.count(QUOTE) > 1
+    return plain in MEASURE_NAMES or is_clear
+
+
+def _describes(prices: pd.DataFrame, name: Hashable, column: Hashable) -> bool:
+    """Return whether a column has one value for each value of another, such as the unit of each field."""
+    return prices[name].nunique() > 1 and bool(prices.groupby(column, observed=True)[name].nunique().max() == 1)
+
+
+def _check_measure(values: pd.Series, column: Hashable) -> None:
+    """Raise ValueError where the column that separates the rows states what they measure."""
+    if plain_name(str(column)) in MEASURE_NAMES:
+        raise ValueError(
+            f"dates repeat, and the column {str(column)!r} separates the rows by what they measure "
+            f"({_list_values(values)}): select the rows of one, or rename the column to unique_id if each is a series "
+            "to forecast"
+        )
+
+
+def _check_one_kind(table: pd.DataFrame, column: Hashable) -> None:
+    """Raise ValueError where some series of a long table are prices and others are volumes or returns."""
+    if table["unique_id"].nunique() > MAX_MEASURES:
+        return
+    series = table.sort_values("ds", kind="stable").groupby("unique_id", sort=False)["y"]
+    numbers = {name: pd.to_numeric(y, errors="coerce").to_numpy(dtype=np.float64) for name, y in series}
+    changes = {name: describe_changes(values) for name, values in numbers.items()}
+    other = next((name for name, change in changes.items() if change.is_volume or change.is_return), None)
+    if other is not None and any(change.is_price for change in changes.values()):
+        kind = "a volume" if changes[other].is_volume else "returns"
+        raise ValueError(
+            f"the column {str(column)!r} separates the rows of each date, and {other!r} looks like {kind}, next to "
+            f"values that look like prices ({_list_values(table['unique_id'])}): select the rows of one, or of those "
+            "that are alike"
+        )
+
+
+def _list_values(values: pd.Series) -> str:
+    listed = [str(value) for value in values.unique()]
+    return ", ".join(listed[:MAX_LISTED]) + (" …" if len(listed) > MAX_LISTED else "")
+
+
+def _find_counters(values: pd.DataFrame, names: np.ndarray) -> dict[Hashable, str]:
+    """Return the columns of a long table that count or identify rows, with the reason; some columns remain."""
+    found: dict[Hashable, str] = {}
+    for name, column in values.items():
+        if kind_of(str(name)) is not None or not pd.api.types.is_numeric_dtype(column):
+            continue
+        if _is_counter(column) or _is_counter(column[names == names[0]]):
+            found[name] = "counts rows"
+        elif plain_name(str(name)) in ID_NAMES and (column % 1 == 0).all():
+            found[name] = "identifies rows"
+    return found if len(found) < values.shape[1] else {}
+
+
+def _is_counter(column: pd.Series) -> bool:
+    """Return whether a column has another whole number in each row, without gaps."""
+    if not pd.api.types.is_numeric_dtype(column) or column.isna().any() or not column.is_unique:
+        return False
+    x = column.to_numpy(dtype=np.float64)
+    return bool((x % 1 == 0).all()) and float(np.ptp(x)) == len(x) - 1 and len(x) >= MIN_COUNTED
 
 
 def _separates(rows: pd.DataFrame, columns: list[Hashable]) -> bool:

@@ -79,10 +79,12 @@ def parse_text(text: str, decimal: str | None, requested: Collection[str] = ()) 
 
 
 def _not_requested(columns: pd.Index, requested: Collection[str]) -> set[int]:
-    """Return the positions of the columns whose cells do not matter."""
+    """Return the positions of the columns whose cells do not matter; none if what is requested may be in a cell."""
     if not requested or columns.nlevels == 2:
         return set()
     plain, fields = {plain_name(name) for name in requested}, {canonical_field(name) for name in requested}
+    if not any(plain_name(str(name)) in plain or canonical_field(name) in fields for name in columns):
+        return set()
     kinds = kinds_of([str(name) for name in columns])
     return {
         i

@@ -1,0 +1,145 @@
+"""Long tables: the column that names the series, or the fields of instruments, or what each row measures."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.files import read_prices
+from forecast.data.panel import as_panel
+from forecast.data.series import UnclearColumnsError
+
+N = 60
+DATES = pd.bdate_range("2021-03-01", periods=N, name="date")
+
+
+def bars(seed=0):
+    """Return the bars of one instrument."""
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(0.01 * rng.standard_normal(N).cumsum())
+    opening = np.r_[close[0], close[:-1]] * np.exp(0.003 * rng.standard_normal(N))
+    high, low = np.maximum(opening, close) * 1.004, np.minimum(opening, close) * 0.996
+    volume = np.round(1e6 * np.exp(0.5 * rng.standard_normal(N)))
+    columns = {"open": opening, "high": high, "low": low, "close": close, "volume": volume}
+    return pd.DataFrame(columns, index=DATES).round(2)
+
+
+BARS = bars()
+
+
+def melt(table, var="field", value="value", **columns):
+    """Return a table with a row per date and column of a wide one, with further columns."""
+    return table.reset_index().melt("date", var_name=var, value_name=value).assign(**columns)
+
+
+def stack(*tables, **columns):
+    return pd.concat([table.assign(**columns) for table in tables], ignore_index=True)
+
+
+def read_both(table, folder, **options):
+    """Return the prices that a table is read as from a file, and the panel that it is read as in Python."""
+    path = folder / "x.csv"
+    table.to_csv(path, index=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        prices, panel = read_prices(path, **options), as_panel(table, **options)
+    np.testing.assert_array_equal(panel.target, prices.to_numpy())
+    return prices, panel
+
+
+ONE = {
+    "bars": melt(BARS),
+    "a close and a volume": melt(BARS[["close", "volume"]], "variable"),
+    "capitals": melt(BARS.rename(columns=str.upper), "ITEM"),
+    "an unknown name of the column": melt(BARS, "foo"),
+    "a counter": melt(BARS, n=range(5 * N)),
+    "an unknown field": melt(BARS.assign(depth=BARS.volume / 7), "metric"),
+    "a unit of each field": melt(BARS).assign(unit=np.repeat(["USD"] * 4 + ["shares"], N)),
+    "shuffled": melt(BARS).sample(frac=1, random_state=0),
+}
+
+
+@pytest.mark.parametrize("case", ONE)
+def test_rows_of_fields_are_one_instrument(case, tmp_path):
+    prices, panel = read_both(ONE[case], tmp_path)
+    assert prices.shape == (N, 1)
+    np.testing.assert_array_equal(prices.iloc[:, 0], BARS.close)
+    assert panel.attrs["field"] == "Close"
+    volume, _ = read_both(ONE[case], tmp_path, target="volume" if "close" in case else "Volume")
+    np.testing.assert_array_equal(volume.iloc[:, 0], BARS.volume)
+
+
+@pytest.mark.parametrize("name", ["symbol", "name", "foo", "permno"])
+def test_rows_of_fields_and_instruments_are_several(name, tmp_path):
+    names = (10107, 14593) if name == "permno" else ("AAA", "BBB")
+    table = stack(*(melt(bars(seed)).assign(**{name: label}) for seed, label in enumerate(names)))
+    prices, _ = read_both(table, tmp_path)
+    assert list(prices) == list(map(str, names))
+    np.testing.assert_array_equal(prices, np.column_stack([bars(0).close, bars(1).close]))
+
+
+def test_tickers_are_no_names_of_fields(tmp_path):
+    for var in ("ticker", "name"):
+        prices, _ = read_both(melt(BARS[["open", "close"]].set_axis(["LOW", "NET"], axis=1), var), tmp_path)
+        assert list(prices) == ["LOW", "NET"]
+
+
+@pytest.mark.parametrize("var", ["side", "foo"])
+def test_rows_of_bids_and_offers_are_a_question(var, tmp_path):
+    quotes = BARS[["low", "high"]].set_axis(["bid", "ask"], axis=1)
+    table = melt(quotes, var)
+    with pytest.raises(UnclearColumnsError, match=r"there are bids and offers.*target='bid'"):
+        as_panel(table)
+    prices, _ = read_both(table, tmp_path, target="ask")
+    np.testing.assert_array_equal(prices.iloc[:, 0], quotes.ask)
+
+
+CHANGE = pd.DataFrame({"I15": BARS.close, "PCH_PRE": BARS.close.pct_change().fillna(0) * 100})
+MEASURES = {
+    "unit": melt(CHANGE, "unit", "OBS_VALUE"),
+    "Session(AM/PM)": melt(BARS[["open", "close"]].set_axis(["AM", "PM"], axis=1), "Session(AM/PM)", "Price"),
+    "type": melt(BARS[["open", "close"]].set_axis([1, 2], axis=1), "type").astype({"type": int}),
+}
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_rows_of_several_measures_are_refused(name, tmp_path):
+    table = MEASURES[name]
+    values = ", ".join(map(str, table[name].unique()))
+    path = tmp_path / "x.csv"
+    table.to_csv(path, index=False)
+    for call in (lambda: as_panel(table), lambda: read_prices(path)):
+        with pytest.raises(ValueError, match=r"the column '.*' separates the rows by what they measure") as caught:
+            call()
+        assert repr(name) in str(caught.value)
+        assert values in str(caught.value)
+    prices, _ = read_both(table.rename(columns={name: "unique_id"}), tmp_path)
+    assert prices.shape == (N, 2)
+
+
+@pytest.mark.parametrize(("column", "what"), [("returns", "returns"), ("volume", "a volume")])
+def test_prices_next_to_another_kind_are_refused(column, what):
+    table = melt(pd.DataFrame({"A": BARS.close, "B": BARS.volume if column == "volume" else CHANGE.PCH_PRE}), "foo")
+    with pytest.raises(ValueError, match=f"the column 'foo' separates.*'B' looks like {what}.*A, B"):
+        as_panel(table)
+    assert as_panel(table.rename(columns={"foo": "geo"})).series == ("A", "B")  # named as an id
+
+
+@pytest.mark.parametrize("number", [np.arange(2 * N), 1000 + 7 * np.arange(2 * N), np.tile(np.arange(N), 2)])
+@pytest.mark.parametrize("shops", [(1, 2), ("a", "b")])
+def test_a_counter_is_no_value_of_a_long_table(number, shops, tmp_path):
+    sales = [np.round(bars(seed).close) for seed in (0, 1)]
+    parts = [pd.DataFrame({"date": DATES, "store": shop, "sales": y}) for shop, y in zip(shops, sales, strict=True)]
+    table = stack(*parts)
+    table.insert(0, "id", number)
+    prices, panel = read_both(table, tmp_path)
+    np.testing.assert_array_equal(prices, np.column_stack(sales))
+    assert any("'id' " in note and "left out" in note for note in panel.attrs["notes"])
+
+
+@pytest.mark.parametrize("names", [["open", "high", "low", "volume"], ["id", "volume"], ["High", "Low"]])
+def test_no_example_of_a_question_is_a_column_without_prices(names):
+    assert "target='NAME', or several with columns=['NAME', 'NAME']" in str(UnclearColumnsError("why", names))
+    text = str(UnclearColumnsError("why", [*names, "foo", "Last"]))
+    assert "target='Last', or several with columns=['Last', 'foo']" in text
