@@ -12,7 +12,7 @@ import pandas as pd
 from forecast._text import plain, plain_lines
 from forecast.data.calendar import is_daily
 from forecast.data.day_rules import are_about_daily, describe_weekdays
-from forecast.data.gaps import missing_bars, missing_days, trading_weekdays
+from forecast.data.gaps import is_every_day, missing_bars, missing_days, trading_weekdays
 from forecast.data.panel import Panel, as_panel, format_date, split_fields
 
 STALE_ROWS = 10  # shortest run of equal closes that is reported
@@ -27,6 +27,10 @@ MAX_NEGATIVE_SHARE = 0.1  # a series with a larger share of values not above 0 i
 REVERSAL_ROWS = 5  # a jump that is undone within so few rows is a wrong price
 MIN_PANEL_SHARE = 0.5  # of the table's rows that a series has where it follows these rows; a monthly one has fewer
 EDGE_ROWS = 10  # a series may begin later or end earlier than the table by so few rows: another exchange's holidays
+MIN_SPIKE = 0.15  # log change of a wrong price in one row
+SPIKE_RETURN = 0.2  # of the change; a spike comes back up to so much
+MAX_REVERSALS = 0.6  # of the changes: noise around a level turns in two of three rows, a price in one of two
+MIN_REPEATS, MAX_REPEATS = 0.15, 0.6  # shares of repeated values that filled weekends or holidays may have
 MAX_JUMPS = 5  # jumps that are described one by one
 NO_ANOMALIES = "No anomalies were found."
 
@@ -81,7 +85,8 @@ def check_prices(prices: Any) -> PriceReport:
     `prices` as for `as_panel`; of (field, ticker) columns the target is checked, and a field "Stock Splits" shows which
     jumps are splits. What was decided when the prices were read (`attrs["notes"]`) comes first; facts of a download
     (currency, time zone, notes) are read from `attrs["facts"]`. Nothing is changed. A jump is reported if it is near
-    a split ratio, at least ten times the series' median change, and far beyond the changes around it.
+    a split ratio, at least ten times the series' median change, and far beyond the changes around it; a
+    price that leaves its neighbours for one row and comes back is reported too.
 
     >>> fc.check_prices(pd.DataFrame({"A": [1.0] * 30})).findings
     [('A', '30 equal values in a row, 0 to 29')]
@@ -137,13 +142,17 @@ def _check_series(panel: Panel, column: int, splits: np.ndarray | None) -> tuple
     if length >= STALE_ROWS:
         since, until = format_date(dates[start]), format_date(dates[start + length - 1])
         findings.append(f"{length} equal values in a row, {since} to {until}")
-    jumps = _jumps(values, np.zeros(len(values), bool) if splits is None else np.isin(observed, splits))
+    has_split = np.zeros(len(values), bool) if splits is None else np.isin(observed, splits)
+    spikes = _spikes(values)
+    jumps = np.setdiff1d(_jumps(values, has_split), [spikes, spikes + 1])
     row["jumps"] = len(jumps)
-    for at in jumps[:MAX_JUMPS]:
-        is_split = None if splits is None else bool(np.isin(observed[at], splits))
-        findings.append(_describe_jump(values, at, format_date(dates[at]), is_split))
-    if len(jumps) > MAX_JUMPS:
-        findings.append(f"{_count(len(jumps) - MAX_JUMPS, ('more jump', 'more jumps'))} near a split's ratio")
+    findings += _describe_jumps(values, jumps, dates, None if splits is None else has_split[jumps])
+    findings += _describe_spikes(values, spikes, dates)
+    if is_daily(dates) and is_every_day(dates) and _is_filled(values):
+        n_repeats = int((values[1:] == values[:-1]).sum())
+        findings.append(
+            f"{n_repeats} of {len(values)} values repeat the value before: are weekends or holidays filled?"
+        )
     return row, findings
 
 
@@ -203,6 +212,64 @@ def _is_split_like(changes: np.ndarray, at: int, has_split: bool) -> bool:
     ratios = (SMALL_RATIO, *SPLIT_RATIOS) if has_split else SPLIT_RATIOS
     distance = np.abs(changes[at] - np.log(ratios)).min()
     return bool(distance < RATIO_TOLERANCE + usual and changes[at] > MIN_JUMP / 4 * calm.max(initial=0.0))
+
+
+def _describe_jumps(values: np.ndarray, jumps: np.ndarray, dates: pd.Index, is_split: np.ndarray | None) -> list[str]:
+    """Return a sentence for each of the first jumps, and one for the others."""
+    sentences = [
+        _describe_jump(values, at, format_date(dates[at]), None if is_split is None else bool(is_split[i]))
+        for i, at in enumerate(jumps[:MAX_JUMPS])
+    ]
+    if len(jumps) > MAX_JUMPS:
+        sentences.append(f"{_count(len(jumps) - MAX_JUMPS, ('more jump', 'more jumps'))} near a split's ratio")
+    return sentences
+
+
+def _spikes(values: np.ndarray) -> np.ndarray:
+    """Return the positions of values that are far from those before and after them, in one row only."""
+    if len(values) < NEIGHBOURS or (values <= 0).any():
+        return np.array([], dtype=int)
+    changes = np.diff(np.log(values))
+    sizes = np.abs(changes)
+    usual = np.median(sizes[sizes > 0]) if sizes.any() else 0.0
+    least = max(MIN_SPIKE, MIN_JUMP * usual)
+    if (changes[:-1] * changes[1:] < 0).mean() > MAX_REVERSALS:
+        return np.array([], dtype=int)
+    returns = np.abs(changes[:-1] + changes[1:]) < SPIKE_RETURN * sizes[:-1]
+    found = np.flatnonzero((sizes[:-1] > least) & returns)
+    return np.array([at + 1 for at in found if _is_alone(sizes, int(at))], dtype=int)
+
+
+def _is_alone(sizes: np.ndarray, at: int) -> bool:
+    """Return whether a change and the one that undoes it are far larger than those around them."""
+    around = np.append(sizes[max(at - NEIGHBOURS, 0) : at], sizes[at + 2 : at + 2 + NEIGHBOURS])
+    return bool(sizes[at] > MIN_JUMP / 4 * around.max(initial=0.0))
+
+
+def _describe_spikes(values: np.ndarray, spikes: np.ndarray, dates: pd.Index) -> list[str]:
+    """Return a sentence for each of the first spikes, and one for the others."""
+    sentences = [
+        f"it goes from {values[at - 1]:.6g} to {values[at]:.6g} at {format_date(dates[at])} and comes back in the next "
+        "row: probably a wrong price"
+        for at in spikes[:MAX_JUMPS]
+    ]
+    if len(spikes) > MAX_JUMPS:
+        sentences.append(_count(len(spikes) - MAX_JUMPS, ("more spike of one row", "more spikes of one row")))
+    return sentences
+
+
+def _is_filled(values: np.ndarray) -> bool:
+    """Return whether many values repeat the value before, and more than rounding explains.
+
+    Rounded values repeat about half as often as they change by the smallest step.
+    """
+    changes = np.abs(np.diff(values))
+    moved = changes[changes > 0]
+    if len(changes) < NEIGHBOURS or not len(moved):
+        return False
+    n_repeats = len(changes) - len(moved)
+    n_smallest = int((moved < 1.5 * moved.min()).sum())
+    return MIN_REPEATS <= n_repeats / len(changes) <= MAX_REPEATS and n_repeats > 3 * n_smallest
 
 
 def _describe_jump(values: np.ndarray, at: int, date: str, is_split: bool | None) -> str:

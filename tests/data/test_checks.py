@@ -92,7 +92,10 @@ def test_a_fall_of_a_third_is_a_split_only_where_an_event_says_so():
 def test_a_reversed_jump_is_a_wrong_price():
     y = walk()
     y.iloc[300] *= 100
-    assert all("probably a wrong price" in sentence for sentence in findings(y)[:1])
+    (sentence,) = findings(y)  # and the way back is no split
+    assert "probably a wrong price" in sentence
+    y.iloc[301:303] *= 100
+    assert "and comes back: probably a wrong price" in findings(y)[0]
 
 
 def test_late_starts_early_ends_and_source_facts():
@@ -315,3 +318,48 @@ def test_a_sparse_series_next_to_a_daily_one_misses_nothing():
     assert not [sentence for _, sentence in report.findings if "missing" in sentence or "days of the week" in sentence]
     prices.loc[months.index[[7, 9]], "months"] = np.nan
     assert findings(prices, "months")[0] == f"2 regular dates are missing, the first {months.index[7]:%Y-%m-%d}"
+
+
+@pytest.mark.parametrize("factor", [1.3, 0.7, 1.37])
+def test_a_price_of_one_row_that_comes_back_is_named(factor):
+    named = 0
+    for seed in range(30):
+        y = walk(seed)
+        y.iloc[200] *= factor
+        named += any("2018-10-08 and comes back in the next row: probably a wrong" in text for text in findings(y))
+    assert named >= 27
+    y = walk()
+    y.iloc[200:] *= factor
+    assert not findings(y)
+
+
+def test_filled_weekends_and_holidays_are_named_on_rows_of_every_day():
+    days = pd.date_range("2021-01-01", periods=400)
+    for seed in range(10):
+        y = on(days, seed).round(2)
+        assert not findings(y)
+        weekends = y.where(days.day_of_week < 5).ffill().bfill()
+        assert any("of 400 values repeat the value before" in sentence for sentence in findings(weekends))
+        holes = y.where(np.random.default_rng(seed).random(400) > 0.3).ffill().bfill()
+        assert any("of 400 values repeat the value before" in sentence for sentence in findings(holes))
+
+
+def test_seasons_ticks_and_volatile_series_have_no_spikes_and_are_not_filled():
+    rng = np.random.default_rng(0)
+    months, days = pd.date_range("2000", periods=240, freq="MS"), pd.date_range("2021", periods=400)
+    sales = 100 * np.exp(0.02 * rng.normal(size=240) + 0.4 * (months.month == 12))
+    volume = np.exp(rng.normal(13, 0.5, 400)).round()
+    volatility = 15 * np.exp(0.07 * rng.standard_t(4, 400).cumsum() * 0.3)
+    coin = np.maximum(10 + rng.integers(-1, 2, 400).cumsum(), 1) * 0.01
+    noise = np.exp(0.1 * rng.standard_t(3, 400))
+    peg = 1 + np.round(rng.normal(0, 0.0005, 400), 3)
+    for index, values in (
+        (months, sales),
+        (days, volume),
+        (days, volatility),
+        (days, coin),
+        (days, noise),
+        (days, peg),
+    ):
+        sentences = findings(pd.Series(values, index=index, name="A"))
+        assert not [sentence for sentence in sentences if "comes back" in sentence or "repeat" in sentence]
