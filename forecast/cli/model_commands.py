@@ -21,7 +21,7 @@ from forecast.cli.price_commands import (
     takes_prices,
     write_table,
 )
-from forecast.cli.terminal import show_entry, show_table
+from forecast.cli.terminal import show_entry, show_notes, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,12 +147,38 @@ def fit(
     last = format_date(panel.index[-1])
     data = {"model": name, "horizon": horizon, "series": list(panel.series), "rows": len(panel)}
     data |= {"target": fitted.prices_.quantity, "last": last, "out": str(out), "fit": fitted.record_}
+    ended = _ended_series(panel)
+    notes = [*panel.attrs.get("notes", []), *_describe_ended(ended, panel, "predict leaves such series out")]
+    data |= {"ended": ended, "notes": notes}
 
     def show() -> None:
         print_line(f"Fitted {name} on {len(panel):,} rows of {fitted.prices_.describe(panel.series)}, up to {last}.")
         print_line(f"The model is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
+        show_notes(notes)
 
     return CommandResult(data, show)
+
+
+def _ended_series(panel: Panel) -> dict[str, str | None]:
+    """Return the series that have no value in the last row, with the label of their last value, None without any."""
+    from forecast.data.panel import format_date
+
+    ended: dict[str, str | None] = {}
+    for i, name in enumerate(panel.series):
+        rows = panel.observed[:, i].nonzero()[0]
+        if not panel.observed[-1, i]:
+            ended[name] = format_date(panel.index[rows[-1]]) if len(rows) else None
+    return ended
+
+
+def _describe_ended(ended: dict[str, str | None], panel: Panel, consequence: str) -> list[str]:
+    """Return a sentence on the series without a value in the last row, if there are some."""
+    from forecast.data.panel import format_date
+
+    if not ended:
+        return []
+    listed = "; ".join(f"{name} (last: {last})" if last else f"{name} (none at all)" for name, last in ended.items())
+    return [f"no value in the last row, {format_date(panel.index[-1])}: {listed}; {consequence}"]
 
 
 def _make_model(name: str, settings: list[str], horizon: int, season: int | None) -> tuple[str, Forecaster]:
@@ -237,20 +263,49 @@ def predict(
     [bold]Example:[/bold] forecast predict models/lstm stocks --exchange XNYS --out tomorrow.csv
     """
     from forecast.data.calendar import next_dates
+    from forecast.models.price_kind import quantity_of
 
     if out is not None:
         check_out(out)
     fitted = _load_forecaster(model)
     panel = _read_as_fitted(prices, fitted, given_options(context))
+    ended = _ended_series(panel)
+    _check_some_traded(panel, ended)
     exchange = _exchange_of(fitted, exchange)
     dates, calendar = next_dates(panel.index, fitted.horizon_, exchange)
     table = fitted.predict(panel).to_frame()
+    table = table[~table["unique_id"].isin(ended)].reset_index(drop=True)
     table.insert(3, "ds", dates[table["step"].to_numpy() - 1])
     if out is not None:
         write_table(table, out, index=False)
-    data = {"target": fitted.prices_.quantity, "dates": calendar, "forecast": table}
+    quantity, notes = quantity_of(panel), _notes_of_forecast(fitted, panel, ended)
+    data = {"target": quantity, "dates": calendar, "forecast": table, "ended": ended, "notes": notes}
     data["out"] = None if out is None else str(out)
-    return CommandResult(data, lambda: _show_forecast(table, fitted.prices_.quantity, calendar, out))
+    return CommandResult(data, lambda: _show_forecast(table, quantity, calendar, out, notes))
+
+
+def _check_some_traded(panel: Panel, ended: dict[str, str | None]) -> None:
+    """Raise ValueError if no series has a value in the last row, from which a forecast starts."""
+    from forecast.data.panel import format_date
+
+    if len(ended) == len(panel.series):
+        last = format_date(panel.index[panel.observed.nonzero()[0].max()])
+        raise ValueError(
+            f"no series has a value in the last row, {format_date(panel.index[-1])}, and a forecast starts from it: "
+            f"leave out the rows after {last}, the last one with a value"
+        )
+
+
+def _notes_of_forecast(model: Forecaster, panel: Panel, ended: dict[str, str | None]) -> list[str]:
+    """Return what a reader of the forecast must know of the prices: what was left out, is missing or has no name."""
+    from forecast.models.price_kind import quantity_of
+
+    notes = [*panel.attrs.get("notes", []), *_describe_ended(ended, panel, "they are not forecast")]
+    if missing := [name for name in model.series_ if name not in panel.series]:
+        notes.append(f"series of the fit that are not among these prices: {', '.join(missing)}")
+    if model.prices_.quantity is not None and quantity_of(panel) is None:
+        notes.append(f"the model was fitted on {model.prices_.quantity}, and these prices do not name what they are")
+    return notes
 
 
 def _read_as_fitted(prices: Prices, model: Forecaster, given: list[str]) -> Panel:
@@ -281,7 +336,9 @@ def _exchange_of(model: Forecaster, given: str | None) -> str | None:
     return given or fitted
 
 
-def _show_forecast(table: pd.DataFrame, quantity: str | None, calendar: str, out: Path | None) -> None:
+def _show_forecast(
+    table: pd.DataFrame, quantity: str | None, calendar: str, out: Path | None, notes: list[str]
+) -> None:
     from forecast.data.panel import format_date
 
     rows = table.assign(ds=table["ds"].map(format_date)).drop(columns="cutoff")
@@ -292,3 +349,4 @@ def _show_forecast(table: pd.DataFrame, quantity: str | None, calendar: str, out
     print_line(f"Forecast{what} from {format_date(table['cutoff'].iloc[0])}; dates: {calendar}.")
     if out is not None:
         print_line(f"The forecast is in {out}.")
+    show_notes(notes)

@@ -145,6 +145,12 @@ def _show_section(title: str, lines: Sequence[str] = ()) -> None:
         print_line(f"  {line}")
 
 
+def show_notes(notes: Sequence[str]) -> None:
+    """Print sentences about the prices, if there are some."""
+    if notes:
+        _show_section("About the prices:", notes)
+
+
 def _show_findings(findings: list[list[str]]) -> None:
     """Print what concerns all series, such as how the prices were read, and the first findings on single series."""
     if not findings:
@@ -153,7 +159,7 @@ def _show_findings(findings: list[list[str]]) -> None:
     lines = [sentence for name, sentence in findings if not name] + single[:MAX_LISTED]
     if len(single) > MAX_LISTED:
         lines.append(f"and {len(single) - MAX_LISTED} more; `forecast check` lists all")
-    _show_section("About the prices:", lines)
+    show_notes(lines)
 
 
 def _show_failures(result: BacktestResult) -> None:

@@ -262,3 +262,82 @@ def test_options_of_the_fit_are_the_defaults(prices, given, expected):
         return
     read = asdict(Prices(**prices).read_as(FITTED, given))
     assert {name: read[name] for name in expected} == expected
+
+
+# --- what a reader of a forecast must know ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run a command line in a folder of the test; return its exit code, output and message."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORECAST_DEBUG", raising=False)
+
+    def run(line):
+        monkeypatch.setattr(sys, "argv", ["forecast", *shlex.split(line)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return end.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def write_walks(path, names="AAA BBB CCC", seed=0, **columns):
+    """Write a wide table of random walks, with further columns, and return it."""
+    names = names.split()
+    steps = np.random.default_rng(seed).normal(size=(len(DAYS), len(names)))
+    table = pd.DataFrame(100 + steps.cumsum(axis=0), DAYS, names).round(3).assign(**columns)
+    table.to_csv(path, index_label="Date")
+    return table
+
+
+@pytest.mark.parametrize("model", ["naive", "drift"])
+def test_a_series_that_has_ended_is_named_and_not_forecast(model, call):
+    table = write_walks("wide.csv")
+    assert json.loads(call(f"fit wide.csv --model {model} --out m --json")[1])["ended"] == {}
+    table.loc[DAYS[30] :, "CCC"] = np.nan
+    table.to_csv("dead.csv", index_label="Date")
+    data = json.loads(call("predict m dead.csv --out table.csv --json")[1])
+    assert data["ended"] == {"CCC": f"{DAYS[29]:%Y-%m-%d}"}
+    assert {row["unique_id"] for row in data["forecast"]} == {"AAA", "BBB"}
+    assert set(pd.read_csv("table.csv")["unique_id"]) == {"AAA", "BBB"}
+    for line in ("predict m dead.csv", f"fit dead.csv --model {model} --out m2"):
+        code, out, err = call(line)
+        assert (code, err) == (0, "")
+        assert f"no value in the last row, {DAYS[-1]:%Y-%m-%d}: CCC (last: {DAYS[29]:%Y-%m-%d})" in out
+
+
+def test_rows_that_end_without_any_value_are_refused(call):
+    table = write_walks("wide.csv")
+    call("fit wide.csv --model naive --out m")
+    table.loc[DAYS[-2] :] = np.nan
+    table.to_csv("empty_end.csv", index_label="Date")
+    code, out, err = call("predict m empty_end.csv")
+    assert (code, out) == (2, "")
+    assert f"leave out the rows after {DAYS[-3]:%Y-%m-%d}" in err
+
+
+@pytest.mark.parametrize(("values", "reason"), [(150.0, "is 150 in every row"), (np.arange(80), "counts rows")])
+def test_columns_that_are_left_out_are_named_by_fit_and_predict(values, reason, call):
+    write_walks("wide.csv")
+    write_walks("odd.csv", "AAA BBB", CCC=values)
+    call("fit wide.csv --model drift --out m")
+    for line in ("predict m odd.csv", "fit odd.csv --model drift --out m2"):
+        assert f"'CCC' {reason}" in " ".join(json.loads(call(f"{line} --json")[1])["notes"])
+        code, out, err = call(line + (" --force" if "fit" in line else ""))
+        assert (code, err) == (0, "")
+        assert f"'CCC' {reason}" in out
+    assert "series of the fit that are not among these prices: CCC" in call("predict m odd.csv")[1]
+
+
+def test_the_fitted_quantity_is_not_given_to_prices_that_do_not_name_theirs(call):
+    write_bars("ohlc.csv", bars(DAYS, adjusted=False))
+    write_walks("power.csv", "ohlc")
+    call("fit ohlc.csv --model naive --out m")
+    assert "Forecast of Close from" in call("predict m ohlc.csv")[1]
+    code, out, err = call("predict m power.csv")
+    assert (code, err) == (0, "")
+    assert "Forecast from" in out
+    assert "fitted on Close, and these prices do not name what they are" in out
+    assert json.loads(call("predict m power.csv --json")[1])["target"] is None
