@@ -77,7 +77,7 @@ def test_a_jump_is_compared_with_split_events():
     assert findings(pd.DataFrame(fields))[0].endswith("on the day of a split: the prices are not adjusted for it")
 
 
-def test_a_fall_of_a_third_is_a_split_only_where_an_event_says_so():
+def test_a_fall_of_a_third_is_a_split_only_on_the_day_of_an_event():
     false = 0
     for seed in range(30):
         y = walk(seed)
