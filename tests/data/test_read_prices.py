@@ -573,6 +573,18 @@ def test_spaces_and_apostrophes_separate_thousands(space, mark, tmp_path):
     assert_refused(path, "prices must be numbers")
 
 
+def test_letters_behind_prices_are_noted_and_behind_volumes_not(tmp_path):
+    (tmp_path / "a.csv").write_text("Date,Close,Volume\n2024-01-02,99.47B,1.2M\n2024-01-03,99.50B,800K\n")
+    prices = read_prices(tmp_path / "a.csv")
+    assert prices["a"].tolist() == [9.947e10, 9.95e10]
+    (note,) = prices.attrs["notes"]
+    assert note == "the numbers of the column 'Close' are multiplied by their letter: '99.47B' by 1,000,000,000"
+    (tmp_path / "b.csv").write_text("Date,Close\n2024-01-02,$99.47\n2024-01-03,$99.50\n")
+    assert "notes" not in read_prices(tmp_path / "b.csv").attrs
+    (tmp_path / "c.csv").write_text("Symbol,Date,Close\nA,2024-01-02,99.47B\nA,2024-01-03,99.50B\n")
+    assert read_prices(tmp_path / "c.csv").attrs["notes"] == [note]
+
+
 def test_ambiguous_files_are_read_with_options(tmp_path):
     path = tmp_path / "either.csv"
     path.write_text('Date,A\n01/02/2024,"1,234"\n02/02/2024,"1,300"\n')

@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from forecast.data.csv.numbers import (
     without_spaces,
 )
 from forecast.data.dates import is_date
-from forecast.data.fields import BARS, canonical_field, kind_of, kinds_of, plain_name
+from forecast.data.fields import BARS, FURTHER, canonical_field, kind_of, kinds_of, plain_name
+from forecast.data.notes import add_notes
 from forecast.data.row_labels import date_column
 
 SEPARATORS = ",;\t|"
@@ -324,4 +325,19 @@ def _read_cells(
         else:  # text, which is an error only if the column is requested
             texts = [None if i in values and cell.lower() in MISSING else cell for cell in by_column[i]]
             data[i] = np.array(texts, dtype=object)
-    return pd.DataFrame(data, index=lines, columns=range(width))
+    frame = pd.DataFrame(data, index=lines, columns=range(width))
+    read = [i for i in symbols if frame[i].dtype == np.float64]
+    add_notes(frame, [note for i in read for note in _note_multiples(columns[i], by_column[i], symbols[i][1])])
+    return frame
+
+
+def _note_multiples(name: Hashable, cells: Sequence[str], multiples: Sequence[float]) -> list[str]:
+    """Return a note on the letters behind a column's numbers; none on a volume or the like, which often has them."""
+    parts = name if isinstance(name, tuple) else (name,)
+    if any(kind_of(str(part)) in ("Volume", "Adj Volume", FURTHER) for part in parts):
+        return []
+    of_letters = [(cell, multiple) for cell, multiple in zip(cells, multiples, strict=True) if multiple != 1]
+    if not of_letters:
+        return []
+    cell, multiple = of_letters[0]
+    return [f"the numbers of the column {str(name)!r} are multiplied by their letter: {cell!r} by {multiple:,.0f}"]
