@@ -270,11 +270,14 @@ def _proves_point(body: str, sep: str, frame: pd.DataFrame, is_point: bool) -> b
     """
     if not re.search(r"\d\.\d{3}(?!\d)", body):
         return True
+
+    def has_cell(form: str) -> bool:
+        return re.search(rf'(?:^|[{sep}"]) *[+-]?{form} *(?:$|[{sep}"])', body, re.MULTILINE) is not None
+
     x = frame.select_dtypes("floating").to_numpy(dtype=np.float64)
-    if is_point and not ((x % 1 == 0) & (np.abs(x) >= 100)).any():
+    if is_point and not (((x % 1 == 0) & (np.abs(x) >= 100)).any() and has_cell(r"[1-9]\d{2,}")):
         return True
-    cell = r"[+-]?(?:0?\.\d+|\d+\.(?:\d{1,2}|\d{4,}))"
-    return re.search(rf'(?:^|[{sep}"]) *{cell} *(?:$|[{sep}"])', body, re.MULTILINE) is not None
+    return has_cell(r"(?:0?\.\d+|\d+\.(?:\d{1,2}|\d{4,}))")
 
 
 def _first_cells(rows: Sequence[NumberedRow], positions: Collection[int]) -> list[str]:
