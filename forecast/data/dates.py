@@ -10,7 +10,9 @@ import pandas as pd
 
 #: A zone after a time of day, such as the -05:00 of 2024-01-02 09:30:00-05:00.
 ZONE = re.compile(
-    r"(?P<clock>.*\d:\d{2}.*?)\s*(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|[A-Z]{3,4})(?:\[.+\])?", re.ASCII
+    r"(?P<clock>.*\d:\d{2}.*?|\d{4}-?\d{2}-?\d{2}[T ]\d{2,6}(?:\.\d+)?)\s*"
+    r"(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|[A-Z]{3,4})(?:\[.+\])?",
+    re.ASCII,
 )
 ZONE_END = re.compile(r"[+\-A-Z\]]")  # in the last characters of a text that may have a zone
 #: Hours from UTC of the abbreviations that have one meaning.
@@ -158,7 +160,8 @@ def _read_iso(texts: pd.Series) -> pd.Series | None:
     if pattern is None:
         return None
     same_format = texts.str.fullmatch(re.compile(pattern, re.ASCII)).astype(bool)
-    return pd.to_datetime(texts.where(same_format), format="ISO8601", errors="coerce")
+    dates = pd.to_datetime(texts.where(same_format), format="ISO8601", errors="coerce")
+    return dates if dates.dt.tz is None else dates.where(False).dt.tz_localize(None)  # a zone that ZONE does not know
 
 
 def _read_formatted(texts: pd.Series, dayfirst: bool | None) -> tuple[pd.Series, str]:

@@ -82,9 +82,9 @@ def read_prices(
     or a ticker, a date and prices), or the two header lines of yfinance's to_csv. Cells are separated by comma,
     semicolon, tab or bar. The dates are in a column with the name of dates, or in the first one that contains them:
     days, months (2024-01, 202401, 2024M01), quarters (2024Q1), weeks (2024-W01), years, or seconds to nanoseconds
-    since 1970, which are times in UTC; times of day may be in a column of their own. Rows may have any order. In a
-    long table the series are named by a column of tickers, or by the one column that separates the rows of a date.
-    Of times with an offset from UTC the local clock time remains; where it repeats, in the hour that a clock goes
+    since 1970, which are times in UTC; a year and its month, quarter or week, and times of day, may be in columns of
+    their own. Rows may have any order. In a long table the series are named by a column of tickers, or by the one
+    column that separates the rows of a date. Of times with an offset from UTC the local clock time remains; where it repeats, in the hour that a clock goes
     back, the rows are in UTC. A title and lines that begin with # may precede the header; dividends and splits
     between the rows, as on Yahoo's page, are left out. An undated table needs a first column of whole numbers that
     is named index, step or row, or has no name. A table with one series per row (of the M4 competition: a name, then
@@ -201,8 +201,10 @@ def _read_parquet(path: Path, fields: str | None) -> pd.DataFrame:
     if isinstance(frame.index, pd.DatetimeIndex) and frame.index.tz is None and not frame.index.hasnans:
         return frame
     if not is_default(frame.index):
-        # An index level without a name becomes a column without one, as to_csv writes it.
-        frame = frame.reset_index(names=["" if name is None else str(name) for name in frame.index.names])
+        # An index without a name becomes a column without one, as to_csv writes it.
+        unnamed = [f"level {i}" if frame.index.nlevels > 1 else "" for i in range(frame.index.nlevels)]
+        names = [other if name is None else str(name) for name, other in zip(frame.index.names, unnamed, strict=True)]
+        frame = frame.reset_index(names=names)
     return frame.set_axis(pd.RangeIndex(1, len(frame) + 1), axis=0)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.csv.long_tables import find_series_column, split_series, widen_fields
+from forecast.data.date_parts import columns_are, refuse_grid
 from forecast.data.dates import AmbiguousDateError
 from forecast.data.fields import LONG_COLUMNS
 from forecast.data.notes import add_notes
@@ -34,11 +35,15 @@ def to_frame(prices: Any) -> pd.DataFrame:
         frame = prices.to_frame(prices.name if prices.name is not None else "y")
     elif isinstance(prices, Mapping):
         frame = _align(prices)
+    elif isinstance(prices, np.ndarray) and prices.dtype.names:
+        raise TypeError("prices are an array with named fields: make them a table, as pd.DataFrame(prices) does")
     elif isinstance(prices, np.ndarray) and prices.ndim in (1, 2):
         wide = prices[:, None] if prices.ndim == 1 else prices
         frame = pd.DataFrame(wide, columns=[f"y{i}" for i in range(wide.shape[1])] if prices.ndim == 2 else ["y"])
     elif hasattr(prices, "__arrow_c_stream__") or hasattr(prices, "__dataframe__"):
         frame = _from_arrow(prices)
+    elif hasattr(prices, "collect"):
+        raise TypeError(f"prices are a lazy table ({type(prices).__name__}): give the result of its .collect()")
     else:
         raise TypeError(
             "prices must be a DataFrame, Series, array (T,) or (T, N), a mapping, or a table of polars or pyarrow; "
@@ -60,6 +65,8 @@ def label_rows(frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     if _counts_rows(frame.index) and has_date_column(frame):
         frame = _take_dates(frame)
+    if columns_are(frame.columns):
+        refuse_grid(frame.columns, read_index(frame.index)[0])
     if not frame.index.has_duplicates:
         return frame
     dated = frame.set_axis(read_index(frame.index)[0], axis=0)
@@ -187,7 +194,13 @@ def _from_arrow(table: Any) -> pd.DataFrame:
     if not hasattr(table, "__arrow_c_stream__"):
         arrow = from_dataframe(table)
     else:
-        arrow = table if isinstance(table, pa.Table) else pa.table(table)
+        try:
+            arrow = table if isinstance(table, pa.Table) else pa.table(table)
+        except (TypeError, ValueError, pa.ArrowException):
+            raise TypeError(
+                f"prices are one column ({type(table)}) and no table: give a table with its dates, or an array of its "
+                "numbers"
+            ) from None
     return arrow.to_pandas(date_as_object=False)
 
 

@@ -17,6 +17,7 @@ from forecast.data.date_numbers import (
     read_decimal_years,
     read_time_since_1970,
 )
+from forecast.data.date_parts import YEAR_NAMES, join_parts, refuse_grid
 from forecast.data.dates import AmbiguousDateError, clock_times, is_date, read_dates
 from forecast.data.fields import plain_name, plain_names
 from forecast.data.times_of_day import Times, read_times
@@ -31,12 +32,9 @@ DATE_NAMES |= plain_names(
 DATE_NAMES |= plain_names("observation_date unix_timestamp")
 #: Names of a column that contains dates, if its cells are dates.
 PERIOD_NAMES = plain_names("time period time_period year month quarter week day jahr année año ano zeit zeitpunkt hora")
-PERIOD_NAMES |= plain_names("heure data 时间 時間 unix unix_time epoch ts")
+PERIOD_NAMES |= plain_names("heure data 时间 時間 unix unix_time epoch ts") | YEAR_NAMES
 #: Words in such a name, as in Open time, Date of trade and time_ms.
 DATE_WORDS = plain_names("date time datetime timestamp datum day fecha unix epoch")
-YEAR_NAMES = plain_names("year yr yyyy jahr année año ano anno 年")
-MONTH_NAMES = plain_names("month mo mm monat mois mes mês mese 月")
-DAY_NAMES = plain_names("day dd tag jour día dia giorno 日")
 #: Names of a column that may contain row numbers instead of dates.
 STEP_NAMES = plain_names("index step row ds time t no nr rownames") | {""}
 SAMPLE_ROWS = 50  # rows that show whether a column contains dates
@@ -65,9 +63,10 @@ def read_row_labels(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -
         index, note = read_labels(frame.iloc[:, at], "Date", row_word, dayfirst)
         return RowLabels(index, [at], [note] * bool(note))
     names = [plain_name(str(name)) for name in frame.columns]
-    columns = [at, *_date_parts(frame, names, at)]
-    cells = frame.iloc[:, at] if len(columns) == 1 else _join_parts(frame, columns, row_word)
+    columns, joined = join_parts(frame, names, at)
+    cells = frame.iloc[:, at] if joined is None else joined
     index, note = read_labels(cells, frame.columns[at], row_word, dayfirst)
+    refuse_grid(frame.columns, index)
     notes = [note] * bool(note)
     times = read_times(frame, names, at)
     if times is not None and isinstance(index, pd.DatetimeIndex) and (index == index.normalize()).all():
@@ -161,29 +160,6 @@ def _by_name(columns: pd.Index) -> tuple[int, bool]:
 
 def _may_name_dates(name: str) -> bool:
     return name in DATE_NAMES or name in PERIOD_NAMES or not DATE_WORDS.isdisjoint(name.split())
-
-
-def _date_parts(frame: pd.DataFrame, names: list[str], at: int) -> list[int]:
-    """Return the positions of the months, and of the days, of a table with the years in a column of their own."""
-    if names[at] not in YEAR_NAMES:
-        return []
-    parts = []
-    for group, last in ((MONTH_NAMES, 12), (DAY_NAMES, 31)):
-        column = next((i for i, name in enumerate(names) if name in group), None)
-        if column is None or not pd.to_numeric(frame.iloc[:, column], errors="coerce").between(1, last).all():
-            break
-        parts.append(column)
-    return parts
-
-
-def _join_parts(frame: pd.DataFrame, columns: list[int], row_word: str) -> pd.Series:
-    """Return the dates, as text, whose year, month and day are in columns of their own."""
-    numbers = [pd.to_numeric(frame.iloc[:, i], errors="coerce") for i in columns]
-    incomplete = pd.concat(numbers, axis=1).isna().any(axis=1)
-    if incomplete.any():
-        raise ValueError(f"{row_word} {frame.index[incomplete][0]} has no date: give the row one, or drop it")
-    year, month, *day = (part.astype("int64").astype(str) for part in numbers)
-    return year.str.zfill(4) + "-" + month.str.zfill(2) + "-" + (day[0].str.zfill(2) if day else "01")
 
 
 def _add_times(dates: pd.DatetimeIndex, times: Times) -> tuple[pd.DatetimeIndex, str]:

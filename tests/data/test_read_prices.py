@@ -355,7 +355,10 @@ TEXT_FAILURES = {
         "ticker,date,open,close\n" + "A,2024-01-02,1,2\n" * 2,
         "A has 2 rows at 2024-01-02 with the same values",
     ),
-    "no ticker": ("ticker,date,close\n,2024-01-02,1\n", "1 rows have no ticker: give each row one, or drop it"),
+    "no ticker": (
+        "ticker,date,close\nA,2024-01-02,1\n,2024-01-02,1\n",
+        "1 rows have no ticker: give each row one, or drop it",
+    ),
     "no values": ("ticker,date\nA,2024-01-02\n", "dates and ticker but no prices: add a column of them"),
 }
 

@@ -105,6 +105,125 @@ def test_year_month_and_day_are_joined(tmp_path):
     assert read_prices(path).index.tolist() == days.tolist()
 
 
+PARTS = {
+    "quarter": (QUARTERS, "Quarter", lambda d: d.quarter),
+    "Q1": (QUARTERS, "Trimestre", lambda d: f"Q{d.quarter}"),
+    "month": (MONTHS, "Mes", lambda d: d.month),
+    "Jan": (MONTHS, "Month", lambda d: f"{d:%b}"),
+    "January": (MONTHS, "Monat", lambda d: f"{d:%B}"),
+    "M01": (MONTHS, "Period", lambda d: f"M{d:%m}"),
+    "Q01": (QUARTERS, "Period", lambda d: f"Q{d.quarter:02d}"),
+    "H1": (pd.date_range("2001-01-01", periods=14, freq="6MS"), "Half", lambda d: f"H{1 + d.month // 7}"),
+    "week": (pd.date_range("2020-12-28", periods=120, freq="7D"), "Week", lambda d: d.isocalendar().week),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("countries", [1, 2])
+@pytest.mark.parametrize("year_first", [True, False])
+def test_a_year_and_a_part_of_it_are_a_date(tmp_path, part, countries, year_first):
+    dates, name, form = PARTS[part]
+    years = dates.isocalendar().year.to_numpy() if part == "week" else dates.year
+    columns = {"Year": years, name: [form(date) for date in dates]}
+    columns = columns if year_first else dict(reversed(columns.items()))
+    x = np.arange(len(dates)) % 7 + 1.5
+    tables = [pd.DataFrame(columns).assign(Country=country, GDP=x) for country in ("FR", "ES")[:countries]]
+    table = pd.concat(tables, ignore_index=True)
+    table = table if countries == 2 else table.drop(columns="Country")
+    table.to_csv(tmp_path / "x.csv", index=False)
+    for panel in (as_panel(table), as_panel(read_prices(tmp_path / "x.csv"))):
+        assert panel.index.tolist() == dates.tolist()
+        assert len(panel.series) == countries
+        np.testing.assert_array_equal(panel.target[:, 0], x)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "unread"),
+    [
+        ("Period", [f"M{i:02d}" for i in range(1, 14)], "M13"),
+        ("Period", range(1, 13), "1"),
+        ("Quarter", range(1, 6), "5"),
+        ("Mois", ["Janvier", "Fevrier", "Mars"], "Janvier"),
+        ("Session", ["morning", "evening"], "morning"),
+        ("Day", [5, 400], "5"),
+    ],
+)
+def test_parts_of_a_year_that_are_not_clear_are_refused(tmp_path, name, cells, unread):
+    cells = list(cells)
+    table = pd.DataFrame({"Year": np.repeat(range(2001, 2006), len(cells)), name: cells * 5})
+    table["Value"] = np.arange(len(table)) % 7 + 0.5
+    table.to_csv(tmp_path / "x.csv", index=False)
+    for read in (lambda: as_panel(table), lambda: read_prices(tmp_path / "x.csv")):
+        with pytest.raises(ValueError, match=f"the years in 'Year' have parts in '{name}', and '{unread}' is not"):
+            read()
+
+
+@pytest.mark.parametrize(
+    "names", [[f"{d:%b}" for d in MONTHS[:12]], [f"{d:%B}" for d in MONTHS[:12]], ["Q1", "Q2", "Q3", "Q4"]]
+)
+def test_a_grid_of_years_and_months_is_refused(tmp_path, names):
+    grid = pd.DataFrame({"Year": range(1990, 2010), **{name: np.arange(20) + 0.5 for name in names}})
+    grid.to_csv(tmp_path / "x.csv", index=False)
+    for read in (
+        lambda: as_panel(grid),
+        lambda: as_panel(grid.set_index("Year")),
+        lambda: read_prices(tmp_path / "x.csv"),
+    ):
+        with pytest.raises(ValueError, match=r"each row is a year and its columns are .*: write a row per date"):
+            read()
+    daily = grid.drop(columns="Year").set_index(pd.bdate_range("2024-01-01", periods=20))  # contract months
+    assert as_panel(daily).series == tuple(names)
+
+
+CLOCKS = {
+    "1 to 24": (24, lambda i: i + 1),
+    "0 to 23": (24, lambda i: i),
+    "01:00 to 24:00": (24, lambda i: f"{i + 1:02d}:00"),
+    "HE01": (24, lambda i: f"HE{i + 1:02d}"),
+    "00:00-01:00": (24, lambda i: f"{i:02d}:00-{i + 1:02d}:00"),
+    "00:00 - 00:00": (24, lambda i: f"{i:02d}:00 - {(i + 1) % 24:02d}:00"),
+    "00 - 01": (24, lambda i: f"{i:02d} - {i + 1:02d}"),
+    "23:30-00:00": (48, lambda i: f"{i // 2:02d}:{i % 2 * 30:02d}-{(i + 1) // 2 % 24:02d}:{(i + 1) % 2 * 30:02d}"),
+}
+
+
+@pytest.mark.parametrize("form", CLOCKS)
+@pytest.mark.parametrize("name", ["Hora", "Ora", "Heure", "saat", "时间", "Time", "Hour Ending", "Hours", "Hour"])
+def test_hours_in_every_notation_are_times_of_day(tmp_path, form, name):
+    check_times(tmp_path, name, *CLOCKS[form])
+
+
+@pytest.mark.parametrize(("name", "n"), [("Settlement Period", 48), ("Period", 96), ("MTU", 24), ("Periodo", 24)])
+def test_numbers_of_the_periods_of_a_day_are_times_of_day(tmp_path, name, n):
+    check_times(tmp_path, name, n, lambda i: i + 1)
+
+
+def check_times(tmp_path, name, n, form):
+    times = pd.date_range("2024-01-02", periods=3 * n, freq=pd.Timedelta(days=1) / n)
+    table = pd.DataFrame({"Date": times.strftime("%Y-%m-%d"), name: [form(i % n) for i in range(3 * n)]})
+    table["Price"] = np.arange(3 * n) % 7 + 0.5
+    table.to_csv(tmp_path / "x.csv", index=False)
+    for panel in (as_panel(table), as_panel(read_prices(tmp_path / "x.csv"))):
+        assert panel.index.tolist() == times.tolist()
+        assert len(panel.series) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [("Session", ["AM", "PM"]), ("anything", range(24)), ("x", [f"{i}:30" for i in range(9)]), ("Time", range(1, 26))],
+)
+def test_parts_of_a_day_never_name_series(tmp_path, name, cells):
+    cells = list(cells)
+    days = pd.bdate_range("2024-01-01", periods=5).strftime("%Y-%m-%d")
+    table = pd.DataFrame({"Date": np.repeat(days, len(cells)), name: cells * 5}).assign(Price=1.5)
+    table["Price"] += np.arange(len(table)) % 7
+    with pytest.raises(ValueError, match=f"'{name}' separates their rows, which seems to be a part of the date"):
+        as_panel(table)
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(ValueError, match=f"'{name}' separates their rows"):
+        read_prices(tmp_path / "x.csv")
+
+
 @pytest.mark.parametrize("zone", ["Europe/London", "America/New_York", "Australia/Sydney"])
 def test_the_repeated_hour_is_two_hours_where_the_offset_is_known(tmp_path, zone):
     day = {"Europe/London": "2024-10-26", "America/New_York": "2024-11-02", "Australia/Sydney": "2024-04-06"}[zone]
@@ -278,6 +397,64 @@ def test_tables_of_other_libraries_are_read():
         np.testing.assert_array_equal(panel.target, np.column_stack([x, x + 1]))
     undated = as_panel(pa.table({"A": x, "B": x + 1}))
     assert undated.index.tolist() == list(range(6))
+
+
+def test_what_is_no_table_is_refused_with_what_to_do():
+    polars = pytest.importorskip("polars")
+    for prices, advice in (
+        (polars.DataFrame({"A": [1.5, 2.5]}).lazy(), r"lazy table .*\.collect\(\)"),
+        (polars.Series([1.5, 2.5]), "one column .* give a table with its dates"),
+        (pd.DataFrame({"A": [1.5, 2.5]}).to_records(), r"pd\.DataFrame\(prices\)"),
+        ([1.5, 2.5], "must be a DataFrame"),
+    ):
+        with pytest.raises(TypeError, match=advice):
+            as_panel(prices)
+
+
+def test_row_levels_without_names_are_read_from_parquet(tmp_path):
+    rows = pd.MultiIndex.from_product([DAYS, ["A", "B"]])
+    for levels in (rows, rows.swaplevel()):
+        pd.DataFrame({"close": np.arange(12) + 0.5}, index=levels).to_parquet(tmp_path / "x.parquet")
+        table = read_prices(tmp_path / "x.parquet")
+        assert table.index.tolist() == DAYS.tolist()
+        assert table["B"].tolist() == [1.5, 3.5, 5.5, 7.5, 9.5, 11.5]
+
+
+@pytest.mark.parametrize("form", ["%Y%m%dT%H%M%SZ", "%Y-%m-%dT%HZ", "%Y%m%d %H%M%S+0000", "%Y-%m-%dT%H:%M:%SZ"])
+def test_short_forms_of_iso_with_a_zone_are_times(tmp_path, form):
+    hours = pd.date_range("2021-03-01", periods=40, freq="h")
+    assert read_prices(write(tmp_path / "x.csv", hours.strftime(form))).index.tolist() == hours.tolist()
+
+
+def test_a_column_of_symbols_without_any_is_no_id(tmp_path):
+    path = write(
+        tmp_path / "x.csv", MONTHS.strftime("%Y-%m"), "REF_DATE", SYMBOL=[""] * 30, VALUE=np.arange(30) % 7 + 0.5
+    )
+    with pytest.warns(UserWarning, match="'SYMBOL' is empty"):
+        assert read_prices(path).shape == (30, 1)
+
+
+@pytest.mark.parametrize("name", ["stock", "country", "id", "asset", "ticker", "permno"])
+@pytest.mark.parametrize("ids", [("005930", "000660"), ("NA", "DE")])
+def test_ids_are_as_in_the_file(tmp_path, name, ids):
+    days = np.repeat(DAYS.strftime("%Y-%m-%d"), 2)
+    table = read_prices(write(tmp_path / "x.csv", days, **{name: ids * 6, "close": np.arange(12) + 0.5}))
+    assert sorted(table.columns) == sorted(ids)
+
+
+def test_a_header_after_a_number_sign_is_the_header(tmp_path):
+    rows = "".join(f"{day:%Y-%m-%d},{i + 0.5},{i}\n" for i, day in enumerate(DAYS))
+    (tmp_path / "x.csv").write_text("# a title\n#Date,AAA,BBB\n" + rows)
+    assert read_prices(tmp_path / "x.csv").columns.tolist() == ["AAA", "BBB"]
+    (tmp_path / "x.csv").write_text("# Date,AAA,remark\nDate,CCC,DDD\n" + rows)
+    assert read_prices(tmp_path / "x.csv").columns.tolist() == ["CCC", "DDD"]
+
+
+def test_a_source_below_the_rows_is_named(tmp_path):
+    rows = "".join(f"{day:%Y-%m-%d},{i + 0.5}\n" for i, day in enumerate(DAYS))
+    (tmp_path / "x.csv").write_text(f"Date,AAA\n{rows}\nSource: a vendor\nDownloaded today\n")
+    with pytest.raises(ValueError, match=r"line 9 has one cell and is no row .* remove it and the lines below"):
+        read_prices(tmp_path / "x.csv")
 
 
 def test_polars_tables_are_read():

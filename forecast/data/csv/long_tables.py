@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from forecast.data.date_parts import PART_NAMES
 from forecast.data.fields import (
     BARS,
     CLOSES,
@@ -24,6 +25,7 @@ from forecast.data.fields import (
 from forecast.data.kinds import describe_changes
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
+from forecast.data.times_of_day import HOUR_NAMES, SLOT_NAMES, TIME_NAMES, are_times
 
 #: Names of the column of tickers, which names the series also where no date repeats. All names here are compared as
 #: `plain_name` returns them.
@@ -39,6 +41,8 @@ MEASURE_NAMES = plain_names("field fields variable var measure metric indicator 
 MEASURE_NAMES |= plain_names("unit units side session fixing")
 FIELD_KINDS = {*BARS, *CLOSES, *TARGETS, "Volume", "Adj Volume", QUOTE}
 MAX_MEASURES = 24  # values that may be names of fields or are compared
+#: Names of columns that never name the series, because they are a part of the date or the time of day.
+NO_SERIES = PART_NAMES | TIME_NAMES | HOUR_NAMES | SLOT_NAMES
 ROW_DATE = "\0date"  # name of the column of dates while the others are compared
 MAX_LISTED = 8  # values that a message lists
 MIN_COUNTED = 10  # rows that show that a column counts them
@@ -52,13 +56,15 @@ def find_series_column(prices: pd.DataFrame) -> Hashable | None:
     a column of text, or of whole numbers that either has the name of an id or has every date for each of its values.
     Raises ValueError where several columns separate the rows in different ways, or only two columns do.
     """
-    names = list(prices.columns)
+    names = [name for name in prices.columns if prices[name].notna().any()]
     ticker = next((name for name in names if plain_name(str(name)) in TICKER_COLUMNS), None)
     if ticker is not None or not prices.index.has_duplicates:
         return ticker
     rows = prices.reset_index(names=ROW_DATE).drop_duplicates()
     if not rows[ROW_DATE].duplicated().any():
         return None
+    parts = [name for name in names if plain_name(str(name)) in NO_SERIES or _is_time(rows, name)]
+    names = [name for name in names if name not in parts]
     text = [name for name in names if not pd.api.types.is_numeric_dtype(prices[name]) and _is_text(prices[name])]
     found = [name for name in text if _separates(rows, [name])]
     if not found:
@@ -76,6 +82,12 @@ def find_series_column(prices: pd.DataFrame) -> Hashable | None:
         column = named[0] if others else found[0]
         _check_measure(prices[column], column)
         return column
+    part = next((name for name in parts for other in (name, *text) if _separates(rows, [name, other])), None)
+    if part is not None:
+        raise ValueError(
+            f"dates repeat, and {part!r} separates their rows, which seems to be a part of the date: write both in one "
+            "column of dates, such as 2024-01-31 09:30, or rename it to unique_id if it names the series"
+        )
     pair = next((pair for pair in combinations(text, 2) if _separates(rows, list(pair))), None)
     if pair is not None:
         first, second = pair
@@ -247,6 +259,11 @@ def _separates(rows: pd.DataFrame, columns: list[Hashable]) -> bool:
         and MIN_ROWS_PER_SERIES * n_series <= len(rows)
         and not rows.duplicated([ROW_DATE, *columns]).any()
     )
+
+
+def _is_time(rows: pd.DataFrame, name: Hashable) -> bool:
+    """Return whether the cells of a column that is not named as an id are the times of a day, in text or by number."""
+    return plain_name(str(name)) not in ID_NAMES and are_times(rows[name].dropna().unique())
 
 
 def _is_balanced(rows: pd.DataFrame, name: Hashable) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.csv.long_tables import CODE_NAMES, TICKER_COLUMNS
+from forecast.data.csv.long_tables import CODE_NAMES, ID_NAMES, TICKER_COLUMNS
 from forecast.data.csv.numbers import (
     MISSING,
     has_decimal_comma,
@@ -66,7 +66,7 @@ def parse_text(text: str, decimal: str | None, requested: Collection[str] = ()) 
     as_text = {date_column(columns)} | {
         i for i, name in enumerate(columns) if plain_name(str(name)) in TICKER_COLUMNS | CODE_NAMES
     }
-    as_text |= _not_requested(columns, requested)
+    as_text |= _not_requested(columns, requested) | _named_ids(_rows(body, sep, line), columns)
     frame = None if decimal == "," else _read_plain(body, sep, width, as_text)
     is_point = sep != ";" and not has_decimal_comma(map(str, columns), _first_cells(top_rows[depth:], as_text))
     if frame is None or (decimal is None and not _proves_point(body, sep, frame, is_point)):
@@ -92,6 +92,13 @@ def _not_requested(columns: pd.Index, requested: Collection[str]) -> set[int]:
         for i, (name, kind) in enumerate(zip(map(str, columns), kinds, strict=True))
         if plain_name(name) not in plain and canonical_field(name) not in fields and kind not in BARS
     }
+
+
+def _named_ids(rows: Iterator[NumberedRow], columns: pd.Index) -> set[int]:
+    """Return the positions of the ids of series that are words (NA is one), or numbers with leading zeros."""
+    ids = [i for i, name in enumerate(columns) if plain_name(str(name)) in ID_NAMES]
+    distinct = {(i, cells[i].strip()) for _, cells in rows for i in ids if i < len(cells)} if ids else set()
+    return {i for i, cell in distinct if re.fullmatch("0[0-9]+", cell) or (is_name(cell) and not has_digit(cell))}
 
 
 def _decode(path: Path) -> str:
@@ -144,7 +151,13 @@ def _find_table(lines: Sequence[str]) -> tuple[str, list[NumberedRow]]:
         return 1 < width == len(below), parsed / len(below), width
 
     sep = max(separators, key=fit)
-    return sep, [(n + 1, cells(n, sep)) for n in first]
+    rows = [(n + 1, cells(n, sep)) for n in first]
+    has_remark = first[0] > 0 and lines[first[0] - 1].lstrip('" ').startswith("#")
+    remark = [cell.lstrip("# ") for cell in cells(first[0] - 1, sep)] if has_remark else []
+    # The last remark is the header where it has a name for each cell of a row.
+    if len(remark) == len(rows[0][1]) > 1 and all(map(is_name, remark)) and is_date(rows[0][1][0]):
+        rows = [(first[0], remark), *rows][:3]
+    return sep, rows
 
 
 def _parse_header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
@@ -216,6 +229,11 @@ def _check_widths(rows: Iterator[NumberedRow], columns: pd.Index) -> int:
     if not unequal or (len(first_lines) == 1 and last_filled == named):
         return width
     line = min(unequal.values())
+    if (footer := unequal.get(1)) and first_lines.get(header_width, footer) < footer == line:
+        raise ValueError(
+            f"line {line} has one cell and is no row as those above it: if it is a source or a remark, remove it and "
+            "the lines below it that are no rows"
+        )
     if max(n for n, first in unequal.items() if first == line) > header_width:
         raise ValueError(
             f"line {line} has more cells than the {header_width} of the header: remove the surplus, or put numbers "
