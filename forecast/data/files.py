@@ -77,18 +77,18 @@ def read_prices(
 
     Notes
     -----
-    The file may contain a column per ticker, one instrument's Open/High/Low/Close table (in the common languages
-    and the spellings of exchanges and vendors; the series is named after the file), a long table (unique_id, ds, y;
-    or a ticker, a date and prices), or the two header lines of yfinance's to_csv. Cells are separated by comma,
-    semicolon, tab or bar. The dates are in a column with the name of dates, or in the first one that contains them:
-    days, months (2024-01, 202401, 2024M01), quarters (2024Q1), weeks (2024-W01), years, or seconds to nanoseconds
-    since 1970, which are times in UTC; a year and its month, quarter or week, and times of day, may be in columns of
-    their own. Rows may have any order. In a long table the series are named by a column of tickers, or by the one
-    column that separates the rows of a date. Of times with an offset from UTC the local clock time remains; where it repeats, in the hour that a clock goes
-    back, the rows are in UTC. A title and lines that begin with # may precede the header; dividends and splits
-    between the rows, as on Yahoo's page, are left out. An undated table needs a first column of whole numbers that
-    is named index, step or row, or has no name. A table with one series per row (of the M4 competition: a name, then
-    V2, V3 …) becomes undated columns that end together.
+    The file may contain a column per ticker, one instrument's Open/High/Low/Close table (in the common languages and
+    the spellings of exchanges and vendors; the series is named after the file), a long table (unique_id, ds, y; or a
+    ticker, a date and prices), or the two header lines of yfinance's to_csv. Cells are separated by comma, semicolon,
+    tab or bar. The dates are in a column with the name of dates, or in the first one that contains them: days, months
+    (2024-01, 202401, 2024M01), quarters (2024Q1), weeks (2024-W01), years, or seconds to nanoseconds since 1970, which
+    are times in UTC; a year and its month, quarter or week, and times of day, may be in columns of their own. Rows may
+    have any order. In a long table the series are named by a column of tickers, or by the one column that separates the
+    rows of a date. Of times with an offset from UTC the local clock time remains; where it repeats, in the hour that a
+    clock goes back, the rows are in UTC. A title and lines that begin with # may precede the header; dividends and
+    splits between the rows, as on Yahoo's page, are left out. An undated table needs a first column of whole numbers
+    that is named index, step or row, or has no name. A table with one series per row (of the M4 competition: a name,
+    then V2, V3 …) becomes undated columns that end together.
     """
     if decimal not in (None, ",", "."):
         raise ValueError(f"decimal must be ',' or '.'; got {decimal!r}")
