@@ -210,7 +210,7 @@ def check_times(tmp_path, name, n, form):
 
 @pytest.mark.parametrize(
     ("name", "cells"),
-    [("Session", ["AM", "PM"]), ("anything", range(24)), ("x", [f"{i}:30" for i in range(9)]), ("Time", range(1, 26))],
+    [("Half", ["AM", "PM"]), ("anything", range(24)), ("x", [f"{i}:30" for i in range(9)]), ("Time", range(1, 26))],
 )
 def test_parts_of_a_day_never_name_series(tmp_path, name, cells):
     cells = list(cells)

@@ -42,7 +42,7 @@ MEASURE_NAMES |= plain_names("unit units side session fixing")
 FIELD_KINDS = {*BARS, *CLOSES, *TARGETS, "Volume", "Adj Volume", QUOTE}
 MAX_MEASURES = 24  # values that may be names of fields or are compared
 #: Names of columns that never name the series, because they are a part of the date or the time of day.
-NO_SERIES = PART_NAMES | TIME_NAMES | HOUR_NAMES | SLOT_NAMES
+NO_SERIES = (PART_NAMES | TIME_NAMES | HOUR_NAMES | SLOT_NAMES) - MEASURE_NAMES
 ROW_DATE = "\0date"  # name of the column of dates while the others are compared
 MAX_LISTED = 8  # values that a message lists
 MIN_COUNTED = 10  # rows that show that a column counts them
