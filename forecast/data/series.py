@@ -12,6 +12,7 @@ import pandas as pd
 
 from forecast._validation import did_you_mean
 from forecast.data.csv.long_tables import ID_NAMES, check_unique
+from forecast.data.derived import find_derived, is_indicator
 from forecast.data.fields import (
     BARS,
     CLOSES,
@@ -31,12 +32,28 @@ from forecast.data.fields import (
     plain_name,
 )
 from forecast.data.frames import label_rows
-from forecast.data.kinds import BarColumns, are_about_equal, describe_changes, describe_left_out, find_bars, holds_range
+from forecast.data.kinds import (
+    BarColumns,
+    Content,
+    are_about_equal,
+    describe_changes,
+    describe_left_out,
+    find_bars,
+    has_few_values,
+    holds_range,
+    is_growing,
+    is_ordered,
+)
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
 
 #: Text that is a number in a form that is not read, rather than a code or a date.
 LIKE_NUMBER = re.compile(r"[-+(]?\W?\s?\d[\d.,' ]*\s?\W?\w?\)?")
+#: Words that name a count or a part of the date.
+IDENTIFIER = re.compile(
+    r"\b(no|nr|num|number|id|row|rows|key|seq|sequence|counter|code|flag|unnamed|step|year|month|week|day|days|date|dte)\b"
+)
+MIN_LIKE = 3  # columns of a table of many that are alike, besides the one in question
 MAX_LISTED = 12  # columns that a message lists
 
 
@@ -334,7 +351,9 @@ def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if "field" not in frame.attrs:
         if (bars := _bars_by_numbers(frame, remaining)) is not None:
             return _instrument(frame, _fields_of_bars(names, bars), how=", by the values of the columns")
+        _check_derived(frame, remaining)
         _check_one_kind(frame, remaining)
+        _check_identifiers(frame, remaining)
     if not left_out:
         return {"y": frame}
     table = frame.iloc[:, remaining]
@@ -348,8 +367,13 @@ def _find_left_out(frame: pd.DataFrame, names: list[str]) -> dict[int, str]:
     """Return the positions of the columns that are no series, with the reason; some columns remain."""
     left_out = {}
     if "field" not in frame.attrs:
-        reasons = (_describe_values(column, frame.index) for _, column in frame.items())
-        left_out = {i: reason for i, reason in enumerate(reasons) if reason is not None}
+        contents = [_describe_values(column, frame.index) for _, column in frame.items()]
+        others = [i for i, content in enumerate(contents) if content is None]
+        left_out = {
+            i: content.reason
+            for i, content in enumerate(contents)
+            if content is not None and (content.is_certain or not _is_like_others(frame, i, others))
+        }
     if len(left_out) == len(names):
         return {}
     others = [i for i in range(len(names)) if i not in left_out]
@@ -359,11 +383,19 @@ def _find_left_out(frame: pd.DataFrame, names: list[str]) -> dict[int, str]:
     return left_out | by_name if len(by_name) < len(others) else left_out
 
 
-def _describe_values(column: pd.Series, index: pd.Index) -> str | None:
+def _is_like_others(frame: pd.DataFrame, i: int, others: list[int]) -> bool:
+    """Return whether a column is one of many that are alike: several others, between whose values its own lie."""
+    if len(others) < MIN_LIKE or IDENTIFIER.search(plain_name(str(frame.columns[i]))):
+        return False
+    values = frame.iloc[:, others].apply(pd.to_numeric, errors="coerce")
+    return bool(values.min().min() <= np.nanmedian(_numbers(frame.iloc[:, i])) <= values.max().max())
+
+
+def _describe_values(column: pd.Series, index: pd.Index) -> Content | None:
     """Return what a column contains if its values are no series, else None."""
     if column.dtype != np.float64 and has_only_text(column):
         value = column.dropna().iloc[0]
-        return f"contains {repr(value) if isinstance(value, str) else format_date(value)}"
+        return Content(f"contains {repr(value) if isinstance(value, str) else format_date(value)}", True)
     return describe_left_out(_numbers(column), index)
 
 
@@ -392,10 +424,7 @@ def _bars_by_numbers(frame: pd.DataFrame, candidates: list[int]) -> BarColumns |
     """Return the columns that are bars by their numbers; raise where there are several choices."""
     if not 4 <= len(candidates) <= 24:
         return None
-    labels = frame.index if pd.api.types.is_numeric_dtype(frame.index) else pd.to_datetime(frame.index, errors="coerce")
-    order = np.argsort(labels.to_numpy(), kind="stable")
-    values = np.column_stack([_numbers(frame.iloc[:, i])[order] for i in candidates])
-    found = find_bars(values)
+    found = find_bars(_sorted_values(frame, candidates))
     if not found:
         return None
     names = [str(frame.columns[i]) for i in candidates]
@@ -404,11 +433,57 @@ def _bars_by_numbers(frame: pd.DataFrame, candidates: list[int]) -> BarColumns |
     return BarColumns(*(candidates[i] for i in found[0]))
 
 
+def _sorted_values(frame: pd.DataFrame, positions: list[int]) -> np.ndarray:
+    """Return the numbers of some columns (T, N), oldest row first."""
+    labels = frame.index if pd.api.types.is_numeric_dtype(frame.index) else pd.to_datetime(frame.index, errors="coerce")
+    order = np.argsort(labels.to_numpy(), kind="stable")
+    return np.column_stack([_numbers(frame.iloc[:, i])[order] for i in positions])
+
+
 def _fields_of_bars(names: list[str], bars: BarColumns) -> list[str]:
     fields = [name if name not in BARS else f"{name} (as named)" for name in names]
     for field, i in zip(BARS, bars, strict=True):
         fields[i] = field
     return fields
+
+
+def _check_derived(frame: pd.DataFrame, positions: list[int]) -> None:
+    """Raise UnclearColumnsError if all columns but one are computed from it, or have the names of indicators."""
+    names = [str(frame.columns[i]) for i in positions]
+    if not 2 <= len(positions) <= MAX_LISTED:
+        return
+    values = _sorted_values(frame, positions)
+    derived = find_derived(values)
+    named = [i for i, name in enumerate(names) if i not in derived and is_indicator(name)]
+    rest = [i for i in range(len(names)) if i not in derived and i not in named]
+    if len(rest) != 1 or (named and not describe_changes(values[:, rest[0]]).is_price):
+        return
+    if named:
+        raise UnclearColumnsError(
+            f"{names[named[0]]!r} is called an indicator or a target, next to {names[rest[0]]!r}", names
+        )
+    column, (source, how) = next(iter(derived.items()))
+    raise UnclearColumnsError(f"{names[column]!r} is computed from {names[source]!r} ({how})", names)
+
+
+def _check_identifiers(frame: pd.DataFrame, positions: list[int]) -> None:
+    """Raise UnclearColumnsError if a column is whole numbers as no price has them, next to columns like prices."""
+    if not 2 <= len(positions) <= MAX_LISTED:
+        return
+    values = {i: _numbers(frame.iloc[:, i]) for i in positions}
+    few = {i: "has only a few different values" for i in positions if has_few_values(values[i])}
+    ordered = {i: "rises or falls in every row" for i in positions if i not in few and is_ordered(values[i])}
+    others = [i for i in positions if i not in few and i not in ordered]
+    if not any(describe_changes(values[i]).is_price for i in others):
+        return
+    if any(is_growing(values[i]) for i in others):
+        ordered = {}  # a population next to a price level
+    for i, reason in {**few, **ordered}.items():
+        if np.isin(values[i], (-1, 0, 1)).all() or not _is_like_others(frame, i, others):
+            names = [str(frame.columns[j]) for j in positions]
+            raise UnclearColumnsError(
+                f"{str(frame.columns[i])!r} {reason}, in whole numbers, next to columns that look like prices", names
+            )
 
 
 def _check_one_kind(frame: pd.DataFrame, positions: list[int]) -> None:

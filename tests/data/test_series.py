@@ -227,6 +227,101 @@ def test_a_column_that_is_no_series_is_left_out_with_a_note(case, tmp_path):
         assert as_panel(prices).attrs["notes"] == prices.attrs["notes"]
 
 
+DAYS = BARS.index
+ROW = np.arange(len(BARS))
+NO_SERIES = {
+    "equal steps": 10 + 10 * ROW,
+    "equal steps from afar": 1000 + 7 * ROW,
+    "counter down": ROW[::-1],
+    "counter in fractions": ROW / 1000,
+    "counter and a half": ROW + 0.5,
+    "rounded steps": np.round(3 + 1.2345 * ROW, 2),
+    "days to expiry": (DAYS[-1] - DAYS).days + 5,
+    "days since": (DAYS - DAYS[0]).days,
+    "decimal year": np.round(DAYS.year + (DAYS.day_of_year - 1) / 365, 4),
+    "date of a spreadsheet": (DAYS - pd.Timestamp("1899-12-30")).days,
+    "weekday, Monday first": DAYS.day_of_week + 1,
+    "weekday, Sunday first": (DAYS.day_of_week + 1) % 7 + 1,
+    "year of two digits": DAYS.year % 100,
+    "year and month": DAYS.year * 100 + DAYS.month,
+    "year and week": DAYS.isocalendar().year * 100 + DAYS.isocalendar().week,
+    "year and quarter": DAYS.year * 10 + DAYS.quarter,
+    "day of trading": pd.Series(1, DAYS).groupby(DAYS.to_period("M")).cumsum(),
+    "days in the month": DAYS.days_in_month,
+}
+
+
+@pytest.mark.parametrize("price", ["AAPL", "Spot"])
+@pytest.mark.parametrize("case", NO_SERIES)
+def test_a_counter_or_a_part_of_the_date_is_no_series_next_to_a_price(case, price):
+    frame = table(**{price: BARS.price, "Foo": NO_SERIES[case]})
+    for rows in (frame, frame[::-1]):
+        with pytest.warns(PricesWarning, match="the column 'Foo' (counts|repeats)"):
+            assert as_panel(rows).series == (price,)
+
+
+def random_wide_table(seed):
+    """Return tickers, rates, indices of economies, prices of goods or simulated series, and what is rare in them."""
+    rng = np.random.default_rng(seed)
+    kind, n = seed % 5, int(rng.integers(2, 10))
+    rows = int(rng.choice([25, 60, 120, 300]))
+    walk = rng.normal(0, 1, (rows, n)).cumsum(0)
+    values = [
+        np.round(rng.uniform(5, 400, n) * np.exp(0.02 * walk), 2),
+        np.round(np.abs(2 + rng.uniform(0, 3, n) + 0.2 * walk), 2),
+        np.round(100 * np.exp(0.02 * np.arange(rows)[:, None] + 0.01 * walk), 1),
+        np.round(rng.uniform(500, 9000, n) * np.exp(0.02 * walk)),
+        [walk, rng.normal(0, 1, (rows, n)), np.sin(np.arange(rows)[:, None] / 7 + rng.uniform(0, 3, n)) + 2][seed % 3],
+    ][kind]
+    if kind == 1:  # central banks change a rate from time to time
+        values = values[np.arange(rows) // 12 * 12]
+    dates = pd.date_range("1990-01-01", periods=rows, freq=["B", "MS", "YS", "W", "D"][kind])
+    return pd.DataFrame(values, dates, [f"S{i}" for i in range(n)])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_random_wide_table_loses_no_series_and_is_no_question():
+    for seed in range(400):
+        frame = random_wide_table(seed)
+        assert as_panel(frame).series == tuple(frame), seed
+
+
+def economies(**further):
+    rng = np.random.default_rng(3)
+    values = 100 * np.exp(0.02 * np.arange(40)[:, None] + rng.normal(0, 0.01, (40, 4)).cumsum(0))
+    dates = pd.date_range("1980", periods=40, freq="YS")
+    return pd.DataFrame(values.round(1), dates, ["FR", "DE", "IT", "ES"]).assign(**further)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [110.0 + np.arange(40), np.full(40, 130.0), np.arange(40) * 2 + 100])
+def test_a_constant_or_a_line_among_many_like_it_is_a_series(values):
+    frame = economies(PT=values)
+    assert as_panel(frame).series == tuple(frame)
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        {"PT": np.arange(40) + 1},
+        {"PT": np.arange(40) + 5000},
+        {"PT": np.full(40, 0.0)},
+        {"Area code": np.full(40, 130.0)},
+        {"id": np.arange(40) + 110},
+        {"PT": np.arange(40) + 1980},
+    ],
+)
+def test_an_identifier_among_many_series_is_left_out(further):
+    with pytest.warns(PricesWarning, match="is left out"):
+        assert as_panel(economies(**further)).series == ("FR", "DE", "IT", "ES")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_growing_population_is_a_series_next_to_a_price_level():
+    frame = economies()[["FR"]].assign(Population=(5e7 * 1.007 ** np.arange(40)).round())
+    assert as_panel(frame).series == ("FR", "Population")
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("values", [BARS.number, np.full(len(BARS), 2.0), BARS.volume])
 def test_the_only_column_is_a_series(values):
@@ -276,6 +371,39 @@ UNCLEAR = {
         [f"x{i}" for i in range(8)], axis=1
     ),
 }
+
+
+EXTRAS = {
+    "Foo": np.random.default_rng(0).integers(1, 40, len(BARS)).cumsum(),
+    "Foo, falling": -np.random.default_rng(0).integers(1, 40, len(BARS)).cumsum() + 100_000,
+    "flag": np.random.default_rng(0).random(len(BARS)) < 0.1,
+    "grade": np.random.default_rng(0).integers(1, 6, len(BARS)),
+    "trend": BARS.price.rolling(20, min_periods=1).mean().round(4),
+    "trend, to two decimals": BARS.price.rolling(50).mean().round(2),
+    "smooth": BARS.price.ewm(span=12, adjust=False).mean().round(4),
+    "before": BARS.price.shift(1, fill_value=100.0),
+    "in a week": BARS.price.shift(-5),
+    "logarithm": np.log(BARS.price).round(6),
+    "difference": BARS.price.diff().round(4),
+    "gain": (100 * BARS.price.pct_change()).round(3),
+    "SMA20": BARS.average,
+    "RSI": 50 + 10 * np.sin(ROW / 9),
+    "OBV": BARS.volume.cumsum(),
+    "BB upper": BARS.price * 1.1 + 3,
+    "AAPL_lag1": BARS.average,
+    "target": BARS.average,
+}
+UNCLEAR |= {
+    f"a price and {name}": table(AAPL=BARS.price, **{name: np.asarray(values, dtype=float)})
+    for name, values in EXTRAS.items()
+}
+
+
+@pytest.mark.filterwarnings("error")
+def test_tickers_that_are_called_like_indicators_are_series_of_a_wide_table():
+    frame = walks("AAPL", "MSFT", "RSI", "MA", "BB", "ATR")
+    assert as_panel(frame).series == tuple(frame)
+    assert as_panel(walks("Walmart", "Target", "Signal")).series == ("Walmart", "Target", "Signal")
 
 
 @pytest.mark.parametrize("case", UNCLEAR)

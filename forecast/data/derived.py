@@ -1,0 +1,111 @@
+"""Columns that are computed from another one: shifts, moving averages, logarithms, changes, and their usual names."""
+
+from __future__ import annotations
+
+import re
+from itertools import permutations
+
+import numpy as np
+
+from forecast.data.fields import plain_name
+from forecast.data.kinds import MIN_ROWS, rounding_of
+
+AGREES = 0.95  # share of the rows in which a column is what it is computed to be; the rest are filled in
+MAX_SHIFT, MAX_WINDOW = 30, 260  # rows
+#: Words that name an indicator, and words that do so in lower case, since Target and Signal are companies.
+INDICATOR = re.compile(
+    r"(sma|ema|wma|rsi|macd|obv|atr|vwap|lag|log)\d*|(ma|bb|cci|adx|roc|mfi|mom|ret|shift)\d+|moving|bollinger"
+)
+LABEL = re.compile(r"target|signal|label|prediction|forecast")
+BAND = re.compile(r"(bb|ma) \w+|\w+ (bb|ma)")  # "BB upper", "20 MA"
+
+
+def is_indicator(name: str) -> bool:
+    """Return whether a name is that of an indicator or a target, such as "SMA20", "log_SPY" or "target".
+
+    >>> [is_indicator(name) for name in ("SMA20", "AAPL_lag1", "MA", "Target", "target")]
+    [True, True, False, False, True]
+    """
+    plain = plain_name(name)
+    if any(INDICATOR.fullmatch(word) for word in plain.split()) or BAND.fullmatch(plain):
+        return True
+    return name.islower() and any(LABEL.fullmatch(word) for word in plain.split())
+
+
+def find_derived(values: np.ndarray) -> dict[int, tuple[int, str]]:
+    """Return which columns of a table (T, N), oldest row first, are computed from an other one, and how."""
+    derived: dict[int, tuple[int, str]] = {}
+    for source, column in permutations(range(values.shape[1]), 2):
+        if source not in derived and column not in derived:
+            how = _describe_derivation(values[:, source], values[:, column])
+            if how is not None:
+                derived[column] = source, how
+    return derived
+
+
+def _describe_derivation(source: np.ndarray, column: np.ndarray) -> str | None:
+    """Return what a column is of another one: a shift, a moving average, its logarithm or changes; else None."""
+    rows = ~np.isnan(source)
+    x, y = source[rows], column[rows]
+    if (np.isfinite(x) & np.isfinite(y)).sum() < MIN_ROWS or (np.diff(x) != 0).mean() < 0.5:
+        return None
+    if _is_shift(x, y):
+        return "its values of other rows"
+    unit = rounding_of(y[np.isfinite(y)])
+    if _is_moving_average(x, y, unit):
+        return "its moving average"
+    changes = np.diff(x)
+    if (x > 0).all():
+        if _agree(np.log(x), y, unit) or _agree(np.log10(x), y, unit):
+            return "its logarithm"
+        relative = [changes / x[:-1], np.diff(np.log(x))]
+    else:
+        relative = []
+    scaled = (changes, *relative, *(100 * change for change in relative))
+    if any(_agree(change, part, unit) for change in scaled for part in (y[1:], y[:-1])):
+        return "its changes"
+    return None
+
+
+def _is_moving_average(x: np.ndarray, y: np.ndarray, unit: float) -> bool:
+    """Return whether a column is the mean of the last rows of another one, all of one weight or of falling weights."""
+    seen = np.flatnonzero(np.isfinite(y))
+    y, x = y[: seen[-1] + 1], x[: seen[-1] + 1]
+    if np.nanmin(y) < x.min() - unit or np.nanmax(y) > x.max() + unit:
+        return False
+    steps, gaps = np.diff(y), x[1:] - y[:-1]
+    both = np.isfinite(steps)
+    weight = float(steps[both] @ gaps[both] / max(gaps[both] @ gaps[both], np.finfo(float).tiny))
+    if 0 < weight < 1 and _agree(weight * gaps, steps, 2 * unit):
+        return True
+    longest = min(MAX_WINDOW, len(x) // 2)
+    means = x[::-1][:longest].cumsum() / np.arange(1, longest + 1)
+    windows = np.flatnonzero(np.abs(means - y[-1]) <= unit) + 1
+    sums = np.append(0.0, x.cumsum())
+    return any(_agree((sums[w:] - sums[:-w]) / w, y[w - 1 :], unit) for w in windows if w > 1)
+
+
+def _is_shift(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether a column is another one some rows earlier or later, tried where a few rows agree."""
+    longest = min(MAX_SHIFT, (len(x) - 1) // 4)
+    rows = (len(x) // 4, len(x) // 2, len(x) * 3 // 4)
+    shifts = {int(k) - longest for row in rows for k in np.flatnonzero(x[row - longest :][: 2 * longest + 1] == y[row])}
+    return any(_equal(x[k:], y[:-k]) if k > 0 else _equal(x[:k], y[-k:]) for k in shifts - {0})
+
+
+def _equal(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether two columns are the same, apart from a few rows."""
+    observed = np.isfinite(x) & np.isfinite(y)
+    return bool(observed.sum() >= MIN_ROWS / 2) and float((x == y)[observed].mean()) >= AGREES
+
+
+def _agree(x: np.ndarray, y: np.ndarray, unit: float) -> bool:
+    """Return whether two columns are the same up to rounding, which is small next to their variation."""
+    some = slice(len(x) // 2, len(x) // 2 + 8)
+    if (np.abs(x[some] - y[some]) <= unit).sum() < 4:
+        return False  # as of nearly all columns
+    observed = np.isfinite(x) & np.isfinite(y)
+    x, y = x[observed], y[observed]
+    if len(x) < MIN_ROWS / 2 or unit > 0.2 * y.std():
+        return False
+    return float((np.abs(x - y) <= unit).mean()) >= AGREES
