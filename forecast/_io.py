@@ -5,7 +5,7 @@ A folder is replaced by two renames: the old one is moved aside, the new one tak
 is killed, the next one that reads or writes the folder completes the replacement and deletes what is left (`heal`).
 
 A folder is known by its description, a JSON file with a "kind", never by the names of its files; whatever else is in a
-folder is neither replaced nor deleted.
+folder is neither replaced nor deleted, but for the files that systems create in every folder that they show.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ RUN = FolderKind("run", SPEC, (FORECASTS, FITS, SPEC, REPORT), "backtest --out")
 #: The folder of a fitted model.
 DESCRIPTION, ARRAYS = "model.json", "arrays.npz"
 MODEL = FolderKind("model", DESCRIPTION, (DESCRIPTION, ARRAYS), "fit --out")
+#: The hidden folder of an unfinished run.
+CHECKPOINT = FolderKind("checkpoint", SPEC, (SPEC,))
+
+#: Files that macOS and Windows create in folders that they show, and create again.
+SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 LOCK_SECONDS = 1.0  # for which a process waits for another that writes the same file or folder
 
@@ -137,20 +142,36 @@ def atomic_file(path: Path, temporary: Path | None = None) -> Iterator[Path]:
 def check_destination(folder: str | os.PathLike[str], kind: FolderKind) -> Path:
     """Return the path of a folder to be written.
 
-    Raises ValueError if it cannot be replaced: it is a file, the current folder, or it holds something else.
+    Raises ValueError if it cannot be replaced: it is a file, the current folder, in a run or model, or it holds
+    something else.
     """
+    path = _check_place(folder, kind)
+    with named_errors(path):
+        if path.is_dir():
+            _check_contents(path, kind)
+    return path
+
+
+def _check_place(folder: str | os.PathLike[str], kind: FolderKind) -> Path:
+    """Return the path of a folder; raise ValueError if none of a kind can be there, whatever it holds."""
     path = user_path(folder)
     if Path.cwd().is_relative_to(real_path(path)):
         raise ValueError(f"{path} holds the current folder and would be replaced: name another, such as {kind.name}s/1")
+    if (owner := containing_folder(path, (RUN, MODEL))) is not None:
+        raise ValueError(f"{path} is in {owner}, which holds a run or a model: name a folder outside of it")
     with named_errors(path):
         blocking = next((parent for parent in path.parents if parent.is_file()), None)
         if blocking is not None:
             raise ValueError(f"cannot write to {path}: {blocking} is a file. Name another folder")
-        if path.is_dir():
-            _check_contents(path, kind)
-        elif path.exists() or path.is_symlink():
+        if not path.is_dir() and (path.exists() or path.is_symlink()):
             raise ValueError(f"{path} is a file: name a folder for the {kind.name}")
     return path
+
+
+def containing_folder(path: Path, kinds: Collection[FolderKind]) -> Path | None:
+    """Return the folder of one of these kinds that a file or folder is in, None if it is in none."""
+    parents = real_path(path).parents
+    return next((parent for parent in parents if any(is_kind(parent, kind) for kind in kinds)), None)
 
 
 def _check_contents(folder: Path, kind: FolderKind) -> None:
@@ -167,7 +188,7 @@ def _check_contents(folder: Path, kind: FolderKind) -> None:
 
 def _others(folder: Path, kind: FolderKind) -> list[str]:
     """Return the names in a folder that are not those of a kind's files, or that are folders or links."""
-    own = {*kind.files, *remains(kind)}
+    own = {*kind.files, *remains(kind), *SYSTEM_FILES}
     return sorted(e.name for e in folder.iterdir() if e.name not in own or e.is_symlink() or not e.is_file())
 
 
@@ -186,17 +207,18 @@ def is_kind(folder: Path, kind: FolderKind) -> bool:
 
 
 def is_ours(folder: Path, kind: FolderKind) -> bool:
-    """Return whether a folder is of a kind, or holds nothing but remains of a killed process."""
-    return is_kind(folder, kind) or {entry.name for entry in folder.iterdir()} <= {*remains(kind)}
+    """Return whether a folder is of a kind, or holds only remains of a killed process and files of the system."""
+    return is_kind(folder, kind) or {entry.name for entry in folder.iterdir()} <= {*remains(kind), *SYSTEM_FILES}
 
 
 @contextmanager
 def folder_lock(folder: str | os.PathLike[str], kind: FolderKind) -> Iterator[Path]:
     """Lock a folder for writing, with its missing parents, and yield its real path.
 
-    Raises ValueError if another process is writing the folder, or if it cannot be replaced.
+    Raises ValueError if another process is writing the folder, or none of this kind can be there. What it holds is not
+    checked: who replaces it calls `check_destination`.
     """
-    target = real_path(check_destination(folder, kind))
+    target = real_path(_check_place(folder, kind))
     created = [parent for parent in target.parents if not parent.exists()]  # innermost first
     try:
         with ExitStack() as stack:
@@ -214,6 +236,7 @@ def folder_lock(folder: str | os.PathLike[str], kind: FolderKind) -> Iterator[Pa
 @contextmanager
 def atomic_folder(folder: str | os.PathLike[str], kind: FolderKind) -> Iterator[Path]:
     """Yield a temporary folder to write into; it replaces `folder` if the block succeeds, and is deleted otherwise."""
+    check_destination(folder, kind)
     with folder_lock(folder, kind) as target:
         new, old = sibling(target, "new"), sibling(target, "old")
         for path in (new, old):
@@ -264,7 +287,7 @@ def delete_folder(folder: Path, kind: FolderKind) -> None:
     """Delete a kind's files in a folder, its description last, and the folder if nothing else is in it."""
     if not folder.is_dir() or folder.is_symlink() or not is_ours(folder, kind):
         return
-    for name in sorted([*kind.files, *remains(kind)], key=lambda name: name == kind.description):
+    for name in sorted([*kind.files, *remains(kind), *SYSTEM_FILES], key=lambda name: name == kind.description):
         with suppress(OSError):
             (folder / name).unlink()
     with suppress(OSError):
@@ -307,7 +330,7 @@ def read_description(folder: str | os.PathLike[str], kind: FolderKind) -> dict[s
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:  # invalid JSON or UTF-8, or a number of too many digits
-        raise ValueError(f"{file} is damaged ({error}): run `forecast {kind.command}` again") from None
+        raise ValueError(f"{file} is damaged ({error}): create the {kind.name} again, in a new folder") from None
     if not isinstance(description, dict) or description.get("kind") != kind.mark:
         raise ValueError(f"{file} does not describe a {kind.name} of this version of forecast. {remedy}")
     return description
@@ -324,7 +347,7 @@ def read_spec(folder: str | os.PathLike[str], kind: FolderKind = RUN) -> dict[st
     if spec.pop("sha256", None) != _hash({name: value for name, value in spec.items() if name != "kind"}):
         raise ValueError(
             f"{user_path(folder) / kind.description} is damaged: it has changed since it was written. Run the backtest "
-            "again, with options for what is to change"
+            "again, with options for what is to change, in a new folder or with restart=True"
         )
     del spec["kind"]
     return spec

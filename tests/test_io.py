@@ -122,6 +122,74 @@ def test_hidden_folders_of_others_are_not_deleted(role, result, model, tmp_path)
         assert contents(tmp_path) == before
 
 
+def test_files_of_the_system_are_no_obstacle(result, model, tmp_path):
+    for save, name in ((result.save, "run"), (model.save, "model")):
+        save(tmp_path / name)
+        for file in _io.SYSTEM_FILES:
+            (tmp_path / name / file).write_text("icons")
+        save(tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".DS_Store").write_text("icons")
+    model.save(tmp_path / "empty")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "model", "run"]
+
+
+def test_nothing_is_written_into_a_run_or_a_model(result, model, tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result.save("run")
+    model.save("model")
+    before = contents(tmp_path)
+    for place in ("run", "model"):
+        for save in (result.save, model.save):
+            with pytest.raises(
+                ValueError, match=r"is in .*, which holds a run or a model: name a folder outside of it"
+            ):
+                save(f"{place}/sub/deep")
+        for line in ("backtest stocks --models drift --out {}/sub", "fit stocks --model drift --out {}/sub"):
+            code, err = call(line.format(place))
+            assert (code, err.count("\n")) == (2, 1)
+            assert "which holds a run or a model" in err
+    assert contents(tmp_path) == before
+
+
+def test_out_is_neither_what_is_read_nor_a_file_of_a_run_or_model(result, model, tmp_path, call, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result.save("run")
+    model.save("model")
+    Path(".run.checkpoint").mkdir()
+    _io.write_spec(Path(".run.checkpoint"), {}, _io.CHECKPOINT)
+    prices = "date,A\n" + "".join(f"2020-01-{day:02},{99 + day % 7}\n" for day in range(1, 29))
+    Path("prices.csv").write_text(prices)
+    Path("link.csv").symlink_to("prices.csv")
+    os.link("prices.csv", "hard.csv")
+    Path("away").symlink_to("run")
+    before = contents(tmp_path)
+    for line, reason in {
+        "predict model prices.csv --out prices.csv": "is the file that is read",
+        "predict model prices.csv --out ./model/../prices.csv": "is the file that is read",
+        "predict model prices.csv --out link.csv": "is the file that is read",
+        "predict model link.csv --out hard.csv": "is the file that is read",
+        "predict model prices.csv --out model/next.csv": "is in ",
+        "predict model prices.csv --out away/forecasts.parquet": "is in ",
+        "predict model prices.csv --out .run.checkpoint/next.csv": "is in ",
+        "download AAPL --offline --out run/fits.parquet": "is in ",
+        "report run --out run/forecasts.parquet": r"must end in .html",
+        "report run --out prices.csv": "must end in .html",
+        "report run --out model/report.html": "is in ",
+        "report run --out run/other.html": "is in ",
+    }.items():
+        code, err = call(line)
+        assert (code, err.count("\n")) == (2, 1), line
+        assert err.startswith("forecast: --out "), line
+        assert reason in err, line
+    assert contents(tmp_path) == before
+    assert call("report run --out away/report.html")[0] == 0
+    assert call("report away --out page.html")[0] == 0
+    assert call("report away --out page.html")[0] == 0
+    assert call("predict model prices.csv --out next.csv")[0] == 0
+    assert {*contents(tmp_path)} - {*before} == {"run/report.html", "page.html", "next.csv"}
+
+
 # --- kills in the middle of a replacement -----------------------------------------------------------------------------
 
 
@@ -173,6 +241,16 @@ def test_a_kill_at_any_rename_is_healed_by_the_next_command(kind, healer, result
     assert missing == 1  # between the two renames
 
 
+def test_a_fit_after_a_kill_replaces_no_model_of_other_data(tmp_path, call):
+    (model := fc.Drift().fit(PRICES, 1)).save(folder := tmp_path / "m")
+    number = next(n for n in range(1, 9) if killed_at(n, lambda: model.save(folder)) and not folder.exists())
+    assert number
+    code, err = call(f"fit stocks --model drift --out {folder}")
+    assert code == 2
+    assert "holds Drift fitted on" in err
+    assert fc.load_model(folder).series_ == model.series_
+
+
 def test_remains_in_a_run_are_swept(result, tmp_path):
     result.save(folder := tmp_path / "x")
     for name in _io.remains(_io.RUN):
@@ -209,6 +287,7 @@ def test_a_second_writer_is_refused_and_a_killed_one_does_not_block(result, mode
             code, err = call(line.format(tmp_path))
             assert code == 2
             assert f"process {child} on" in err
+            assert err.startswith("forecast: /")  # and no name of a model
         fc.BacktestResult.load(tmp_path / "run")  # readers need no lock
         fc.load_model(tmp_path / "model")
     finally:

@@ -7,8 +7,8 @@ import json
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,27 @@ from forecast.models.base import Forecast, Forecaster
 from forecast.models.store import load_model
 
 SUFFIX = ".npz"
-CHECKPOINT = _io.FolderKind("checkpoint", _io.SPEC, (_io.SPEC,))
-STORED = re.compile(r"\.?[0-9a-f]{32}\b.*")  # results and fitted models, and the temporary files of these
+CHECKPOINT = _io.CHECKPOINT
+OWN_SPEC = ("replaces", "folder")  # what the spec of a checkpoint has besides that of its run
+STORED = re.compile(r"\.?([0-9a-f]{32})\b.*")  # results and fitted models, and the temporary files of these
 
 
 def checkpoint_folder(out: str | Path) -> Path:
     """Return the path of the checkpoint of a run."""
     path = _io.real_path(out)
     return path.with_name(f".{path.name}.checkpoint")
+
+
+@contextmanager
+def run_folder(out: str | Path, resume: bool) -> Iterator[None]:
+    """Lock the folder of a run; raise ValueError if it cannot be written.
+
+    A finished run that is resumed is only read, so it may hold other files too.
+    """
+    with _io.folder_lock(out, _io.RUN):
+        if not (resume and _io.is_kind(_io.user_path(out), _io.RUN)):
+            _io.check_destination(out, _io.RUN)
+        yield
 
 
 def finished_work(out: str | Path) -> str:
@@ -42,6 +55,8 @@ def finished_work(out: str | Path) -> str:
 
 
 def _count_stored(folder: Path) -> int:
+    if not _io.is_kind(folder, CHECKPOINT):
+        return 0
     return len([path for path in folder.glob(f"*{SUFFIX}") if STORED.fullmatch(path.name)])
 
 
@@ -61,26 +76,48 @@ class Checkpoint:
         self.names = dict(_names(tasks, panel, horizon))
 
     def begin(self, spec: dict[str, Any], restart: bool) -> str:
-        """Create the folder, empty after a restart; return a message if stored fits cannot be used."""
-        if self.folder.is_dir() and (others := self._others()):
-            raise ValueError(
-                f"{self.folder} holds {others[0]!r}, which is not part of a checkpoint: move it to another place"
-            )
+        """Create the folder, empty after a restart; return a message if stored fits cannot be used.
+
+        Raises ValueError if none of them can be used. Those that are not used stay in the folder until a restart.
+        """
+        self._check_folder()
         if restart:
             self.delete()
-        message = ""
-        available = _count_stored(self.folder)
-        if available and (changed := self.changed(spec)) != []:
-            if changed:
-                reason = f"{', '.join(changed)} changed since the run was stopped"
-            else:
-                reason = f"{self.folder / _io.SPEC} cannot be read, so settings may have changed"
-            message = f"{reason}: {self.count()} of the {available} stored fits are used"
+        message = self._compare(spec)
         replaces = self._finished() if restart else self._replaces()
         with _io.named_errors(self.out):
             self.folder.mkdir(exist_ok=True)
-            _io.write_spec(self.folder, spec | {"replaces": replaces}, CHECKPOINT)
+            own = {"replaces": replaces, "folder": str(Path.cwd())}  # in which relative paths of prices were given
+            _io.write_spec(self.folder, spec | own, CHECKPOINT)
         return message
+
+    def _check_folder(self) -> None:
+        """Raise ValueError if the folder holds anything that is not part of a checkpoint."""
+        if not self.folder.is_dir():
+            return
+        if others := self._others():
+            raise ValueError(
+                f"{self.folder} holds {others[0]!r}, which is not part of a checkpoint: move it to another place"
+            )
+        if not _io.is_ours(self.folder, CHECKPOINT):
+            raise ValueError(f"{self.folder} holds files, but no {_io.SPEC} of a checkpoint: move it to another place")
+
+    def _compare(self, spec: dict[str, Any]) -> str:
+        """Return what differs from the stopped run and how many of its fits are used; "" if nothing differs."""
+        available, used = _count_stored(self.folder), self.count()
+        if not available or (changed := self.changed(spec)) == []:
+            return ""
+        if changed:
+            reason = f"{', '.join(changed)} changed since the run was stopped"
+        else:
+            reason = f"{self.folder / _io.SPEC} cannot be read, so settings may have changed"
+        if not used:
+            raise ValueError(
+                f"{reason}: none of the {available} stored fits can be used. Resume with what the run had, or name "
+                "another folder; restart=True deletes these fits"
+            )
+        kept = "" if used == available else "; the others are kept until restart=True"
+        return f"{reason}: {used} of the {available} stored fits are used{kept}"
 
     def _stored_spec(self) -> dict[str, Any] | None:
         """Return the spec of the stopped run; None if it is deleted or damaged."""
@@ -93,8 +130,7 @@ class Checkpoint:
         """Return the names of what differs from the stopped run; None if its spec is deleted or damaged."""
         if (stored := self._stored_spec()) is None:
             return None
-        del stored["replaces"]
-        return differences(stored, spec)
+        return differences({name: value for name, value in stored.items() if name not in OWN_SPEC}, spec)
 
     def _finished(self) -> str | None:
         """Return the hash of the spec of the finished run; None if there is none."""
@@ -113,7 +149,7 @@ class Checkpoint:
 
     def _others(self) -> list[str]:
         """Return the names in the folder that are not those of a checkpoint."""
-        own = {_io.SPEC, *_io.remains(CHECKPOINT)}
+        own = {_io.SPEC, *_io.remains(CHECKPOINT), *_io.SYSTEM_FILES}
         return sorted(e.name for e in self.folder.iterdir() if e.name not in own and not STORED.fullmatch(e.name))
 
     def count(self) -> int:
@@ -128,15 +164,26 @@ class Checkpoint:
 
     def delete(self) -> None:
         """Delete the folder, its spec last, unless it holds something else."""
-        for path in self.folder.glob("*") if self.folder.is_dir() else ():
-            if STORED.fullmatch(path.name):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._delete_results(lambda _: True)
         _io.delete_folder(self.folder, CHECKPOINT)
+
+    def finish(self) -> None:
+        """Delete the results that the finished run has, and the folder if it holds no others."""
+        self._delete_results({*self.names.values()}.__contains__)
+        if not _count_stored(self.folder):
+            self.delete()
+
+    def _delete_results(self, is_deleted: Callable[[str], bool]) -> None:
+        if not _io.is_kind(self.folder, CHECKPOINT):
+            return
+        for path in self.folder.iterdir():
+            if (match := STORED.fullmatch(path.name)) and is_deleted(match[1]):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def delete_leftovers(self, spec: dict[str, Any]) -> None:
         """Delete the remains of a run that was killed while deleting its checkpoint, but no other run's checkpoint."""
         if self.changed(spec) == [] or not _count_stored(self.folder):
-            self.delete()
+            self.finish()
 
     def read(self, task: FitTask) -> TaskResult | None:
         """Return the stored result of a task, None if there is none or its file is damaged."""

@@ -14,7 +14,8 @@ import pandas as pd
 
 from forecast import _io
 from forecast._text import plain_lines
-from forecast.backtesting.spec import DEFAULTS, describe_target
+from forecast._validation import check_choice
+from forecast.backtesting.spec import DEFAULTS, describe_target, differences
 from forecast.backtesting.split import WalkForward
 from forecast.evaluation.calibration import interval_tests
 from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctuation, giacomini_white
@@ -31,6 +32,7 @@ SIMPLE = ("Naive", "Zero", "SeasonalNaive")
 #: Targets whose forecasts a position can follow.
 TRADED = ("y", "Adj Close", "Close", "Open", "return")
 FIT_COLUMNS = ("model", "member", "cutoff", "rows", "seconds_fit", "seconds_predict", "warnings", "error", "details")
+AGAIN = "run the backtest again, in a new folder or with restart=True"
 SKIPPED = ["unique_id", "reason", "cutoffs", "first", "last"]
 
 
@@ -219,13 +221,26 @@ class BacktestResult:
         """Rows between two cutoffs."""
         return self.cv.step
 
-    def save(self, folder: str | Path) -> None:
-        """Write the run as a folder; an existing folder is replaced only if it is empty or a run.
+    def save(self, folder: str | Path, replace: bool = False) -> None:
+        """Write the run as a folder; an existing folder is replaced only if it is empty or this run.
 
-        Raises ValueError if it cannot be written, or another process is writing it.
+        With `replace` it may be another run. Raises ValueError if the folder cannot be written, or another process is
+        writing it.
         """
-        with _io.atomic_folder(folder, _io.RUN) as temporary:
-            self.write(temporary)
+        check_choice("replace", replace, (True, False))
+        with _io.folder_lock(folder, _io.RUN) as target:
+            if not replace and _io.is_kind(target, _io.RUN):
+                self._check_same_run(target)
+            with _io.atomic_folder(folder, _io.RUN) as temporary:
+                self.write(temporary)
+
+    def _check_same_run(self, folder: Path) -> None:
+        """Raise ValueError if a folder holds another run than this one."""
+        if changed := differences(_io.read_spec(folder), self.spec):
+            raise ValueError(
+                f"{folder} holds another run, which differs in {', '.join(changed)}: name another folder, or replace "
+                "that run with replace=True"
+            )
 
     def write(self, folder: Path) -> None:
         """Write the run's tables and spec into an existing folder."""
@@ -245,10 +260,10 @@ class BacktestResult:
         skipped = pd.DataFrame(spec.pop("skipped"), columns=SKIPPED).astype({"cutoffs": np.int64})
         forecasts = _read(path / _io.FORECASTS)
         if _sha256(forecasts) != spec.pop("forecasts"):
-            raise ValueError(f"{path / _io.FORECASTS} is damaged: it is not what the run wrote. Run the backtest again")
+            raise ValueError(f"{path / _io.FORECASTS} is damaged: it is not what the run wrote: {AGAIN}")
         fits = _table(_read(path / _io.FITS), path / _io.FITS)
         if not {*FIT_COLUMNS} <= {*fits}:
-            raise ValueError(f"{path / _io.FITS} is damaged: it is not a table of fits. Run the backtest again")
+            raise ValueError(f"{path / _io.FITS} is damaged: it is not a table of fits: {AGAIN}")
         return cls(_table(forecasts, path / _io.FORECASTS), fits, spec, skipped)
 
     def __repr__(self) -> str:
@@ -266,11 +281,11 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}): run the backtest again") from error
+        raise ValueError(f"{path} cannot be read ({error.strerror}): {AGAIN}") from error
 
 
 def _table(content: bytes, path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(io.BytesIO(content))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read ({error}): run the backtest again") from error
+        raise ValueError(f"{path} cannot be read ({error}): {AGAIN}") from error

@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecast import _io
 from forecast._validation import check_choice, check_int, check_jobs
-from forecast.backtesting.checkpoint import Checkpoint, finished_work
+from forecast.backtesting.checkpoint import Checkpoint, finished_work, run_folder
 from forecast.backtesting.executor import Executor, Key
 from forecast.backtesting.references import add_references
 from forecast.backtesting.result import BacktestResult
@@ -83,8 +83,9 @@ def backtest(
         machine, its finished fits remain in a checkpoint next to this folder. One run at a time writes a folder. Where
         it holds finished fits, the run needs `resume` or `restart`.
     resume : bool, default False
-        Whether to continue from the checkpoint; a run that is finished is returned. Warns if models, prices or settings
-        have changed since the run was stopped, and refuses if they have changed since it was finished.
+        Whether to continue from the checkpoint; a run that is finished is returned. Where models, prices or settings
+        have changed since the run was stopped, it warns and uses the stored fits that they leave valid, or refuses if
+        there are none. It also refuses if they have changed since the run was finished.
     restart : bool, default False
         Whether to delete the checkpoint, and to replace the finished run as soon as the new one is finished.
     on_error : {"raise", "record"}, default "raise"
@@ -124,7 +125,7 @@ def backtest(
     settings = _Settings(refit, warm, season, reference, against)
     _check_settings(settings, n_jobs, client, on_error)
     _check_folder(out, resume, restart)
-    with nullcontext() if out is None else _io.folder_lock(out, _io.RUN):
+    with nullcontext() if out is None else run_folder(out, resume):
         if out is not None and not (resume or restart) and (work := finished_work(out)):
             raise ValueError(
                 f"{out} {work}: resume=True continues from it, restart=True replaces it; or name another folder"
@@ -141,17 +142,18 @@ def backtest(
 
 def _stored_run(plan: _Plan, executor: Executor, checkpoint: Checkpoint, restart: bool) -> BacktestResult:
     """Run a plan from its checkpoint, save the result and delete the checkpoint, unless a fit failed."""
+    _io.check_destination(checkpoint.out, _io.RUN)
     try:
         if message := checkpoint.begin(plan.spec, restart):
             warnings.warn(message, ResumeWarning, stacklevel=3)
         result = _collect(plan, executor.run(plan.tasks))
-        result.save(checkpoint.path)
+        result.save(checkpoint.path, replace=True)
     except BaseException as error:
         if stored := checkpoint.stop():
-            error.add_note(f"{stored} of {len(plan.tasks)} fits are stored: resume continues from there")
+            error.add_note(f"{stored} of {len(plan.tasks)} fits are stored: resume=True continues from there")
         raise
     if result.failures().empty:
-        checkpoint.delete()
+        checkpoint.finish()
     return result
 
 
@@ -239,23 +241,25 @@ def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings:
 def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResult | None:
     """Return the finished run in the folder if it has this spec and no failed fit; otherwise None, with a warning.
 
-    Raises ValueError if the finished run has another spec, unless the stopped run is its restart.
+    Raises ValueError if the finished run has another spec or cannot be read, unless the stopped run is its restart.
     """
     out = checkpoint.out
     if not _io.is_kind(checkpoint.path, _io.RUN):
         return None
+    is_restart = checkpoint.replaces_finished()
     try:
         changed = differences(_io.read_spec(out), spec)
         result = BacktestResult.load(out) if set(changed) <= {"against"} else None
-    except ValueError as error:
-        warnings.warn(f"{out} cannot be read and is replaced: {error}", ResumeWarning, stacklevel=3)
-        return None
-    if checkpoint.replaces_finished() and (result is None or checkpoint.changed(spec) == []):
+    except ValueError:
+        if is_restart:
+            return None
+        raise
+    if is_restart and (result is None or checkpoint.changed(spec) == []):
         return None
     if result is None:
         raise ValueError(
-            f"{out} holds a finished run, and {', '.join(changed)} changed since: restart replaces it, or name another "
-            "folder"
+            f"{out} holds a finished run, and {', '.join(changed)} changed since: restart=True replaces it, or name "
+            "another folder"
         )
     if not (failed := len(result.failures())):
         checkpoint.delete_leftovers(spec)
@@ -269,7 +273,7 @@ def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResul
 def _judged_against(result: BacktestResult, against: str | None, out: str | Path) -> BacktestResult:
     """Return a finished run with another baseline for its verdicts, and save it; the forecasts are the same."""
     judged = replace(result, spec=result.spec | {"against": against})
-    judged.save(out)
+    judged.save(out, replace=True)
     return judged
 
 

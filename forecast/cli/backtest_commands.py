@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -11,7 +12,7 @@ import typer
 
 from forecast.cli.app import CommandResult, command, print_line, print_message, report_warnings
 from forecast.cli.model_commands import Horizon, Settings, make_models, required_fields
-from forecast.cli.price_commands import Prices, given_options, takes_prices
+from forecast.cli.price_commands import Prices, check_out, given_options, takes_prices
 from forecast.cli.terminal import progress_bar, show_result
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ def backtest(
 @contextmanager
 def _run_folder(out: Path | None, resume: bool, restart: bool) -> Iterator[None]:
     """Lock the folder of the run; raise ValueError if it holds finished fits and neither option says what to do."""
-    from forecast import _io
-    from forecast.backtesting.checkpoint import finished_work
+    from forecast.backtesting.checkpoint import finished_work, run_folder
 
     if resume and restart:
         raise ValueError("--resume continues a run and --restart replaces it: choose one of them")
@@ -119,7 +119,7 @@ def _run_folder(out: Path | None, resume: bool, restart: bool) -> Iterator[None]
             raise ValueError(f"--{'resume' if resume else 'restart'} needs the folder of the run: name it with --out")
         yield
         return
-    with _io.folder_lock(out, _io.RUN):
+    with run_folder(out, resume):
         if not (resume or restart) and (work := finished_work(out)):
             raise ValueError(
                 f"--out {out} {work}: --resume continues from it, --restart replaces it; or name another folder"
@@ -163,7 +163,10 @@ def _reject_options_of_spec(context: typer.Context, reason: str) -> None:
 
 
 def _stored_definition(out: Path, context: typer.Context) -> _Definition:
-    """Return the definition of the interrupted run in a folder, or else of the finished one."""
+    """Return the definition of the interrupted run in a folder, or else of the finished one.
+
+    A relative path of the prices of an interrupted run is that in the folder in which the run was started.
+    """
     from forecast import _io
     from forecast.backtesting.checkpoint import CHECKPOINT, checkpoint_folder
 
@@ -172,7 +175,14 @@ def _stored_definition(out: Path, context: typer.Context) -> _Definition:
     is_interrupted = _io.is_kind(folder, CHECKPOINT)
     if not is_interrupted and not _io.is_kind(out, _io.RUN):
         raise ValueError(f"--resume: there is no run in {out}; to start one, name the prices too")
-    return _read_definition(_io.read_spec(folder, CHECKPOINT) if is_interrupted else _io.read_spec(out))
+    if not is_interrupted:
+        return _read_definition(_io.read_spec(out))
+    spec = _io.read_spec(folder, CHECKPOINT)
+    definition = _read_definition(spec)
+    if not definition.prices.is_file() or Path.cwd() == Path(spec["folder"]):
+        return definition
+    path = str(Path(spec["folder"], _io.user_path(definition.prices.data)))
+    return definition._replace(prices=replace(definition.prices, data=path))
 
 
 def _read_definition(spec: dict[str, Any]) -> _Definition:
@@ -260,7 +270,9 @@ def audit(
 @command()
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    out: Annotated[Path | None, typer.Option(help="File to write (default: report.html in the folder).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, or to replace: .html (default: report.html in the folder).")
+    ] = None,
 ) -> CommandResult:
     """Write the report of a run as one HTML file that works offline.
 
@@ -271,10 +283,12 @@ def report(
     from forecast.report.html.page import write_report
 
     result = BacktestResult.load(run)
-    destination = run / _io.REPORT if out is None else out
-    if destination.is_dir() or not destination.absolute().parent.is_dir():
-        raise ValueError(f"--out {destination} cannot be written: name a file in an existing folder")
-    with _io.folder_lock(run, _io.RUN) if out is None else nullcontext():
+    own = run / _io.REPORT
+    destination = own if out is None else out
+    is_own = _io.real_path(destination) == _io.real_path(own)
+    if not is_own:
+        check_out(destination, suffixes=(".html",))
+    with _io.folder_lock(run, _io.RUN) if is_own else nullcontext():
         write_report(result, destination)
     data = {"out": str(destination)}
     return CommandResult(data, lambda: print_line(f"The report is in {destination}; open it in a browser."))

@@ -139,10 +139,11 @@ def fit(
     if exchange is not None:
         panel = _with_exchange(panel, horizon, exchange)
     _check_rows(panel, name, fitted, horizon)
-    if not force:
-        _check_replaced(out, panel)
-    with report_warnings(ShortSeriesWarning), _naming_parameters(name, fitted), _io.folder_lock(out, _io.MODEL):
-        fitted.fit(panel, horizon)
+    with report_warnings(ShortSeriesWarning), _io.folder_lock(out, _io.MODEL):
+        if not force:
+            _check_replaced(out, panel)
+        with _naming_parameters(name, fitted):
+            fitted.fit(panel, horizon)
         fitted.save(out)
     last = format_date(panel.index[-1])
     data = {"model": name, "horizon": horizon, "series": list(panel.series), "rows": len(panel)}
@@ -252,7 +253,7 @@ def predict(
     prices: Prices,
     model: Annotated[Path, typer.Argument(help="Folder that `forecast fit` created.")],
     exchange: Exchange = None,
-    out: Annotated[Path | None, typer.Option(help="File to write: .csv or .parquet.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write, or to replace: .csv or .parquet.")] = None,
     *,
     context: typer.Context,
 ) -> CommandResult:
@@ -266,7 +267,7 @@ def predict(
     from forecast.models.price_kind import quantity_of
 
     if out is not None:
-        check_out(out)
+        check_out(out, prices.data)
     fitted = _load_forecaster(model)
     panel = _read_as_fitted(prices, fitted, given_options(context))
     ended = _ended_series(panel)

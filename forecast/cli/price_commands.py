@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 import typer
 from typer.models import ArgumentInfo
 
-from forecast._io import atomic_file, named_errors, user_path
+from forecast._io import CHECKPOINT, MODEL, RUN, atomic_file, containing_folder, named_errors, user_path
 from forecast._validation import did_you_mean
 from forecast.cli.app import CommandResult, command, keyword, print_line, report_warnings, set_signature
 from forecast.cli.terminal import progress_bar, show_entry, show_prices
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 YAHOO = "yahoo:"
 SELECTION = ("data", "start", "end", "offline")  # options that select prices; the others define how they are read
 FILE_OPTIONS = ("day_first", "decimal")  # options that describe the text of a file
+TABLES = (".parquet", ".csv")  # endings of the files that tables are written to
 DERIVED_TARGETS = ("return", "parkinson", "garman_klass")  # computed from several fields
 
 
@@ -92,7 +93,7 @@ class Prices:
         ValueError if one of these contradicts the fit. Options of another kind of source do not matter.
         """
         both_yahoo = self.data.startswith(YAHOO) and str(fitted.get("data", "")).startswith(YAHOO)
-        applies = dict.fromkeys((*FILE_OPTIONS, "columns"), self._is_file())
+        applies = dict.fromkeys((*FILE_OPTIONS, "columns"), self.is_file())
         applies |= dict.fromkeys(("interval", "adjust"), both_yahoo)
         inherited = {}
         for field in fields(self):
@@ -109,7 +110,8 @@ class Prices:
         """Return the raw prices with all fields, dividends and splits included."""
         return self._read("all")
 
-    def _is_file(self) -> bool:
+    def is_file(self) -> bool:
+        """Return whether the prices are those of a file."""
         from forecast.data.samples import samples
 
         return not self.data.startswith(YAHOO) and self.data not in set(samples()["name"])
@@ -256,7 +258,7 @@ def download(
     field: Annotated[str, typer.Option(help="`all`, or one field such as Close.")] = "all",
     on_error: Annotated[str, typer.Option(help="`raise` stops if a ticker fails, `skip` leaves it out.")] = "raise",
     offline: Annotated[bool, typer.Option("--offline", help="Use cached prices only.")] = False,
-    out: Annotated[Path | None, typer.Option(help="File to write: .parquet or .csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write, or to replace: .parquet or .csv.")] = None,
 ) -> CommandResult:
     """Download prices from Yahoo; only prices that are not cached are fetched.
 
@@ -314,14 +316,18 @@ def list_samples() -> CommandResult:
     return CommandResult(samples(), show)
 
 
-def check_out(out: Path) -> None:
-    """Raise ValueError if a table cannot be written to the file --out."""
-    if out.suffix.lower() not in (".parquet", ".csv"):
-        raise ValueError(f"--out {out} must end in .parquet or .csv")
+def check_out(out: Path, source: str | Path = "", suffixes: tuple[str, ...] = TABLES) -> None:
+    """Raise ValueError if --out cannot be written: it is what is read, or in a run, a model or a checkpoint."""
+    if out.suffix.lower() not in suffixes:
+        raise ValueError(f"--out {out} must end in {' or '.join(suffixes)}")
     parent = out.absolute().parent
     if out.is_dir() or not parent.is_dir():
         problem = "is a folder" if out.is_dir() else f"cannot be written: {parent} is not a folder"
         raise ValueError(f"--out {out} {problem}; name a file in an existing folder")
+    if source and out.exists() and user_path(source).exists() and out.samefile(user_path(source)):
+        raise ValueError(f"--out {out} is the file that is read, and would be replaced: name another file")
+    if (owner := containing_folder(out, (RUN, MODEL, CHECKPOINT))) is not None:
+        raise ValueError(f"--out {out} is in {owner}, which holds a run or a model: name a file outside of it")
 
 
 def write_table(table: pd.DataFrame, out: Path, index: bool = True) -> None:

@@ -109,16 +109,20 @@ def test_results_of_a_changed_model_are_not_used(change, tmp_path):
     complete = run({"shifted": after()}).forecasts
     assert not complete.equals(run({"shifted": before()}).forecasts)
     stop({"shifted": before()}, tmp_path / "run", 6)
-    message = r"^models\.shifted changed since the run was stopped: 4 of the 6 stored fits are used$"
+    message = r"^models\.shifted changed since the run was stopped: 4 of the 6 stored fits are used; the others"
     with pytest.warns(ResumeWarning, match=message):
         assert count_new_fits({"shifted": after()}, tmp_path / "run") == 4
     assert_frame_equal(fc.BacktestResult.load(tmp_path / "run").forecasts, complete)
-    with pytest.raises(ValueError, match=r"holds a finished run, and models\.shifted changed since: restart replaces"):
+    assert len(list((tmp_path / ".run.checkpoint").glob("*.npz"))) == 2
+    with pytest.raises(
+        ValueError, match=r"holds a finished run, and models\.shifted changed since: restart=True replaces"
+    ):
         run({"shifted": before()}, tmp_path / "run", resume=True)
     run({"shifted": before()}, tmp_path / "run", restart=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert count_new_fits({"shifted": before()}, tmp_path / "run") == 0
+    assert not (tmp_path / ".run.checkpoint").exists()
 
 
 def test_changed_exogenous_fields_count(tmp_path):
@@ -131,9 +135,9 @@ def test_changed_exogenous_fields_count(tmp_path):
         return pd.concat(prices | {"Volume": changed}, axis=1)
 
     stop(model, tmp_path / "run", 7, prices=panel(1))
-    with pytest.warns(ResumeWarning, match="data changed since the run was stopped: 0 of the 7 stored fits are used"):
-        assert count_new_fits(model, tmp_path / "run", prices=panel(2)) == 8
-    assert_frame_equal(fc.BacktestResult.load(tmp_path / "run").forecasts, run(model, prices=panel(2)).forecasts)
+    with pytest.raises(ValueError, match=r"^data changed since .*: none of the 7 stored fits can be used"):
+        run(model, tmp_path / "run", prices=panel(2), resume=True)
+    assert count_new_fits(model, tmp_path / "run", prices=panel(1)) == 1
 
 
 def pipelines():
@@ -209,18 +213,23 @@ def test_failed_write_leaves_the_fits_stored(function, tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=r"^cannot write to .*/new/run: No space left on device\. Name") as error:
             run({"drift": fc.Drift()}, tmp_path / "new" / "run")
     stored = function.startswith("Backtest")
-    assert getattr(error.value, "__notes__", []) == ["8 of 8 fits are stored: resume continues from there"] * stored
+    assert (
+        getattr(error.value, "__notes__", []) == ["8 of 8 fits are stored: resume=True continues from there"] * stored
+    )
     assert [path.name for path in tmp_path.glob("*/.*")] == [".run.checkpoint"] * stored
     assert count_new_fits({"drift": fc.Drift()}, tmp_path / "new" / "run") == (0 if stored else 8)
 
 
 @pytest.mark.parametrize("content", ["{damaged", '{"models": 3}', ""])
-def test_damaged_run_is_replaced_if_its_spec_identifies_it(content, tmp_path):
+def test_damaged_run_is_replaced_by_a_restart_if_its_spec_identifies_it(content, tmp_path):
     run({"drift": fc.Drift()}, tmp_path / "run")
     before = (tmp_path / "run" / _io.FORECASTS).read_bytes()
     (tmp_path / "run" / _io.FORECASTS).write_text(content)
-    with pytest.warns(ResumeWarning, match=r"/run cannot be read and is replaced: .*forecasts\.parquet is damaged"):
-        assert count_new_fits({"drift": fc.Drift()}, tmp_path / "run") == 8
+    with pytest.raises(ValueError, match=r"forecasts\.parquet is damaged: .* in a new folder or with restart=True$"):
+        run({"drift": fc.Drift()}, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / _io.FORECASTS).read_text() == content
+    stop({"drift": fc.Drift()}, tmp_path / "run", 5, restart=True)
+    assert count_new_fits({"drift": fc.Drift()}, tmp_path / "run") == 3
     assert (tmp_path / "run" / _io.FORECASTS).read_bytes() == before
     (tmp_path / "run" / _io.SPEC).write_text(content)
     for options in ({}, {"resume": True}, {"restart": True}):
@@ -231,7 +240,7 @@ def test_damaged_run_is_replaced_if_its_spec_identifies_it(content, tmp_path):
 
 def test_stored_fits_are_used_without_the_spec(tmp_path):
     stop({"drift": fc.Drift()}, tmp_path / "run", 5)
-    (tmp_path / ".run.checkpoint" / _io.SPEC).write_text("{damaged")
+    (tmp_path / ".run.checkpoint" / _io.SPEC).write_text(json.dumps({"kind": "forecast checkpoint", "edited": 1}))
     with pytest.warns(
         ResumeWarning, match=r"spec\.json cannot be read, so settings may have changed: 5 of the 5 stored fits are used"
     ):
@@ -284,3 +293,85 @@ def test_files_of_other_programs_in_a_checkpoint_are_not_deleted(tmp_path):
     note.unlink()
     assert count_new_fits(Shifted(), tmp_path / "run") == 6
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+CHANGED_RUNS = {
+    "prices": {"prices": walks(rows=90, series=2, seed=9)},
+    "rows of the training": {"cv": fc.WalkForward(horizon=2, n_windows=4, train_size=30)},
+    "horizon": {"cv": fc.WalkForward(horizon=3, n_windows=4)},
+}
+
+
+@pytest.mark.parametrize("change", CHANGED_RUNS)
+def test_stored_fits_that_cannot_be_used_are_kept(change, tmp_path):
+    stop(Shifted(), tmp_path / "run", 5)
+    before = {path.name: path.read_bytes() for path in (tmp_path / ".run.checkpoint").iterdir()}
+    changed = {"prices": walks(rows=90, series=2), "cv": CV} | CHANGED_RUNS[change]
+    with pytest.raises(
+        ValueError, match=r"none of the 5 stored fits can be used\. Resume with .* restart=True deletes"
+    ):
+        fc.backtest(Shifted(), **changed, out=tmp_path / "run", resume=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / ".run.checkpoint").iterdir()} == before
+    assert count_new_fits(Shifted(), tmp_path / "run") == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_fits_of_a_changed_model_are_kept(tmp_path):
+    folder = tmp_path / "run"
+    stop(Shifted(), folder, 7)  # 4 of naive, 3 of the other
+    with pytest.warns(ResumeWarning, match="4 of the 7 stored fits are used; the others are kept until restart=True$"):
+        stop(Shifted(2.0), folder, 5, resume=True)
+    with pytest.warns(ResumeWarning, match="7 of the 8 stored fits are used; the others are kept until restart=True$"):
+        assert count_new_fits(Shifted(), folder) == 1  # with what it had before
+    assert_frame_equal(fc.BacktestResult.load(folder).forecasts, run(Shifted()).forecasts)
+    assert len(list((tmp_path / ".run.checkpoint").glob("*.npz"))) == 1
+    assert count_new_fits(Shifted(), folder) == 0
+    assert len(list((tmp_path / ".run.checkpoint").glob("*.npz"))) == 1
+    run(Shifted(), folder, restart=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("lost", [_io.FITS, _io.FORECASTS, "the hash"])
+def test_resume_replaces_no_finished_run_that_cannot_be_read(lost, tmp_path):
+    run(Shifted(), folder := tmp_path / "run")
+    if lost == "the hash":
+        (folder / _io.SPEC).write_text((folder / _io.SPEC).read_text().replace('"refit": 1', '"refit": 2'))
+    else:
+        (folder / lost).unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for models in (Shifted(), Shifted(2.0)):
+        with pytest.raises(ValueError, match="restart=True"):
+            run(models, folder, resume=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    run(Shifted(), folder, restart=True)
+    assert count_new_fits(Shifted(), folder) == 0
+
+
+def test_a_finished_run_among_other_files_is_returned(tmp_path):
+    run(Shifted(), folder := tmp_path / "run")
+    (folder / "note.txt").write_text("mine")
+    assert count_new_fits(Shifted(), folder) == 0
+    with pytest.raises(ValueError, match="which is not part of a run"):
+        run(Shifted(), folder, restart=True)
+
+
+def test_a_hidden_folder_of_something_else_is_no_checkpoint(tmp_path):
+    (other := tmp_path / ".run.checkpoint").mkdir()
+    (weights := other / f"{'0' * 32}.npz").write_text("three weeks")
+    for options in ({}, {"resume": True}, {"restart": True}):
+        with pytest.raises(ValueError, match=r"holds files, but no spec\.json of a checkpoint: move it"):
+            run(Shifted(), tmp_path / "run", **options)
+    assert weights.read_text() == "three weeks"
+
+
+def test_a_run_is_saved_over_itself_only(tmp_path):
+    one, other = run(Shifted()), run(Shifted(2.0))
+    one.save(folder := tmp_path / "run")
+    one.save(folder)
+    with pytest.raises(
+        ValueError, match=r"run holds another run, which differs in models\..*: name another folder, or"
+    ):
+        other.save(folder)
+    assert fc.BacktestResult.load(folder).spec == json.loads(json.dumps(one.spec))
+    other.save(folder, replace=True)
+    assert fc.BacktestResult.load(folder).forecasts.equals(other.forecasts)

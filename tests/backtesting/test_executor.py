@@ -210,7 +210,7 @@ def test_stopped_run_is_resumed(done, complete, tmp_path):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt) as stop:
         run(folder, warm=warm, progress=stopped_after(done, KeyboardInterrupt()))
-    assert stop.value.__notes__ == [f"{done} of 28 fits are stored: resume continues from there"]
+    assert stop.value.__notes__ == [f"{done} of 28 fits are stored: resume=True continues from there"]
     assert not folder.exists()
     calls = []
     with warnings.catch_warnings():
@@ -252,13 +252,13 @@ def test_changes_since_the_stop_are_reported(tmp_path):
     two = {"drift": fc.Drift(), "net": quick("lstm")}
     with pytest.raises(KeyboardInterrupt):
         fc.backtest(two, prices, CV, refit=2, out=folder, progress=stopped_after(11, KeyboardInterrupt()))
-    message = r"^data, models.drift changed since the run was stopped: 4 of the 11 stored fits are used$"
+    message = r"^data, models.drift changed since the run was stopped: 4 of the 11 stored fits are used; the"
     with pytest.warns(ResumeWarning, match=message):
         fc.backtest(two | {"drift": fc.Drift(log=False)}, changed, CV, refit=2, out=folder, resume=True)
     two |= {"drift": fc.Drift(log=False)}
     fc.backtest(two, changed, CV, refit=2, out=tmp_path / "fresh")
     assert forecasts(folder) == forecasts(tmp_path / "fresh")
-    with pytest.raises(ValueError, match=r"holds a finished run, and cv\.embargo changed since: restart replaces it"):
+    with pytest.raises(ValueError, match=r"holds a finished run, and cv\.embargo changed since: restart=True"):
         fc.backtest(two, changed, fc.WalkForward(2, 8, embargo=1), refit=2, out=folder, resume=True)
     assert forecasts(folder) == forecasts(tmp_path / "fresh")
     with pytest.raises(ValueError, match="name it with out"):
@@ -306,7 +306,7 @@ def test_failed_run_is_resumed_after_the_repair(hard, tmp_path):
     message = r"^a process ended unexpectedly \(.*SIGKILL.*fewer processes" if hard else "^broken"
     with pytest.raises(ChildProcessError if hard else RuntimeError, match=message) as error:
         start()
-    assert any("are stored: resume continues from there" in note for note in error.value.__notes__)
+    assert any("are stored: resume=True continues from there" in note for note in error.value.__notes__)
     flag.unlink()
     start(resume=True)
     fc.backtest(two, walks(rows=90), CV, out=tmp_path / "complete")

@@ -252,7 +252,7 @@ def test_sigint_stores_finished_fits(workdir):
     assert out == ""
     assert "Traceback" not in err
     assert re.fullmatch(
-        r"forecast: interrupted; \d+ of \d+ fits are stored: resume continues from there", err.splitlines()[-1]
+        r"forecast: interrupted; \d+ of \d+ fits are stored: --resume continues from there", err.splitlines()[-1]
     )
 
 
@@ -270,7 +270,7 @@ def test_interrupt_exits_130_and_preserves_old_run(out, workdir, call, monkeypat
     fits = delete_fits(workdir)
     assert snapshot(workdir) == before
     assert printed == ""
-    note = f"{fits} of {2 * fits} fits are stored: resume continues from there" if out else "nothing was written"
+    note = f"{fits} of {2 * fits} fits are stored: --resume continues from there" if out else "nothing was written"
     assert err.splitlines()[-1] == f"forecast: interrupted; {note}"
 
 
@@ -294,6 +294,24 @@ def test_resume_reports_changed_models(workdir, call, monkeypatch):
     assert call(f"backtest good.csv {DRIFT} --resume")[2] == (
         "forecast: --resume needs the folder of the run: name it with --out\n"
     )
+
+
+def test_resume_reads_the_prices_of_the_first_start(workdir, call, monkeypatch):
+    (elsewhere := workdir / "elsewhere").mkdir()
+    (elsewhere / "good.csv").write_bytes((workdir / "negative.csv").read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(fc.Drift, "_fit", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            call(f"backtest good.csv {DRIFT} --out run")
+    monkeypatch.chdir(elsewhere)
+    code, _, err = call(f"backtest good.csv {DRIFT} --resume --out ../run")
+    assert code == 2
+    assert re.search(r"data changed since .*: none of the \d+ stored fits can be used.*; --restart deletes", err)
+    code, _, err = call("backtest --resume --out ../run")
+    assert (code, err) == (0, "")
+    monkeypatch.chdir(workdir)
+    assert call(f"backtest good.csv {DRIFT} --out fresh")[0] == 0
+    assert Path("run/forecasts.parquet").read_bytes() == Path("fresh/forecasts.parquet").read_bytes()
 
 
 @pytest.mark.parametrize("options", ["--backend dask", "--scheduler tcp://127.0.0.1:9", "--backend ray"])
