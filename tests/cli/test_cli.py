@@ -901,7 +901,7 @@ def test_spec_of_an_earlier_version(workdir, call):
     assert call(f"backtest returns.csv {DRIFT} --reference naive --out old")[0] == 0
     spec = fc.BacktestResult.load("old").spec
     del spec["reference"], spec["against"]
-    replace(fc.BacktestResult.load("old"), spec=spec).save("old")
+    replace(fc.BacktestResult.load("old"), spec=spec).save("old", replace=True)
     old = fc.BacktestResult.load("old")
     assert old.reference == old.verdict().against == "naive"
     code, out, _ = call("backtest --spec old --out new")
