@@ -135,7 +135,7 @@ def test_fits_of_the_same_name_compute_the_same():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize("change", ["a value of row 58", "dates from row 60", "windows", "train size", "refit"])
+@pytest.mark.parametrize("change", ["a value of row 63", "a missing value in row 66", "dates from row 60"])
 def test_a_run_resumed_after_a_change_is_that_of_a_fresh_run(change, warm, tmp_path, monkeypatch):
     monkeypatch.setitem(CLASSES, "Everything", Everything.__module__)  # so that fits of a chain are stored
     one, other = definition(warm=warm), definition(warm=warm, **CHANGES[change])
@@ -150,6 +150,20 @@ def test_a_run_resumed_after_a_change_is_that_of_a_fresh_run(change, warm, tmp_p
             start(before, out=folder, progress=stop)
         resumed, fresh = start(after, out=folder, resume=True), start(after)
         assert_frame_equal(resumed.forecasts, fresh.forecasts, check_exact=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["a value of row 58", "windows", "train size", "refit"])
+def test_a_run_of_which_no_fit_remains_valid_is_not_resumed(change, tmp_path):
+    def stop(done, total):
+        if done == total - 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(definition(), out=tmp_path / "run", progress=stop)
+    with pytest.raises(ValueError, match="none of the 5 stored fits can be used"):
+        start(definition(**CHANGES[change]), out=tmp_path / "run", resume=True)
+    start(definition(), out=tmp_path / "run", resume=True)
 
 
 def names(panel=None, cv=None, model=None, refit=2, min_train_rows=10, warm=False):
