@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -169,7 +170,10 @@ class Prices:
 
         if not isinstance(prices.index, pd.DatetimeIndex):
             raise ValueError(f"--start and --end need dates, and the rows of {self.data} have none")
-        selected = prices.loc[parse_date(self.start, "--start") : parse_date(self.end, "--end")]
+        start, end = (
+            None if time is None else time.tz_localize(prices.index.tz) for time in parse_range(self.start, self.end)
+        )
+        selected = prices.loc[start:end]
         if selected.empty:
             first, last = (f"{day:%Y-%m-%d}" for day in prices.index[[0, -1]])
             raise ValueError(f"{self.data} has no rows between --start and --end; its dates are {first} to {last}")
@@ -232,20 +236,36 @@ def download_prices(tickers: str, prices: Prices, field: str | None, **options: 
     """Download prices with a progress bar, and print warnings as messages."""
     from forecast.data.yahoo.download import DownloadWarning, download
 
-    start, end = parse_date(prices.start, "--start"), parse_date(prices.end, "--end")
+    start, end = parse_range(prices.start, prices.end)
     options |= {"fields": field, "offline": prices.offline, "adjust": prices.adjust}
     with report_warnings(DownloadWarning), progress_bar("downloading", "tickers") as progress:
         return download(tickers, start, end, prices.interval, progress=progress, **options)
 
 
-def parse_date(text: str | None, option: str) -> pd.Timestamp | None:
-    """Return the date in the text of an option."""
+def parse_range(start: str | None, end: str | None) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+    """Return the first time of --start and the last of --end, as 2020-06 ends with the month."""
+    first, last = _parse_period(start, "--start"), _parse_period(end, "--end")
+    if first is not None and last is not None and first.start_time > last.end_time:
+        raise ValueError(f"--start {start} is after --end {end}: swap them")
+    return None if first is None else first.start_time, None if last is None else last.end_time
+
+
+def _parse_period(text: str | None, option: str) -> pd.Period | None:
+    """Return the year, month, day or time in the text of an option."""
     import pandas as pd
 
+    if text is None:
+        return None
     try:
-        return None if text is None else pd.Timestamp(text)
+        time = pd.Timestamp(text)
+        period = pd.Period(text)
     except ValueError:
-        raise ValueError(f"{option} must be a date such as 2015-01-31; got {text!r}") from None
+        time = period = pd.NaT
+    if time is pd.NaT or not re.search(r"\d{4}", text):
+        raise ValueError(f"{option} must be a date such as 2015-01-31; got {text!r}")
+    if time.tz is not None:
+        raise ValueError(f"{option} {text} has a time zone: write the date and time of the prices without it")
+    return period
 
 
 @command()

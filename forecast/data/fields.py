@@ -126,6 +126,17 @@ def canonical_field(name: Any) -> str:
     return str(name) if kind in (None, FURTHER, QUOTE) else kind
 
 
+def named_field(name: str) -> str | None:
+    """Return the field that a name alone states; None of other names, and of those in capitals that may be tickers.
+
+    >>> [named_field(name) for name in ("volume", "Open", "LOW", "Price", "AAPL")]
+    ['Volume', 'Open', None, None, None]
+    """
+    kind = kind_of(name)
+    is_ticker = name.isupper() and is_like_ticker(name)
+    return kind if kind in (*BARS, "Adj Close", "Volume") and not is_ticker else None
+
+
 def assign_fields(names: Sequence[str]) -> list[str]:
     """Return the field that each of an instrument's columns contains: one close at most, others by their own names.
 

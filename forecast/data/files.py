@@ -137,7 +137,7 @@ def pick_fields(
     del prices, tables
     pa.default_memory_pool().release_unused()
     table = _table(panel, name)
-    table.attrs = {key: panel.attrs[key] for key in ("field", "columns", "notes") if key in panel.attrs}
+    table.attrs = {key: panel.attrs[key] for key in ("field", "columns", "instrument", "notes") if key in panel.attrs}
     return table
 
 

@@ -29,6 +29,7 @@ from forecast.data.fields import (
     is_listed,
     kind_of,
     kinds_of,
+    named_field,
     plain_name,
 )
 from forecast.data.frames import label_rows
@@ -90,13 +91,25 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         table.attrs = dict(frame.attrs)
         return {"y": table}
     names = [str(name) for name in frame.columns]
-    if len(names) == 1 or set(names) <= set(frame.attrs.get("columns", ())):
+    if len(names) == 1:
+        return {"y": _name_field(frame, names[0])}
+    if set(names) <= set(frame.attrs.get("columns", ())):
         return {"y": frame}
     if (fields := _instrument_fields(frame, names)) is not None:
         return _instrument(frame, fields)
     if (labels := _labels_of_instruments(names)) is not None:
         return _split_levels(frame.set_axis(labels, axis=1))
     return _split_by_values(frame)
+
+
+def _name_field(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a table of one column, with the field that its name states among the attributes."""
+    field = named_field(name)
+    if field is None or "field" in frame.attrs:
+        return frame
+    table = frame.copy(deep=False)
+    table.attrs = {**frame.attrs, "field": field}
+    return table
 
 
 def choose_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -111,6 +124,8 @@ def choose_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     positions = [_position(frame, name) for name in dict.fromkeys(columns)]
     chosen = frame.iloc[:, positions].set_axis([str(frame.columns[i]) for i in positions], axis=1)
     chosen.attrs = {**frame.attrs, "columns": list(chosen.columns)}
+    if "ticker" in frame.attrs and is_instrument(frame):
+        chosen.attrs["instrument"] = frame.attrs["ticker"]
     if len(positions) == 1:
         chosen.attrs["field"] = chosen.columns[0]
     return chosen

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.scores import NAIVE, ROUNDING, error_ratios
+from forecast.evaluation.scores import NAIVE, error_ratios
 from forecast.evaluation.text import join_names
 
 MAX_RATIO = 100  # of a model's loss to the reference's, or the reverse
+CONSTANT = 1e-9  # of its level: a series of a smaller range is constant
 EXACT = 1e-12  # a ratio below this is rounding
 MAX_LISTED = 5  # series that a sentence names; the table has all
 
@@ -81,7 +82,7 @@ def compared_series(forecasts: pd.DataFrame, loss: str = "squared", reference: s
 def find_extremes(forecasts: pd.DataFrame, loss: str = "squared", reference: str = NAIVE) -> Extremes:
     """Return the series that are set apart, by the mean losses on the rows that all models share."""
     ratios = error_ratios(forecasts, loss=loss, reference=reference)
-    exact = ratios[reference].isna()
+    exact = ratios[reference].isna() | _is_constant(forecasts, reference).reindex(ratios.index, fill_value=False)
     others = ratios.loc[~exact].drop(columns=reference)
     below, above = others < 1 / MAX_RATIO, others > MAX_RATIO
     extreme = below | above
@@ -112,8 +113,15 @@ def _describe(model: str, ratio: float, reference: str) -> str:
     return f"the loss of {model} is {size if len(size) < 16 else f'{ratio:.0e} times'} that of {reference}"
 
 
+def _is_constant(forecasts: pd.DataFrame, reference: str) -> pd.Series:
+    """Return whether the values of each series and their reference differ by no more than rounding, by its name."""
+    forecasts = forecasts[forecasts["model"] == reference]
+    values = forecasts[["y0", "y", "y_hat"]].groupby(forecasts["unique_id"], sort=False)
+    low, high = values.min().min(axis=1), values.max().max(axis=1)
+    return high - low <= CONSTANT * np.maximum(low.abs(), high.abs())
+
+
 def _why(forecasts: pd.DataFrame, series: str, reference: str) -> str:
     """Return why the reference's loss on a series is 0."""
-    values = forecasts.loc[forecasts["unique_id"] == series, ["y0", "y"]].to_numpy()
-    is_constant = np.nanmax(values) - np.nanmin(values) <= ROUNDING * np.nanmax(np.abs(values))
+    is_constant = _is_constant(forecasts[forecasts["unique_id"] == series], reference).all()
     return "it is constant" if is_constant else f"{reference} forecasts it exactly"

@@ -14,6 +14,7 @@ import pandas as pd
 
 from forecast._estimator import Estimator, check_fitted, clone
 from forecast._validation import check_choice, check_int, check_levels, check_log
+from forecast.data.fields import named_field
 from forecast.data.panel import Panel, as_panel, format_date
 from forecast.models.price_kind import PriceKind
 
@@ -270,10 +271,18 @@ class Forecaster(Estimator):
         """Return the positions of the panel's series among the fitted ones, (N,); raise if one was not fitted."""
         positions = {name: i for i, name in enumerate(self.series_)}
         if unknown := [name for name in panel.series if name not in positions]:
+            advice = (
+                "fit it on these prices"
+                if any(named_field(name) is not None for name in unknown)  # which is no series' name to be changed
+                else "fit it on all series or name them as at the fit (a series without a name is named after its file)"
+            )
             known = ", ".join(self.series_[:5]) + (" …" if len(self.series_) > 5 else "")
+            raise ValueError(f"{type(self).__name__} was fitted on {known} and not on {', '.join(unknown)}: {advice}")
+        fitted, other = self.prices_.instrument, panel.attrs.get("instrument")
+        if None not in (fitted, other) and fitted != other:
             raise ValueError(
-                f"{type(self).__name__} was fitted on {known} and not on {', '.join(unknown)}: fit it on all series or "
-                "name them as at the fit (a series without a name is named after its file)"
+                f"{type(self).__name__} was fitted on columns of {fitted} and these are of {other}: pass those of "
+                f"{fitted}, or fit a model on {other}"
             )
         return np.array([positions[name] for name in panel.series])
 

@@ -32,6 +32,8 @@ class PriceKind:
         Where the prices are from.
     options : mapping
         How a command read them: the options that differ from the defaults.
+    instrument : str, optional
+        The instrument whose columns are the series; None of other prices.
     """
 
     quantity: str | None
@@ -40,6 +42,7 @@ class PriceKind:
     rows: str
     source: str | None
     options: Mapping[str, Any]
+    instrument: str | None = None
 
     @classmethod
     def of(cls, panel: Panel) -> PriceKind:
@@ -52,6 +55,7 @@ class PriceKind:
             rows=str(panel.attrs.get("rows", "all")),
             source=None if source is None else str(source),
             options=options,
+            instrument=panel.attrs.get("instrument"),
         )
 
     def panel(self, prices: Any, exog: Sequence[str], model: str) -> Panel:
@@ -97,7 +101,8 @@ class PriceKind:
         """Return what the prices were, such as "Close of AAPL from prices.csv"; `series` are their names."""
         names = ", ".join(series[:5]) + (f" and {len(series) - 5} more" if len(series) > 5 else "")
         source = "given in Python" if self.source is None else f"from {self.options.get('data', self.source)}"
-        return f"{'' if self.quantity is None else f'{self.quantity} of '}{names} {source}"
+        is_named = self.quantity is None or tuple(series) == (self.quantity,)
+        return f"{'' if is_named else f'{self.quantity} of '}{names} {source}"
 
     def _is_other_quantity(self, panel: Panel) -> bool:
         """Return whether both quantities are known and differ."""

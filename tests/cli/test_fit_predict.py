@@ -341,3 +341,48 @@ def test_the_fitted_quantity_is_not_given_to_prices_that_do_not_name_theirs(call
     assert "Forecast from" in out
     assert "fitted on Close, and these prices do not name what they are" in out
     assert json.loads(call("predict m power.csv --json")[1])["target"] is None
+
+
+def test_columns_of_another_instrument_are_refused_as_its_close_is(call):
+    write_bars("a.csv", bars(DAYS))
+    write_bars("b.csv", bars(DAYS, 1))
+    for options in ("", "--columns Open", "--columns Open,Low"):
+        call(f"fit a.csv {options} --model drift --out m --force")
+        assert call("predict m a.csv")[0] == 0
+        code, out, err = call("predict m b.csv")
+        assert (code, out) == (2, "")
+        assert "was fitted on" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "last"),
+    [
+        ("--end 2020", "2020-01-01 00:00", "2020-12-31 23:00"),
+        ("--end 2020-06", "2020-01-01 00:00", "2020-06-30 23:00"),
+        ("--end 2020-01-05", "2020-01-01 00:00", "2020-01-05 23:00"),
+        ("--end '2020-01-05 10:00'", "2020-01-01 00:00", "2020-01-05 10:00"),
+        ("--start 2020-06 --end 2020-06-02", "2020-06-01 00:00", "2020-06-02 23:00"),
+    ],
+)
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_a_year_month_or_day_ends_with_its_last_row(options, first, last, zone, tmp_path):
+    hours = pd.date_range("2020-01-01", "2021-02-01", freq="h", tz=zone)
+    given = dict(zip(*[iter(shlex.split(options))] * 2, strict=True))
+    prices = Prices("a.csv", start=given.get("--start"), end=given.get("--end"))
+    rows = prices._slice(pd.DataFrame({"A": 1.0}, hours)).index.tz_localize(None)
+    assert (rows[0], rows[-1]) == (pd.Timestamp(first), pd.Timestamp(last))
+
+
+@pytest.mark.parametrize("option", ["--start", "--end"])
+@pytest.mark.parametrize("text", ["NaT", "now", "today", "2020-01-05T00:00Z", "2020-13", "2020-01-05 10:00+02:00"])
+def test_what_is_no_date_is_refused_by_the_option(option, text, call):
+    write_walks("wide.csv")
+    code, out, err = call(f"fit wide.csv {option} '{text}' --model naive --out m")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"forecast: {option} ")
+
+
+def test_a_start_after_the_end_is_refused(call):
+    write_walks("wide.csv")
+    for prices in ("wide.csv", "yahoo:AAPL --offline"):
+        assert "--start 2021 is after --end 2020: swap them" in call(f"fit {prices} --start 2021 --end 2020 --out m")[2]

@@ -142,3 +142,16 @@ def test_a_constant_difference_has_no_test(size):
     same = diebold_mariano(e * (1 + 1e-14), e)
     assert (same.statistic, same.p_better) == (0, 1)
     assert diebold_mariano(e * 1.5, e).p_better < 0.01
+
+
+def test_a_numerically_constant_series_is_set_apart():
+    plain = panel(4)
+    noise = np.random.default_rng(0).normal(0, 1e-10, 30)
+    rounded = panel(0, flat={"naive": 0.1, "good": 0.1, "bad": 0.1})
+    for column in ("y", "y0", "y_hat"):
+        rounded[column] = 50 + noise[np.arange(len(rounded)) % 30]
+    table = pd.concat([plain, rounded], ignore_index=True)
+    extremes = find_extremes(table)
+    assert extremes.series == ["flat"]
+    assert "flat (it is constant)" in extremes.sentences[0]
+    pd.testing.assert_frame_equal(leaderboard(table, FITS), leaderboard(plain, FITS))

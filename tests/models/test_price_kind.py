@@ -87,3 +87,24 @@ def test_labels_that_have_no_order_are_refused():
     for other in (prices.reset_index(drop=True), prices.tz_localize("UTC")):
         with pytest.raises(ValueError, match="neither before nor after them: pass labels of the same kind"):
             model.predict(other)
+
+
+@pytest.mark.parametrize("as_series", [True, False])
+@pytest.mark.parametrize("field", ["Volume", "Open"])
+def test_a_single_column_that_is_called_as_a_field_has_that_quantity(field, as_series):
+    bars = _bars()
+    model = fc.Drift().fit(bars[["Close"]], 1)
+    other = bars[field] if as_series else bars[[field]]
+    with pytest.raises(ValueError, match=f"was fitted on Close and these prices are {field}") as error:
+        model.predict(other)
+    assert "name them" not in str(error.value)
+
+
+def test_a_ticker_that_reads_as_a_field_is_a_series():
+    assert "field" not in fc.as_panel(walks(60, 1).set_axis(["LOW"], axis=1)).attrs
+
+
+def test_no_renaming_is_advised_where_a_name_is_that_of_a_field():
+    model = fc.Drift().fit(walks(60, 1), 1)
+    with pytest.raises(ValueError, match=r"not on Volume: fit it on these prices$"):
+        model.predict(_bars()["Volume"])
