@@ -12,7 +12,7 @@ from forecast.models.registry import parse_value
 OTHER_NAMES = {"how": "rows", "n_windows": "windows", "n_jobs": "jobs", "fields": "target", "dayfirst": "day-first"}
 SAME_NAMES = (
     *("horizon", "step-size", "train-size", "embargo", "refit", "season", "reference", "against", "on-error"),
-    *("target", "columns", "decimal", "interval", "start", "end", "exchange", "adjust", "resume", "restart"),
+    *("target", "columns", "decimal", "interval", "start", "end", "exchange", "adjust", "resume", "restart", "offline"),
 )
 #: Parameters of models that fits may refuse.
 PARAMETERS = ("log", "lookback", "patience", "calendar")
@@ -43,7 +43,7 @@ def in_option_names(message: str, options: Mapping[str, str] = OPTIONS) -> str:
     names = "|".join(map(re.escape, options))
     # A word without an underscore is an argument only with a value, before "must", or in "leave … out".
     with_value = rf"(?P<name>(?:{names})(?:\.\w+)*)=(?P<value>{LITERAL})"
-    alone = rf"(?:{names})(?:\.\w+)*(?= must\b)|(?<=leave )(?:{names})(?= out\b)"
+    alone = rf"(?:{names})(?:\.\w+)*(?= must\b)|(?<=leave )(?:{names})(?= out\b)|(?<=without )offline\b"
     long = "|".join(name for name in options if "_" in name) or r"(?!)"
     mention = rf"(?<![\w.=-])(?:{with_value}|(?P<alone>{alone}|(?:{long})\b))"
 

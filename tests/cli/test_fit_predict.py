@@ -386,3 +386,7 @@ def test_a_start_after_the_end_is_refused(call):
     write_walks("wide.csv")
     for prices in ("wide.csv", "yahoo:AAPL --offline"):
         assert "--start 2021 is after --end 2020: swap them" in call(f"fit {prices} --start 2021 --end 2020 --out m")[2]
+
+
+def test_a_message_of_the_cache_names_the_option(call):
+    assert "download it without --offline first" in call("fit yahoo:NOTCACHED --offline --model naive --out m")[2]
