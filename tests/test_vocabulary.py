@@ -46,6 +46,8 @@ ALLOWED = {
     r"(?:in|of) (?:the |squared |any )?units?|(?:AICc|currency|likelihood) units?": "units of measurement",
     r"unit of (?:the|a) (?:series|prices)": "units of measurement",
     r"(?i)bid.{0,60}ask|ask.{0,60}bid": "bid and ask, the two sides of a quote",
+    r"target=\"ask\"|quotes\.ask": "the side of a quote",
+    r"\"unit\"|unit units": "names of columns in files",
     r"unit=|units?: str|\.as_unit": "pandas' argument",
     r"An honest walk-forward answer|answers? (?:one|that) question": "the product answers a question",
 }

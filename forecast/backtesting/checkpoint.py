@@ -24,7 +24,7 @@ from forecast.models.store import load_model
 
 SUFFIX = ".npz"
 CHECKPOINT = _io.CHECKPOINT
-OWN_SPEC = ("replaces", "folder")  # what the spec of a checkpoint has besides that of its run
+OWN_SPEC = ("replaces", "folder")  # what the spec of a checkpoint has in addition
 STORED = re.compile(r"\.?([0-9a-f]{32})\b.*")  # results and fitted models, and the temporary files of these
 
 
@@ -116,8 +116,8 @@ class Checkpoint:
                 f"{reason}: none of the {available} stored fits can be used. Resume with what the run had, or name "
                 "another folder; restart=True deletes these fits"
             )
-        kept = "" if used == available else "; the others are kept until restart=True"
-        return f"{reason}: {used} of the {available} stored fits are used{kept}"
+        rest = "" if used == available else "; the others remain until restart=True"
+        return f"{reason}: {used} of the {available} stored fits are used{rest}"
 
     def _stored_spec(self) -> dict[str, Any] | None:
         """Return the spec of the stopped run; None if it is deleted or damaged."""

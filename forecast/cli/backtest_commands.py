@@ -109,7 +109,7 @@ def backtest(
 
 @contextmanager
 def _run_folder(out: Path | None, resume: bool, restart: bool) -> Iterator[None]:
-    """Lock the folder of the run; raise ValueError if it holds finished fits and neither option says what to do."""
+    """Lock the folder of the run; raise ValueError if it holds finished fits and neither option is set."""
     from forecast.backtesting.checkpoint import finished_work, run_folder
 
     if resume and restart:

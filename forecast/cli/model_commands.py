@@ -271,7 +271,7 @@ def predict(
     fitted = _load_forecaster(model)
     panel = _read_as_fitted(prices, fitted, given_options(context))
     ended = _ended_series(panel)
-    _check_some_traded(panel, ended)
+    _check_any_traded(panel, ended)
     exchange = _exchange_of(fitted, exchange)
     dates, calendar = next_dates(panel.index, fitted.horizon_, exchange)
     table = fitted.predict(panel).to_frame()
@@ -285,7 +285,7 @@ def predict(
     return CommandResult(data, lambda: _show_forecast(table, quantity, calendar, out, notes))
 
 
-def _check_some_traded(panel: Panel, ended: dict[str, str | None]) -> None:
+def _check_any_traded(panel: Panel, ended: dict[str, str | None]) -> None:
     """Raise ValueError if no series has a value in the last row, from which a forecast starts."""
     from forecast.data.panel import format_date
 

@@ -38,7 +38,7 @@ def in_option_names(message: str, options: Mapping[str, str] = OPTIONS) -> str:
     What a message quotes are names and values of the data, which stay as they are.
 
     >>> in_option_names("leave some series out, or use how='all'")
-    "leave some series out, or use --rows all"
+    'leave some series out, or use --rows all'
     """
     names = "|".join(map(re.escape, options))
     # A word without an underscore is an argument only with a value, before "must", or in "leave … out".

@@ -51,42 +51,42 @@ def _describe_derivation(source: np.ndarray, column: np.ndarray) -> str | None:
         return None
     if _is_shift(x, y):
         return "its values of other rows"
-    unit = rounding_of(y[np.isfinite(y)])
-    if _is_moving_average(x, y, unit):
+    rounding = rounding_of(y[np.isfinite(y)])
+    if _is_moving_average(x, y, rounding):
         return "its moving average"
     changes = np.diff(x)
     if (x > 0).all():
-        if _agree(np.log(x), y, unit) or _agree(np.log10(x), y, unit):
+        if _agree(np.log(x), y, rounding) or _agree(np.log10(x), y, rounding):
             return "its logarithm"
         relative = [changes / x[:-1], np.diff(np.log(x))]
     else:
         relative = []
     scaled = (changes, *relative, *(100 * change for change in relative))
-    if any(_agree(change, part, unit) for change in scaled for part in (y[1:], y[:-1])):
+    if any(_agree(change, part, rounding) for change in scaled for part in (y[1:], y[:-1])):
         return "its changes"
     return None
 
 
-def _is_moving_average(x: np.ndarray, y: np.ndarray, unit: float) -> bool:
+def _is_moving_average(x: np.ndarray, y: np.ndarray, rounding: float) -> bool:
     """Return whether a column is the mean of the last rows of another one, all of one weight or of falling weights."""
     seen = np.flatnonzero(np.isfinite(y))
     y, x = y[: seen[-1] + 1], x[: seen[-1] + 1]
-    if np.nanmin(y) < x.min() - unit or np.nanmax(y) > x.max() + unit:
+    if np.nanmin(y) < x.min() - rounding or np.nanmax(y) > x.max() + rounding:
         return False
     steps, gaps = np.diff(y), x[1:] - y[:-1]
     both = np.isfinite(steps)
     weight = float(steps[both] @ gaps[both] / max(gaps[both] @ gaps[both], np.finfo(float).tiny))
-    if 0 < weight < 1 and _agree(weight * gaps, steps, 2 * unit):
+    if 0 < weight < 1 and _agree(weight * gaps, steps, 2 * rounding):
         return True
     longest = min(MAX_WINDOW, len(x) // 2)
     means = x[::-1][:longest].cumsum() / np.arange(1, longest + 1)
-    windows = np.flatnonzero(np.abs(means - y[-1]) <= unit) + 1
+    windows = np.flatnonzero(np.abs(means - y[-1]) <= rounding) + 1
     sums = np.append(0.0, x.cumsum())
-    return any(_agree((sums[w:] - sums[:-w]) / w, y[w - 1 :], unit) for w in windows if w > 1)
+    return any(_agree((sums[w:] - sums[:-w]) / w, y[w - 1 :], rounding) for w in windows if w > 1)
 
 
 def _is_shift(x: np.ndarray, y: np.ndarray) -> bool:
-    """Return whether a column is another one some rows earlier or later, tried where a few rows agree."""
+    """Return whether a column is another one chosen rows earlier or later, tried where a few rows agree."""
     longest = min(MAX_SHIFT, (len(x) - 1) // 4)
     rows = (len(x) // 4, len(x) // 2, len(x) * 3 // 4)
     shifts = {int(k) - longest for row in rows for k in np.flatnonzero(x[row - longest :][: 2 * longest + 1] == y[row])}
@@ -99,13 +99,13 @@ def _equal(x: np.ndarray, y: np.ndarray) -> bool:
     return bool(observed.sum() >= MIN_ROWS / 2) and float((x == y)[observed].mean()) >= AGREES
 
 
-def _agree(x: np.ndarray, y: np.ndarray, unit: float) -> bool:
+def _agree(x: np.ndarray, y: np.ndarray, rounding: float) -> bool:
     """Return whether two columns are the same up to rounding, which is small next to their variation."""
-    some = slice(len(x) // 2, len(x) // 2 + 8)
-    if (np.abs(x[some] - y[some]) <= unit).sum() < 4:
+    chosen = slice(len(x) // 2, len(x) // 2 + 8)
+    if (np.abs(x[chosen] - y[chosen]) <= rounding).sum() < 4:
         return False  # as of nearly all columns
     observed = np.isfinite(x) & np.isfinite(y)
     x, y = x[observed], y[observed]
-    if len(x) < MIN_ROWS / 2 or unit > 0.2 * y.std():
+    if len(x) < MIN_ROWS / 2 or rounding > 0.2 * y.std():
         return False
-    return float((np.abs(x - y) <= unit).mean()) >= AGREES
+    return float((np.abs(x - y) <= rounding).mean()) >= AGREES

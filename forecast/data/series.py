@@ -54,7 +54,7 @@ LIKE_NUMBER = re.compile(r"[-+(]?\W?\s?\d[\d.,' ]*\s?\W?\w?\)?")
 IDENTIFIER = re.compile(
     r"\b(no|nr|num|number|id|row|rows|key|seq|sequence|counter|code|flag|unnamed|step|year|month|week|day|days|date|dte)\b"
 )
-MIN_LIKE = 3  # columns of a table of many that are alike, besides the one in question
+MIN_LIKE = 3  # columns of a table of many that are alike, without the one in question
 MAX_LISTED = 12  # columns that a message lists
 
 
@@ -72,7 +72,7 @@ class UnclearColumnsError(ValueError):
 
 
 def _may_be_price(name: str) -> bool:
-    """Return whether the name of a column does not say that it is no price to forecast."""
+    """Return whether the name of a column does not show that it is no price to forecast."""
     is_other = kind_of(name) in (FURTHER, "Open", "High", "Low", "Volume", "Adj Volume")
     return not is_other and plain_name(name) not in ID_NAMES
 

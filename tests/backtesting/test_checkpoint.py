@@ -257,7 +257,7 @@ def test_leftovers_of_a_killed_run_are_deleted(tmp_path):
 
 
 def test_restart_of_a_finished_run_is_resumed(tmp_path):
-    """It replaces the finished run, of the same or of other models, as the restart was asked for."""
+    """It replaces the finished run, of the same or of other models, as the restart was requested."""
     for name, model in (("same", Shifted()), ("other", Shifted(2.0))):
         folder = tmp_path / name
         run(Shifted(), folder)
@@ -303,7 +303,7 @@ CHANGED_RUNS = {
 
 
 @pytest.mark.parametrize("change", CHANGED_RUNS)
-def test_stored_fits_that_cannot_be_used_are_kept(change, tmp_path):
+def test_stored_fits_that_cannot_be_used_remain(change, tmp_path):
     stop(Shifted(), tmp_path / "run", 5)
     before = {path.name: path.read_bytes() for path in (tmp_path / ".run.checkpoint").iterdir()}
     changed = {"prices": walks(rows=90, series=2), "cv": CV} | CHANGED_RUNS[change]
@@ -316,12 +316,12 @@ def test_stored_fits_that_cannot_be_used_are_kept(change, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_fits_of_a_changed_model_are_kept(tmp_path):
+def test_fits_of_a_changed_model_remain(tmp_path):
     folder = tmp_path / "run"
     stop(Shifted(), folder, 7)  # 4 of naive, 3 of the other
-    with pytest.warns(ResumeWarning, match="4 of the 7 stored fits are used; the others are kept until restart=True$"):
+    with pytest.warns(ResumeWarning, match="4 of the 7 stored fits are used; the others remain until restart=True$"):
         stop(Shifted(2.0), folder, 5, resume=True)
-    with pytest.warns(ResumeWarning, match="7 of the 8 stored fits are used; the others are kept until restart=True$"):
+    with pytest.warns(ResumeWarning, match="7 of the 8 stored fits are used; the others remain until restart=True$"):
         assert count_new_fits(Shifted(), folder) == 1  # with what it had before
     assert_frame_equal(fc.BacktestResult.load(folder).forecasts, run(Shifted()).forecasts)
     assert len(list((tmp_path / ".run.checkpoint").glob("*.npz"))) == 1

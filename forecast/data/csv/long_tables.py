@@ -194,7 +194,7 @@ def _names_fields(column: pd.Series, name: Hashable) -> bool:
 
 
 def _describes(prices: pd.DataFrame, name: Hashable, column: Hashable) -> bool:
-    """Return whether a column has one value for each value of another, such as the unit of each field."""
+    """Return whether a column has one value for each value of another, such as the currency of each field."""
     return prices[name].nunique() > 1 and bool(prices.groupby(column, observed=True)[name].nunique().max() == 1)
 
 

@@ -566,7 +566,7 @@ def test_fits_that_do_not_converge_are_counted(monkeypatch):
         ({"order": (1, 1.5, 0)}, "d of order must be a whole number"),
         ({"trend": "x"}, "trend must be one of"),
         ({"trend": "c"}, "lost in differencing"),
-        ({"order": "best"}, "order must be one of 'auto'"),
+        ({"order": "best"}, "order must be three whole numbers"),
         ({"order": "auto", "seasonal_order": (1, 0, 1, 5)}, "the number of rows in a season"),
         ({"seasonal_order": (1, 0, 1)}, "four whole numbers"),
         ({"seasonal_order": (1, 0, 1, 1)}, "at least 2 rows"),
