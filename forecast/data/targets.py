@@ -156,7 +156,8 @@ def _range_tables(prices: Any, names: Sequence[str]) -> list[pd.DataFrame]:
     """Return the tables of these fields, High and Low first, after checking that every price is within its range."""
     fields = split_fields(_check_frame(prices, names))
     if missing := [name for name in names if name not in fields]:
-        raise ValueError(f"the prices have no {', '.join(missing)}; they have {', '.join(map(str, fields))}")
+        known = "one value of each series" if list(fields) == ["y"] else ", ".join(map(str, fields))
+        raise ValueError(f"the prices have no {', '.join(missing)}; they have {known}")
     tables = [fields[name].reindex(columns=fields[names[0]].columns).astype(float) for name in names]
     high, low, *inner = tables
     for name, table in zip(names, tables, strict=True):

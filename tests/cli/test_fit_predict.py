@@ -390,3 +390,8 @@ def test_a_start_after_the_end_is_refused(call):
 
 def test_a_message_of_the_cache_names_the_option(call):
     assert "download it without --offline first" in call("fit yahoo:NOTCACHED --offline --model naive --out m")[2]
+
+
+def test_a_range_of_prices_without_fields_is_refused_in_plain_words(call):
+    write_walks("wide.csv")
+    assert "no High, Low; they have one value of each series" in call("fit wide.csv --target parkinson --out m")[2]
