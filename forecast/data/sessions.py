@@ -30,7 +30,7 @@ def next_times(times: pd.DatetimeIndex, steps: int) -> tuple[pd.DatetimeIndex, s
     """Return the times that follow ascending times in one time zone or none, and a description of them."""
     first = int(times.searchsorted(times[-1] - RECENT))
     recent = times[max(min(first, len(times) - MIN_ROWS), len(times) - MAX_ROWS, 0) :]
-    gaps = np.diff(recent.to_numpy())
+    gaps = np.diff(recent.as_unit("ns").asi8).view("timedelta64[ns]")
     gap = pd.Timedelta(np.median(gaps)) if len(gaps) else DAY
     is_equal = len(gaps) and (gaps == gap.to_numpy()).mean() >= MIN_EQUAL_SHARE and gaps.max() <= MAX_OUTAGE * gap
     if is_equal and (gap < DAY or (gap % DAY and len(gaps) >= MIN_EQUAL_GAPS)):

@@ -108,14 +108,14 @@ def _shift_of_days(clock: pd.DatetimeIndex) -> pd.Timedelta:
     """
     day = pd.Timedelta(days=1)
     first = clock[clock < clock[0].normalize() + DAYS_FOR_HOURS * day] if len(clock) else clock
-    times = np.unique(first - first.normalize())
+    times = (first - first.normalize()).unique().sort_values()
     if len(times) < 2:
         return pd.Timedelta(0)
-    gaps = np.diff(np.append(times, times[0] + day))
+    gaps = times[1:].append(times[:1] + day) - times
     longest = int(gaps.argmax())
-    if gaps[longest] < max(MIN_CLOSURE, 1.5 * np.median(gaps)):
+    if gaps[longest] < max(MIN_CLOSURE, 1.5 * gaps.median()):
         return pd.Timedelta(0)
-    middle = pd.Timedelta(times[longest] + gaps[longest] / 2) % day
+    middle = (times[longest] + gaps[longest] / 2) % day
     return -middle if middle < day / 2 else day - middle
 
 

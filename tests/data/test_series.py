@@ -275,7 +275,7 @@ def random_wide_table(seed):
     ][kind]
     if kind == 1:  # central banks change a rate from time to time
         values = values[np.arange(rows) // 12 * 12]
-    dates = pd.date_range("1990-01-01", periods=rows, freq=["B", "MS", "YS", "W", "D"][kind])
+    dates = pd.date_range("1800-01-01", periods=rows, freq=["B", "MS", "YS", "W", "D"][kind])
     return pd.DataFrame(values, dates, [f"S{i}" for i in range(n)])
 
 
