@@ -116,7 +116,7 @@ def _describe(model: str, ratio: float, reference: str) -> str:
 def _is_constant(forecasts: pd.DataFrame, reference: str) -> pd.Series:
     """Return whether the values of each series and their reference differ by no more than rounding, by its name."""
     forecasts = forecasts[forecasts["model"] == reference]
-    values = forecasts[["y0", "y", "y_hat"]].groupby(forecasts["unique_id"], sort=False)
+    values = forecasts[["y0", "y", "y_hat"]].groupby(forecasts["unique_id"], observed=True, sort=False)
     low, high = values.min().min(axis=1), values.max().max(axis=1)
     return high - low <= CONSTANT * np.maximum(low.abs(), high.abs())
 

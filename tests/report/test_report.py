@@ -484,7 +484,7 @@ def test_control_and_direction_marks_are_shown_as_text():
 
     from forecast._text import is_effect, plain
 
-    names = ["\x1b[31mred\x1b[0m", "\u202eright", "line\nbreak", "[b]x[/b]", "nul\x00", "$\\frac{1$"]
+    names = ["\x1b[31mred\x1b[0m", "\u202eright", "line\nbreak", "[b]x[/b]", "bell\x07", "$\\frac{1$"]
     prices = walks(160, series=len(names)).set_axis(names, axis=1)
     prices.iloc[20:40] = prices.iloc[20].to_numpy()
     result = run(prices, {f"m {name}": fc.WindowMean(k + 2) for k, name in enumerate(names)})
