@@ -43,6 +43,7 @@ def find_derived(values: np.ndarray) -> dict[int, tuple[int, str]]:
     return derived
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # numbers that are too large agree with nothing
 def _describe_derivation(source: np.ndarray, column: np.ndarray) -> str | None:
     """Return what a column is of another one: a shift, a moving average, its logarithm or changes; else None."""
     rows = ~np.isnan(source)

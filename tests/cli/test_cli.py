@@ -49,7 +49,7 @@ def workdir(tmp_path, monkeypatch):
         "header.csv": "date,A,B\n",
         "narrow.csv": "date\n2020-01-01\n2020-01-02\n",
         "twice.csv": "date,A\n2020-01-01,1\n2020-01-02,2\n2020-01-02,3\n",
-        "text.csv": "date,A\n2020-01-01,1\n2020-01-02,1 234\n2020-01-03,3\n",
+        "text.csv": "date,A\n2020-01-01,1\n2020-01-02,1x234\n2020-01-03,3\n",
         "a-file": "not a folder",
         "notes/thesis.txt": "keep me",
     }.items():
@@ -84,7 +84,7 @@ ERRORS = {  # a command line, and a pattern of its message
     "header only": ("backtest header.csv", r"header\.csv: .*no row.*needed"),
     "one column": ("backtest narrow.csv", r"narrow\.csv: .*only one column, 'date'.*needed: add"),
     "duplicate dates": ("backtest twice.csv", r"twice\.csv: 2020-01-02 appears more than once.*different values"),
-    "text among prices": ("backtest text.csv", r"text\.csv: .*'A' contains '1 234' at 2020-01-02.*write 1234\.5"),
+    "text among prices": ("backtest text.csv", r"text\.csv: .*'A' contains '1x234' at 2020-01-02.*write 1234\.5"),
     "a folder": ("backtest notes", r"notes is a folder; .* needed: give the path of one file"),
     "empty name": ("backtest ''", "no prices are named"),
     "no argument": ("backtest", "no prices are named"),

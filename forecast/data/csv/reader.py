@@ -293,6 +293,7 @@ def _proves_point(body: str, sep: str, frame: pd.DataFrame, is_point: bool) -> b
         return re.search(rf'(?:^|[{sep}"]) *[+-]?{form} *(?:$|[{sep}"])', body, re.MULTILINE) is not None
 
     x = frame.select_dtypes("floating").to_numpy(dtype=np.float64)
+    x = x[np.isfinite(x)]
     if is_point and not (((x % 1 == 0) & (np.abs(x) >= 100)).any() and has_cell(r"[1-9]\d{2,}")):
         return True
     return has_cell(r"(?:0?\.\d+|\d+\.(?:\d{1,2}|\d{4,}))")
