@@ -19,7 +19,7 @@ from forecast.backtesting.references import add_references
 from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.spec import differences, make_spec
 from forecast.backtesting.split import WalkForward
-from forecast.backtesting.table import ForecastIndex, join, skipped
+from forecast.backtesting.table import ForecastIndex, check_season, join, skipped
 from forecast.backtesting.tasks import FitTask, RefitPeriod, TaskResult, make_periods, make_tasks, trainable
 from forecast.data.panel import Panel, as_panel
 from forecast.models.base import Forecast, Forecaster
@@ -229,9 +229,10 @@ def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings:
     panel = as_panel(prices, exog=tuple(exog))
     periods = make_periods(list(cv.split(panel)), settings.refit)
     train, (refit, warm, season, reference, against) = panel[periods[0].train], settings
+    check_season(train, season)
     models, reference = add_references(models, train, season, reference, against)
     min_train_rows = max(model.min_rows(cv.horizon) for model in models.values())
-    left_out = skipped(panel, periods, min_train_rows)
+    left_out = skipped(panel, periods, min_train_rows, cv.train_size)
     tasks = make_tasks(models, periods, min_train_rows, warm)
     stored = {"refit": refit, "warm": warm, "season": season or 1, "reference": reference, "against": against}
     spec = make_spec(models, panel, cv, stored)

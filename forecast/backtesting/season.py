@@ -13,6 +13,7 @@ from forecast.features.windows import forward_fill
 
 SIZE = 0.01  # of the test, over all candidates
 MIN_SEASONS = 3  # that the training rows must contain
+ROUNDING = 1e-12  # of its largest value: a series whose changes vary by less is a straight line
 DAY = pd.Timedelta(days=1)
 
 
@@ -43,45 +44,73 @@ def candidate_seasons(index: pd.Index) -> list[int]:
 def find_season(train: Panel) -> int:
     """Return the season of the training rows, in rows; 1 if there is none.
 
-    A candidate (`candidate_seasons`) of which the training rows contain three is a season if the changes of the series
-    (of the logs where all values are positive) are positively autocorrelated at that lag, significantly at 1 % divided
-    by the number of candidates. Of several seasons, the one whose value a season ago is closest is returned, by the
-    geometric mean of the squared errors over the series. All series of a panel have one season.
+    A candidate (`candidate_seasons`) is a season if the changes of the series (of the logs where all values are
+    positive) that contain three of it are positively autocorrelated at that lag, significantly at 1 % divided by the
+    number of candidates. Of several seasons, the one whose value a season ago is closest for most series is
+    returned. All series of a panel have one season, so no series counts more than the median one: a season of a
+    minority of them is not one of the panel. Constant series and straight lines have no changes to test.
 
     Notes
     -----
-    The test adds up, over the series, the products of changes one season apart, each divided by the series' variance.
-    Its standard error is the root of the sums' squares, which volatility clusters and correlation between the series
-    leave valid, times the factor of Bartlett's formula, √(1 + 2 Σ r²) over the autocorrelations at shorter lags
-    of the changes less their mean in each phase.
+    The test adds up, over the series, the products of changes one season apart, each divided by the series' variance,
+    and multiplied by a weight that limits its autocorrelation to the median over the series. Its standard error is the
+    root of the sums' squares, which volatility clusters and correlation between the series leave valid, times the
+    factor of Bartlett's formula, √(1 + 2 Σ r²) over the autocorrelations at shorter lags of the changes less their mean
+    in each phase.
     """
     candidates = [m for m in candidate_seasons(train.index) if len(train) >= MIN_SEASONS * m]
     if not candidates:
         return 1
-    y = forward_fill(train.target[:, train.observed.sum(axis=0) > MIN_SEASONS * min(candidates)])
-    changes = _standard_changes(y)
+    seasons = train.observed.sum(axis=0) / MIN_SEASONS  # (N,) the longest season that may be found, and more
+    y, seasons = forward_fill(train.target[:, seasons > min(candidates)]), seasons[seasons > min(candidates)]
+    changes, varies = _standard_changes(y)
     critical = NormalDist().inv_cdf(1 - SIZE / len(candidates))
-    found = [m for m in candidates if _repeats(changes, m, critical)]
-    return min(found, key=lambda m: _seasonal_error(y, m, max(found)), default=1)
+    found = [m for m in candidates if _repeats(changes[:, varies & (seasons > m)], m, critical)]
+    if len(found) < 2:
+        return max(found, default=1)
+    return _closest(y[:, varies & (seasons > max(found))], found)
 
 
-def _standard_changes(y: np.ndarray) -> np.ndarray:
-    """Return the changes of each series over their standard deviation, (T − 1, N); 0 before its first row."""
+def _standard_changes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the changes of each series over their standard deviation, (T − 1, N), and whether they vary, (N,).
+
+    They are 0 before a series' first row. Those of a straight line do not vary, nor do those of constant growth.
+    """
     positive = np.nanmin(y, axis=0, initial=np.inf) > 0
-    change = np.diff(np.log(np.where(positive, y, 1)) + np.where(positive, 0, y), axis=0)
+    logs = np.log(np.where(positive, y, 1)) + np.where(positive, 0, y)
+    change, deviation = _centred_changes(logs)
+    size = np.maximum(np.nanmax(np.abs(logs), axis=0, initial=0), positive)  # a rounded value changes its log as much
+    varies = (deviation > ROUNDING * size) & (
+        _centred_changes(y)[1] > ROUNDING * np.nanmax(np.abs(y), axis=0, initial=0)
+    )
+    return np.nan_to_num(change / np.where(varies, deviation, np.inf)), varies
+
+
+def _centred_changes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the changes of each series less their mean, (T − 1, N), and their standard deviation, (N,)."""
+    change = np.diff(y, axis=0)
     change = change - np.nanmean(change, axis=0)
-    deviation = np.sqrt(np.nanmean(change**2, axis=0))
-    return np.nan_to_num(change / np.where(deviation > 0, deviation, np.inf))
+    return change, np.sqrt(np.nanmean(change**2, axis=0))
 
 
 def _repeats(changes: np.ndarray, m: int, critical: float) -> bool:
     """Return whether the autocorrelation at lag m exceeds the critical value, in its standard errors."""
-    products = (changes[m:] * changes[:-m]).sum(axis=1)
+    products = changes[m:] * changes[:-m]  # (T − m, N)
+    products = (products * _weights(products, changes)).sum(axis=1)
     error = np.sqrt((products**2).sum())
     # Bartlett's factor is at least 1, and takes m passes over the rows: it is left out where it cannot matter.
     if not products.sum() > critical * error:
         return False
     return bool(products.sum() > critical * error * _bartlett_factor(changes, m))
+
+
+def _weights(products: np.ndarray, changes: np.ndarray) -> np.ndarray:
+    """Return weights of the series, (N,), that limit their autocorrelations to the median, of two to the lower one."""
+    r = products.sum(axis=0) / np.maximum((changes**2).sum(axis=0), 1)
+    if not len(r):
+        return r
+    limit = max(np.sort(r)[(len(r) - 1) // 2], 0)
+    return np.where(r > limit, limit / np.where(r > limit, r, 1), 1.0)
 
 
 def _bartlett_factor(changes: np.ndarray, m: int) -> float:
@@ -99,7 +128,10 @@ def _phase_means(changes: np.ndarray, m: int) -> np.ndarray:
     return means[np.arange(len(changes)) % m]
 
 
-def _seasonal_error(y: np.ndarray, m: int, first: int) -> float:
-    """Return the mean logarithm, over the series, of the squared change over m rows, from row `first` on."""
-    squares = np.nanmean((y[first:] - y[first - m : len(y) - m]) ** 2, axis=0)
-    return float(np.log(squares[squares > 0]).mean()) if (squares > 0).any() else -np.inf
+def _closest(y: np.ndarray, seasons: list[int]) -> int:
+    """Return the season whose value a season ago is closest, in mean squares, for most series; of several the first."""
+    first = max(seasons)
+    errors = np.stack([np.nanmean((y[first:] - y[first - m : len(y) - m]) ** 2, axis=0) for m in seasons])  # (M, N)
+    errors = np.maximum(errors, (ROUNDING * np.nanmax(np.abs(y), axis=0)) ** 2)
+    votes = np.bincount(np.argmin(errors, axis=0), minlength=len(seasons))
+    return seasons[int(votes.argmax())]

@@ -59,7 +59,9 @@ def join(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
     return table[[*first, *quantile_columns(table.columns).values(), "scale", "age"]]
 
 
-def skipped(panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int) -> pd.DataFrame:
+def skipped(
+    panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int, train_size: int | None = None
+) -> pd.DataFrame:
     """Return the series that are left out at some cutoffs, with the reason; raise ValueError if none is left."""
     rows, any_left = [], False
     for period in periods:
@@ -71,21 +73,38 @@ def skipped(panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int) -
                 reason = "not observed at the cutoff" if has_rows[n] else short
                 rows.append((panel.series[n], reason, format_date(panel.index[cutoff])))
     if not any_left:
-        _raise_nothing_left(int(panel[periods[-1].train].observed.sum(axis=0).max()), min_train_rows)
+        _raise_nothing_left(panel[periods[-1].train], min_train_rows, train_size)
     table = pd.DataFrame(rows, columns=["unique_id", "reason", "cutoff"])
     spans = table.groupby(["unique_id", "reason"], sort=False)["cutoff"].agg(["size", "first", "last"])
     return spans.reset_index().set_axis(SKIPPED, axis=1).astype({"cutoffs": np.int64})
 
 
-def _raise_nothing_left(longest: int, min_train_rows: int) -> None:
+def _raise_nothing_left(train: Panel, min_train_rows: int, train_size: int | None) -> None:
+    """Raise ValueError with what would help: `train` are the training rows of the last fit."""
+    longest = int(train.observed.sum(axis=0).max())
     if longest >= min_train_rows:
         raise ValueError(
             "no series has a value at any cutoff to forecast from: change n_windows or step_size so that cutoffs fall "
             "on observed rows"
         )
+    if train_size is not None and train_size < min_train_rows:
+        raise ValueError(
+            f"these models need {min_train_rows} observed training rows of a series, and train_size={train_size} is "
+            f"fewer: use train_size={min_train_rows} or more, or leave train_size out"
+        )
     raise ValueError(
         f"no series has the {min_train_rows} observed training rows that these models need (the longest has "
         f"{longest}): bring more history, or use fewer windows, a shorter horizon or a shorter lookback"
+    )
+
+
+def check_season(train: Panel, season: int | None) -> None:
+    """Raise ValueError if the first training rows contain no value a declared season after another."""
+    if season is None or season < len(train):
+        return
+    raise ValueError(
+        f"season={season} is not shorter than the {len(train)} training rows of the first cutoff, so no value has one "
+        "a season before it: use a shorter season, fewer windows or more training rows"
     )
 
 

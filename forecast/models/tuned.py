@@ -14,6 +14,7 @@ from forecast.backtesting import backtest
 from forecast.backtesting.split import WalkForward
 from forecast.data.panel import Panel
 from forecast.evaluation import loss_by_cutoff
+from forecast.evaluation.extremes import compared_series
 from forecast.evaluation.scores import LOSSES, NAIVE
 from forecast.models.base import LEVELS, Forecast, Forecaster, with_levels
 from forecast.models.registry import set_parameter
@@ -24,9 +25,9 @@ class Tuned(Forecaster):
     """A model whose parameters are chosen again at every fit, by their loss on the newest training rows.
 
     At each fit every combination is fitted on the training rows before the last `n_windows` cutoffs (`horizon` rows
-    apart) and forecasts from each of them; the one with the lowest loss is fitted on all training rows. As all this
-    happens inside `fit`, a backtest evaluates the choice too, and no row of a test fold is seen. The fit's record
-    contains the number of combinations.
+    apart) and forecasts from each of them; the one with the lowest loss is fitted on all training rows. Series that
+    would decide the choice alone are set apart, as in the verdict. As all this happens inside `fit`, a backtest
+    evaluates the choice too, and no row of a test fold is seen. The fit's record contains the number of combinations.
 
     Parameters
     ----------
@@ -93,7 +94,8 @@ class Tuned(Forecaster):
         candidates = self.candidates()
         inner = WalkForward(horizon, self.n_windows)
         result = backtest(candidates, panel, inner, refit=self.n_windows, season=1, reference=NAIVE)
-        losses = loss_by_cutoff(result.forecasts, self.loss)[list(candidates)].mean()
+        compared = compared_series(result.forecasts, self.loss, NAIVE)
+        losses = loss_by_cutoff(compared, self.loss, NAIVE)[list(candidates)].mean()
         if losses.isna().all():
             raise ValueError("naive was never wrong on the inner walk-forward run: there is no loss to choose by")
         best = str(losses.idxmin())

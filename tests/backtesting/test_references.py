@@ -95,9 +95,15 @@ def test_a_declared_season_is_a_row():
     assert rows_of(other) == ["naive", "seasonal-naive", "seasonal-naive-4"]
 
 
-def test_a_season_longer_than_the_training_rows_is_no_obstacle():
-    result = fc.backtest(fc.Drift(), walks(60), CV, refit=12, season=59)
+def test_a_season_is_shorter_than_the_training_rows():
+    """Otherwise MASE has no scale. One row more is enough."""
+    first = next(CV.split(walks(60))).train.stop
+    result = fc.backtest(fc.Drift(), walks(60), CV, refit=12, season=first - 1)
     assert result.failures().empty
+    assert result.leaderboard()["mase"].notna().all()
+    for season in (first, 59, 400):
+        with pytest.raises(ValueError, match=rf"season={season} is not shorter than the {first} training rows"):
+            fc.backtest(fc.Drift(), walks(60), CV, refit=12, season=season)
 
 
 def test_a_found_season_is_a_row_and_leaves_the_scale_of_mase():

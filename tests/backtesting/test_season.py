@@ -13,7 +13,9 @@ WALKS = ("plain", "heavy tails", "clusters", "one factor")
 
 
 def dated(values: np.ndarray, freq: str) -> fc.Panel:
-    return fc.as_panel(pd.DataFrame(values, index=pd.date_range("2001-01-01", periods=len(values), freq=freq)))
+    names = [f"S{i}" for i in range(values.shape[1])]
+    index = pd.date_range("2001-01-01", periods=len(values), freq=freq)
+    return fc.as_panel(pd.DataFrame(values, index=index, columns=names), columns=names)
 
 
 def walk(kind: str, rows: int, series: int, rng: np.random.Generator) -> np.ndarray:
@@ -81,6 +83,47 @@ def test_prices_have_no_season(name):
 def test_constant_and_empty_series():
     assert find_season(dated(np.full((100, 2), 3.0), "D")) == 1
     assert find_season(dated(np.where(np.arange(100)[:, None] < 98, np.nan, 1.0), "D")) == 1
+
+
+LONE = {
+    "line": lambda rows, m: 100 + 0.1 * np.arange(rows),
+    "rounded line": lambda rows, m: 1 / 3 + 0.1 * np.arange(rows),
+    "constant": lambda rows, m: np.full(rows, 1 / 3),
+    "periodic": lambda rows, m: 100 + np.resize(np.arange(m) ** 2.0, rows),
+    "seasonal": lambda rows, m: 100 + np.resize(np.arange(m) ** 2.0, rows) + np.random.default_rng(0).normal(size=rows),
+}
+
+
+@pytest.mark.parametrize(("freq", "m", "rows"), [("B", 5, 300), ("D", 7, 200), ("MS", 12, 100)])
+@pytest.mark.parametrize("kind", LONE)
+def test_one_series_adds_no_season_to_a_panel(kind, freq, m, rows):
+    """Of ten panels of random walks, one may have a season by chance."""
+    rng, lone = np.random.default_rng(1), LONE[kind](rows, m)
+    panels = [np.column_stack([lone, walk("plain", rows, 9, rng)]) for _ in range(10)]
+    assert sum(find_season(dated(panel, freq)) > 1 for panel in panels) <= 1
+
+
+@pytest.mark.parametrize("freq", ["B", "D", "MS", "h"])
+def test_lines_and_constant_growth_have_no_season(freq):
+    t = np.arange(300)
+    for y in (100 + 0.1 * t, 500 - 1.0 * t, 1 / 3 + 0.1 * t, -100 + 0.1 * t, 100 * 1.01**t):
+        assert find_season(dated(y[:, None], freq)) == 1
+
+
+@pytest.mark.parametrize("kind", LONE)
+def test_one_series_hides_no_season_of_the_others(kind):
+    """Nor does one whose value repeats exactly after a week choose the season of hours."""
+    rng = np.random.default_rng(0)
+    days = np.resize(rng.normal(size=24), 1000)[:, None] + rng.normal(0, 0.2, (1000, 4))
+    panel = np.column_stack([LONE[kind](1000, 168), 100 + days])
+    assert find_season(dated(panel, "h")) == 24
+
+
+def test_a_series_too_short_for_a_season_does_not_count():
+    rng = np.random.default_rng(0)
+    week = 100 + np.resize(rng.normal(size=7), 200)[:, None] + rng.normal(0, 0.2, (200, 3))
+    week[:180, 1:] = np.nan
+    assert find_season(dated(week, "D")) == 7
 
 
 @pytest.mark.parametrize(("freq", "rows"), [("B", 300), ("D", 200), ("MS", 60), ("QS", 40), ("h", 600)])

@@ -87,3 +87,13 @@ def test_invalid_grids_are_named(grid, error, message):
 def test_series_without_naive_errors_is_refused():
     with pytest.raises(ValueError, match="no loss to choose by"):
         fc.Tuned(fc.WindowMean(), {"window": [5, 9]}).fit(walks() * 0 + 5, 2)
+
+
+def test_one_series_does_not_decide_the_choice_for_a_panel():
+    """The second choice is better on the others, and a million times worse than naive on a series that hardly moves."""
+    rng = np.random.default_rng(0)
+    changes = rng.normal(0.01, 0.005, (90, 4))
+    changes[:, 3] = rng.normal(0, 1e-6, 90)
+    prices = 100 * np.exp(changes.cumsum(axis=0))
+    for columns in ([0, 1, 2], [0, 1, 2, 3]):
+        assert fc.Tuned(Spy(), {"off": [0.0, 0.01]}).fit(prices[:, columns], 2).record_["chosen"] == "off=0.01"
