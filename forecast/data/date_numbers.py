@@ -1,4 +1,4 @@
-"""Dates written as numbers: 20240102, 202401, 2024, decimal years, and seconds to nanoseconds since 1970."""
+"""Dates written as numbers: 20240102, 202401, 2024, decimal years, Excel's days, and times since 1970."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ NEWEST = (10**8, 41 * 10**8)
 OLDEST = -5 * 10**9  # seconds: 1811
 MIXED_SINCE = 63 * 10**7  # seconds: tables with two resolutions in turn begin after 1989
 YEARS = (1500, 2200)
+EXCEL_DAYS = (10_000, 80_000)  # 1927 to 2119
+EXCEL_ORIGIN = "1899-12-30"
 MIN_VALID_SHARE = 0.5  # of cells that are dates in a column of dates with errors
 
 
@@ -59,6 +61,25 @@ def read_time_since_1970(numbers: np.ndarray, any_step: bool) -> tuple[pd.Dateti
     if not (any_step or step % (60 * second) == 0 or (resolution != "seconds" and step % second == 0)):
         return None
     return pd.DatetimeIndex(nanoseconds.view("datetime64[ns]")), resolution
+
+
+def has_short_years(numbers: np.ndarray) -> bool:
+    """Return whether integers (T,) may all be dates whose year has two digits, such as 210107."""
+    if numbers.dtype.kind != "i" or numbers.min() < 10101 or numbers.max() > 991231:
+        return False
+    text = pd.Series(numbers).astype(str).str.zfill(6)
+    return bool(pd.to_datetime(text, format="%y%m%d", errors="coerce").notna().all())
+
+
+def read_excel_days(numbers: np.ndarray) -> pd.DatetimeIndex | None:
+    """Return numbers (T,) of days as Excel counts them, such as 43832 (2 January 2020); None if they are none.
+
+    Fractions are times of day, to the second.
+    """
+    if has_short_years(numbers) or not ((numbers >= EXCEL_DAYS[0]) & (numbers < EXCEL_DAYS[1])).all():
+        return None
+    seconds = np.round(numbers * 86400.0).astype(np.int64)
+    return pd.DatetimeIndex(pd.Timestamp(EXCEL_ORIGIN) + pd.to_timedelta(seconds, unit="s")).as_unit("ns")
 
 
 def read_decimal_years(numbers: np.ndarray) -> pd.DatetimeIndex | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.data.dates import MONTHS
 from forecast.data.fields import plain_names
+from forecast.data.month_names import month_number
 
 YEAR_NAMES = plain_names("year yr yyyy jahr année año ano anno år jaar rok vuosi год 年 年份")
 MONTH_NAMES = plain_names("month mo mm monat mois mes mês mese måned månad maand месяц 月 月份")
@@ -29,9 +29,6 @@ HALF, WEEK = ("[HS]?0?", 2, "H{}"), ("W?0?", 53, "-W{:02d}")
 #: A column named a period states by its letter which part it is.
 LETTERS = {"M": MONTH, "Q": QUARTER, "H": HALF, "S": HALF, "W": WEEK}
 DAY = ("0?", 31, "-{:02d}")
-MONTH_NAME = re.compile(
-    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?"
-)
 #: Returns the cells of a column as the end of a date, or None.
 Reader = Callable[[pd.Series], "pd.Series | None"]
 
@@ -68,7 +65,7 @@ def refuse_grid(columns: pd.Index, dates: pd.Index) -> None:
 def columns_are(columns: pd.Index) -> str:
     """Return "months" or "quarters" if the columns are named by all of them, else ""."""
     plain = {str(name).strip().lower() for name in columns}
-    if {name[:3] for name in plain if MONTH_NAME.fullmatch(name)} == set(MONTHS):
+    if {month_number(name) for name in plain} >= set(range(1, 13)):
         return "months"
     return "quarters" if {"q1", "q2", "q3", "q4"} <= plain else ""
 
@@ -108,10 +105,10 @@ def _reader(form: tuple[str, int, str]) -> Reader:
 
 
 def _read_months(cells: pd.Series) -> pd.Series | None:
-    names = cells.str.lower().str.rstrip(".")
-    if not names.map(lambda name: MONTH_NAME.fullmatch(name) is not None).all():
+    months = [month_number(cell) for cell in cells]
+    if None in months:
         return _reader(MONTH)(cells)
-    return names.map(lambda name: f"-{MONTHS.index(name[:3]) + 1:02d}")
+    return pd.Series([f"-{month:02d}" for month in months], index=cells.index, dtype=object)
 
 
 def _read_periods(cells: pd.Series) -> pd.Series | None:

@@ -8,6 +8,8 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from forecast.data.month_names import MONTH_NUMBERS, WEEKDAYS
+
 #: A zone after a time of day, such as the -05:00 of 2024-01-02 09:30:00-05:00.
 ZONE = re.compile(
     r"(?P<clock>.*\d:\d{2}.*?|\d{4}-?\d{2}-?\d{2}[T ]\d{2,6}(?:\.\d+)?)\s*"
@@ -18,18 +20,16 @@ ZONE_END = re.compile(r"[+\-A-Z\]]")  # in the last characters of a text that ma
 #: Hours from UTC of the abbreviations that have one meaning.
 ZONE_HOURS = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "HKT": 8}
 ZONE_HOURS |= {"JST": 9, "KST": 9, "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
-_MONTH = (
-    r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
+_NAMES = sorted({*MONTH_NUMBERS, *map(str.upper, MONTH_NUMBERS)}, key=len, reverse=True)  # É is no é with re.ASCII
+_NAME = rf"(?:{'|'.join(_NAMES)})\.?"
+_MONTH = rf"(?P<name>{'|'.join(_NAMES)})\.?"
+_WEEKDAY = rf"(?:(?:{'|'.join(sorted(WEEKDAYS, key=len, reverse=True))})\.?,? )?"
 _TIME = r"(?:(?:T|,? )(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:\.(?P<f>\d{1,6}))?)? ?(?P<half>[ap]m)?)?"
 _DAYS = {
     "year": r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})",
     "number": r"(?P<a>\d{1,2})(?P<sep>[-/. ])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})",
-    "day": rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?P<sep>\.? ?|-){_MONTH},?[- ]?(?P<y>\d{{4}})",
+    "day": rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?:er|º)?(?P<sep>[./]? ?| de |-){_MONTH},?(?:[-/ ]| de )?(?P<y>\d{{4}})",
     "month": rf"{_WEEKDAY}{_MONTH}(?P<sep> )(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})",
     "characters": r"(?P<y>\d{4}) ?(?P<sep>[年년]) ?(?P<m>\d{1,2}) ?[月월] ?(?:(?P<d>\d{1,2}) ?[日일])?",
     "korean": r"(?P<y>\d{4})(?P<sep>\. )(?P<m>\d{1,2})\. (?P<d>\d{1,2})\.?",
@@ -44,7 +44,7 @@ _PERIODS = {
     "M": r"(?P<y>\d{4})(?P<sep>[- ]?)M(?P<m>\d{1,2})",
     "year and month": r"(?P<y>\d{4})(?P<sep>[-/])(?P<m>\d{1,2})",
     "month and year": r"(?P<m>\d{1,2})(?P<sep>[-/])(?P<y>\d{4})",
-    "month name": rf"{_MONTH}(?P<sep>[- /]|, )(?P<y>\d{{4}})",
+    "month name": rf"{_MONTH}(?P<sep>[- /]|, | de )(?P<y>\d{{4}})",
     "year and month name": rf"(?P<y>\d{{4}})(?P<sep>[- ]?){_MONTH}",
 }
 #: Date formats by their first part. In "number" either a or b may be the day.
@@ -54,7 +54,12 @@ FORMATS |= {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, patter
 COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 #: Formats of ISO 8601 with the year first. They are parsed as one array.
 ISO = (r"[12]\d{3}-\d{2}", r"[12]\d{7}[T ].+", r"\d{4}-\d{2}-\d{2}(?:[T ].+)?")
-SHORT_YEAR = re.compile(r"\d{1,2}([-/. ])(\d{1,2}|[a-z]{3,9})\1'?\d{2}([T ,].*)?|[a-z]{3,9} \d{1,2},? '?\d{2}", re.I)
+SHORT_YEAR = re.compile(
+    rf"\d{{1,2}}([-/. ])(\d{{1,2}}|{_NAME})\1'?\d{{2}}([T ,].*)?|{_NAME} \d{{1,2}},? '?\d{{2}}",
+    re.IGNORECASE,
+)
+#: A month and a year of two digits, which may be the name of a column, as of futures.
+SHORT_MONTH = re.compile(rf"{_NAME}[-/ ]'?\d{{2}}|\d{{2}}[-/ ]{_NAME}", re.IGNORECASE)
 #: The range that pandas 2 can represent in nanoseconds.
 FIRST, LAST = datetime(1678, 1, 1), datetime(2262, 1, 1)
 
@@ -89,7 +94,7 @@ def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> tuple
     if dates.isna().any():
         invalid = int(dates.isna().to_numpy().argmax())
         line = column.index[int((codes == invalid).argmax())]
-        if SHORT_YEAR.fullmatch(texts[invalid]):
+        if SHORT_YEAR.fullmatch(texts[invalid]) or SHORT_MONTH.fullmatch(texts[invalid]):
             raise ValueError(
                 f"{row_word} {line} contains {column[line]!r}, whose year has two digits: write dates as 2024-01-31"
             )
@@ -211,7 +216,7 @@ def _to_date(groups: dict[str, str | None], month: str, day: str) -> datetime | 
 def _month(part: dict[str, str], month: str) -> int:
     """Return the month of a date, or the first month of a quarter or half-year."""
     if "name" in part:
-        return MONTHS.index(part["name"][:3].lower()) + 1
+        return MONTH_NUMBERS[part["name"].lower()]
     if "q" in part:
         return 3 * int(part["q"]) - 2
     return 6 * int(part["hy"]) - 5 if "hy" in part else int(part[month])

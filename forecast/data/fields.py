@@ -96,13 +96,15 @@ def _separate_words(plain: str) -> list[str]:
 
 def _kind_of_words(words: list[str]) -> str | None:
     """Return the kind that a name states as a whole, apart from words of adjustment and of no meaning."""
+    if " ".join(words) in _KINDS:
+        return _KINDS[" ".join(words)]
     rest = [word for word in words if word not in _WORDS["adjusted"]]
     if words and not rest:
         return "Adj Close"
     core = " ".join(word for word in rest if word not in _WORDS["fillers"])
     if len(core) == 1:
         return None
-    candidates = [" ".join(words), " ".join(rest), core, *([] if core else rest)]
+    candidates = [" ".join(rest), core, *([] if core else rest)]
     return next((_KINDS[name] for name in candidates if name in _KINDS), None)
 
 

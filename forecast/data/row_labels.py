@@ -11,10 +11,12 @@ import pandas as pd
 
 from forecast.data.csv.numbers import has_digit, is_name
 from forecast.data.date_numbers import (
+    has_short_years,
     is_compact,
     is_year,
     is_year_and_month,
     read_decimal_years,
+    read_excel_days,
     read_time_since_1970,
 )
 from forecast.data.date_parts import YEAR_NAMES, join_parts, refuse_grid
@@ -35,6 +37,8 @@ PERIOD_NAMES = plain_names("time period time_period year month quarter week day 
 PERIOD_NAMES |= plain_names("heure data 时间 時間 unix unix_time epoch ts") | YEAR_NAMES
 #: Words in such a name, as in Open time, Date of trade and time_ms.
 DATE_WORDS = plain_names("date time datetime timestamp datum day fecha unix epoch")
+#: Words in the name of a column of Excel's numbers of days.
+DAY_WORDS = plain_names("date datum fecha data")
 #: Names of a column that may contain row numbers instead of dates.
 STEP_NAMES = plain_names("index step row ds time t no nr rownames") | {""}
 SAMPLE_ROWS = 50  # rows that show whether a column contains dates
@@ -158,6 +162,11 @@ def _by_name(columns: pd.Index) -> tuple[int, bool]:
     return next((i for i, name in enumerate(names) if _may_name_dates(name)), 0), False
 
 
+def _names_days(name: str) -> bool:
+    """Return whether a name is that of a column of dates, rather than of times, steps or periods."""
+    return name not in STEP_NAMES and (name in DATE_NAMES or not DAY_WORDS.isdisjoint(name.split()))
+
+
 def _may_name_dates(name: str) -> bool:
     return name in DATE_NAMES or name in PERIOD_NAMES or not DATE_WORDS.isdisjoint(name.split())
 
@@ -210,10 +219,19 @@ def _read_numeric(text: pd.Series, name: str, row_word: str) -> tuple[pd.Index, 
         return read_dates(whole, row_word, None)
     if is_whole and is_year(numbers) and is_dated and name not in STEP_NAMES:
         return read_dates(whole, row_word, None)
+    if is_dated and has_short_years(numbers):
+        raise ValueError(
+            f"{row_word} {text.index[0]} contains {text.iloc[0]!r}, whose year has two digits if it is a date: write "
+            "dates as 2024-01-31, or name a column of row numbers step"
+        )
     if is_whole and name in STEP_NAMES:
         return pd.Index(numbers), ""
     months = None if is_whole or not is_dated else read_decimal_years(numbers)
-    return None if months is None else (months, "the rows are labelled by years with decimals, which are months")
+    if months is not None:
+        return months, "the rows are labelled by years with decimals, which are months"
+    has_zeros = text.str.startswith("0").any()
+    days = read_excel_days(numbers) if _names_days(name) and not has_zeros else None
+    return None if days is None else (days, f"the rows are labelled by Excel's numbers of days, such as {numbers[0]:g}")
 
 
 def _to_numbers(text: pd.Series) -> np.ndarray | None:

@@ -67,10 +67,10 @@ class Style:
         self.newest_first = rng.random() < 0.3
         self.missing = str(rng.choice(MISSING))
         self.ends = str(rng.choice(["\n", "\r\n", "\r"], p=[0.6, 0.3, 0.1]))
-        self.encoding = str(rng.choice(["utf-8", "utf-8-sig", "utf-16"], p=[0.6, 0.3, 0.1]))
+        self.encoding = str(rng.choice(["utf-8", "utf-8-sig", "utf-16", "cp1252"], p=[0.5, 0.3, 0.1, 0.1]))
         self.spaces = rng.random() < 0.2
         self.quotes = rng.random() < 0.2
-        above = ["", "Daily prices\n", f"# by hand{self.sep}{self.sep}\n\n# twice\n", f"sep={self.sep}\n"]
+        above = ["", "Daily prices\n", f"# Schlußkurse{self.sep}{self.sep}\n\n# twice\n", f"sep={self.sep}\n"]
         self.above = str(rng.choice(above, p=[0.7, 0.1, 0.1, 0.1]))
         self.between = str(rng.choice(["\n", "\n\n"], p=[0.9, 0.1]))
         self.trailing = str(rng.choice(["", self.sep, self.sep * 2], p=[0.8, 0.1, 0.1]))
@@ -169,11 +169,6 @@ def remove_rows(rows, day, value, style, rng):
     del rows[1:]
 
 
-def use_latin_1(rows, day, value, style, rng):
-    style.encoding = "latin-1"
-    style.above = "# Schlußkurse\n"
-
-
 def unquote_decimal_commas(rows, day, value, style, rng):
     style.sep, style.trailing, style.above, style.quotes, style.spaces = ",", "", "", False, False
     style.cell = str
@@ -204,7 +199,7 @@ DAMAGES = [
     mix_date_formats,
 ]
 DAMAGES += [shorten_years, swap_date_and_value, remove_header, add_cells, remove_cell, join_lines, add_nul_byte]
-DAMAGES += [remove_rows, use_latin_1, unquote_decimal_commas, mix_decimal_marks]
+DAMAGES += [remove_rows, unquote_decimal_commas, mix_decimal_marks]
 
 
 def write_file(seed, damage, folder):

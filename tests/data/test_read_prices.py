@@ -399,12 +399,6 @@ def test_damaged_files_raise(wide, tmp_path):
     assert_refused(tmp_path / "z.csv.gz", "not a readable gzip file")
 
 
-def test_text_that_is_not_utf8_raises_with_its_line(tmp_path):
-    path = tmp_path / "latin.csv"
-    path.write_bytes((HEAD + GOOD + "2024-01-03,Müller,2\n").encode("latin-1"))
-    assert_refused(path, "line 3 is not UTF-8 text: save the file as CSV in UTF-8")
-
-
 def test_parquet_without_dates_raises_with_its_row(wide, tmp_path):
     path = tmp_path / "p.parquet"
     dated = wide.set_axis(wide.index.strftime("%Y-%m-%d"), axis=0)

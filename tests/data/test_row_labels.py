@@ -143,7 +143,7 @@ def test_a_year_and_a_part_of_it_are_a_date(tmp_path, part, countries, year_firs
         ("Period", [f"M{i:02d}" for i in range(1, 14)], "M13"),
         ("Period", range(1, 13), "1"),
         ("Quarter", range(1, 6), "5"),
-        ("Mois", ["Janvier", "Fevrier", "Mars"], "Janvier"),
+        ("Month", ["Styczeń", "Luty", "Marzec"], "Styczeń"),
         ("Session", ["morning", "evening"], "morning"),
         ("Day", [5, 400], "5"),
     ],
@@ -448,13 +448,6 @@ def test_a_header_after_a_number_sign_is_the_header(tmp_path):
     assert read_prices(tmp_path / "x.csv").columns.tolist() == ["AAA", "BBB"]
     (tmp_path / "x.csv").write_text("# Date,AAA,remark\nDate,CCC,DDD\n" + rows)
     assert read_prices(tmp_path / "x.csv").columns.tolist() == ["CCC", "DDD"]
-
-
-def test_a_source_below_the_rows_is_named(tmp_path):
-    rows = "".join(f"{day:%Y-%m-%d},{i + 0.5}\n" for i, day in enumerate(DAYS))
-    (tmp_path / "x.csv").write_text(f"Date,AAA\n{rows}\nSource: a vendor\nDownloaded today\n")
-    with pytest.raises(ValueError, match=r"line 9 has one cell and is no row .* remove it and the lines below"):
-        read_prices(tmp_path / "x.csv")
 
 
 def test_polars_tables_are_read():

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 import pandas as pd
 
 from forecast.data.csv.long_tables import find_series_column, split_series, widen_fields
-from forecast.data.csv.transposed import has_series_in_rows, transpose_series
+from forecast.data.csv.transposed import has_dates_in_columns, has_series_in_rows, transpose_dates, transpose_series
 from forecast.data.fields import TARGETS, canonical_field
 from forecast.data.notes import add_notes
 from forecast.data.row_labels import read_row_labels
@@ -24,6 +24,8 @@ def to_price_table(frame: pd.DataFrame, stem: str, row_word: str, dayfirst: bool
         raise ValueError("there is a header but no row; rows of a date and prices are needed: download the file again")
     if has_series_in_rows(frame):
         return transpose_series(frame, row_word)
+    if has_dates_in_columns(frame.columns):
+        return transpose_dates(frame, row_word, dayfirst)
     prices = frame if isinstance(frame.index, pd.DatetimeIndex) else _index_by_date(frame, row_word, dayfirst)
     if prices.columns.nlevels == 2:
         return prices

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,24 +11,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.data.csv.decoding import read_file, unwrap_formulas
+from forecast.data.csv.header import find_header
+from forecast.data.csv.lines import NumberedRow, is_row_of_values, iter_rows, without_footer, without_repeated_headers
 from forecast.data.csv.long_tables import CODE_NAMES, ID_NAMES, TICKER_COLUMNS
 from forecast.data.csv.numbers import (
     MISSING,
     has_decimal_comma,
     has_digit,
-    is_measure,
     is_name,
     mixes_thousands,
     read_numbers,
     split_symbols,
     without_spaces,
 )
-from forecast.data.dates import is_date
+from forecast.data.csv.transposed import has_dates_in_columns, positions_of_dates
 from forecast.data.fields import BARS, FURTHER, canonical_field, kind_of, kinds_of, plain_name
 from forecast.data.notes import add_notes
 from forecast.data.row_labels import date_column
 
-SEPARATORS = ",;\t|"
 #: The remarks between the rows of prices on Yahoo's page.
 EVENT = re.compile(r"[\d.,]+ (dividends?|capital gains?)|\d[\d.]*[:/]\d[\d.]* (stock )?splits?", re.IGNORECASE)
 #: Spellings of missing cells for pandas' reader; other upper and lower case is recognised cell by cell.
@@ -39,44 +37,70 @@ NA_VALUES = sorted({form for word in MISSING for form in (word, word.upper(), wo
 _PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
 #: pandas 3.1 reads CSV numbers exactly and deprecates the option; earlier versions may be one bit off without it.
 EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
-HEADER_SEARCH_LINES = 60
-
-#: A row of cells with its line number in the file.
-NumberedRow = tuple[int, list[str]]
 
 
 def read_text(path: Path, decimal: str | None, requested: Collection[str] = ()) -> pd.DataFrame:
     """Return the table of a text file; see `parse_text`."""
-    return parse_text(_decode(path), decimal, requested)
+    text, notes = read_file(path)
+    frame = parse_text(text, decimal, requested)
+    add_notes(frame, notes)
+    return frame
 
 
 def parse_text(text: str, decimal: str | None, requested: Collection[str] = ()) -> pd.DataFrame:
     """Return a text's table with rows labelled by their line; dates and tickers stay text.
 
     So do the columns that are neither requested, if some are, nor the open, high, low and close of an instrument.
+    Lines above the header and below the rows are left out; notes state which.
     """
-    sep, top_rows = _find_table(text.split("\n"))
-    columns, depth = _parse_header([cells for _, cells in top_rows])
-    line = top_rows[depth - 1][0]  # the last line of the header
-    _check_names(columns, line)
-    body = text.split("\n", line)[-1] if text.count("\n") >= line else ""
-    width = _check_widths(_rows(body, sep, line), columns)
+    text = unwrap_formulas(text)
+    lines = text.split("\n")
+    sep, columns, line, top_rows, notes = find_header(lines)
+    body, footer_notes = _find_rows(text, sep, columns, line, top_rows)
+    width = _check_widths(iter_rows(body, sep, line), columns)
     if width > len(columns):
         columns = columns.append(columns[:0].reindex([""] * (width - len(columns)))[0])
-    as_text = {date_column(columns)} | {
-        i for i, name in enumerate(columns) if plain_name(str(name)) in TICKER_COLUMNS | CODE_NAMES
-    }
-    as_text |= _not_requested(columns, requested) | _named_ids(_rows(body, sep, line), columns)
+    as_text = _text_columns(columns) | _not_requested(columns, requested)
+    as_text |= _named_ids(iter_rows(body, sep, line), columns)
     frame = None if decimal == "," else _read_plain(body, sep, width, as_text)
-    is_point = sep != ";" and not has_decimal_comma(map(str, columns), _first_cells(top_rows[depth:], as_text))
+    is_point = sep != ";" and not has_decimal_comma(map(str, columns), _first_cells(top_rows, as_text))
     if frame is None or (decimal is None and not _proves_point(body, sep, frame, is_point)):
-        frame = _read_cells(_rows(body, sep, line), is_point, columns, as_text, decimal)
+        frame = _read_cells(iter_rows(body, sep, line), is_point, columns, as_text, decimal)
     else:
         frame.index += line + 1
     for i in as_text:
         cells = frame[i].astype(object).str.strip()
         frame[i] = cells.where(cells != "")
-    return frame.set_axis(columns, axis=1).dropna(how="all")
+    frame = frame.set_axis(columns, axis=1).dropna(how="all")
+    add_notes(frame, [*notes, *footer_notes])
+    return frame
+
+
+def _find_rows(
+    text: str, sep: str, columns: pd.Index, line: int, top_rows: Sequence[NumberedRow]
+) -> tuple[str, list[str]]:
+    """Return the text below the header without lines that are no rows, with line ends in their place, and notes."""
+    header, _, body = text.partition("\n") if line == 1 else _split_after(text, line)
+    body, repeats = without_repeated_headers(body, header.rsplit("\n", 1)[-1], line)
+    dates = date_column(columns)
+    is_dated = not has_dates_in_columns(columns) and bool(top_rows) and is_row_of_values(top_rows[0][1], dates)
+    body, footer = without_footer(body, sep, dates if is_dated else None, line)
+    return body, [*repeats, *footer]
+
+
+def _split_after(text: str, line: int) -> tuple[str, str, str]:
+    """Return the first lines of a text, a line end, and the others."""
+    head = text.split("\n", line)[:line]
+    above = "\n".join(head)
+    return above, "\n", text[len(above) + 1 :]
+
+
+def _text_columns(columns: pd.Index) -> set[int]:
+    """Return the positions of the columns whose cells stay text: dates, tickers, and what is next to dates as names."""
+    if has_dates_in_columns(columns):
+        return set(range(len(columns))) - set(positions_of_dates(columns))
+    codes = TICKER_COLUMNS | CODE_NAMES
+    return {date_column(columns)} | {i for i, name in enumerate(columns) if plain_name(str(name)) in codes}
 
 
 def _not_requested(columns: pd.Index, requested: Collection[str]) -> set[int]:
@@ -101,114 +125,7 @@ def _named_ids(rows: Iterator[NumberedRow], columns: pd.Index) -> set[int]:
     return {i for i, cell in distinct if re.fullmatch("0[0-9]+", cell) or (is_name(cell) and not has_digit(cell))}
 
 
-def _decode(path: Path) -> str:
-    """Return a file's text with "\\n" as line end."""
-    raw = path.read_bytes()
-    if path.suffix.lower() == ".gz":
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError("not a readable gzip file, perhaps cut short: download it again") from error
-    is_utf16 = raw.startswith((b"\xff\xfe", b"\xfe\xff"))  # Excel calls it Unicode text
-    try:
-        text = raw.decode("utf-16" if is_utf16 else "utf-8")
-    except UnicodeDecodeError as error:
-        if is_utf16:
-            raise ValueError("not a complete UTF-16 text, perhaps cut short: save or download it again") from error
-        line = raw[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
-        raise ValueError(f"line {line} is not UTF-8 text: save the file as CSV in UTF-8") from error
-    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise ValueError(f"line {line} contains a NUL byte, so this is not text: save the file as CSV in UTF-8")
-    if not text.strip():
-        raise ValueError("the file has only blank lines; a header and rows are needed: save or download it again")
-    return text
-
-
-# --- the header ------------------------------------------------------------------------------------------------------
-
-
-def _find_table(lines: Sequence[str]) -> tuple[str, list[NumberedRow]]:
-    """Return the separator, and the first three lines of the table; titles and remarks above it are skipped."""
-    declared = re.fullmatch(r'"?sep=([,;\t|])"?[,;\t|]*', lines[0].strip(" "), re.IGNORECASE)
-    separators = declared[1] if declared else SEPARATORS
-    filled = (n for n, line in enumerate(lines) if line.strip(SEPARATORS + " ") and not (declared and n == 0))
-    candidates = [n for n, _ in zip(filled, range(HEADER_SEARCH_LINES), strict=False)]
-    candidates = [n for n in candidates if not lines[n].lstrip('" ').startswith("#")]
-    # A title is the only cell of its line, apart from the empty cells that Excel appends.
-    table = [n for n in candidates if any(sep in lines[n].rstrip(SEPARATORS + " ") for sep in separators)]
-    first = [n for n in candidates if not table or n >= table[0]][:3]
-    if not first:
-        raise ValueError("the file has only remarks; a header and rows are needed: save or download it again")
-
-    def cells(n: int, sep: str) -> list[str]:
-        return [cell.strip() for cell in next(_rows(lines[n], sep, n, strict=False))[1]]
-
-    def fit(sep: str) -> tuple[bool, float, int]:
-        width, below = len(cells(first[0], sep)), cells(first[1 % len(first)], sep)
-        parsed = sum(is_date(cell) or not is_name(cell) for cell in below)  # 2024-01-02;1 is neither
-        return 1 < width == len(below), parsed / len(below), width
-
-    sep = max(separators, key=fit)
-    rows = [(n + 1, cells(n, sep)) for n in first]
-    has_remark = first[0] > 0 and lines[first[0] - 1].lstrip('" ').startswith("#")
-    remark = [cell.lstrip("# ") for cell in cells(first[0] - 1, sep)] if has_remark else []
-    # The last remark is the header where it has a name for each cell of a row.
-    if len(remark) == len(rows[0][1]) > 1 and all(map(is_name, remark)) and is_date(rows[0][1][0]):
-        rows = [(first[0], remark), *rows][:3]
-    return sep, rows
-
-
-def _parse_header(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
-    """Return the column names, and the number of rows that they take."""
-    top, second, third = [*rows, [""], []][:3]
-    # Yahoo's page marks the closes with asterisks.
-    top = [name.rstrip("* ") if kind_of(name) is not None else name for name in top]
-    if len(second) == len(top) > 1 and not has_digit(second[0]) and all(map(is_measure, second[1:])):
-        return pd.Index(top), 2  # a line of measures, such as USD, below the names
-    has_fields = any(kind_of(name) is not None for name in (*top, *second))
-    has_names = not has_digit(second[0]) and all(is_name(cell) and not is_date(cell) for cell in second[1:])
-    if has_fields and len(second) == len(top) and has_names:
-        # to_csv writes the name of the dates, if they have one, in a separate line.
-        depth = 3 if len(rows) == 3 and not has_digit(third[0]) and not any(third[1:]) else 2
-        return pd.MultiIndex.from_arrays([top, second]), depth
-    return pd.Index(top), 1
-
-
-def _check_names(columns: pd.Index, line: int) -> None:
-    """Raise ValueError where a column's name repeats, or is a date or a number."""
-    named = columns[columns != ""] if columns.nlevels == 1 else columns
-    repeated = list(named[named.duplicated()][:1])
-    if repeated and (columns.nlevels == 2 or is_name(repeated[0])):
-        raise ValueError(f"the column {repeated[0]!r} appears more than once: give each its own name")
-    if columns.nlevels == 1:
-        first = str(columns[date_column(columns)])
-        no_name = next((name for name in columns if is_date(name)), first if first and not is_name(first) else None)
-        no_name = repeated[0] if repeated else no_name
-        if no_name is not None:
-            raise ValueError(
-                f"line {line} contains {str(no_name)!r}, a date or a number: put a line of names above it, such as "
-                "Date,AAPL"
-            )
-
-
 # --- the rows --------------------------------------------------------------------------------------------------------
-
-
-def _rows(body: str, sep: str, lines_above: int, strict: bool = True) -> Iterator[NumberedRow]:
-    """Yield each row of cells with its line in the file; `lines_above` lines precede the body."""
-    reader = csv.reader(io.StringIO(body), delimiter=sep, strict=strict, skipinitialspace=True)
-    line = lines_above
-    try:
-        for cells in reader:
-            line += 1
-            if reader.line_num != line - lines_above:
-                raise ValueError(f"line {line} opens a quote that ends on a later line: close it where it belongs")
-            yield line, cells
-    except csv.Error as error:
-        reason = str(error).replace("\n", " ")
-        raise ValueError(f"line {line + 1} is not readable CSV ({reason}): correct it or save it again") from error
 
 
 def _check_widths(rows: Iterator[NumberedRow], columns: pd.Index) -> int:

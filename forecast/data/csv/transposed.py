@@ -1,14 +1,27 @@
-"""Tables with one series per row, as in the M4 competition."""
+"""Tables with one series per row: of the M4 competition, and of offices that write years or dates as columns."""
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 
+from forecast.data.csv.numbers import is_name
+from forecast.data.dates import is_date, read_dates
+from forecast.data.fields import plain_name, plain_names
+from forecast.data.month_names import month_number
+from forecast.data.notes import PricesWarning, add_notes
+from forecast.data.row_labels import DATE_NAMES, PERIOD_NAMES
+
 #: Lower-case names of the first column of a table with one series per row; V2, V3 … follow.
 ID_COLUMNS = ("v1", "id", "unique_id")
+#: A year as the name of a column, which R and the World Bank write as X1960, YR1960 and 1960 [YR1960].
+YEAR = re.compile(r"(?:X|YR?|F)?((?:1[5-9]|20|21)\d\d)(?: ?\[YR\1\])?")
+MIN_DATES = 3  # columns that are dates
+#: Words in the name of a column that names the series.
+NAME_WORDS = plain_names("name country region series title geo area state land pays país paese ticker symbol")
 
 
 def has_series_in_rows(frame: pd.DataFrame) -> bool:
@@ -49,3 +62,66 @@ def transpose_series(frame: pd.DataFrame, row_word: str) -> pd.DataFrame:
     for i, length in enumerate(lengths):
         aligned[longest - length :, i] = values.iloc[:length, i]
     return pd.DataFrame(aligned, columns=values.columns).infer_objects()
+
+
+# --- dates as names of columns ---------------------------------------------------------------------------------------
+
+
+def positions_of_dates(columns: pd.Index) -> list[int]:
+    """Return the positions of the columns whose names are dates or years."""
+    return [i for i, name in enumerate(columns) if isinstance(name, str) and (YEAR.fullmatch(name) or is_date(name))]
+
+
+def has_dates_in_columns(columns: pd.Index) -> bool:
+    """Return whether the columns of a table are dates, behind columns that describe the series of each row."""
+    if columns.nlevels > 1:
+        return False
+    at = positions_of_dates(columns)
+    if len(at) < MIN_DATES or at[0] == 0 or at != list(range(at[0], at[-1] + 1)):
+        return False
+    names = [str(columns[i]) for i in at]
+    others = {plain_name(str(name)) for name in columns if str(name) not in names}
+    return len(set(names)) == len(names) and others.isdisjoint(DATE_NAMES) and any(map(is_name, others))
+
+
+def transpose_dates(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -> pd.DataFrame:
+    """Return a table whose columns are dates with a row per date and a column per series."""
+    at = positions_of_dates(frame.columns)
+    names = [YEAR.sub(r"\1", str(frame.columns[i])) for i in at]
+    column = _naming_column(frame.drop(columns=frame.columns[at]))
+    ids = frame[column].astype(str).str.strip()
+    if all(month_number(name) or is_date(name) for name in ids) or plain_name(str(column)) in PERIOD_NAMES:
+        raise ValueError(
+            f"each row is a part of a year or a date ({ids.iloc[0]!r}) and each column a date ({names[0]!r}): write a "
+            "row per date, such as 2024-01 and its value"
+        )
+    index, note = read_dates(pd.Series(names, index=["header"] * len(names)), "the", dayfirst)
+    values = frame.iloc[:, at].T.set_axis(index, axis=0).set_axis(list(ids), axis=1)
+    empty = [name for name, is_empty in zip(ids, values.isna().all(), strict=True) if is_empty]
+    notes = [note] * bool(note) + [f"each row is a series, named by the column {str(column)!r}"]
+    if 0 < len(empty) < values.shape[1]:
+        listed = ", ".join(empty[:3]) + (" …" if len(empty) > 3 else "")
+        text = f"{len(empty)} series have no value and are left out ({listed})"
+        warnings.warn(text, PricesWarning, stacklevel=4)
+        notes.append(text)
+        values = values.loc[:, ~values.columns.isin(empty)]
+    values = values.infer_objects()
+    rows = values.notna().any(axis=1).to_numpy()
+    values = values.iloc[rows.argmax() : len(rows) - rows[::-1].argmax()] if rows.any() else values
+    values.attrs = dict(frame.attrs)
+    add_notes(values, notes)
+    return values
+
+
+def _naming_column(others: pd.DataFrame) -> str:
+    """Return the column that has a different name for each row, by its name or the first; raise where none has."""
+    columns = [name for name in others.columns if name != "" and others[name].notna().all() and others[name].is_unique]
+    if not columns:
+        several = [name for name in others.columns if others[name].dropna().nunique() > 1]
+        repeated = [*others.columns[:1], *several][-1]
+        raise ValueError(
+            "the columns are dates, and no other column has a different name in each row: select the rows of one "
+            f"{str(repeated)!r}, or add a first column with the name of each series"
+        )
+    named = [name for name in columns if not NAME_WORDS.isdisjoint(plain_name(str(name)).split())]
+    return str((named or columns)[0])

@@ -1,0 +1,228 @@
+"""Exports of vendors and offices: text above and below the table, dates as names, other encodings and languages."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.files import read_prices
+from forecast.data.frames import to_frame
+from forecast.data.month_names import MONTH_NUMBERS
+
+DAYS = pd.bdate_range("2021-01-04", periods=40)
+VALUES = (100 * np.exp(np.random.default_rng(5).normal(0, 0.01, 40).cumsum())).round(2)
+OTHER = (2 * VALUES).round(2)
+
+
+def rows(form="{day:%Y-%m-%d},{value},{other}", days=DAYS):
+    lines = (form.format(day=d, value=v, other=o) for d, v, o in zip(days, VALUES, OTHER, strict=True))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def read(folder, text, encoding="utf-8", **options):
+    path = folder / "export.csv"
+    path.write_bytes(text.encode(encoding))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return read_prices(path, **options)
+
+
+def assert_both(prices, names):
+    assert list(prices) == names
+    assert list(prices.index) == list(DAYS)
+    np.testing.assert_array_equal(prices.to_numpy(), np.column_stack([VALUES, OTHER]))
+
+
+#: Lines above the rows of dates, and the names of the two columns.
+ABOVE = {
+    "Datastream": (
+        "Start,2021-01-04,\nFrequency,D,D\nName,ALPHA,BETA\nCode,@A(P),@B(P)\nCURRENCY,U$,£\n",
+        "ALPHA BETA",
+    ),
+    "Bloomberg": ("Start Date,1/4/2021\nEnd Date,2/26/2021\nCurrency,USD\n\nDates,ALPHA,BETA\n", "ALPHA BETA"),
+    "statistics office": (
+        'Title,ALPHA,BETA\nCDID,AB12,CD34\nMeasure,"Index, 2010 = 100","Index, 2010 = 100"\nRelease date,17-01-2024,'
+        "17-01-2024"
+        "\nImportant notes,,\n",
+        "ALPHA BETA",
+    ),
+    "central bank": (
+        "F11 EXCHANGE RATES,,\nTitle,Rate,Rate\nFrequency,Daily,Daily\nMeasure,USD,EUR\n,,\nSeries ID,FXA,FXB\n",
+        "FXA FXB",
+    ),
+    "text with commas": ("Rates per dollar, daily\nSource: a bank, London\n\nDate,ALPHA,BETA\n", "ALPHA BETA"),
+    "unnamed attributes": (',K1,K2\n,"Kurs, Mittel","Kurs, Ende"\nEinheit,USD,USD\nDimension,Eins,Eins\n', "K1 K2"),
+}
+
+
+@pytest.mark.parametrize("name", ABOVE)
+@pytest.mark.parametrize("sep", [",", ";", "\t"])
+def test_lines_above_the_rows_are_left_out(name, sep, tmp_path):
+    above, names = ABOVE[name]
+    text = above + rows()
+    if sep != ",":
+        text = pd.read_csv(pd.io.common.StringIO(text), header=None, names=range(3), dtype=str, skip_blank_lines=False)
+        text = text.to_csv(sep=sep, header=False, index=False)
+    prices = read(tmp_path, text)
+    assert_both(prices, names.split())
+    assert any("above" in note for note in prices.attrs["notes"])
+
+
+def test_fields_below_the_names_of_instruments(tmp_path):
+    head = ",ALPHA US,,BETA US,\nDate,PX_OPEN,PX_LAST,PX_OPEN,PX_LAST\n"
+    prices = read(tmp_path, head + rows("{day:%Y-%m-%d},1.5,{value},1.5,{other}"))
+    assert_both(prices, ["ALPHA US", "BETA US"])
+
+
+@pytest.mark.parametrize(
+    "damaged", ["yesterday,12.5,13.5", "2021-13-45,12.5,13.5", "12.5,2021-01-04,13.5", "Monday,,13.5"]
+)
+@pytest.mark.parametrize("head", ["Date,A,B", ",A,B", "day of trade,A,B"])
+def test_a_damaged_first_row_is_no_line_of_attributes(damaged, head, tmp_path):
+    with pytest.raises(ValueError, match=r"export\.csv: "):
+        read(tmp_path, f"{head}\n{damaged}\n{rows()}")
+
+
+BELOW = {
+    "source": "\nSource: a vendor\nDownloaded 2024-01-02 10:00\n",
+    "cells": "Source: a bank, London, 2024\n",
+    "remark": '"Prices are adjusted for splits, and for nothing else",,\n',
+    "total": "Average,101.5,203.0\nMax,105,210\n",
+    "marks": "* preliminary\n\n",
+    "other language": "数据来源:某网站\n",
+}
+
+
+@pytest.mark.parametrize("name", BELOW)
+def test_lines_below_the_rows_are_left_out_with_a_note(name, tmp_path):
+    prices = read(tmp_path, "Date,A,B\n" + rows() + BELOW[name])
+    assert_both(prices, ["A", "B"])
+    assert any("line 42, " in note or "line 43, " in note for note in prices.attrs["notes"])
+
+
+def test_a_repeated_header_is_left_out_and_another_one_is_refused(tmp_path):
+    lines = ["Date,A,B", *rows().splitlines()]
+    assert_both(read(tmp_path, "\n".join([*lines[:20], lines[0], *lines[20:]])), ["A", "B"])
+    with pytest.raises(ValueError, match="line 21 contains 'Date' instead of a date"):
+        read(tmp_path, "\n".join([*lines[:20], "Date,C,D", *lines[20:]]))
+    with pytest.raises(ValueError, match="several columns are called 'Date', so series may have dates of their own"):
+        read(tmp_path, "Date,A,Date,B\n" + rows("{day:%Y-%m-%d},{value},{day:%Y-%m-%d},{other}"))
+
+
+@pytest.mark.parametrize("form", ["{}", "X{}", "{0} [YR{0}]"])
+def test_years_as_columns_are_read_as_a_series_per_row(form, tmp_path):
+    head = ["Country Name", "Country Code", "Indicator Name", *(form.format(1960 + i) for i in range(40))]
+    lines = [head, ["Alpha", "AAA", "GDP", *VALUES], ["Beta", "BBB", "GDP", *OTHER]]
+    text = "\n".join(",".join(f'"{cell}"' for cell in line) + "," for line in lines)
+    prices = read(tmp_path, '"Data Source","Indicators",\n\n"Last Updated Date","2024-01-02",\n\n' + text + "\n")
+    assert list(prices) == ["Alpha", "Beta"]
+    assert list(prices.index) == list(pd.date_range("1960", periods=40, freq="YS"))
+    np.testing.assert_array_equal(prices.to_numpy(), np.column_stack([VALUES, OTHER]))
+    with pytest.raises(ValueError, match="select the rows of one 'Indicator Name'"):
+        read(tmp_path, text + "\n" + text.split("\n", 1)[1].replace("GDP", "CPI"))
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%b %d, %Y", "%Y/%m/%d"])
+def test_dates_as_columns_are_read_as_a_series_per_row(form, tmp_path):
+    lines = [["Region", *(f"{day:{form}}" for day in DAYS)], ["Alpha", *VALUES], ["Beta", *OTHER]]
+    assert_both(read(tmp_path, "\n".join(";".join(map(str, line)) for line in lines)), ["Alpha", "Beta"])
+
+
+def test_a_table_of_months_by_years_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="each row is a part of a year"):
+        read(tmp_path, "Month,2020,2021,2022\nJan,1,2,3\nFeb,1,2,3\n")
+
+
+@pytest.mark.parametrize("fraction", [0, 0.5])
+def test_days_as_excel_counts_them(fraction, tmp_path):
+    numbers = (DAYS - pd.Timestamp("1899-12-30")).days + fraction
+    text = "Date,A,B\n" + "".join(f"{n},{v},{o}\n" for n, v, o in zip(numbers, VALUES, OTHER, strict=True))
+    prices = read(tmp_path, text)
+    assert list(prices.index) == list(DAYS + pd.Timedelta(days=fraction))
+    assert "Excel" in prices.attrs["notes"][0]
+    frame = to_frame(pd.DataFrame({"Date": numbers, "A": VALUES}))
+    assert list(frame.index) == list(prices.index)
+    steps = read(tmp_path, text.replace("Date", "step", 1)) if not fraction else None
+    assert steps is None or list(steps.index) == list(numbers)
+
+
+@pytest.mark.parametrize("name", ["ds", "Date", "time"])
+def test_years_of_two_digits_are_refused_not_counted(name, tmp_path):
+    for form in ("{day:%y%m%d},{value},{other}", "{day:%d-%b-%y},{value},{other}", "{day:%b-%y},{value},{other}"):
+        with pytest.raises(ValueError, match="year has two digits"):
+            read(tmp_path, f"{name},A,B\n" + rows(form))
+
+
+LANGUAGES = {
+    "English": "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec",
+    "German": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "German, short": "Jan. Feb. Mrz. Apr. Mai Jun. Jul. Aug. Sep. Okt. Nov. Dez.",
+    "French": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
+    "French, capitals": "JANVIER FÉVRIER MARS AVRIL MAI JUIN JUILLET AOÛT SEPTEMBRE OCTOBRE NOVEMBRE DÉCEMBRE",
+    "Spanish": "ene feb mar abr may jun jul ago sept oct nov dic",
+    "Spanish, long": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "Portuguese": "jan fev mar abr mai jun jul ago set out nov dez",
+    "Italian": "gen feb mar apr mag giu lug ago set ott nov dic",
+    "Dutch": "jan feb mrt apr mei jun jul aug sep okt nov dec",
+    "Danish": "januar februar marts april maj juni juli august september oktober november december",
+}
+DATE_FORMS = ("{d} {m} {y}", "{d:02d}-{m}-{y}", "{d}. {m} {y}", "{m} {d}, {y}", "{d} de {m} de {y}", "{d}/{m}/{y}")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_months_have_names_in_several_languages(language, tmp_path):
+    names = LANGUAGES[language].split()
+    days = pd.date_range("2020-01-15", periods=40, freq="14D")
+    for form in DATE_FORMS:
+        dates = [form.format(d=day.day, m=names[day.month - 1], y=day.year) for day in days]
+        text = "Date;A;B\n" + "".join(f"{d};{v};{o}\n" for d, v, o in zip(dates, VALUES, OTHER, strict=True))
+        assert list(read(tmp_path, text).index) == list(days), form
+    months = "".join(f"{2020 + i // 12};{names[i % 12]};{VALUES[i]}\n" for i in range(24))
+    expected = list(pd.date_range("2020-01", periods=24, freq="MS"))
+    assert list(read(tmp_path, "Year;Month;A\n" + months).index) == expected
+    joined = "".join(f"{names[i % 12]} {2020 + i // 12};{VALUES[i]}\n" for i in range(24))
+    assert list(read(tmp_path, "Date;A\n" + joined).index) == expected
+
+
+def test_no_name_of_a_month_means_two_months():
+    assert all(MONTH_NUMBERS[name] == number for name, number in (("mai", 5), ("mag", 5), ("juin", 6), ("lug", 7)))
+    assert len(MONTH_NUMBERS) == sum(list(MONTH_NUMBERS.values()).count(number) for number in range(1, 13))
+
+
+ENCODED = {
+    "cp1252": "Datum,Größe,Ägypten",
+    "latin-1": "Fecha,España,Perú",
+    "gb18030": "日期,A,B",
+    "cp932": "日付,A,B",
+    "cp949": "날짜,A,B",
+    "cp1251": "Дата,A,B",
+    "utf-16": "日期,A,B",
+    "utf-16-le": "Date,A,B",
+    "utf-16-be": "Date,A,B",
+    "utf-32": "Date,A,Ä",
+    "utf-8-sig": "Date,A,Ä",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_encodings_are_found(encoding, tmp_path):
+    prices = read(tmp_path, ENCODED[encoding] + "\n" + rows("{day:%Y-%m-%d},{value:.2f},{other:.1f}"), encoding)
+    assert list(prices) == ENCODED[encoding].split(",")[1:]
+    np.testing.assert_array_equal(prices.iloc[:, 0], VALUES)
+    noted = not encoding.startswith("utf")
+    assert any("is not UTF-8 text and is read as" in note for note in prices.attrs.get("notes", [])) == noted
+
+
+def test_an_encoding_that_is_not_clear_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="line 1 is not UTF-8 text, and its encoding is not clear: save the file"):
+        read(tmp_path, "Date,贵州茅台,五粮液\n" + rows(), "gb18030")
+
+
+@pytest.mark.parametrize("form", ['="{}"', '"=""{}"""'])
+def test_cells_that_excel_must_not_change(form, tmp_path):
+    cells = "{day:%Y-%m-%d}", "{value}", "{other}"
+    text = ",".join(map(form.format, ("Date", "A", "B"))) + "\n" + rows(",".join(form.format(cell) for cell in cells))
+    assert_both(read(tmp_path, text), ["A", "B"])
+    codes = "Date,Code,Close\n" + rows('{day:%Y-%m-%d},="000001",{value}\n{day:%Y-%m-%d},="000002",{other}')
+    assert_both(read(tmp_path, codes), ["000001", "000002"])
