@@ -70,6 +70,14 @@ def real_path(path: str | os.PathLike[str]) -> Path:
         raise ValueError(f"{path} is a link that leads nowhere: {error}") from None
 
 
+def relative_path(path: Path, folder: str | os.PathLike[str]) -> str:
+    """Return the path of a folder as seen from another one, so that both may be moved; absolute on another drive."""
+    try:
+        return Path(os.path.relpath(real_path(path), real_path(folder))).as_posix()
+    except ValueError:
+        return str(real_path(path))
+
+
 def sibling(path: Path, role: str) -> Path:
     """Return the path of the hidden file or folder with this role ("new", "old", "lock") while `path` is written."""
     return path.with_name(f".{path.name}.forecast-{role}")

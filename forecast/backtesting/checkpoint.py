@@ -24,7 +24,7 @@ from forecast.models.store import load_model
 
 SUFFIX = ".npz"
 CHECKPOINT = _io.CHECKPOINT
-OWN_SPEC = ("replaces", "folder")  # what the spec of a checkpoint has in addition
+REPLACES = "replaces"  # what the spec of a checkpoint has in addition
 STORED = re.compile(r"\.?([0-9a-f]{32})\b.*")  # results and fitted models, and the temporary files of these
 
 
@@ -87,8 +87,7 @@ class Checkpoint:
         replaces = self._finished() if restart else self._replaces()
         with _io.named_errors(self.out):
             self.folder.mkdir(exist_ok=True)
-            own = {"replaces": replaces, "folder": str(Path.cwd())}  # in which relative paths of prices were given
-            _io.write_spec(self.folder, spec | own, CHECKPOINT)
+            _io.write_spec(self.folder, spec | {REPLACES: replaces}, CHECKPOINT)
         return message
 
     def _check_folder(self) -> None:
@@ -130,7 +129,7 @@ class Checkpoint:
         """Return the names of what differs from the stopped run; None if its spec is deleted or damaged."""
         if (stored := self._stored_spec()) is None:
             return None
-        return differences({name: value for name, value in stored.items() if name not in OWN_SPEC}, spec)
+        return differences({name: value for name, value in stored.items() if name != REPLACES}, spec)
 
     def _finished(self) -> str | None:
         """Return the hash of the spec of the finished run; None if there is none."""
@@ -141,7 +140,7 @@ class Checkpoint:
 
     def _replaces(self) -> str | None:
         """Return the hash of the spec of the finished run that the stopped run replaces by a restart."""
-        return (self._stored_spec() or {}).get("replaces")
+        return (self._stored_spec() or {}).get(REPLACES)
 
     def replaces_finished(self) -> bool:
         """Return whether the stopped run is a restart of the finished one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from forecast import _io
 from forecast.cli.app import CommandResult, command, print_line, print_message, report_warnings
 from forecast.cli.model_commands import Horizon, Settings, make_models, required_fields
 from forecast.cli.price_commands import Prices, check_out, given_options, takes_prices
@@ -74,9 +75,7 @@ def backtest(
 
     [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --windows 40 --refit 10 --out runs/stocks
     """
-    from forecast import _io
     from forecast._validation import check_int
-    from forecast.backtesting.split import WalkForward
 
     for name, value in (("refit", refit), ("season", 1 if season is None else season), ("jobs", jobs)):
         check_int(f"--{name}", value, 1)
@@ -84,16 +83,12 @@ def backtest(
         if resume and out is not None and spec is None and not prices.data:
             definition = _stored_definition(out, context)
         elif spec is not None:
-            _reject_options_of_spec(context, "--spec already defines the run")
-            definition = _read_definition(_io.read_spec(spec.parent if spec.name == _io.SPEC else spec))
+            definition = _definition_of_spec(spec, context)
         else:
-            cv = WalkForward(horizon, windows, step_size, train_size, embargo)
-            chosen = {"reference": reference, "against": against}
-            settings = {"refit": refit, "warm": warm, "season": season} | chosen
-            definition = _Definition(prices, make_models(models, set_ or [], season=season), cv, settings)
-            _check_baselines(chosen, definition.models)
-        exog = required_fields(definition.models)
-        panel = definition.prices.panel(definition.prices.table(exog), exog)
+            split = (horizon, windows, step_size, train_size, embargo)
+            settings = {"refit": refit, "warm": warm, "season": season, "reference": reference, "against": against}
+            definition = _new_definition(prices, models, set_ or [], split, settings)
+        panel = definition.panel(out)
         with _cluster(backend, scheduler) as client:
             execution = {"n_jobs": jobs, "on_error": on_error, "client": client}
             execution |= {"out": out, "resume": resume, "restart": restart}
@@ -127,19 +122,6 @@ def _run_folder(out: Path | None, resume: bool, restart: bool) -> Iterator[None]
         yield
 
 
-def _check_baselines(chosen: dict[str, str | None], models: dict[str, Forecaster]) -> None:
-    """Raise ValueError if --reference or --against names neither a model nor a row that the run may add."""
-    from forecast._validation import did_you_mean
-
-    names = list(dict.fromkeys((*models, "zero", "seasonal-naive")))
-    for option, name in chosen.items():
-        if name is not None and name not in names:
-            raise ValueError(
-                f"--{option} {name}: there is no such model in this run{did_you_mean(name, names)}; "
-                f"it has {', '.join(models)}; add others with --models"
-            )
-
-
 class _Definition(NamedTuple):
     """Everything that determines the forecasts of a run."""
 
@@ -149,44 +131,76 @@ class _Definition(NamedTuple):
     settings: dict[str, Any]
     sha256: str | None = None  # hash of the prices of the run that is repeated
 
+    def panel(self, out: Path | None) -> Panel:
+        """Return the prices, with the folder from which a relative path of them starts, as seen from the run's."""
+        exog = required_fields(self.models)
+        panel = self.prices.panel(self.prices.table(exog), exog)
+        if out is None or not self.prices.is_file() or _io.user_path(self.prices.data).is_absolute():
+            return panel
+        return replace(panel, attrs={**panel.attrs, "folder": _io.relative_path(Path.cwd(), out)})
+
+
+def _new_definition(
+    prices: Prices, names: str, set_: list[str], split: tuple[Any, ...], settings: dict[str, Any]
+) -> _Definition:
+    """Return the definition that options give; raise ValueError if one is not valid."""
+    from forecast.backtesting.split import WalkForward
+
+    cv = WalkForward(*split)
+    models = make_models(names, set_, season=settings["season"])
+    for option in ("reference", "against"):
+        rows = (*models, "zero", "seasonal-naive")  # which the run may add
+        _check_baseline(option, settings[option], rows, f"it has {', '.join(models)}; add others with --models")
+    return _Definition(prices, models, cv, settings)
+
+
+def _check_baseline(option: str, name: str | None, rows: Collection[str], remedy: str) -> None:
+    """Raise ValueError if --reference or --against names none of the rows that a run has or may have."""
+    from forecast._validation import did_you_mean
+
+    if name is not None and name not in rows:
+        hint = did_you_mean(name, dict.fromkeys(rows))
+        raise ValueError(f"--{option} {name}: there is no such model in this run{hint}; {remedy}")
+
 
 #: Options that determine how a run is executed, not its forecasts; --spec allows them.
 EXECUTION = {"spec", "out", "resume", "restart", "jobs", "backend", "scheduler", "on_error", "json", "quiet", "offline"}
 
 
-def _reject_options_of_spec(context: typer.Context, reason: str) -> None:
+def _reject_options_of_spec(context: typer.Context, reason: str, allowed: Collection[str] = ()) -> None:
     """Raise ValueError for options that a spec defines already."""
     for name in given_options(context):
-        if name not in EXECUTION:
+        if name not in EXECUTION and name not in allowed:
             option = "the prices" if name == "data" else f"--{name.rstrip('_').replace('_', '-')}"
             raise ValueError(f"{reason}: leave {option} out")
 
 
-def _stored_definition(out: Path, context: typer.Context) -> _Definition:
-    """Return the definition of the interrupted run in a folder, or else of the finished one.
+def _definition_of_spec(spec: Path, context: typer.Context) -> _Definition:
+    """Return the definition of the run that is repeated."""
+    _reject_options_of_spec(context, "--spec already defines the run")
+    folder = spec.parent if spec.name == _io.SPEC else spec
+    return _read_definition(_io.read_spec(folder), folder)
 
-    A relative path of the prices of an interrupted run is that in the folder in which the run was started.
-    """
-    from forecast import _io
+
+def _stored_definition(out: Path, context: typer.Context) -> _Definition:
+    """Return the definition of the interrupted run in a folder, or else of the finished one, with a new --against."""
     from forecast.backtesting.checkpoint import CHECKPOINT, checkpoint_folder
 
-    _reject_options_of_spec(context, "--resume without prices continues the run with the options it had")
-    folder = checkpoint_folder(out)
-    is_interrupted = _io.is_kind(folder, CHECKPOINT)
+    reason = "--resume without prices continues the run with the options it had"
+    _reject_options_of_spec(context, reason, allowed=("against",))
+    is_interrupted = _io.is_kind(checkpoint_folder(out), CHECKPOINT)
     if not is_interrupted and not _io.is_kind(out, _io.RUN):
         raise ValueError(f"--resume: there is no run in {out}; to start one, name the prices too")
-    if not is_interrupted:
-        return _read_definition(_io.read_spec(out))
-    spec = _io.read_spec(folder, CHECKPOINT)
-    definition = _read_definition(spec)
-    if not definition.prices.is_file() or Path.cwd() == Path(spec["folder"]):
+    spec = _io.read_spec(checkpoint_folder(out), CHECKPOINT) if is_interrupted else _io.read_spec(out)
+    definition = _read_definition(spec, out)
+    if (against := context.params["against"]) is None:
         return definition
-    path = str(Path(spec["folder"], _io.user_path(definition.prices.data)))
-    return definition._replace(prices=replace(definition.prices, data=path))
+    _check_baseline("against", against, definition.models, f"choose one of {', '.join(definition.models)}")
+    return definition._replace(settings=definition.settings | {"against": against})
 
 
-def _read_definition(spec: dict[str, Any]) -> _Definition:
-    """Return the definition of a run from its spec."""
+def _read_definition(spec: dict[str, Any], run: Path) -> _Definition:
+    """Return the definition of a run from its spec; `run` is the folder of the run."""
     from forecast.backtesting.spec import DEFAULTS, rebuild
     from forecast.backtesting.split import WalkForward
 
@@ -194,12 +208,22 @@ def _read_definition(spec: dict[str, Any]) -> _Definition:
     prices = Prices(**data.get("options", {"data": data["source"]}))
     settings = {name: spec[name] for name in ("refit", "warm", "season")}
     settings |= {name: spec.get(name, default) for name, default in DEFAULTS.items()}
+    prices = _located(prices, data["folder"], run) if "folder" in data else prices
     return _Definition(prices, rebuild(spec["models"]), WalkForward(**spec["cv"]), settings, data["sha256"])
 
 
-def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
-    from forecast import _io
+def _located(prices: Prices, folder: str, run: Path) -> Prices:
+    """Return prices with the path of their file in the folder from which their relative path started.
 
+    If it is no longer there, the path starts from the current folder, as does every relative path.
+    """
+    start = _io.real_path(_io.real_path(run) / folder)
+    if start == Path.cwd() or not (start / prices.data).exists():
+        return prices
+    return replace(prices, data=str(_io.real_path(start / prices.data)))
+
+
+def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
     def show() -> None:
         show_result(result)
         if out is not None:
@@ -278,7 +302,6 @@ def report(
 
     [bold]Example:[/bold] forecast report runs/stocks --out stocks.html
     """
-    from forecast import _io
     from forecast.backtesting import BacktestResult
     from forecast.report.html.page import write_report
 

@@ -74,6 +74,12 @@ def call(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def without_report(monkeypatch):
+    """Write no reports, which take seconds."""
+    monkeypatch.setattr("forecast.report.html.page.write_report", lambda result, path: None)
+
+
 DRIFT = "--models drift --horizon 2 --windows 3"
 LSTM = f"--models lstm --horizon 2 --windows 3 {TINY}"
 ERRORS = {  # a command line, and a pattern of its message
@@ -894,6 +900,67 @@ def test_a_finished_run_is_judged_against_another_baseline_without_new_fits(work
     assert "beats drift over" in " ".join(out.split())
     assert Path("run/fits.parquet").read_bytes() == before  # with the seconds of the first run
     assert json.loads(Path("run/spec.json").read_text())["against"] == "drift"
+
+
+@pytest.mark.usefixtures("without_report")
+def test_a_run_is_judged_again_without_its_options(workdir, call, monkeypatch):
+    """Neither the finished nor the interrupted run needs the prices and options that it had."""
+    assert call(f"backtest good.csv {DRIFT} --out run")[0] == 0
+    before = Path("run/fits.parquet").read_bytes()
+    code, out, err = call("backtest --resume --out run --against drift")
+    assert (code, err) == (0, "")
+    assert "beats drift over" in " ".join(out.split())
+    assert Path("run/fits.parquet").read_bytes() == before
+    assert call("backtest --resume --out run --against drfit")[2] == (
+        "forecast: --against drfit: there is no such model in this run (did you mean 'drift'?); choose one of naive, "
+        "drift\n"
+    )
+    assert "leave --horizon out" in call("backtest --resume --out run --against drift --horizon 3")[2]
+    with monkeypatch.context() as patch:
+        patch.setattr(fc.Drift, "_fit", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            call(f"backtest good.csv {DRIFT} --out other")
+    code, out, err = call("backtest --resume --out other --against drift")
+    assert code == 0
+    assert re.fullmatch(r"forecast: against changed since the run was stopped: 3 of the 3 stored fits are used\n", err)
+    assert "beats drift over" in " ".join(out.split())
+
+
+MOVED = {  # the new working folder, and what is moved to another place before
+    "the same folder": (".", ()),
+    "a folder next to the prices": ("elsewhere", ()),
+    "the folder of the run": ("runs", ()),
+    "run and prices were moved": ("new/deep", ("good.csv", "runs")),
+    "the run was moved, and the prices are here": (".", ("runs",)),
+}
+
+
+@pytest.mark.usefixtures("without_report")
+@pytest.mark.parametrize("case", MOVED)
+def test_a_run_is_resumed_and_repeated_from_any_folder(case, workdir, call, monkeypatch):
+    """A relative path of prices is one from the folder in which the run was started, wherever that is now."""
+    folder, moved = MOVED[case]
+    (elsewhere := workdir / "elsewhere").mkdir()
+    shutil.copy(workdir / "negative.csv", elsewhere / "good.csv")  # other prices of that name
+    assert call(f"backtest good.csv {DRIFT} --out runs/mine")[0] == 0
+    expected = Path("runs/mine/forecasts.parquet").read_bytes()
+    if moved:
+        (workdir / "new" / "deep").mkdir(parents=True)
+        for name in moved:
+            shutil.move(workdir / name, workdir / "new" / name)
+    monkeypatch.chdir(workdir / folder)
+    run = os.path.relpath(workdir / ("new/runs/mine" if "runs" in moved else "runs/mine"))
+    for line in (f"backtest --resume --out {run}", f"backtest --spec {run} --out again", "backtest --spec again"):
+        code, out, err = call(line)
+        assert (code, err) == (0, ""), line
+        assert "drift" in out
+    assert Path("again/forecasts.parquet").read_bytes() == expected
+
+
+@pytest.mark.usefixtures("without_report")
+def test_a_spec_has_no_path_of_the_machine(workdir, call):
+    assert call(f"backtest good.csv {DRIFT} --out runs/mine")[0] == 0
+    assert str(workdir) not in Path("runs/mine/spec.json").read_text(encoding="utf-8")
 
 
 def test_spec_of_an_earlier_version(workdir, call):
