@@ -78,6 +78,11 @@ def relative_path(path: Path, folder: str | os.PathLike[str]) -> str:
         return str(real_path(path))
 
 
+def start_of_paths(relative: str, folder: str | os.PathLike[str]) -> Path:
+    """Return the folder of which `relative_path` has returned the path as seen from another one."""
+    return real_path(real_path(folder) / relative)
+
+
 def sibling(path: Path, role: str) -> Path:
     """Return the path of the hidden file or folder with this role ("new", "old", "lock") while `path` is written."""
     return path.with_name(f".{path.name}.forecast-{role}")

@@ -202,7 +202,7 @@ class Checkpoint:
             return
         if result.model is not None:
             with suppress(TypeError, AttributeError):  # a class of the user's own: its chain starts again
-                result.model.save(self._path(task).with_suffix(""))
+                result.model.save(self._path(task).with_suffix(""), replace=True)
         arrays = {name: getattr(result.forecast, name) for name in ("point", "quantiles", "members")}
         arrays["levels"] = np.array(result.forecast.levels, dtype=float)
         arrays["fit_info"] = np.array(json.dumps(result.fit_info))

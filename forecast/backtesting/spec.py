@@ -34,7 +34,7 @@ def make_spec(
     return {
         "data": {
             "source": str(panel.attrs.get("source", "given in Python")),
-            **{name: panel.attrs[name] for name in ("options", "folder") if name in panel.attrs},
+            **({"options": panel.attrs["options"]} if "options" in panel.attrs else {}),
             "rows": len(panel),
             "first": format_date(panel.index[0]),
             "last": format_date(panel.index[-1]),

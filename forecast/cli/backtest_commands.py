@@ -13,7 +13,7 @@ import typer
 from forecast import _io
 from forecast.cli.app import CommandResult, command, print_line, print_message, report_warnings
 from forecast.cli.model_commands import Horizon, Settings, make_models, required_fields
-from forecast.cli.price_commands import Prices, check_out, given_options, takes_prices
+from forecast.cli.price_commands import Prices, check_out, given_options, takes_prices, with_options
 from forecast.cli.terminal import progress_bar, show_result
 
 if TYPE_CHECKING:
@@ -135,9 +135,7 @@ class _Definition(NamedTuple):
         """Return the prices, with the folder from which a relative path of them starts, as seen from the run's."""
         exog = required_fields(self.models)
         panel = self.prices.panel(self.prices.table(exog), exog)
-        if out is None or not self.prices.is_file() or _io.user_path(self.prices.data).is_absolute():
-            return panel
-        return replace(panel, attrs={**panel.attrs, "folder": _io.relative_path(Path.cwd(), out)})
+        return panel if out is None else with_options(panel, self.prices.start_of_path(out))
 
 
 def _new_definition(
@@ -205,11 +203,18 @@ def _read_definition(spec: dict[str, Any], run: Path) -> _Definition:
     from forecast.backtesting.split import WalkForward
 
     data = spec["data"]
-    prices = Prices(**data.get("options", {"data": data["source"]}))
+    options = dict(data.get("options", {"data": data["source"]}))
+    start = options.pop("folder", None)
+    prices = Prices(**options)
     settings = {name: spec[name] for name in ("refit", "warm", "season")}
     settings |= {name: spec.get(name, default) for name, default in DEFAULTS.items()}
-    prices = _located(prices, data["folder"], run) if "folder" in data else prices
-    return _Definition(prices, rebuild(spec["models"]), WalkForward(**spec["cv"]), settings, data["sha256"])
+    return _Definition(
+        prices if start is None else _located(prices, start, run),
+        rebuild(spec["models"]),
+        WalkForward(**spec["cv"]),
+        settings,
+        data["sha256"],
+    )
 
 
 def _located(prices: Prices, folder: str, run: Path) -> Prices:
@@ -217,7 +222,7 @@ def _located(prices: Prices, folder: str, run: Path) -> Prices:
 
     If it is no longer there, the path starts from the current folder, as does every relative path.
     """
-    start = _io.real_path(_io.real_path(run) / folder)
+    start = _io.start_of_paths(folder, run)
     if start == Path.cwd() or not (start / prices.data).exists():
         return prices
     return replace(prices, data=str(_io.real_path(start / prices.data)))

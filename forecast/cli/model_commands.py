@@ -19,6 +19,7 @@ from forecast.cli.price_commands import (
     check_same_as_fit,
     given_options,
     takes_prices,
+    with_options,
     write_table,
 )
 from forecast.cli.terminal import show_entry, show_notes, show_table
@@ -122,7 +123,7 @@ def fit(
     season: Annotated[int | None, typer.Option(help="Rows in a season, of a model that has one.")] = None,
     exchange: Exchange = None,
     set_: Settings = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a model of other data in --out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace another model in --out.")] = False,
 ) -> CommandResult:
     """Fit a model on all rows and save it for `forecast predict`.
 
@@ -131,20 +132,22 @@ def fit(
     from forecast import _io
     from forecast.data.panel import format_date
     from forecast.models.base import ShortSeriesWarning
+    from forecast.models.price_kind import PriceKind
+    from forecast.models.store import check_replaced
 
     _io.check_destination(out, _io.MODEL)
     name, fitted = _make_model(model.strip(), set_ or [], horizon, season)
     exog = fitted.required_fields()
-    panel = prices.panel(prices.table(exog), exog)
+    panel = with_options(prices.panel(prices.table(exog), exog), prices.start_of_path(out))
     if exchange is not None:
         panel = _with_exchange(panel, horizon, exchange)
     _check_rows(panel, name, fitted, horizon)
     with report_warnings(ShortSeriesWarning), _io.folder_lock(out, _io.MODEL):
         if not force:
-            _check_replaced(out, panel)
+            check_replaced(out, type(fitted), panel.series, PriceKind.of(panel))
         with _naming_parameters(name, fitted):
             fitted.fit(panel, horizon)
-        fitted.save(out)
+        fitted.save(out, replace=True)
     last = format_date(panel.index[-1])
     data = {"model": name, "horizon": horizon, "series": list(panel.series), "rows": len(panel)}
     data |= {"target": fitted.prices_.quantity, "last": last, "out": str(out), "fit": fitted.record_}
@@ -202,8 +205,7 @@ def _with_exchange(panel: Panel, horizon: int, exchange: str) -> Panel:
     from forecast.data.calendar import next_dates
 
     next_dates(panel.index, horizon, exchange)
-    options = {**panel.attrs.get("options", {}), "exchange": exchange}
-    return replace(panel, attrs={**panel.attrs, "options": options})
+    return with_options(panel, {"exchange": exchange})
 
 
 def _check_rows(panel: Panel, name: str, model: Forecaster, horizon: int) -> None:
@@ -215,24 +217,6 @@ def _check_rows(panel: Panel, name: str, model: Forecaster, horizon: int) -> Non
         raise ValueError(
             f"{name} needs at least {needed} rows of a series for --horizon {horizon}, and the longest, {longest}, has "
             f"{rows.max()}: use more history or a shorter --horizon"
-        )
-
-
-def _check_replaced(out: Path, panel: Panel) -> None:
-    """Raise ValueError if --out holds a model that was fitted on other data, or that cannot be read."""
-    from forecast import _io
-    from forecast.models.price_kind import PriceKind
-
-    if not (out / _io.DESCRIPTION).exists():
-        return
-    try:
-        old = _load_forecaster(out)
-    except ValueError as error:
-        raise ValueError(f"{error}; --force replaces it") from error
-    if old.series_ != panel.series or not old.prices_.is_same_data(PriceKind.of(panel)):
-        raise ValueError(
-            f"{out} holds {type(old).__name__} fitted on {old.prices_.describe(old.series_)}: name another folder, or "
-            "replace it with --force"
         )
 
 

@@ -10,6 +10,7 @@ from forecast.models.registry import parse_value
 
 #: Options whose names differ from those of the arguments that they set.
 OTHER_NAMES = {"how": "rows", "n_windows": "windows", "n_jobs": "jobs", "fields": "target", "dayfirst": "day-first"}
+OTHER_NAMES |= {"replace": "force"}
 SAME_NAMES = (
     *("horizon", "step-size", "train-size", "embargo", "refit", "season", "reference", "against", "on-error"),
     *("target", "columns", "decimal", "interval", "start", "end", "exchange", "adjust", "resume", "restart", "offline"),
@@ -23,7 +24,7 @@ OPTIONS = {
     **{name: f"--set MODEL.{name}" for name in PARAMETERS},
 }
 #: Options without a value.
-FLAGS = {(option, "True"): option for option in ("--day-first", "--resume", "--restart")}
+FLAGS = {(option, "True"): option for option in ("--day-first", "--resume", "--restart", "--force")}
 FLAGS |= {("--day-first", "False"): "--month-first"}
 
 QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 import typer
 from typer.models import ArgumentInfo
 
-from forecast._io import CHECKPOINT, MODEL, RUN, atomic_file, containing_folder, named_errors, user_path
+from forecast._io import CHECKPOINT, MODEL, RUN, atomic_file, containing_folder, named_errors, relative_path, user_path
 from forecast._validation import did_you_mean
 from forecast.cli.app import CommandResult, command, keyword, print_line, report_warnings, set_signature
 from forecast.cli.terminal import progress_bar, show_entry, show_prices
@@ -117,6 +117,11 @@ class Prices:
 
         return not self.data.startswith(YAHOO) and self.data not in set(samples()["name"])
 
+    def start_of_path(self, out: Path) -> dict[str, str]:
+        """Return, of a relative path, the option of the folder from which it starts, as seen from that of --out."""
+        is_relative = self.is_file() and not user_path(self.data).is_absolute()
+        return {"folder": relative_path(Path.cwd(), out)} if is_relative else {}
+
     def _needs_fields(self, exog: Sequence[str]) -> bool:
         return bool(exog) or self.target in DERIVED_TARGETS
 
@@ -178,6 +183,11 @@ class Prices:
             first, last = (f"{day:%Y-%m-%d}" for day in prices.index[[0, -1]])
             raise ValueError(f"{self.data} has no rows between --start and --end; its dates are {first} to {last}")
         return selected
+
+
+def with_options(panel: Panel, options: Mapping[str, Any]) -> Panel:
+    """Return a panel with more of the options that its prices were read with."""
+    return replace(panel, attrs={**panel.attrs, "options": {**panel.attrs.get("options", {}), **options}})
 
 
 def split_names(text: str) -> list[str]:

@@ -237,12 +237,15 @@ class Forecaster(Estimator):
         self._check_ready()
         return self.prices_.panel(prices, self.required_fields(), type(self).__name__)
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code."""
+    def save(self, folder: str | os.PathLike[str], replace: bool = False) -> None:
+        """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code.
+
+        With `replace` the folder may hold another model, which is replaced; otherwise only this one.
+        """
         from forecast.models.store import save_model
 
         self._check_ready()
-        save_model(self, os.fspath(folder))
+        save_model(self, os.fspath(folder), replace)
 
     def _check_ready(self) -> None:
         """Raise unless the model is fitted and can forecast."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,24 +14,77 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from forecast import _io
 from forecast._io import ARRAYS, DESCRIPTION, MODEL, atomic_folder, read_description, user_path, write_json
+from forecast._validation import check_choice
+from forecast.models.price_kind import PriceKind
 from forecast.models.serialize import decode, encode
 
 FORMAT = 5  # of the folder; any change of what is stored, or of its meaning, increases it
 
 
-def save_model(model: Any, folder: str | Path) -> None:
+def save_model(model: Any, folder: str | Path, replace: bool = False) -> None:
     """Write a fitted model into a folder; an earlier model there is replaced once the new one is complete.
 
-    Raises TypeError if the model, or its base, is of a class of your own: only classes of this package can be loaded
-    without running foreign code.
+    Unless `replace`, that is done only if it is this model, or one of the same class that a command fitted on the same
+    data. Raises TypeError if the model, or its base, is of a class of your own: only classes of this package can be
+    loaded without running foreign code.
     """
+    check_choice("replace", replace, (True, False))
     arrays: dict[str, np.ndarray] = {}
     description = encode(model, arrays)
-    with atomic_folder(folder, MODEL) as temporary:
-        digest = _digest(description, _write_arrays(temporary / ARRAYS, arrays))
-        head = {"kind": MODEL.mark, "format": FORMAT, "forecast": version("forecast"), "sha256": digest}
-        write_json(temporary / DESCRIPTION, head | {"model": description})
+    content = _as_bytes(arrays)
+    digest = _digest(description, content)
+    with _io.folder_lock(folder, MODEL) as target:
+        if not replace and not _holds(target, digest):
+            check_replaced(folder, type(model), getattr(model, "series_", ()), getattr(model, "prices_", None))
+        with atomic_folder(folder, MODEL) as temporary:
+            (temporary / ARRAYS).write_bytes(content)
+            head = {"kind": MODEL.mark, "format": FORMAT, "forecast": version("forecast"), "sha256": digest}
+            write_json(temporary / DESCRIPTION, head | {"model": description})
+
+
+def check_replaced(folder: str | Path, kind: type, series: Sequence[str], prices: PriceKind | None) -> None:
+    """Raise ValueError if a folder holds a model of another class, of other data or of unknown data, or a damaged one.
+
+    Data are known to be the same where a command has read them: the same series of the same source.
+    """
+    path = user_path(folder)
+    if not _io.is_kind(path, MODEL):
+        return
+    try:
+        old = load_model(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; replace=True replaces it") from error
+    fitted_on, old_series = "", tuple(getattr(old, "series_", ()))
+    if (old_prices := getattr(old, "prices_", None)) is not None:
+        old_prices = _located(old_prices, path)
+        fitted_on = f" fitted on {old_prices.describe(old_series)}"
+        is_same_data = (
+            prices is not None and "data" in old_prices.options and old_prices.is_same_data(_located(prices, path))
+        )
+        if type(old) is kind and old_series == tuple(series) and is_same_data:
+            return
+    raise ValueError(
+        f"{path} holds {type(old).__name__}{fitted_on}: name another folder, or replace it with replace=True"
+    )
+
+
+def _located(prices: PriceKind, folder: Path) -> PriceKind:
+    """Return the kind of prices with a relative path of them, which starts from `folder`, as one from where we are."""
+    start = prices.options.get("folder")
+    if start is None or _io.start_of_paths(start, folder) == Path.cwd():
+        return prices
+    data = str(_io.start_of_paths(start, folder) / prices.options["data"])
+    return dataclasses.replace(prices, options={**prices.options, "data": data})
+
+
+def _holds(folder: Path, digest: str) -> bool:
+    """Return whether a folder holds the model with this hash."""
+    try:
+        return bool(read_description(folder, MODEL).get("sha256") == digest)
+    except ValueError:
+        return False
 
 
 def load_model(folder: str | Path) -> Any:
@@ -67,11 +122,10 @@ def _digest(description: Any, content: bytes) -> str:
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode() + content).hexdigest()
 
 
-def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> bytes:
-    """Write named arrays in NumPy's format; return the bytes written."""
+def _as_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """Return named arrays in NumPy's format."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    path.write_bytes(buffer.getvalue())
     return buffer.getvalue()
 
 

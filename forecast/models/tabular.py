@@ -100,7 +100,7 @@ class Tabular(Forecaster):
             )
         return SummedRidge()
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
+    def save(self, folder: str | os.PathLike[str], replace: bool = False) -> None:
         """Write the fitted ridge into a folder; raise TypeError for other estimators, as reading them runs code."""
         regression = getattr(self, "regression_", None)
         if isinstance(regression, _StepRegressors):
@@ -109,7 +109,7 @@ class Tabular(Forecaster):
                 f"a {type(self).__name__} fitted by {kind} cannot be saved: scikit-learn's estimators are read back "
                 "only by unpickling, which runs code. Fit it again; that takes seconds"
             )
-        super().save(folder)
+        super().save(folder, replace)
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.log_ = choose_log(self.log, panel)

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -164,17 +165,30 @@ def test_messages_of_fit(line, message, call):
 
 
 def test_a_model_of_other_data_is_replaced_by_force_only(call, tmp_path):
-    assert call("fit good.csv --model naive --out m")[0] == 0
-    assert call("fit ./good.csv --model drift --out m")[0] == 0  # of the same data
+    assert call("fit good.csv --model drift --set drift.log=true --out m")[0] == 0
+    assert call("fit ./good.csv --model drift --out m")[0] == 0  # of the same class and data
     before = (tmp_path / "m" / DESCRIPTION).read_bytes()
-    for line in ("fit other.csv", "fit good.csv --target return", "fit numbered.csv", "fit stocks"):
-        code, err = call(f"{line} --model naive --out m")
+    for line in ("fit other.csv", "fit good.csv --target return", "fit numbered.csv", "fit stocks", "fit good.csv"):
+        code, err = call(f"{line} --model {'naive' if line == 'fit good.csv' else 'drift'} --out m")
         assert code == 2
         found = "m holds Drift fitted on S0, S1 from ./good.csv"
         assert err == f"forecast: {found}: name another folder, or replace it with --force\n"
         assert (tmp_path / "m" / DESCRIPTION).read_bytes() == before
     assert call("fit other.csv --model naive --out m --force")[0] == 0
     assert fc.load_model("m").series_ == ("A", "S1")
+
+
+def test_a_path_of_prices_is_that_of_the_fit(call, tmp_path, monkeypatch):
+    """A file of that name in another folder holds other data; the same file is known from any folder."""
+    assert call("fit good.csv --model drift --out m")[0] == 0
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "good.csv").write_bytes(Path("good.csv").read_bytes())
+    monkeypatch.chdir(tmp_path / "sub")
+    code, err = call("fit good.csv --model drift --out ../m")
+    assert code == 2
+    assert err.startswith(f"forecast: ../m holds Drift fitted on S0, S1 from {tmp_path / 'good.csv'}: name another")
+    assert call("fit ../good.csv --model drift --out ../m")[0] == 0
+    assert str(tmp_path) not in (tmp_path / "m" / DESCRIPTION).read_text()
 
 
 @pytest.mark.parametrize("edit", [{"format": 3}, {"model": []}, {"sha256": None}])
@@ -214,7 +228,7 @@ def test_a_model_fitted_in_python_forecasts_its_quantity(call, tmp_path):
     bars = fc.load_sample("sp500", "all")
     for target in ("Close", "return", "Volume"):
         model = fc.Naive().fit(fc.make_target(bars, target), 1)
-        model.save(tmp_path / "m")
+        model.save(tmp_path / "m", replace=True)
         assert call("predict m sp500 --out forecast.csv")[0] == 0
         expected = model.predict(fc.make_target(bars, target)).point.item()
         assert pd.read_csv("forecast.csv")["y_hat"].item() == pytest.approx(expected)
@@ -230,7 +244,7 @@ def test_common_rows_of_a_fit_in_python_are_read_again(call):
 
 def test_options_of_a_file_hold_for_files(call):
     assert call("fit euro.csv --day-first --decimal , --model naive --horizon 1 --out m")[0] == 0
-    assert fc.load_model("m").prices_.options == {"data": "euro.csv", "day_first": True, "decimal": ","}
+    assert fc.load_model("m").prices_.options == {"data": "euro.csv", "folder": "..", "day_first": True, "decimal": ","}
     assert call("predict m euro.csv")[0] == 0
     assert "applies only to files" not in call("predict m stocks")[1]
     assert quick("naive").fit(walks(), 1).prices_.options == {}

@@ -32,7 +32,7 @@ OTHERS = {
 
 
 def _save_and_load(model, tmp_path):
-    model.save(tmp_path / "model")
+    model.save(tmp_path / "model", replace=True)
     return fc.load_model(tmp_path / "model")
 
 
@@ -192,12 +192,37 @@ def test_models_that_cannot_be_loaded_are_not_saved(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes"]
 
 
-def test_older_model_is_replaced(tmp_path):
-    prices = walks()
-    quick("lstm").fit(prices, 2).save(tmp_path / "model")
-    fc.Naive().fit(prices, 2).save(tmp_path / "model")
-    assert isinstance(fc.load_model(tmp_path / "model"), fc.Naive)
+def test_another_model_is_replaced_on_request_only(tmp_path):
+    """Another class, other data or other parameters; the same model may be saved again."""
+    prices, folder = walks(), tmp_path / "model"
+    model = quick("lstm").fit(prices, 2)
+    model.save(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    fc.load_model(folder).save(folder)
+    others = [fc.Naive().fit(prices, 2), quick("lstm").fit(prices * 2 + 1, 2), quick("lstm", hidden=5).fit(prices, 2)]
+    others.append(fc.RecurrentClassifier(hidden=4, epochs=1, lookback=10).fit(prices))
+    for other in others:
+        with pytest.raises(ValueError, match=r"model holds Recurrent fitted on S0, S1, S2 .*replace=True"):
+            other.save(folder)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    for other in others:
+        other.save(folder, replace=True)
+        assert type(fc.load_model(folder)) is type(other)
+    with pytest.raises(ValueError, match=r"holds RecurrentClassifier .*replace=True"):
+        model.save(folder)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model"]
+    with pytest.raises(ValueError, match="replace must be"):
+        model.save(folder, replace="yes")
+
+
+def test_a_model_that_cannot_be_read_is_replaced_on_request_only(tmp_path):
+    model = fc.Naive().fit(walks(), 2)
+    model.save(tmp_path / "model")
+    _edit("format", 4)(tmp_path / "model" / DESCRIPTION)
+    with pytest.raises(ValueError, match=r"format 4.*; replace=True replaces it"):
+        model.set_params(log=False).fit(walks(), 2).save(tmp_path / "model")
+    model.save(tmp_path / "model", replace=True)
+    assert isinstance(fc.load_model(tmp_path / "model"), fc.Naive)
 
 
 def test_only_a_model_can_be_loaded(tmp_path):

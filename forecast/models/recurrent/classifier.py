@@ -315,13 +315,14 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
 
     # --- storing ---
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
+    def save(self, folder: str | os.PathLike[str], replace: bool = False) -> None:
         """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code.
 
-        Raises ValueError if a parameter that describes the network has another value than in the fit.
+        With `replace` the folder may hold another model, which is replaced; otherwise only this one. Raises
+        ValueError if a parameter that describes the network has another value than in the fit.
         """
         self._check_ready()
-        save_model(self, os.fspath(folder))
+        save_model(self, os.fspath(folder), replace)
 
     def _state(self) -> dict[str, Any]:
         """Return what was fitted, with the network as arrays; empty before a fit."""
