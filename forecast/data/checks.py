@@ -19,6 +19,7 @@ STALE_ROWS = 10  # shortest run of equal closes that is reported
 SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100)
 SMALL_RATIO = 1.5  # a fall of a third is also bad news: a split only on the day of a split event
 RATIO_TOLERANCE = 0.02  # largest log distance of a jump from a split ratio, plus one of the changes around it
+LEVEL_ROWS = 3  # on each side, whose medians are the levels before and after a jump
 MIN_JUMP = 10  # in changes of the series: their median, and the largest of the neighbouring rows
 NEIGHBOURS = 20  # rows on each side of a jump
 RETURN_ROWS = 60  # prices that come back halfway within so many rows were not split
@@ -166,7 +167,7 @@ def _missing(index: pd.Index, observed: np.ndarray) -> tuple[pd.Index, tuple[str
     if not isinstance(dates, pd.DatetimeIndex):
         return empty, ("row is missing", "rows are missing")
     if not is_daily(dates):
-        return missing_bars(dates), ("bar is missing", "bars are missing")
+        return missing_bars(dates, index[inside]), ("bar is missing", "bars are missing")
     days = dates.tz_localize(None)
     about_daily = are_about_daily(days)
     if not is_daily(index) or (not about_daily and len(observed) < MIN_PANEL_SHARE * len(inside)):
@@ -200,7 +201,26 @@ def _jumps(values: np.ndarray, has_split: np.ndarray) -> np.ndarray:
     changes = np.abs(np.diff(np.log(values)))
     median = np.median(changes)
     large = np.flatnonzero(changes > np.maximum(MIN_JUMP * median, 0.9 * np.log(SMALL_RATIO)))
-    return np.array([at + 1 for at in large if _is_split_like(changes, int(at), has_split[at + 1])], dtype=int)
+    found = [int(at) + 1 for at in large if _is_split_like(changes, int(at), has_split[at + 1])]
+    return np.array([at for at in found if has_split[at] or _is_lasting(values, at) or _is_undone(values, at)], int)
+
+
+def _is_lasting(values: np.ndarray, at: int) -> bool:
+    """Return whether prices stay at the level that they jump to, which noise around one level does not."""
+    before, after = np.median(values[max(at - LEVEL_ROWS, 0) : at]), np.median(values[at : at + LEVEL_ROWS])
+    jump = np.log(values[at] / values[at - 1])
+    back = -np.log(values[at + 1 : at + 1 + RETURN_ROWS] / values[at]) / jump
+    return bool(np.log(after / before) / jump > 0.5 and not (back > 0.5).any())
+
+
+def _is_undone(values: np.ndarray, at: int) -> bool:
+    """Return whether a jump lasts for some rows and is undone by another one, as of a wrong price."""
+    changes = np.diff(np.log(values[at - 1 : at + 1 + REVERSAL_ROWS]))
+    return (
+        len(changes) > 2
+        and bool((-changes[2:] / changes[0] > 1 - SPIKE_RETURN).any())
+        and bool(abs(changes[1]) < SPIKE_RETURN * abs(changes[0]))
+    )
 
 
 def _is_split_like(changes: np.ndarray, at: int, has_split: bool) -> bool:
@@ -278,11 +298,8 @@ def _describe_jump(values: np.ndarray, at: int, date: str, is_split: bool | None
     jump = f"it goes from {before:.6g} to {after:.6g} at {date}, near a split's ratio, "
     if is_split:
         return jump + "on the day of a split: the prices are not adjusted for it"
-    if (np.abs(values[at + 1 : at + 1 + REVERSAL_ROWS] / before - 1) < 0.1).any():
+    if not _is_lasting(values, at):
         return jump + "and comes back: probably a wrong price"
-    later = np.log(values[at + 1 : at + 1 + RETURN_ROWS] / after)
-    if (later / np.log(before / after) > 0.5).any():
-        return jump + f"and prices come back within {RETURN_ROWS} rows: probably no split"
     if is_split is None:
         return jump + "and no split events are given: is it adjusted?"
     return jump + "without a split event"

@@ -60,6 +60,7 @@ SHORT_YEAR = re.compile(
 )
 #: A month and a year of two digits, which may be the name of a column, as of futures.
 SHORT_MONTH = re.compile(rf"{_NAME}[-/ ]'?\d{{2}}|\d{{2}}[-/ ]{_NAME}", re.IGNORECASE)
+MAX_SHIFT = pd.Timedelta(hours=2)  # of the clock of one place
 #: The range that pandas 2 can represent in nanoseconds.
 FIRST, LAST = datetime(1678, 1, 1), datetime(2262, 1, 1)
 
@@ -117,6 +118,13 @@ def clock_times(local: pd.DatetimeIndex, utc: pd.DatetimeIndex) -> tuple[pd.Date
     """Return the local times where they identify the instants in their order, else the times in UTC; and a note."""
     if (local == local.normalize()).all():
         return local, ""
+    offsets = (local - utc).unique().sort_values()
+    if offsets[-1] - offsets[0] > MAX_SHIFT:
+        raise ValueError(
+            f"the rows have times of day in time zones {(offsets[-1] - offsets[0]) / pd.Timedelta(hours=1):g} hours "
+            "apart, so they are of several places: write all in UTC, as tz_convert('UTC') does, or reduce each series "
+            "to one row per day"
+        )
     order = np.argsort(utc.to_numpy(), kind="stable")
     steps = np.diff(local.to_numpy()[order]).astype(np.int64)
     wrong = np.flatnonzero((steps <= 0) & (np.diff(utc.to_numpy()[order]).astype(np.int64) > 0))

@@ -12,6 +12,10 @@ from forecast.data.kinds import MIN_ROWS, rounding_of
 
 AGREES = 0.95  # share of the rows in which a column is what it is computed to be; the rest are filled in
 MAX_SHIFT, MAX_WINDOW = 30, 260  # rows
+MAX_COMPARED = 12  # columns whose pairs are all compared
+NEAREST, SAMPLED_ROWS = 3, 64  # columns of a wide table that each is compared with, and the rows that show them
+MOVES_ALIKE = 0.8  # correlation of the changes of a column and its source
+MOVES_WITH = 0.5  # rank correlation of an indicator's changes and the returns, or their size
 #: Words that name an indicator, and words that do so in lower case, since Target and Signal are companies.
 INDICATOR = re.compile(
     r"(sma|ema|wma|rsi|macd|obv|atr|vwap|lag|log)\d*|(ma|bb|cci|adx|roc|mfi|mom|ret|shift)\d+|moving|bollinger"
@@ -32,15 +36,69 @@ def is_indicator(name: str) -> bool:
     return name.islower() and any(LABEL.fullmatch(word) for word in plain.split())
 
 
+def moves_with_another(values: np.ndarray, column: int) -> bool:
+    """Return whether a column of a table (T, N) moves when another one does, as an RSI or a true range does.
+
+    Its changes go with those of the other's logarithm, or with their size.
+    """
+    changes = np.diff(values[:, column])
+    for other in range(values.shape[1]):
+        x = values[:, other]
+        if other == column or not (x[~np.isnan(x)] > 0).all():
+            continue
+        returns = np.diff(np.log(x))
+        if abs(_correlation(changes, returns)) > MOVES_WITH or abs(_correlation(changes, np.abs(returns))) > MOVES_WITH:
+            return True
+    return False
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    observed = np.isfinite(x) & np.isfinite(y)
+    x, y = x[observed], y[observed]
+    if len(x) < MIN_ROWS or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    x, y = x.argsort().argsort(), y.argsort().argsort()  # ranks, which an outlier does not decide
+    return float(np.corrcoef(x, y)[0, 1])
+
+
 def find_derived(values: np.ndarray) -> dict[int, tuple[int, str]]:
-    """Return which columns of a table (T, N), oldest row first, are computed from an other one, and how."""
+    """Return which columns of a table (T, N), oldest row first, are computed from an other one, and how.
+
+    Of wide tables, each column is compared with those that are nearest to it, or move most alike.
+    """
+    n = values.shape[1]
     derived: dict[int, tuple[int, str]] = {}
-    for source, column in permutations(range(values.shape[1]), 2):
+    for source, column in permutations(range(n), 2) if n <= MAX_COMPARED else _likely_pairs(values):
         if source not in derived and column not in derived:
             how = _describe_derivation(values[:, source], values[:, column])
             if how is not None:
                 derived[column] = source, how
     return derived
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def _likely_pairs(values: np.ndarray) -> list[tuple[int, int]]:
+    """Return pairs (source, column) of a wide table (T, N) that are near each other or move alike."""
+    n = values.shape[1]
+    rows = np.linspace(0, len(values) - 1, SAMPLED_ROWS).astype(int)
+    sample = values[rows]
+    pairs: set[tuple[int, int]] = set()
+    changes = np.nan_to_num(np.diff(values, axis=0))
+    logs = np.nan_to_num(np.diff(np.log(values), axis=0))
+    levels = np.nan_to_num(values[1:] - np.nanmean(values, axis=0))
+    scaled = [_scaled(part) for part in (changes, logs, levels)]
+    alike = np.abs(scaled[0].T @ scaled[1]), np.abs(scaled[0].T @ scaled[2]), np.abs(scaled[1].T @ scaled[2])
+    for column in range(n):
+        distance = np.nanmedian(np.abs(sample - sample[:, [column]]) / np.abs(sample), axis=0)
+        distance[column] = np.inf
+        near = np.argsort(distance)[:NEAREST]
+        sources = {*near, *(i for part in alike for i in np.flatnonzero(part[:, column] > MOVES_ALIKE))} - {column}
+        pairs |= {(int(source), column) for source in sources}
+    return sorted(pairs)
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.sqrt((x**2).sum(axis=0)), np.finfo(float).tiny)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # numbers that are too large agree with nothing

@@ -19,7 +19,7 @@ def next_sessions(days: pd.DatetimeIndex, steps: int, exchange: str) -> tuple[pd
     """Return the trading days after daily rows, and their description."""
     if not are_about_daily(days):
         raise ValueError(
-            f"the calendar of {exchange} needs daily or intraday rows, and these are further apart: leave it out"
+            f"the calendar of {exchange} needs daily or intraday rows, and these are further apart: leave exchange out"
         )
     last = days[-1].tz_localize(None)
     sessions = _calendar(exchange, last, last + pd.Timedelta(days=10 + 2 * steps)).sessions
@@ -49,12 +49,12 @@ def next_session_times(times: pd.DatetimeIndex, steps: int, exchange: str) -> tu
     if not found:
         raise ValueError(
             f"the rows have times of day outside of the sessions of {exchange} in {' and in '.join(map(str, zones))}: "
-            "give the rows their time zone, or leave the exchange out"
+            "give the rows their time zone, or leave exchange out"
         )
     if len(found) > 1 and not found[0][0].equals(found[1][0]):
         raise ValueError(
             f"the rows have times of day in the sessions of {exchange} in {zones[0]} and in UTC alike: give the rows "
-            "their time zone, or leave the exchange out"
+            "their time zone, or leave exchange out"
         )
     return found[0][0], f"trading hours of {exchange}, in {found[0][1]}"
 
@@ -88,7 +88,7 @@ def _following(
         later += [time for time in times if time > utc[-1] and time + before_close <= closes[i]]
         if len(later) >= steps:
             return pd.DatetimeIndex(later[:steps])
-    raise ValueError("the newest sessions have no row at a usual time of day: leave the exchange out")
+    raise ValueError("the newest sessions have no row at a usual time of day: leave exchange out")
 
 
 def _calendar(exchange: str, first: pd.Timestamp, last: pd.Timestamp) -> Any:

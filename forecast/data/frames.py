@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.csv.long_tables import find_series_column, split_series, widen_fields
+from forecast.data.csv.long_tables import TICKER_COLUMNS, find_series_column, split_series, widen_fields
 from forecast.data.date_parts import columns_are, refuse_grid
 from forecast.data.dates import AmbiguousDateError
-from forecast.data.fields import LONG_COLUMNS
+from forecast.data.fields import LONG_COLUMNS, plain_name
 from forecast.data.notes import add_notes
 from forecast.data.row_labels import format_date, has_date_column, has_dates, is_default, read_labels, read_row_labels
 
@@ -67,8 +67,14 @@ def label_rows(frame: pd.DataFrame) -> pd.DataFrame:
         frame = _take_dates(frame)
     if columns_are(frame.columns):
         refuse_grid(frame.columns, read_index(frame.index)[0])
-    if not frame.index.has_duplicates:
+    tickers = [name for name in frame.columns if plain_name(str(name)) in TICKER_COLUMNS and frame[name].nunique() > 1]
+    if not frame.index.has_duplicates and not tickers:
         return frame
+    if tickers and is_default(frame.index):
+        raise ValueError(
+            f"the column {str(tickers[0])!r} names several series, and the rows have no dates: add a column of dates, "
+            "or give one column for each series"
+        )
     dated = frame.set_axis(read_index(frame.index)[0], axis=0)
     wide = widen_fields(dated)
     column = find_series_column(wide)

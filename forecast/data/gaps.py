@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from dateutil.easter import easter as easter_of
 
 from forecast.data.day_rules import are_about_daily, regular_days
 
 BAR_SHARE = 0.5  # a session has a bar at the times of day that this share of the sessions around it have
 SESSIONS_AROUND = 21  # so a change of the clock, which moves times in UTC by an hour, leaves no bar missing
 MAX_HOLIDAYS = 7  # trading days in a row without rows: the longest holidays of exchanges
+DAYS_PER_HOLIDAY = 120  # trading days: every exchange has more holidays than one in so many
+COMMON_HOLIDAYS = ((1, 1), (5, 1), (12, 24), (12, 25), (12, 26), (12, 31))  # of markets that have few others
 MAX_MISSING_SHARE = 0.25  # of the expected rows: with more missing, the rows follow another rule
 MIN_DAYS = 14  # that show on which days of the week rows are
 MIN_OPEN_RATIO = 0.1  # rows are on the days of the week that have this share of the commonest day's rows
@@ -22,7 +25,8 @@ def missing_days(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Return the days that are missing between ascending days without a time zone.
 
     Of weeks, months and equal distances these are the days of the rule that have no row near them; of rows on every day
-    of the week all days without a row; of rows on trading days the gaps that are longer than holidays.
+    of the week all days without a row; of rows on trading days the gaps that are longer than holidays, and single days
+    that are too few to be holidays.
     """
     expected = regular_days(days)
     if expected is not None:
@@ -33,7 +37,9 @@ def missing_days(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
         open_days = trading_weekdays(days)
         expected = pd.date_range(days[0], days[-1])
         expected = expected[open_days[expected.day_of_week]]
-        missing = expected.difference(days) if is_every_day(days) else _long_gaps(expected, days)
+        missing = expected.difference(days)
+        if not is_every_day(days):
+            missing = _long_gaps(expected, days).union(_rare_gaps(missing, len(expected)))
     return missing if len(missing) <= MAX_MISSING_SHARE * len(expected) else days[:0]
 
 
@@ -49,8 +55,12 @@ def is_every_day(days: pd.DatetimeIndex) -> bool:
     return bool(counts.min() >= MIN_EVERY_DAY_RATIO * counts.max())
 
 
-def missing_bars(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Return the bars that are missing between ascending times: those of each session, or of rows at all hours."""
+def missing_bars(times: pd.DatetimeIndex, table: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return the bars that are missing between ascending times: those of each session, or of rows at all hours.
+
+    So are sessions that are missing altogether: those of other series of the `table` with these times, and those that
+    no holiday explains.
+    """
     gaps = np.diff(times.to_numpy())
     gap = pd.Timedelta(np.median(gaps)) if len(gaps) else pd.Timedelta(0)
     utc = times if times.tz is None else times.tz_convert("UTC")
@@ -59,7 +69,7 @@ def missing_bars(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
         missing = expected.difference(times)
         missing = missing if len(missing) <= MAX_MISSING_SHARE * len(expected) else times[:0]
     else:
-        missing = _missing_in_sessions(times)
+        missing = _missing_in_sessions(times).union(_missing_sessions(times, table))
     return missing[~_is_skipped_hour(missing)]
 
 
@@ -76,6 +86,14 @@ def _long_gaps(expected: pd.DatetimeIndex, days: pd.DatetimeIndex) -> pd.Datetim
     empty = ~expected.isin(days)
     runs = np.cumsum(np.append(True, empty[1:] != empty[:-1])) - 1
     return expected[empty & (np.bincount(runs)[runs] > MAX_HOLIDAYS)]
+
+
+def _rare_gaps(missing: pd.DatetimeIndex, n_expected: int) -> pd.DatetimeIndex:
+    """Return missing trading days that are too few to be an exchange's holidays, without the days that most have."""
+    easter = [pd.Timestamp(easter_of(year)) for year in missing.year.unique()]
+    around = [day + pd.Timedelta(days=n) for day in easter for n in (-2, 1)]  # Good Friday and Easter Monday
+    rare = missing[[day not in around and (day.month, day.day) not in COMMON_HOLIDAYS for day in missing]]
+    return rare if DAYS_PER_HOLIDAY * max(len(rare), 1) <= n_expected else missing[:0]
 
 
 def _is_continuous(times: pd.DatetimeIndex, gap: pd.Timedelta) -> bool:
@@ -114,6 +132,27 @@ def _missing_in_sessions(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
     at, which = np.nonzero((around.to_numpy() >= BAR_SHARE) & inside & ~present)
     starts = days[np.unique(row, return_index=True)[1]]
     return (starts[at] + often[which] + opening).difference(times)
+
+
+def _missing_sessions(times: pd.DatetimeIndex, table: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return the usual bars of sessions without any bar, on days of the week on which the series usually trades."""
+    opening = _opening(times)
+    shifted = (times - opening).tz_localize(None)
+    days = shifted.normalize().unique()
+    if len(days) < MIN_DAYS or not are_about_daily(days):
+        return times[:0]
+    shares = pd.Series(1, shifted - shifted.normalize()).groupby(level=0).size() / len(days)
+    clock = shares.index[shares >= BAR_SHARE]
+    rows = (table - opening).tz_localize(None)
+    rows = rows[(rows > shifted[0]) & (rows < shifted[-1]) & (rows - rows.normalize()).isin(clock)]
+    per_day = pd.Series(1, rows.normalize()).groupby(level=0).size()
+    traded = per_day.index[per_day >= BAR_SHARE * len(clock)].difference(days)  # by other series
+    traded = traded[trading_weekdays(days)[traded.day_of_week]]
+    lost = missing_days(days).union(traded)
+    bars = pd.DatetimeIndex(np.add.outer(lost.to_numpy(), clock.to_numpy()).ravel()) + opening
+    if times.tz is not None:
+        bars = bars.tz_localize(times.tz, ambiguous="NaT", nonexistent="NaT").dropna()
+    return bars.difference(times)
 
 
 def _opening(times: pd.DatetimeIndex) -> pd.Timedelta:

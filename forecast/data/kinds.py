@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations, permutations
 from typing import NamedTuple
 
@@ -164,6 +165,14 @@ def describe_changes(values: np.ndarray) -> Changes:
     size = float(np.median(np.abs(changes)))
     reverts = float(np.dot(changes[1:], changes[:-1])) < -0.2 * float(np.dot(changes, changes))
     return Changes(size <= QUIET, size >= ROUGH and reverts and float(np.median(x)) >= MIN_VOLUME, False)
+
+
+def find_other_kind(changes: Sequence[Changes]) -> tuple[int, str] | None:
+    """Return the position of the first column that moves like "a volume" or "returns" next to prices, and which."""
+    at = next((i for i, change in enumerate(changes) if change.is_volume or change.is_return), None)
+    if at is None or not any(change.is_price for change in changes):
+        return None
+    return at, "a volume" if changes[at].is_volume else "returns"
 
 
 def are_about_equal(first: np.ndarray, second: np.ndarray) -> bool:

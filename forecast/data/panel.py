@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast._validation import did_you_mean
 from forecast.data.frames import sort_rows, to_frame
 from forecast.data.row_labels import format_date
 from forecast.data.series import PricesWarning, UnclearColumnsError, choose_fields, is_instrument, split_fields
@@ -175,7 +176,7 @@ def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[
     _fill(values[:, :, 0], wide, target, order)
     for c, field in enumerate(exog, start=1):
         if field not in fields:
-            raise ValueError(f"there is no field {field!r} to read as exog; the prices have {', '.join(fields)}")
+            raise ValueError(_describe_missing(field, fields))
         if fields[field].columns.has_duplicates:
             raise ValueError(f"a ticker appears more than once in the field {field!r}: give each series its own name")
         _fill(values[:, :, c], fields[field].reindex(columns=wide.columns), field, order)
@@ -186,6 +187,20 @@ def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[
     if note:
         attrs["notes"] = [*attrs.get("notes", []), note]
     return Panel(values, index, names, (target, *exog), attrs)
+
+
+def _describe_missing(field: str, fields: Mapping[str, pd.DataFrame]) -> str:
+    """Return that a field which is to be read as exog is not there, and what to do."""
+    names = [name for name in fields if name != "y"]
+    if not names:
+        return (
+            f"there is no field {field!r} to read as exog; the prices are one value of each series, without fields: "
+            "give prices that have it, or a model that reads no exog"
+        )
+    return (
+        f"there is no field {field!r} to read as exog{did_you_mean(field, names)}; the prices have {', '.join(names)}: "
+        "read one of these, or give prices that have it"
+    )
 
 
 def _common(panel: Panel) -> Panel:

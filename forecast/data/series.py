@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from forecast._validation import did_you_mean
-from forecast.data.csv.long_tables import ID_NAMES, check_unique
-from forecast.data.derived import find_derived, is_indicator
+from forecast.data.column_checks import UnclearColumnsError, check_columns, is_like_others, numbers_of, sorted_values
+from forecast.data.csv.long_tables import check_unique
 from forecast.data.fields import (
     BARS,
     CLOSES,
@@ -40,41 +40,15 @@ from forecast.data.kinds import (
     describe_changes,
     describe_left_out,
     find_bars,
-    has_few_values,
     holds_range,
-    is_growing,
-    is_ordered,
 )
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
 
 #: Text that is a number in a form that is not read, rather than a code or a date.
 LIKE_NUMBER = re.compile(r"[-+(]?\W?\s?\d[\d.,' ]*\s?\W?\w?\)?")
-#: Words that name a count or a part of the date.
-IDENTIFIER = re.compile(
-    r"\b(no|nr|num|number|id|row|rows|key|seq|sequence|counter|code|flag|unnamed|step|year|month|week|day|days|date|dte)\b"
-)
-MIN_LIKE = 3  # columns of a table of many that are alike, without the one in question
-MAX_LISTED = 12  # columns that a message lists
-
-
-class UnclearColumnsError(ValueError):
-    """Several columns may be what is to be forecast; the message lists them and the arguments that choose."""
-
-    def __init__(self, reason: str, names: Sequence[str]) -> None:
-        may_be = [name for name in names if _may_be_price(str(name)) and not reason.startswith(repr(name))]
-        may_be = sorted(may_be, key=lambda name: kind_of(str(name)) not in CLOSES) or ["NAME"]
-        listed = ", ".join(map(repr, names[:MAX_LISTED])) + (" …" if len(names) > MAX_LISTED else "")
-        super().__init__(
-            f"{reason}; the columns are {listed}: choose one to forecast with target={may_be[0]!r}, or several with "
-            f"columns={[str(name) for name in (may_be if len(may_be) > 1 else ['NAME', 'NAME'])[:2]]}"
-        )
-
-
-def _may_be_price(name: str) -> bool:
-    """Return whether the name of a column does not show that it is no price to forecast."""
-    is_other = kind_of(name) in (FURTHER, "Open", "High", "Low", "Volume", "Adj Volume")
-    return not is_other and plain_name(name) not in ID_NAMES
+MAX_LISTED = 12  # names that a message lists
+MAX_SAMPLED = 12  # distinct cells of a column that show whether it is text
 
 
 def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -116,10 +90,16 @@ def choose_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return these columns of a table, by their own names, each of which is a series."""
     if isinstance(columns, str) or not all(isinstance(name, str) for name in columns) or not columns:
         raise TypeError(f"columns must be a list of names, such as ['AAPL', 'MSFT']; got {columns!r}")
+    if set(LONG_COLUMNS) <= set(frame.columns):
+        frame = split_fields(frame)["y"]
     if not _is_flat(frame):
+        levels = [list(dict.fromkeys(map(str, frame.columns.get_level_values(level)))) for level in (0, 1)]
+        names = next((values for values in levels if any(kind_of(name) in CLOSES for name in values)), levels[0])
+        close = next((name for name in names if kind_of(name) in CLOSES), names[0])
         raise ValueError(
-            "columns must be those of one instrument or of a wide table, and these prices have several instruments "
-            "with fields: choose one field with target"
+            f"columns must be those of one instrument or of a wide table, and these prices have the fields "
+            f"{', '.join(names[:MAX_LISTED])} of several instruments: give a table with the columns "
+            f"{', '.join(columns[:MAX_LISTED])}, or choose one field with target={close!r} instead"
         )
     positions = [_position(frame, name) for name in dict.fromkeys(columns)]
     chosen = frame.iloc[:, positions].set_axis([str(frame.columns[i]) for i in positions], axis=1)
@@ -135,7 +115,8 @@ def choose_fields(
     frame: pd.DataFrame, columns: Sequence[str] | None, target: str | None
 ) -> tuple[dict[str, pd.DataFrame], str]:
     """Return the fields of a price table, and which is the target: a field, or a column by its own name."""
-    if columns is not None and (_is_flat(frame) or len(columns) != 1):
+    is_long = frame.columns.nlevels == 1 and set(LONG_COLUMNS) <= set(frame.columns)
+    if columns is not None and (_is_flat(frame) or is_long or len(columns) != 1):
         return {"y": choose_columns(frame, columns)}, "y"
     if columns is not None:
         target = columns[0]
@@ -236,7 +217,7 @@ def _fields_without_close(frame: pd.DataFrame, names: list[str], kinds: list[str
 
 def _has_spread(frame: pd.DataFrame, kinds: list[str | None]) -> bool:
     """Return whether two columns that are called quotes are about equal, as a bid and an ask are."""
-    quotes = [_numbers(frame.iloc[:, i]) for i, kind in enumerate(kinds) if kind == QUOTE]
+    quotes = [numbers_of(frame.iloc[:, i]) for i, kind in enumerate(kinds) if kind == QUOTE]
     return any(are_about_equal(first, second) for first, second in combinations(quotes, 2))
 
 
@@ -245,12 +226,12 @@ def _holds_range(frame: pd.DataFrame, names: list[str], kinds: list[str | None])
     fields = dict(zip(assign_fields(names), range(len(names)), strict=True))
     if not set(BARS) <= set(fields):
         return False
-    return holds_range(*(_numbers(frame.iloc[:, fields[field]]) for field in BARS))
+    return holds_range(*(numbers_of(frame.iloc[:, fields[field]]) for field in BARS))
 
 
 def _encloses(frame: pd.DataFrame, high: int, low: int, inner: int) -> bool:
-    middle = _numbers(frame.iloc[:, inner])
-    return holds_range(middle, _numbers(frame.iloc[:, high]), _numbers(frame.iloc[:, low]), middle)
+    middle = numbers_of(frame.iloc[:, inner])
+    return holds_range(middle, numbers_of(frame.iloc[:, high]), numbers_of(frame.iloc[:, low]), middle)
 
 
 def _instrument(frame: pd.DataFrame, fields: list[str], how: str = "") -> dict[str, pd.DataFrame]:
@@ -364,11 +345,9 @@ def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if left_out and {kind_of(names[i]) for i in remaining} <= {"Open", "High", "Low"}:
         raise UnclearColumnsError("it is not clear which column is the close", names)
     if "field" not in frame.attrs:
-        if (bars := _bars_by_numbers(frame, remaining)) is not None:
+        if (bars := _bars_bynumbers_of(frame, remaining)) is not None:
             return _instrument(frame, _fields_of_bars(names, bars), how=", by the values of the columns")
-        _check_derived(frame, remaining)
-        _check_one_kind(frame, remaining)
-        _check_identifiers(frame, remaining)
+        check_columns(frame, remaining)
     if not left_out:
         return {"y": frame}
     table = frame.iloc[:, remaining]
@@ -387,7 +366,7 @@ def _find_left_out(frame: pd.DataFrame, names: list[str]) -> dict[int, str]:
         left_out = {
             i: content.reason
             for i, content in enumerate(contents)
-            if content is not None and (content.is_certain or not _is_like_others(frame, i, others))
+            if content is not None and (content.is_certain or not is_like_others(frame, i, others))
         }
     if len(left_out) == len(names):
         return {}
@@ -398,20 +377,12 @@ def _find_left_out(frame: pd.DataFrame, names: list[str]) -> dict[int, str]:
     return left_out | by_name if len(by_name) < len(others) else left_out
 
 
-def _is_like_others(frame: pd.DataFrame, i: int, others: list[int]) -> bool:
-    """Return whether a column is one of many that are alike: several others, between whose values its own lie."""
-    if len(others) < MIN_LIKE or IDENTIFIER.search(plain_name(str(frame.columns[i]))):
-        return False
-    values = frame.iloc[:, others].apply(pd.to_numeric, errors="coerce")
-    return bool(values.min().min() <= np.nanmedian(_numbers(frame.iloc[:, i])) <= values.max().max())
-
-
 def _describe_values(column: pd.Series, index: pd.Index) -> Content | None:
     """Return what a column contains if its values are no series, else None."""
     if column.dtype != np.float64 and has_only_text(column):
         value = column.dropna().iloc[0]
         return Content(f"contains {repr(value) if isinstance(value, str) else format_date(value)}", True)
-    return describe_left_out(_numbers(column), index)
+    return describe_left_out(numbers_of(column), index)
 
 
 def _is_no_price(frame: pd.DataFrame, position: int, name: str) -> bool:
@@ -421,7 +392,7 @@ def _is_no_price(frame: pd.DataFrame, position: int, name: str) -> bool:
         return False
     if kind == "Volume" or is_listed(name):
         return True
-    changes = describe_changes(_numbers(frame.iloc[:, position]))
+    changes = describe_changes(numbers_of(frame.iloc[:, position]))
     return changes.is_volume or changes.is_return
 
 
@@ -432,14 +403,14 @@ def has_only_text(column: pd.Series) -> bool:
         return not cells.empty
     if pd.api.types.is_numeric_dtype(cells) or pd.to_numeric(cells, errors="coerce").notna().any():
         return False
-    return not any(LIKE_NUMBER.fullmatch(str(cell)) for cell in cells.unique()[:MAX_LISTED])
+    return not any(LIKE_NUMBER.fullmatch(str(cell)) for cell in cells.unique()[:MAX_SAMPLED])
 
 
-def _bars_by_numbers(frame: pd.DataFrame, candidates: list[int]) -> BarColumns | None:
+def _bars_bynumbers_of(frame: pd.DataFrame, candidates: list[int]) -> BarColumns | None:
     """Return the columns that are bars by their numbers; raise where there are several choices."""
     if not 4 <= len(candidates) <= 24:
         return None
-    found = find_bars(_sorted_values(frame, candidates))
+    found = find_bars(sorted_values(frame, candidates))
     if not found:
         return None
     names = [str(frame.columns[i]) for i in candidates]
@@ -448,85 +419,8 @@ def _bars_by_numbers(frame: pd.DataFrame, candidates: list[int]) -> BarColumns |
     return BarColumns(*(candidates[i] for i in found[0]))
 
 
-def _sorted_values(frame: pd.DataFrame, positions: list[int]) -> np.ndarray:
-    """Return the numbers of some columns (T, N), oldest row first."""
-    labels = frame.index if pd.api.types.is_numeric_dtype(frame.index) else pd.to_datetime(frame.index, errors="coerce")
-    order = np.argsort(labels.to_numpy(), kind="stable")
-    return np.column_stack([_numbers(frame.iloc[:, i])[order] for i in positions])
-
-
 def _fields_of_bars(names: list[str], bars: BarColumns) -> list[str]:
     fields = [name if name not in BARS else f"{name} (as named)" for name in names]
     for field, i in zip(BARS, bars, strict=True):
         fields[i] = field
     return fields
-
-
-def _check_derived(frame: pd.DataFrame, positions: list[int]) -> None:
-    """Raise UnclearColumnsError if all columns but one are computed from it, or have the names of indicators."""
-    names = [str(frame.columns[i]) for i in positions]
-    if not 2 <= len(positions) <= MAX_LISTED:
-        return
-    values = _sorted_values(frame, positions)
-    derived = find_derived(values)
-    named = [i for i, name in enumerate(names) if i not in derived and is_indicator(name)]
-    rest = [i for i in range(len(names)) if i not in derived and i not in named]
-    if len(rest) != 1 or (named and not describe_changes(values[:, rest[0]]).is_price):
-        return
-    if named:
-        raise UnclearColumnsError(
-            f"{names[named[0]]!r} is called an indicator or a target, next to {names[rest[0]]!r}", names
-        )
-    column, (source, how) = next(iter(derived.items()))
-    raise UnclearColumnsError(f"{names[column]!r} is computed from {names[source]!r} ({how})", names)
-
-
-def _check_identifiers(frame: pd.DataFrame, positions: list[int]) -> None:
-    """Raise UnclearColumnsError if a column is whole numbers as no price has them, next to columns like prices."""
-    if not 2 <= len(positions) <= MAX_LISTED:
-        return
-    values = {i: _numbers(frame.iloc[:, i]) for i in positions}
-    few = {i: "has only a few different values" for i in positions if has_few_values(values[i])}
-    ordered = {i: "rises or falls in every row" for i in positions if i not in few and is_ordered(values[i])}
-    others = [i for i in positions if i not in few and i not in ordered]
-    if not any(describe_changes(values[i]).is_price for i in others):
-        return
-    if any(is_growing(values[i]) for i in others):
-        ordered = {}  # a population next to a price level
-    for i, reason in {**few, **ordered}.items():
-        if np.isin(values[i], (-1, 0, 1)).all() or not _is_like_others(frame, i, others):
-            names = [str(frame.columns[j]) for j in positions]
-            raise UnclearColumnsError(
-                f"{str(frame.columns[i])!r} {reason}, in whole numbers, next to columns that look like prices", names
-            )
-
-
-def _check_one_kind(frame: pd.DataFrame, positions: list[int]) -> None:
-    """Raise UnclearColumnsError if some columns are prices and others volumes, returns, or something unknown."""
-    names = [str(frame.columns[i]) for i in positions]
-    if len(positions) == 1:
-        return
-    prices = [i for i in positions if kind_of(str(frame.columns[i])) in CLOSES]
-    strong = [i for i in prices if kind_of(str(frame.columns[i])) not in WEAK_CLOSES and not _is_ticker(frame, i)]
-    if len(strong) == 1 and len(prices) == 1:
-        raise UnclearColumnsError(f"{str(frame.columns[strong[0]])!r} is called a price, and the others are not", names)
-    if len(positions) > MAX_LISTED:
-        return
-    changes = [describe_changes(_numbers(frame.iloc[:, i])) for i in positions]
-    if not any(change.is_price for change in changes):
-        return
-    for name, change in zip(names, changes, strict=True):
-        if change.is_volume or change.is_return:
-            kind = "a volume" if change.is_volume else "returns"
-            raise UnclearColumnsError(f"{name!r} looks like {kind}, next to columns that look like prices", names)
-
-
-def _is_ticker(frame: pd.DataFrame, i: int) -> bool:
-    return is_like_ticker(str(frame.columns[i]))
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    """Return a column's numbers (T,), NaN for anything else."""
-    if column.dtype == np.float64:
-        return column.to_numpy()
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)

@@ -363,3 +363,54 @@ def test_seasons_ticks_and_volatile_series_have_no_spikes_and_are_not_filled():
     ):
         sentences = findings(pd.Series(values, index=index, name="A"))
         assert not [sentence for sentence in sentences if "comes back" in sentence or "repeat" in sentence]
+
+
+def heavy_noise(kind, seed):
+    """Values without splits: heavy-tailed noise around a level, with and without memory, and returns."""
+    noise = np.random.default_rng(seed).standard_t(3, 500)
+    memory = pd.Series(noise).ewm(alpha=0.4).mean().to_numpy()
+    values = {
+        "level": 50 + 5 * noise,
+        "ratio": np.exp(0.3 * noise),
+        "gross return": 1 + 0.02 * noise,
+        "memory": np.exp(0.4 * memory),
+        "return": 0.01 * noise,
+    }[kind]
+    return pd.Series(values, walk().index[:500], name="A")
+
+
+@pytest.mark.parametrize("kind", ["level", "ratio", "gross return", "memory", "return"])
+def test_heavy_tails_are_no_splits(kind):
+    false = sum(any("split" in text for text in findings(heavy_noise(kind, seed))) for seed in range(60))
+    assert false <= 1
+
+
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_a_missing_session_is_reported_where_no_holiday_explains_it(zone):
+    y = bars(days=200, minutes=30, zone=zone)
+    day = y.index[600].normalize()
+    lost = y[y.index.normalize() != day]
+    assert not findings(y)
+    (sentence,) = findings(lost)
+    assert sentence.startswith(f"12 bars are missing, the first {day:%Y-%m-%d}")
+    short = bars(days=40, minutes=30, zone=zone)
+    without = short[short.index.normalize() != short.index[240].normalize()]
+    assert not findings(without)  # perhaps a holiday
+    both = pd.DataFrame({"A": without, "B": short * 2})
+    assert findings(both)[0].startswith("12 bars are missing")
+    assert not findings(both, "B")
+
+
+def test_a_missing_session_of_a_market_of_seven_days_is_reported():
+    days = pd.date_range("2024-01-02", periods=40)
+    y = on(pd.DatetimeIndex(np.add.outer(days.to_numpy(), HOURS[9:15].to_numpy() - HOURS[0].to_numpy()).ravel()))
+    assert not findings(y)
+    assert findings(y[y.index.normalize() != days[20]]) == ["6 bars are missing, the first 2024-01-22 09:00:00"]
+
+
+def test_one_day_in_years_without_holidays_is_missing():
+    y = walk()
+    day = y.index[500]
+    assert findings(y.drop(day)) == [f"1 day is missing on which it usually trades, the first {day:%Y-%m-%d}"]
+    holidays = [date for date in y.index if (date.month, date.day) in ((12, 25), (1, 1), (12, 26))]
+    assert not findings(y.drop(holidays))

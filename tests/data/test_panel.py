@@ -309,3 +309,44 @@ def test_a_panel_keeps_the_attrs_of_its_prices():
     prices = pd.DataFrame({"a": [1.0, 2.0]})
     prices.attrs["source"] = "here"
     assert as_panel(prices)[:1].attrs == {"source": "here"}
+
+
+@pytest.mark.parametrize("zones", [("America/New_York", "Asia/Tokyo"), ("UTC", "Asia/Tokyo")])
+def test_rows_of_several_time_zones_are_days_or_refused(zones):
+    days = [pd.bdate_range("2024-01-02", periods=10, tz=zone) for zone in zones]
+    daily = pd.concat([pd.Series(range(10), days[0]), pd.Series(range(10, 20), days[1] + pd.Timedelta(days=14))])
+    assert as_panel(daily.astype(float)).index[0] == pd.Timestamp("2024-01-02")
+    hours = [pd.Series(range(10), index + pd.Timedelta(hours=9)) for index in days]
+    with pytest.raises(
+        ValueError, match=r"time zones (14|9) hours apart, so they are of several places: write all in UTC"
+    ):
+        as_panel(pd.concat(hours).astype(float))
+    with pytest.raises(ValueError, match="some dates have a time zone and others none"):
+        as_panel(pd.concat([hours[0], hours[1].tz_localize(None)]).astype(float))
+
+
+def test_tickers_in_a_column_are_series_also_where_no_date_repeats():
+    days = pd.bdate_range("2024-01-02", periods=20)
+    rows = pd.DataFrame({"ticker": ["A", "B"] * 10, "Close": np.arange(20.0)}, index=days)
+    assert as_panel(rows).series == ("A", "B")
+    with pytest.raises(ValueError, match="'ticker' names several series, and the rows have no dates"):
+        as_panel(rows.reset_index(drop=True))
+
+
+def test_a_field_that_is_missing_as_exog_names_a_remedy():
+    bars = pd.DataFrame({"Close": np.arange(5.0), "Volume": np.arange(5.0)})
+    with pytest.raises(
+        ValueError, match=r"to read as exog \(did you mean 'Volume'\?\); the prices have Close, Volume: read one"
+    ):
+        as_panel(bars, exog=["Volum"])
+    with pytest.raises(ValueError, match="the prices are one value of each series, without fields: give prices that"):
+        as_panel(pd.DataFrame({"A": np.arange(5.0), "B": np.arange(5.0)}), exog=["Volume"])
+
+
+def test_columns_of_a_long_table_are_its_series():
+    days = pd.bdate_range("2024-01-02", periods=4)
+    long = pd.DataFrame({"unique_id": ["A"] * 4 + ["B"] * 4, "ds": [*days, *days], "y": np.arange(8.0)})
+    assert as_panel(long, columns=["B"]).target[:, 0].tolist() == [4.0, 5.0, 6.0, 7.0]
+    assert as_panel(long, columns=["B", "A"]).series == ("B", "A")
+    with pytest.raises(ValueError, match="there is no column 'C'; the prices have A, B"):
+        as_panel(long, columns=["C"])

@@ -399,6 +399,29 @@ UNCLEAR |= {
 }
 
 
+#: Columns that are no series of the table, whatever the number of its tickers.
+NEXT_TO_TICKERS = {
+    name: EXTRAS[name]
+    for name in ("Foo", "flag", "grade", "trend", "smooth", "before", "logarithm", "difference", "gain")
+}
+NEXT_TO_TICKERS |= {
+    "RSI": 50 + 400 * BARS.price.pct_change().fillna(0).ewm(span=14).mean(),
+    "SMA20": BARS.average,
+    "ATR": (BARS.high - BARS.low).rolling(14).mean(),
+    "rsi_14": 50 + 10 * np.sin(ROW / 9),
+    "Traded": BARS.volume,
+}
+
+
+@pytest.mark.parametrize("name", NEXT_TO_TICKERS)
+@pytest.mark.parametrize("n", [2, 5, 14, 40])
+def test_a_column_that_is_no_price_is_a_question_next_to_any_number_of_tickers(name, n):
+    tickers = walks(*(f"T{i:02d}" for i in range(n - 1))).assign(AAPL=BARS.price)
+    assert as_panel(tickers).series == tuple(tickers)
+    with pytest.raises(UnclearColumnsError, match=f"^'{name}' "):
+        as_panel(tickers.assign(**{name: np.asarray(NEXT_TO_TICKERS[name], dtype=float)}))
+
+
 @pytest.mark.filterwarnings("error")
 def test_tickers_that_are_called_like_indicators_are_series_of_a_wide_table():
     frame = walks("AAPL", "MSFT", "RSI", "MA", "BB", "ATR")

@@ -22,7 +22,7 @@ from forecast.data.fields import (
     plain_name,
     plain_names,
 )
-from forecast.data.kinds import describe_changes
+from forecast.data.kinds import describe_changes, find_other_kind
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
 from forecast.data.times_of_day import HOUR_NAMES, SLOT_NAMES, TIME_NAMES, are_times
@@ -147,7 +147,7 @@ def split_series(prices: pd.DataFrame, column: Hashable) -> pd.DataFrame:
         if str(y).lower() != "y":
             table.attrs["field"] = canonical_field(y)
         if plain_name(str(column)) not in ID_NAMES | TICKER_COLUMNS:
-            _check_one_kind(table, column)
+            _check_kinds_of_series(table, column)
     else:
         table = values.set_index([values.index, names]).unstack().rename_axis(columns=["Price", "Ticker"])
         table.attrs = dict(prices.attrs)
@@ -208,20 +208,19 @@ def _check_measure(values: pd.Series, column: Hashable) -> None:
         )
 
 
-def _check_one_kind(table: pd.DataFrame, column: Hashable) -> None:
+def _check_kinds_of_series(table: pd.DataFrame, column: Hashable) -> None:
     """Raise ValueError where some series of a long table are prices and others are volumes or returns."""
     if table["unique_id"].nunique() > MAX_MEASURES:
         return
     series = table.sort_values("ds", kind="stable").groupby("unique_id", sort=False)["y"]
     numbers = {name: pd.to_numeric(y, errors="coerce").to_numpy(dtype=np.float64) for name, y in series}
-    changes = {name: describe_changes(values) for name, values in numbers.items()}
-    other = next((name for name, change in changes.items() if change.is_volume or change.is_return), None)
-    if other is not None and any(change.is_price for change in changes.values()):
-        kind = "a volume" if changes[other].is_volume else "returns"
+    other = find_other_kind([describe_changes(values) for values in numbers.values()])
+    if other is not None:
+        at, kind = other
         raise ValueError(
-            f"the column {str(column)!r} separates the rows of each date, and {other!r} looks like {kind}, next to "
-            f"values that look like prices ({_list_values(table['unique_id'])}): select the rows of one, or of those "
-            "that are alike"
+            f"the column {str(column)!r} separates the rows of each date, and {list(numbers)[at]!r} looks like {kind}, "
+            f"next to values that look like prices ({_list_values(table['unique_id'])}): select the rows of one, or of "
+            "those that are alike"
         )
 
 

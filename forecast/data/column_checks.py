@@ -1,0 +1,144 @@
+"""Questions about the columns of a wide table: which are computed from others, flags, ids or of another kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.csv.long_tables import ID_NAMES
+from forecast.data.derived import find_derived, is_indicator, moves_with_another
+from forecast.data.fields import CLOSES, FURTHER, WEAK_CLOSES, is_like_ticker, kind_of, plain_name
+from forecast.data.kinds import describe_changes, find_other_kind, has_few_values, is_growing, is_ordered
+
+#: Words that name a count or a part of the date.
+IDENTIFIER = re.compile(
+    r"\b(no|nr|num|number|id|row|rows|key|seq|sequence|counter|code|flag|unnamed|step|year|month|week|day|days|date|dte)\b"
+)
+MIN_LIKE = 3  # columns of a table of many that are alike, without the one in question
+MAX_LISTED = 12  # columns that a message lists
+MAX_DERIVED = 200  # columns that are compared with each other
+MIN_ALIKE = 0.8  # of the columns of a wider table: the others are then questions
+
+
+class UnclearColumnsError(ValueError):
+    """Several columns may be what is to be forecast; the message lists them and the arguments that choose."""
+
+    def __init__(self, reason: str, names: Sequence[str]) -> None:
+        may_be = [name for name in names if _may_be_price(str(name)) and not reason.startswith(repr(name))]
+        may_be = sorted(may_be, key=lambda name: kind_of(str(name)) not in CLOSES) or ["NAME"]
+        listed = ", ".join(map(repr, names[:MAX_LISTED])) + (" …" if len(names) > MAX_LISTED else "")
+        super().__init__(
+            f"{reason}; the columns are {listed}: choose one to forecast with target={may_be[0]!r}, or several with "
+            f"columns={[str(name) for name in (may_be if len(may_be) > 1 else ['NAME', 'NAME'])[:2]]}"
+        )
+
+
+def _may_be_price(name: str) -> bool:
+    """Return whether the name of a column does not show that it is no price to forecast."""
+    is_other = kind_of(name) in (FURTHER, "Open", "High", "Low", "Volume", "Adj Volume")
+    return not is_other and plain_name(name) not in ID_NAMES
+
+
+def check_columns(frame: pd.DataFrame, positions: list[int]) -> None:
+    """Raise UnclearColumnsError where some columns of a wide table may be no series to forecast.
+
+    Of more than twelve columns nearly all must look like prices for a different one to be a question.
+    """
+    if len(positions) < 2:
+        return
+    _check_names(frame, positions)
+    columns = _Columns([str(frame.columns[i]) for i in positions], [numbers_of(frame.iloc[:, i]) for i in positions])
+    if len(positions) <= MAX_DERIVED:
+        _check_derived(columns, sorted_values(frame, positions))
+    n_prices = sum(changes.is_price for changes in columns.changes)
+    if n_prices and (len(positions) <= MAX_LISTED or n_prices >= MIN_ALIKE * len(positions)):
+        _check_one_kind(columns)
+        _check_identifiers(frame, positions, columns)
+
+
+class _Columns:
+    """The names of columns, their numbers, and how each moves."""
+
+    def __init__(self, names: list[str], values: list[np.ndarray]) -> None:
+        self.names, self.values = names, values
+        self.changes = [describe_changes(column) for column in values]
+
+
+def is_like_others(frame: pd.DataFrame, i: int, others: list[int]) -> bool:
+    """Return whether a column is one of many that are alike: several others, between whose values its own lie."""
+    if len(others) < MIN_LIKE or IDENTIFIER.search(plain_name(str(frame.columns[i]))):
+        return False
+    values = frame.iloc[:, others].apply(pd.to_numeric, errors="coerce")
+    return bool(values.min().min() <= np.nanmedian(numbers_of(frame.iloc[:, i])) <= values.max().max())
+
+
+def _check_names(frame: pd.DataFrame, positions: list[int]) -> None:
+    """Raise UnclearColumnsError where one column is called a price, and the others are not."""
+    names = [str(frame.columns[i]) for i in positions]
+    closes = [name for name in names if kind_of(name) in CLOSES]
+    strong = [name for name in closes if kind_of(name) not in WEAK_CLOSES and not is_like_ticker(name)]
+    if len(strong) == 1 and len(closes) == 1:
+        raise UnclearColumnsError(f"{strong[0]!r} is called a price, and the others are not", names)
+
+
+def _check_derived(columns: _Columns, values: np.ndarray) -> None:
+    """Raise UnclearColumnsError if a column is computed from another one, or has the name of an indicator.
+
+    `values` are all columns (T, N), oldest row first.
+    """
+    names = columns.names
+    derived = find_derived(values)
+    if derived:
+        column, (source, how) = next(iter(derived.items()))
+        raise UnclearColumnsError(f"{names[column]!r} is computed from {names[source]!r} ({how})", names)
+    named = [i for i, name in enumerate(names) if is_indicator(name)]
+    prices = [i for i in range(len(names)) if i not in named and columns.changes[i].is_price]
+    for i in named if prices else ():
+        may_be_ticker = re.fullmatch("[A-Z]{1,5}", names[i]) is not None and len(names) > 2
+        if not may_be_ticker or not columns.changes[i].is_price or moves_with_another(values, i):
+            raise UnclearColumnsError(
+                f"{names[i]!r} is called an indicator or a target, next to {names[prices[0]]!r}", names
+            )
+
+
+def _check_one_kind(columns: _Columns) -> None:
+    """Raise UnclearColumnsError if some columns are prices and others volumes or returns."""
+    other = find_other_kind(columns.changes)
+    if other is not None:
+        name, kind = columns.names[other[0]], other[1]
+        raise UnclearColumnsError(f"{name!r} looks like {kind}, next to columns that look like prices", columns.names)
+
+
+def _check_identifiers(frame: pd.DataFrame, positions: list[int], columns: _Columns) -> None:
+    """Raise UnclearColumnsError if a column is whole numbers as no price has them, next to columns like prices."""
+    n = range(len(positions))
+    few = {i: "has only a few different values" for i in n if has_few_values(columns.values[i])}
+    ordered = {i: "rises or falls in every row" for i in n if i not in few and is_ordered(columns.values[i])}
+    others = [i for i in n if i not in few and i not in ordered]
+    if not any(columns.changes[i].is_price for i in others):
+        return
+    if any(is_growing(columns.values[i]) for i in others):
+        ordered = {}  # a population next to a price level
+    for i, reason in {**few, **ordered}.items():
+        is_flag = np.isin(columns.values[i], (-1, 0, 1)).all()
+        if is_flag or not is_like_others(frame, positions[i], [positions[j] for j in others]):
+            raise UnclearColumnsError(
+                f"{columns.names[i]!r} {reason}, in whole numbers, next to columns that look like prices", columns.names
+            )
+
+
+def sorted_values(frame: pd.DataFrame, positions: list[int]) -> np.ndarray:
+    """Return the numbers of some columns (T, N), oldest row first."""
+    labels = frame.index if pd.api.types.is_numeric_dtype(frame.index) else pd.to_datetime(frame.index, errors="coerce")
+    order = np.argsort(labels.to_numpy(), kind="stable")
+    return np.column_stack([numbers_of(frame.iloc[:, i])[order] for i in positions])
+
+
+def numbers_of(column: pd.Series) -> np.ndarray:
+    """Return a column's numbers (T,), NaN for anything else."""
+    if column.dtype == np.float64:
+        return column.to_numpy()
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
