@@ -7,7 +7,6 @@ import errno
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import sys
@@ -16,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.command_line import command_line
 
 import forecast as fc
-from forecast import _io, cli
+from forecast import _io
 from forecast.cli.price_commands import write_table
 from forecast.data.yahoo.cache import Cache
 
@@ -39,14 +39,8 @@ def model():
 @pytest.fixture
 def call(monkeypatch, capsys):
     """Return a function that runs a command line in this process and returns its exit code and stderr."""
-
-    def run(line):
-        monkeypatch.setattr(sys, "argv", ["forecast", *shlex.split(line)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return end.value.code, capsys.readouterr().err
-
-    return run
+    run = command_line(monkeypatch, capsys)
+    return lambda line: run(line)[::2]
 
 
 def contents(folder):

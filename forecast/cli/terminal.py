@@ -1,7 +1,9 @@
-"""Text output in a terminal of 80 columns: progress bars, leaderboard, verdicts and price checks."""
+"""Text output that fits the width of a terminal: progress bars, leaderboard, verdicts and price checks."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -38,25 +40,27 @@ def progress_bar(description: str, noun: str) -> Iterator[Callable[[int, int], N
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], bold: str | None = None) -> None:
     """Print a table whose first column has names and whose other columns have numbers, dates and the like.
 
-    No cell is wrapped and no number is cut: where a table is wider than the terminal, or than 80 columns in a pipe, its
-    names are shortened in the middle, and columns that still have no space follow below. `bold` is the name of a row.
+    No cell is wrapped and no number is cut: where a table is wider than the terminal, its names are shortened in the
+    middle as far as they stay different, and columns that still have no space follow below. In a pipe without COLUMNS
+    every width has space. `bold` is the name of a row.
     """
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console, names = Console(), [plain(row[0]) for row in rows]
+    console = Console()
+    available = console.width if console.is_terminal or "COLUMNS" in os.environ else sys.maxsize
     widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)][1:]
+    names = shorten_names([plain(row[0]) for row in rows], max(available - sum(widths) - len(widths) - 1, MIN_NAME))
     longest = max(map(cell_len, [headings[0], *names]))
-    longest = min(longest, max(console.width - sum(widths) - len(widths) - 1, MIN_NAME))
-    for i, block in enumerate(_blocks(widths, console.width - longest - 1)):
+    for i, block in enumerate(_blocks(widths, available - longest - 1)):
         table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
         table.add_column(headings[0], no_wrap=True)
         for j in block:
             table.add_column(headings[j + 1], justify="right", no_wrap=True)
         for name, row in zip(names, rows, strict=True):
-            cells = [shorten_middle(name, longest), *(row[j + 1] for j in block)]
+            cells = [name, *(row[j + 1] for j in block)]
             table.add_row(*map(Text, cells), style="bold" if row[0] == bold else None)
         if i:
             print_line()
@@ -72,6 +76,19 @@ def _blocks(widths: Sequence[int], available: int) -> list[list[int]]:
             blocks.append([])
         blocks[-1].append(j)
     return blocks
+
+
+def shorten_names(names: Sequence[str], width: int) -> list[str]:
+    """Return names of at most `width` cells of a terminal, or of as many more as different names need to differ.
+
+    >>> shorten_names(["class A of a fund", "class B of a fund"], 9), shorten_names(["a fund, A", "a fund, B"], 7)
+    (['class A … a fund', 'class B … a fund'], ['a f…, A', 'a f…, B'])
+    """
+    short = {name: shorten_middle(name, width) for name in names}
+    while len(set(short.values())) < len(short):
+        width += max(width // 4, 1)
+        short = {name: shorten_middle(name, width) for name in short}
+    return [short[name] for name in names]
 
 
 def shorten_middle(text: str, width: int) -> str:

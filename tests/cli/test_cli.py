@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.command_line import command_line
 from helpers.quick import walks
 
 import forecast as fc
@@ -63,15 +64,7 @@ def workdir(tmp_path, monkeypatch):
 @pytest.fixture
 def call(monkeypatch, capsys):
     """Return a function that runs a command line in this process and returns its exit code, stdout and stderr."""
-
-    def run(line: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["forecast", *shlex.split(line)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        output = capsys.readouterr()
-        return end.value.code, output.out, output.err
-
-    return run
+    return command_line(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """--columns and --target choose any column of a file; what is forecast and what was left out is shown."""
 
 import json
-import shlex
-import sys
 
 import pandas as pd
 import pytest
+from helpers.command_line import command_line
 from helpers.layouts import random_walk
-
-from forecast import cli
 
 RUN = "--models drift --horizon 1 --windows 10"
 
@@ -23,15 +20,7 @@ def call(tmp_path, monkeypatch, capsys):
     chinese = {"open": "开盘", "price": "收盘", "high": "最高", "low": "最低", "volume": "成交量"}
     bars[list(chinese)].rename(columns=chinese).to_csv("bars.csv")
     pd.DataFrame({"A, Inc.": bars["price"], "B": bars["open"], "C": bars["close"]}).to_csv("wide.csv")
-
-    def run(line):
-        monkeypatch.setattr(sys, "argv", ["forecast", *shlex.split(line)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        output = capsys.readouterr()
-        return end.value.code, output.out, output.err
-
-    return run
+    return command_line(monkeypatch, capsys)
 
 
 def test_a_question_names_the_options(call):

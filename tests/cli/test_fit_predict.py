@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.command_line import command_line
 
 from forecast import cli
 from forecast.cli.price_commands import Prices
@@ -272,15 +273,7 @@ def call(tmp_path, monkeypatch, capsys):
     """Run a command line in a folder of the test; return its exit code, output and message."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORECAST_DEBUG", raising=False)
-
-    def run(line):
-        monkeypatch.setattr(sys, "argv", ["forecast", *shlex.split(line)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
+    return command_line(monkeypatch, capsys)
 
 
 def write_walks(path, names="AAA BBB CCC", seed=0, **columns):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.command_line import command_line
 from helpers.quick import quick, walks
 
 import forecast as fc
-from forecast import cli
 from forecast._io import DESCRIPTION
 from forecast.cli.option_names import OPTIONS, in_option_names, parameter_options
 
@@ -71,14 +69,8 @@ def call(tmp_path, monkeypatch, capsys):
     prices.where(np.arange(60)[:, None] % 2 == [0, 1]).to_csv("apart.csv", index_label="date")
     prices.reset_index(drop=True).to_csv("numbered.csv", index_label="row")
     (tmp_path / "euro.csv").write_text("Date;A\n" + "".join(f"{d:02}.01.2024;1,{d:03}\n" for d in range(1, 13)))
-
-    def run(line):
-        monkeypatch.setattr(sys, "argv", ["forecast", *shlex.split(line)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return end.value.code, capsys.readouterr().err
-
-    return run
+    run = command_line(monkeypatch, capsys)
+    return lambda line: run(line)[::2]
 
 
 INVALID = [

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.command_line import command_line
 from helpers.quick import walks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 import forecast as fc
-from forecast import cli
 from forecast._text import is_effect, plain
-from forecast.cli.terminal import MIN_NAME, shorten_middle, show_table
+from forecast.cli.terminal import MIN_NAME, shorten_middle, shorten_names, show_table
 
 NAMES = [
     "[red]x[/red]", "[/]", "\x1b[31mred\x1b[0m", "\x9b31mred", "line\nbreak", "carriage\rback",
@@ -36,14 +36,11 @@ ENV = os.environ | {"PYTHONPATH": str(Path(fc.__file__).parents[1])}
 def call(monkeypatch, capsys, tmp_path):
     """Return a function that runs a command in a new folder and returns its exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
+    run_arguments = command_line(monkeypatch, capsys)
 
     def run(*arguments, columns=80):
         monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.setattr(sys, "argv", ["forecast", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        output = capsys.readouterr()
-        return end.value.code, output.out, output.err
+        return run_arguments(arguments)
 
     return run
 
@@ -176,7 +173,8 @@ def test_no_width_cuts_a_number_or_wraps_a_cell(names, numbers, columns):
         cells = [cell for block in blocks for cell in block.split("\n")[i + 1].split()]
         remaining = iter(cells)
         assert all(number in remaining for number in row[1:])  # all, in order, whole
-    widest = max([MIN_NAME, 4]) + 2 + max(len(f"{x:.6g}") for x in numbers)
+    shown = shorten_names(list(map(plain, names)), MIN_NAME)
+    widest = max(map(cell_len, [headings[0], *shown, " " * MIN_NAME])) + 2 + max(len(f"{x:.6g}") for x in numbers)
     assert all(cell_len(line.rstrip()) <= max(columns, widest) for line in lines)
 
 
@@ -190,6 +188,27 @@ def test_a_shortened_name_has_its_beginning_and_end(text, width):
     elif text.isascii():
         assert text.startswith(short.split("…")[0])
         assert text.endswith(short.split("…")[1])
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), st.integers(0, 60), st.integers(3, 40))
+def test_different_names_stay_different(letters, before, width):
+    """Also where they differ in a letter anywhere, in a terminal of any width, and rows of one name have one name."""
+    names = ["x" * before + letter + "y" * (60 - before) for letter in letters]
+    short = shorten_names(names, width)
+    assert [short.index(name) for name in short] == [names.index(name) for name in names]
+    if len(set(names)) == 1:
+        assert max(map(cell_len, short)) <= width
+
+
+def test_a_pipe_without_a_width_has_whole_names(tmp_path):
+    names = ["A" * 60 + "1" + "B" * 60, "A" * 60 + "2" + "B" * 60]
+    walks(rows=80, series=2).set_axis(names, axis=1).to_csv(tmp_path / "long.csv", index_label="date")
+    environment = {name: value for name, value in ENV.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "forecast", "check", "long.csv"]
+    out = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout
+    header, *lines = out.split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in lines] == names
+    assert len(header.split()) == len(lines[0].split())  # one line for each series
 
 
 def test_numbers_come_first(call, tmp_path):
