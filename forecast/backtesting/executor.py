@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from forecast.backtesting.checkpoint import Checkpoint
@@ -29,6 +29,7 @@ Job = tuple[FitTask, Forecaster | None]
 #: Runs jobs and yields each task with its result, in the order in which they finish.
 Runner = Callable[[Sequence[Job]], Iterator[tuple[FitTask, TaskResult]]]
 
+MAX_PER_CORE = 4  # processes: more only compete, and each needs the memory of the libraries
 MIN_MAPPED_SIZE = "64K"  # arrays of this size and more are memory-mapped by the processes, not sent with each task
 
 
@@ -43,7 +44,7 @@ class Executor:
     horizon : int
         Rows to forecast after each cutoff.
     n_jobs : int, default 1
-        Number of processes; −1 for one per core.
+        Number of processes, of which no more are started than tasks or four per core; −1 for one per core.
     client : distributed.Client, optional
         Its workers run the tasks instead.
     on_error : {"raise", "record"}, default "raise"
@@ -75,7 +76,7 @@ class Executor:
         def batch_number(task: FitTask) -> int:
             return task.period.number if by_period else 0
 
-        with self._runner() as run_jobs:
+        with self._runner(len(remaining)) as run_jobs:
             for _, batch in groupby(sorted(remaining, key=batch_number), key=batch_number):
                 for task, result in run_jobs([(task, models.pop(task.key[:2], None)) for task in batch]):
                     results[task.key] = TaskResult(result.forecast, result.fit_info)
@@ -108,40 +109,48 @@ class Executor:
         return results, models
 
     @contextmanager
-    def _runner(self) -> Iterator[Runner]:
+    def _runner(self, n_tasks: int) -> Iterator[Runner]:
         """Yield the function that runs jobs: here, in processes, or on the cluster."""
         shared = (self.panel, self.horizon, self.on_error)
+        n_jobs = process_count(self.n_jobs, n_tasks)
         if self.client is not None:
             panel = self.client.scatter(self.panel, broadcast=True)  # sent once to every worker
             yield lambda jobs: _run_on_cluster(self.client, jobs, panel, self.horizon, self.on_error)
-        elif self.n_jobs == 1:
+        elif n_jobs == 1:
             yield lambda jobs: (_run_job(job, *shared) for job in jobs)
         else:
-            with self._processes() as parallel:
+            with _processes(n_jobs) as parallel:
                 yield lambda jobs: parallel(delayed(_run_job)(job, *shared) for job in jobs)
 
-    @contextmanager
-    def _processes(self) -> Iterator[Callable[[Iterable[Any]], Iterator[Any]]]:
-        """Yield joblib's pool of processes; raise ChildProcessError if one of them is killed."""
-        pool = Parallel(
-            n_jobs=self.n_jobs,
-            backend="loky",  # named, so that a surrounding `joblib.parallel_config` does not choose another
-            return_as="generator_unordered",
-            max_nbytes=MIN_MAPPED_SIZE,
-            initializer=_exit_with_parent,
-            initargs=(os.getpid(),),
-        )
-        with warnings.catch_warnings(), pool as parallel:
-            # loky replaces a worker that has grown, as one that imports torch does; no task is lost
-            warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
-            try:
-                yield parallel
-            except TerminatedWorkerError as error:
-                exit_codes = re.search(r"{(.*)}", str(error))
-                raise ChildProcessError(
-                    f"a process ended unexpectedly{f' ({exit_codes[1]})' if exit_codes else ''}, as when the system "
-                    "kills one because memory runs out: use fewer processes (n_jobs)"
-                ) from error
+
+def process_count(n_jobs: int, n_tasks: int) -> int:
+    """Return how many processes are started for a number of tasks, at least 1."""
+    wanted = n_jobs if n_jobs > 0 else cpu_count() + 1 + n_jobs  # joblib's convention
+    return max(min(wanted, n_tasks, MAX_PER_CORE * cpu_count()), 1)
+
+
+@contextmanager
+def _processes(n_jobs: int) -> Iterator[Callable[[Iterable[Any]], Iterator[Any]]]:
+    """Yield joblib's pool of processes; raise ChildProcessError if one of them is killed."""
+    pool = Parallel(
+        n_jobs=n_jobs,
+        backend="loky",  # named, so that a surrounding `joblib.parallel_config` does not choose another
+        return_as="generator_unordered",
+        max_nbytes=MIN_MAPPED_SIZE,
+        initializer=_exit_with_parent,
+        initargs=(os.getpid(),),
+    )
+    with warnings.catch_warnings(), pool as parallel:
+        # loky replaces a worker that has grown, as one that imports torch does; no task is lost
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+        try:
+            yield parallel
+        except TerminatedWorkerError as error:
+            exit_codes = re.search(r"{(.*)}", str(error))
+            raise ChildProcessError(
+                f"a process ended unexpectedly{f' ({exit_codes[1]})' if exit_codes else ''}, as when the system "
+                "kills one because memory runs out: use fewer processes (n_jobs)"
+            ) from error
 
 
 def _run_job(job: Job, panel: Panel, horizon: int, on_error: str) -> tuple[FitTask, TaskResult]:

@@ -92,9 +92,14 @@ class WalkForward:
             raise ValueError(
                 f"{rows} rows cannot hold n_windows={self.n_windows} with horizon={self.horizon}, "
                 f"step_size={self.step} and {minimum} rows up to the first cutoff: at most {possible} fit. "
-                + ("Use fewer windows or bring more history." if possible else "Bring more history.")
+                + ("Use fewer windows or bring more history." if possible else self._remedy())
             )
         return [first + i * self.step for i in range(self.n_windows)]
+
+    def _remedy(self) -> str:
+        """Return what helps where the rows are too few for a single cutoff."""
+        shorter = [name for name in ("train_size", "embargo") if (getattr(self, name) or 0) > 1]
+        return f"Use a smaller horizon{''.join(f' or {name}' for name in shorter)}, or bring more history."
 
     def split(self, index: Sized) -> Iterator[Fold]:
         """Yield the folds in order of time, for anything that has a length (an index, a frame, a Panel)."""

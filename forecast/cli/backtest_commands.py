@@ -56,7 +56,9 @@ def backtest(
         typer.Option(help="Model that the verdict compares with (default: the strongest simple baseline)."),
     ] = None,
     set_: Settings = None,
-    jobs: Annotated[int, typer.Option(help="Number of processes; the results do not depend on it.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(help="Number of processes, at most 4 per core; the results do not depend on it.")
+    ] = 1,
     backend: Annotated[str, typer.Option(help="`processes` on this machine, or a `dask` cluster.")] = "processes",
     scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")

@@ -25,6 +25,7 @@ from sklearn.linear_model import LinearRegression
 import forecast as fc
 from forecast import _io
 from forecast.backtesting import ResumeWarning
+from forecast.backtesting.executor import process_count
 from forecast.backtesting.tasks import RefitPeriod, make_periods, make_tasks, run_task
 from forecast.data.panel import as_panel
 from forecast.models.base import Forecast
@@ -477,3 +478,14 @@ def test_no_value_at_any_cutoff_is_an_error():
     y[[129, 134, 139, 144]] = np.nan
     with pytest.raises(ValueError, match="no series has a value at any cutoff"):
         fc.backtest({"ridge": fc.Tabular(log=False)}, y, fc.WalkForward(5, n_windows=4))
+
+
+@pytest.mark.parametrize("n_jobs", [-99999, -1, 1, 2, 7, 99999, 10**30])
+@pytest.mark.parametrize("n_tasks", [0, 1, 3, 10**6])
+def test_no_more_processes_than_tasks_and_cores_allow(n_jobs, n_tasks):
+    """A mistyped number would start processes until the memory is full."""
+    count = process_count(n_jobs, n_tasks)
+    assert 1 <= count <= max(min(n_tasks, 4 * joblib.cpu_count()), 1)
+    assert count <= abs(n_jobs) or n_jobs < 0
+    if 0 < n_jobs <= min(n_tasks, 4 * joblib.cpu_count()):
+        assert count == n_jobs
