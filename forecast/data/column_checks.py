@@ -19,7 +19,7 @@ IDENTIFIER = re.compile(
 )
 MIN_LIKE = 3  # columns of a table of many that are alike, without the one in question
 MAX_LISTED = 12  # columns that a message lists
-MAX_DERIVED = 200  # columns that are compared with each other
+MAX_DERIVED = 100  # columns that are compared with each other
 MIN_ALIKE = 0.8  # of the columns of a wider table: the others are then questions
 
 

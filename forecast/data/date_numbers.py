@@ -14,7 +14,8 @@ NEWEST = (10**8, 41 * 10**8)
 OLDEST = -5 * 10**9  # seconds: 1811
 MIXED_SINCE = 63 * 10**7  # seconds: tables with two resolutions in turn begin after 1989
 YEARS = (1500, 2200)
-EXCEL_DAYS = (10_000, 80_000)  # 1927 to 2119
+EXCEL_DAYS = (10_000, 60_000)  # 1927 to 2064
+NEWEST_EXCEL_DAY = 32_874  # 1990, at least: smaller numbers may be R's days since 1970, or Stata's since 1960
 EXCEL_ORIGIN = "1899-12-30"
 MIN_VALID_SHARE = 0.5  # of cells that are dates in a column of dates with errors
 
@@ -76,7 +77,8 @@ def read_excel_days(numbers: np.ndarray) -> pd.DatetimeIndex | None:
 
     Fractions are times of day, to the second.
     """
-    if has_short_years(numbers) or not ((numbers >= EXCEL_DAYS[0]) & (numbers < EXCEL_DAYS[1])).all():
+    in_range = (numbers >= EXCEL_DAYS[0]) & (numbers < EXCEL_DAYS[1])
+    if has_short_years(numbers) or not in_range.all() or numbers.max() < NEWEST_EXCEL_DAY:
         return None
     seconds = np.round(numbers * 86400.0).astype(np.int64)
     return pd.DatetimeIndex(pd.Timestamp(EXCEL_ORIGIN) + pd.to_timedelta(seconds, unit="s")).as_unit("ns")

@@ -28,17 +28,18 @@ _WEEKDAY = rf"(?:(?:{'|'.join(sorted(WEEKDAYS, key=len, reverse=True))})\.?,? )?
 _TIME = r"(?:(?:T|,? )(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:\.(?P<f>\d{1,6}))?)? ?(?P<half>[ap]m)?)?"
 _DAYS = {
     "year": r"(?P<y>\d{4})(?P<sep>[-/.])(?P<m>\d{1,2})(?P=sep)(?P<d>\d{1,2})",
+    "of Taiwan": r"(?P<roc>1\d{2})(?P<sep>/)(?P<m>\d{1,2})/(?P<d>\d{1,2})",
     "number": r"(?P<a>\d{1,2})(?P<sep>[-/. ])(?P<b>\d{1,2})(?P=sep)(?P<y>\d{4})",
     "day": rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?:er|º)?(?P<sep>[./]? ?| de |-){_MONTH},?(?:[-/ ]| de )?(?P<y>\d{{4}})",
-    "month": rf"{_WEEKDAY}{_MONTH}(?P<sep> )(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})",
+    "month": rf"{_WEEKDAY}{_MONTH}(?P<sep> |-)(?P<d>\d{{1,2}})(?:,? |-)(?P<y>\d{{4}})",
     "characters": r"(?P<y>\d{4}) ?(?P<sep>[年년]) ?(?P<m>\d{1,2}) ?[月월] ?(?:(?P<d>\d{1,2}) ?[日일])?",
     "korean": r"(?P<y>\d{4})(?P<sep>\. )(?P<m>\d{1,2})\. (?P<d>\d{1,2})\.?",
 }
 #: Months, quarters, half-years and ISO weeks, which are labelled by their first day.
 _PERIODS = {
-    "quarter": r"(?P<y>\d{4})(?P<sep>[- /:]?)Q(?P<q>[1-4])",
-    "quarter first": r"Q(?P<q>[1-4])(?P<sep>[- /]?)(?P<y>\d{4})",
-    "number of the quarter": r"(?P<q>[1-4])Q(?P<sep>[- /]?)(?P<y>\d{4})",
+    "quarter": r"(?P<y>\d{4})(?P<sep>[- /:]?)[QTK](?P<q>[1-4])",
+    "quarter first": r"[QTK](?P<q>[1-4])(?P<sep>[- /]?)(?P<y>\d{4})",
+    "number of the quarter": r"(?P<q>[1-4])[QTK](?P<sep>[- /]?)(?P<y>\d{4})",
     "half-year": r"(?P<y>\d{4})(?P<sep>[- ]?)[HS](?P<hy>[12])",
     "week": r"(?P<y>\d{4})(?P<sep>[- ]?)W(?P<w>\d{1,2})(?:-(?P<d>[1-7]))?",
     "M": r"(?P<y>\d{4})(?P<sep>[- ]?)M(?P<m>\d{1,2})",
@@ -85,6 +86,7 @@ def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> tuple
     with an offset from UTC the local clock time remains; where it repeats or goes back, the times are in UTC.
     """
     codes, distinct = pd.factorize(column)
+    distinct = [re.sub(r"^([12]\d{7});(\d{6})$", r"\1T\2", text, flags=re.ASCII) for text in distinct]
     texts, offsets = split_zones(pd.Series(distinct, dtype=object))
     dates, context = _read_compact(texts), ""
     if dates is None:
@@ -98,6 +100,11 @@ def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> tuple
         if SHORT_YEAR.fullmatch(texts[invalid]) or SHORT_MONTH.fullmatch(texts[invalid]):
             raise ValueError(
                 f"{row_word} {line} contains {column[line]!r}, whose year has two digits: write dates as 2024-01-31"
+            )
+        if re.fullmatch(r"\d{4}", texts[0]) and is_date(texts[invalid]):
+            raise ValueError(
+                f"{row_word} {line} contains {column[line]!r} and rows before it years such as {texts[0]!r}, so they "
+                "are of several frequencies: select the rows of one"
             )
         raise ValueError(
             f"{row_word} {line} contains {column[line]!r} instead of a date{context}: write all dates as 2024-01-31"
@@ -212,7 +219,8 @@ def _to_date(groups: dict[str, str | None], month: str, day: str) -> datetime | 
             return None
         hour = hour % 12 + 12 * (part["half"].lower() == "pm")
     minute, second, microsecond = int(part.get("M", 0)), int(part.get("S", 0)), int(part.get("f", "0").ljust(6, "0"))
-    year, day_number = int(part["y"]), int(part.get(day, 1))
+    year = int(part["y"]) if "y" in part else int(part["roc"]) + 1911
+    day_number = int(part.get(day, 1))
     try:
         if "w" in part:
             return datetime.fromisocalendar(year, int(part["w"]), day_number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ DATE_NAMES = plain_names(
 DATE_NAMES |= plain_names(
     "날짜 일자 tarih dato dátum päivämäärä ημερομηνία التاريخ תאריך วันที่ ngày trade_date trading_day"
 )
-DATE_NAMES |= plain_names("observation_date unix_timestamp")
+DATE_NAMES |= plain_names("observation_date unix_timestamp tradedate settledate dtyyyymmdd yyyymmdd datpre data_pregao")
 #: Names of a column that contains dates, if its cells are dates.
 PERIOD_NAMES = plain_names("time period time_period year month quarter week day jahr année año ano zeit zeitpunkt hora")
 PERIOD_NAMES |= plain_names("heure data 时间 時間 unix unix_time epoch ts") | YEAR_NAMES
@@ -71,6 +72,7 @@ def read_row_labels(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -
     cells = frame.iloc[:, at] if joined is None else joined
     index, note = read_labels(cells, frame.columns[at], row_word, dayfirst)
     refuse_grid(frame.columns, index)
+    _refuse_other_dates(frame, names, at)
     notes = [note] * bool(note)
     times = read_times(frame, names, at)
     if times is not None and isinstance(index, pd.DatetimeIndex) and (index == index.normalize()).all():
@@ -78,6 +80,18 @@ def read_row_labels(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -
         index, note = _add_times(index, times)
         notes += [text for text in (times.note, note) if text]
     return RowLabels(index, columns, notes)
+
+
+def _refuse_other_dates(frame: pd.DataFrame, names: list[str], at: int) -> None:
+    """Raise ValueError where a column named as the dates are, but for a number, has other dates."""
+    for i, name in enumerate(names):
+        if i == at or re.sub(r" ?\d+$", "", name) != names[at] or not has_dates(frame.iloc[:, i], names[at]):
+            continue
+        if not frame.iloc[:, i].astype(str).equals(frame.iloc[:, at].astype(str)):
+            raise ValueError(
+                f"the columns {str(frame.columns[at])!r} and {str(frame.columns[i])!r} have different dates, so series "
+                "have dates of their own: write each with its dates to a file, or all in one table by date"
+            )
 
 
 def find_date_column(frame: pd.DataFrame) -> int:
@@ -88,9 +102,22 @@ def find_date_column(frame: pd.DataFrame) -> int:
     names = [plain_name(str(name)) for name in frame.columns]
     if has_dates(frame.iloc[:, 0], names[0]):
         return 0
-    named = [i for i, name in enumerate(names) if _may_name_dates(name)]
+    named = [i for i, name in enumerate(names) if may_name_dates(name)]
     text = [i for i in range(1, len(names)) if not pd.api.types.is_numeric_dtype(frame.iloc[:, i])]
-    return next((i for i in [*named, *text] if has_dates(frame.iloc[:, i], names[i])), at)
+    found = next((i for i in [*named, *text] if has_dates(frame.iloc[:, i], names[i])), None)
+    if found is None and not pd.api.types.is_numeric_dtype(frame.iloc[:, at]):
+        others = [i for i in range(1, len(names)) if not names[i].isdigit()]  # such a name is a row's
+        found = next((i for i in others if _are_compact_days(frame.iloc[:, i])), None)
+    return at if found is None else found
+
+
+def _are_compact_days(column: pd.Series) -> bool:
+    """Return whether all numbers of a column are days such as 20240102."""
+    cells = column.dropna().iloc[:SAMPLE_ROWS]
+    if cells.empty or not pd.api.types.is_numeric_dtype(cells) or not cells.between(18000101, 22001231).all():
+        return False
+    days = pd.to_datetime(cells.astype("int64").astype(str), format="%Y%m%d", errors="coerce")
+    return bool((cells % 1 == 0).all() and days.notna().all())
 
 
 def has_date_column(frame: pd.DataFrame) -> bool:
@@ -98,7 +125,7 @@ def has_date_column(frame: pd.DataFrame) -> bool:
     at = find_date_column(frame)
     is_text = not pd.api.types.is_numeric_dtype(frame.iloc[:, at])
     name = plain_name(str(frame.columns[at]))
-    return (is_text or _may_name_dates(name)) and has_dates(frame.iloc[:, at], name)
+    return (is_text or may_name_dates(name)) and has_dates(frame.iloc[:, at], name)
 
 
 def is_default(index: pd.Index) -> bool:
@@ -133,7 +160,7 @@ def read_labels(cells: pd.Series, name: Hashable, row_word: str, dayfirst: bool 
     labels = _read_numeric(text, plain_name(str(name)), row_word)
     if labels is not None:
         return labels
-    is_dated = _may_name_dates(plain_name(str(name))) or (has_digit(text.iloc[0]) and is_name(text.iloc[0]))
+    is_dated = may_name_dates(plain_name(str(name))) or (has_digit(text.iloc[0]) and is_name(text.iloc[0]))
     if not is_dated:
         raise ValueError(
             f"there is no date column: none is named date, ds or time, and the first, {str(name)!r}, begins with "
@@ -159,7 +186,7 @@ def _by_name(columns: pd.Index) -> tuple[int, bool]:
         at = next((i for i, name in enumerate(names) if name in group), None)
         if at is not None:
             return at, is_certain
-    return next((i for i, name in enumerate(names) if _may_name_dates(name)), 0), False
+    return next((i for i, name in enumerate(names) if may_name_dates(name)), 0), False
 
 
 def _names_days(name: str) -> bool:
@@ -167,7 +194,8 @@ def _names_days(name: str) -> bool:
     return name not in STEP_NAMES and (name in DATE_NAMES or not DAY_WORDS.isdisjoint(name.split()))
 
 
-def _may_name_dates(name: str) -> bool:
+def may_name_dates(name: str) -> bool:
+    """Return whether a plain name may be that of a column of dates."""
     return name in DATE_NAMES or name in PERIOD_NAMES or not DATE_WORDS.isdisjoint(name.split())
 
 
@@ -210,11 +238,11 @@ def _read_numeric(text: pd.Series, name: str, row_word: str) -> tuple[pd.Index, 
     whole = pd.Series(numbers, index=text.index).astype(str)
     if is_whole and is_compact(numbers):
         return read_dates(whole, row_word, None)
-    found = read_time_since_1970(numbers, any_step=_may_name_dates(name))
+    found = read_time_since_1970(numbers, any_step=may_name_dates(name))
     if found is not None:
         times, resolution = found
         return times, f"the rows are labelled by {resolution} since 1970, which are times in UTC"
-    is_dated = _may_name_dates(name)
+    is_dated = may_name_dates(name)
     if is_whole and is_year_and_month(numbers) and (is_dated or _is_regular(numbers)):
         return read_dates(whole, row_word, None)
     if is_whole and is_year(numbers) and is_dated and name not in STEP_NAMES:

@@ -372,8 +372,9 @@ def _find_left_out(frame: pd.DataFrame, names: list[str]) -> dict[int, str]:
         return {}
     others = [i for i in range(len(names)) if i not in left_out]
     by_name = {i: "is no price" for i in others if _is_no_price(frame, i, names[i])}
-    if any(kind_of(names[i]) in CLOSES for i in others):
-        by_name |= {i: "is empty" for i in others if i not in by_name and frame.iloc[:, i].isna().all()}
+    has_close = any(kind_of(names[i]) in CLOSES for i in others)
+    empty = [i for i in others if i not in by_name and frame.iloc[:, i].isna().all()]
+    by_name |= {i: "is empty" for i in empty if has_close or kind_of(names[i]) == FURTHER}
     return left_out | by_name if len(by_name) < len(others) else left_out
 
 

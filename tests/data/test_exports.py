@@ -226,3 +226,85 @@ def test_cells_that_excel_must_not_change(form, tmp_path):
     assert_both(read(tmp_path, text), ["A", "B"])
     codes = "Date,Code,Close\n" + rows('{day:%Y-%m-%d},="000001",{value}\n{day:%Y-%m-%d},="000002",{other}')
     assert_both(read(tmp_path, codes), ["000001", "000002"])
+
+
+ONE = "".join(f"{day:%Y-%m-%d},{value}\n" for day, value in zip(DAYS, VALUES, strict=True))
+#: Files of one series, however they write it.
+WRITTEN = {
+    "names of rows, as R": "Date,A\n" + "".join(f"{i},{x}\n" for i, x in enumerate(ONE.split(), 1)),
+    "numbered, with #": "#,Date,A\n" + "".join(f"{i},{x}\n" for i, x in enumerate(ONE.split(), 1)),
+    "aligned by spaces": "Title:    A, daily\n\nDATE          A\n" + ONE.replace(",", "    "),
+    "lines in quotes": '"Date,A"\n' + "".join(f'"{x}"\n' for x in ONE.split()),
+    "a currency without a name": "Date,A,\n" + ONE.replace("\n", ",EUR\n"),
+    "an empty column of flags": "Date,A,A_FLAGS\n" + ONE.replace("\n", ",\n"),
+    "dates in an unnamed dialect": "ticker,DTYYYYMMDD,A\n" + "".join(f"A,{x.replace('-', '')}\n" for x in ONE.split()),
+    "dates found by their form": "ticker,jour_bourse,A\n" + "".join(f"A,{x.replace('-', '')}\n" for x in ONE.split()),
+    "month first, with hyphens": "Pricing Date,A\n"
+    + "".join(f"{day:%b-%d-%Y},{value}\n" for day, value in zip(DAYS, VALUES, strict=True)),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_one_series_is_read_however_it_is_written(name, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = tmp_path / "A.csv"
+        path.write_text(WRITTEN[name])
+        prices = read_prices(path)
+    assert list(prices) == ["A"]
+    assert list(prices.index) == list(DAYS)
+    np.testing.assert_array_equal(prices["A"], VALUES)
+
+
+@pytest.mark.parametrize("form", ["{y}-T{q}", "T{q} {y}", "{q}T{y}", "{y}K{q}", "{y}Q{q}"])
+def test_quarters_have_other_letters_in_other_languages(form, tmp_path):
+    quarters = pd.date_range("2001", periods=40, freq="QS")
+    dates = [form.format(y=day.year, q=day.quarter) for day in quarters]
+    text = "Date,A\n" + "".join(f"{date},{value}\n" for date, value in zip(dates, VALUES, strict=True))
+    assert list(read(tmp_path, text).index) == list(quarters)
+
+
+NO_TABLES = {
+    "<!DOCTYPE html>\n<html><body>Too many requests, wait</body></html>\n": "a web page or XML",
+    '{"Date": ["2021-01-04"], "Close": [1]}\n': "JSON",
+    '[{"Date": "2021-01-04", "Close": 1}]\n': "JSON",
+    "PK\x03\x04, and more": "an Excel workbook or a zip archive",
+    "%PDF-1.4, and more": "a PDF document",
+}
+
+
+@pytest.mark.parametrize("text", NO_TABLES)
+def test_files_that_are_no_tables_are_named(text, tmp_path):
+    with pytest.raises(ValueError, match=rf"^export\.csv: this is {NO_TABLES[text]} and no text table: download"):
+        read(tmp_path, text)
+
+
+#: Dates that only look like those that are read.
+OTHER_DATES = {
+    "days since 1970, of R": "{n}",
+    "years of the Buddhist era": "{day:%d/%m}/2564",
+    "years of Persia": "1400/{day:%m/%d}",
+    "years of an emperor": "R3.{day.month}.{day.day}",
+}
+
+
+@pytest.mark.parametrize("name", OTHER_DATES)
+def test_dates_of_other_calendars_are_refused(name, tmp_path):
+    numbers = (DAYS - pd.Timestamp("1970-01-01")).days
+    form = OTHER_DATES[name]
+    text = "Date,A\n" + "".join(f"{form.format(day=d, n=n)},1.5\n" for d, n in zip(DAYS, numbers, strict=True))
+    with pytest.raises(ValueError, match=r"line 2 contains '.*' instead of a date"):
+        read(tmp_path, text)
+
+
+def test_tables_with_dates_of_their_own_are_refused(tmp_path):
+    text = "Date,A,Date.1,B\n" + "".join(
+        f"{day:%Y-%m-%d},{value},{day - pd.Timedelta(days=400):%Y-%m-%d},{value}\n"
+        for day, value in zip(DAYS, VALUES, strict=True)
+    )
+    with pytest.raises(
+        ValueError, match=r"'Date' and 'Date\.1' have different dates, so series have dates of their own"
+    ):
+        read(tmp_path, text)
+    with pytest.raises(ValueError, match="'1990 Q1' and rows before it years such as '1988', so they are of several"):
+        read(tmp_path, "Date,A\n1988,1.5\n1989,1.5\n1990 Q1,1.5\n1990 Q2,1.5\n")

@@ -44,6 +44,13 @@ DATES = {
     "clock": "%H:%M:%S",
     "zulu": "%Y-%m-%dT%H:%M:%S.000Z",
 }
+#: Abbreviated or full names of the months.
+MONTHS = {
+    "de": "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+    "fr": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
+    "es": "ENE FEB MAR ABR MAY JUN JUL AGO SEP OCT NOV DIC",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+}
 EPOCHS = {"seconds": 10**9, "milliseconds": 10**6, "nanoseconds": 1}
 
 
@@ -59,19 +66,31 @@ class Layout:
     quoted: bool = False
     newest_first: bool = False
     above: str = ""
-    suffix: str = ".csv"
+    below: str = ""
+    has_header: bool = True  # False where a line above names the columns
 
     def text(self, bars):
         """Return the file's text."""
         parts = [column.rpartition(":") for column in self.columns.split("|")]
         columns = [[self._cell(value) for value in self._values(bars, what)] for _, _, what in parts]
         rows = list(zip(*columns, strict=True))
-        lines = [[name for name, _, _ in parts], *(rows[::-1] if self.newest_first else rows)]
-        return self.above + "".join(self.sep.join(self._quote(cell) for cell in line) + "\n" for line in lines)
+        header = [[name for name, _, _ in parts]] * self.has_header
+        lines = [*header, *(rows[::-1] if self.newest_first else rows)]
+        table = "".join(self.sep.join(self._quote(cell) for cell in line) + "\n" for line in lines)
+        return self.above + table + self.below
 
     def _values(self, bars, what):
         if what in DATES:
             return bars.index.strftime(DATES[what]).tolist()
+        if what in MONTHS:
+            names = MONTHS[what].split()
+            return [f"{day.day} {names[day.month - 1]} {day.year}" for day in bars.index]
+        if what == "Excel days":
+            return (bars.index - pd.Timestamp("1899-12-30")).days.tolist()
+        if what == "of Taiwan":
+            return [f"{day.year - 1911}/{day:%m/%d}" for day in bars.index]
+        if what.startswith("="):
+            return [f'="{cell}"' for cell in self._values(bars, what[1:])]
         if what in EPOCHS:
             return (bars.index.as_unit("ns").asi8 // EPOCHS[what]).tolist()
         if what in ("year", "month", "day"):
@@ -423,4 +442,62 @@ LAYOUTS = [
     ),
     Layout("fund", "Date:iso|NAV:price|Net Assets:turnover|Shares Outstanding:volume"),
     Layout("names in no dictionary", "Dag:iso|Aaa:open|Bbb:high|Ccc:low|Ddd:price|Eee:volume"),
+    # text above and below the table, other calendars and spellings
+    Layout(
+        "Datastream",
+        ":iso|:price",
+        above="Start,2021-03-01\nFrequency,D\nName,ALPHA - PRICE INDEX\nCode,@ALPHA(PI)\nCURRENCY,U$\n",
+        has_header=False,
+    ),
+    Layout(
+        "Bloomberg BDH",
+        "Date:months first|PX_LAST:price|PX_VOLUME:volume",
+        above="Security,ABC US Equity\nStart Date,3/1/2021\nEnd Date,2/25/2022\nPeriod,D\nCurrency,USD\n\n",
+    ),
+    Layout(
+        "Reserve Bank of Australia",
+        ":short|:price",
+        above="F11.1 EXCHANGE RATES,\nTitle,A$1=USD\nFrequency,Daily\n,\nSource,WM/Reuters\nSeries ID,FXRUSD\n",
+        has_header=False,
+    ),
+    Layout(
+        "Bank of Canada",
+        "date:iso|FXUSDCAD:price",
+        quoted=True,
+        above='"TERMS AND CONDITIONS"\n"https://www.example.org"\n\n"SERIES"\n"id","label"\n"FXUSDCAD","USD/CAD"\n\n',
+    ),
+    Layout(
+        "Banque de France",
+        ":days first|:price",
+        above="Titre :;Dollar des Etats-Unis (USD)\nCode série :;EXR.D.USD\nMagnitude :;0\nSource :;BCE\n",
+        has_header=False,
+        newest_first=True,
+        **GERMAN,
+    ),
+    Layout(
+        "Banco de España",
+        ":es|:price",
+        quoted=True,
+        above='"CÓDIGO DE LA SERIE","D_1"\n"DESCRIPCIÓN DE LA SERIE","Tipo de cambio"\n',
+        below='"FUENTE","Banco de España"\n"NOTAS",""\n',
+        has_header=False,
+    ),
+    Layout("ISTAT", "Data:it|Indice:price", quoted=True, decimal=","),
+    Layout("Fortuneo", "Date:fr|Ouverture:open|Plus haut:high|Plus bas:low|Clôture:price|Volume:volume", **GERMAN),
+    Layout("Consorsbank", "Datum:de|Schlusskurs:price|Währung:EUR", **GERMAN),
+    Layout(
+        "FactSet",
+        "Date:months first|Price:price|CVol:volume|Change:change|% Change:percent|Open:open|High:high|Low:low",
+        newest_first=True,
+        above="Price History\nAlpha Inc. (ABC-US)\n03/01/2021 - 02/25/2022\n\n",
+        below='\nSource: prices\n"Past performance, as shown, is no guarantee"\n',
+    ),
+    Layout("totals", "Date:iso|Close:price|Volume:volume", below="Average,101.5,1000\nTotal,,9999999\n"),
+    Layout("TWSE, years of the republic", "日期:of Taiwan|成交股數:volume|收盤價:price", quoted=True, thousands=True),
+    Layout("Excel's days", "Datum:Excel days|Schlusskurs:price", **GERMAN),
+    Layout("Excel's formulas", "Date:=iso|Close:=price"),
+    Layout(
+        "J-Quants",
+        "Date:iso|Code:72030|O:close|H:close|L:close|C:close|Vo:volume|AdjO:open|AdjH:high|AdjL:low|AdjC:price",
+    ),
 ]

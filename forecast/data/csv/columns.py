@@ -8,6 +8,7 @@ from collections.abc import Hashable
 import pandas as pd
 
 from forecast.data.csv.long_tables import find_series_column, split_series, widen_fields
+from forecast.data.csv.numbers import has_digit
 from forecast.data.csv.transposed import has_dates_in_columns, has_series_in_rows, transpose_dates, transpose_series
 from forecast.data.fields import TARGETS, canonical_field
 from forecast.data.notes import add_notes
@@ -58,10 +59,12 @@ def _index_by_date(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) ->
 
 
 def _is_filler(column: pd.Series, name: Hashable) -> bool:
-    """Return whether a column without a name is empty (a separator at the end of lines) or only counts rows."""
+    """Return whether a column without a name is empty, only counts rows, or has one word."""
     if name not in ("", ("", "")) and not re.fullmatch(r"Unnamed: \d+", str(name)):
         return False
     cells = column.dropna()
+    if not pd.api.types.is_numeric_dtype(column) and cells.nunique() == 1 and len(cells) == len(column) > 1:
+        return not has_digit(str(cells.iloc[0]))  # a currency behind each price
     numbers = pd.to_numeric(cells, errors="coerce")
     if cells.empty or (len(cells) == len(column) and (numbers % 1 == 0).all() and numbers.is_unique):
         return True

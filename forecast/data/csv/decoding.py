@@ -35,6 +35,12 @@ ASCII = set(map(chr, range(128)))
 WESTERN_CHARACTERS = set(map(chr, range(0xA0, 0x100))) | set("€‚„…Š‹ŒŽ‘’“”•–—™š›œžŸ")
 #: A cell such as ="99.47", which keeps Excel from changing it, and its form within quotes.
 FORMULA = re.compile(r'(?<![^,;\t|\n])(?:="([^"\n]*)"|"=""([^"\n]*)""")(?![^,;\t|\n])')
+#: A line with all its cells in one quote.
+QUOTED_LINE = re.compile(r'"(?:[^"]|"")*[,;\t|](?:[^"]|"")*"')
+#: First characters of files that are no text tables, and what they are.
+OTHER_FILES = {b"PK\x03\x04": "an Excel workbook or a zip archive", b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)"}
+OTHER_FILES |= {b"%PDF": "a PDF document", b"PAR1": "a Parquet file", b"\x1f\x8b": "a compressed file"}
+OTHER_TEXTS = {"<": "a web page or XML", "{": "JSON", "[{": "JSON", "[[": "JSON"}
 
 
 def read_file(path: Path) -> tuple[str, list[str]]:
@@ -45,6 +51,7 @@ def read_file(path: Path) -> tuple[str, list[str]]:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
             raise ValueError("not a readable gzip file, perhaps cut short: download it again") from error
+    _check_kind(raw)
     text, notes = _decode(raw)
     text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
@@ -55,15 +62,29 @@ def read_file(path: Path) -> tuple[str, list[str]]:
     return text, notes
 
 
-def unwrap_formulas(text: str) -> str:
-    """Return a text with the contents of cells such as ="99.47" in place of them.
+def unwrap_cells(text: str) -> str:
+    """Return a text with the contents of cells such as ="99.47" in place of them, and of lines that are one quote.
 
-    >>> unwrap_formulas('="2024-01-02",="99.47"')
-    '"2024-01-02","99.47"'
+    >>> unwrap_cells('="2024-01-02",="99.47"'), unwrap_cells('"Date,A"\\n"2024-01-02,99.47"')
+    ('"2024-01-02","99.47"', 'Date,A\\n2024-01-02,99.47')
     """
+    first = [line for line in text[:SAMPLE].split("\n")[:-1] or [text] if line.strip()]
+    if all(QUOTED_LINE.fullmatch(line.strip()) for line in first):
+        text = "\n".join(re.sub('^ *"|" *$', "", line).replace('""', '"') for line in text.split("\n"))
     if '="' not in text:
         return text
     return FORMULA.sub(lambda match: f'"{match[1] if match[1] is not None else match[2]}"', text)
+
+
+def _check_kind(raw: bytes) -> None:
+    """Raise ValueError where the first characters show that a file is no text table."""
+    kind = next((kind for start, kind in OTHER_FILES.items() if raw.startswith(start)), None)
+    if kind is None:
+        start = raw[:100].decode("ascii", errors="ignore").lstrip()
+        is_table = re.match(r"<\w+>[,;\t]", start) is not None  # <DATE>,<CLOSE>
+        kind = next((kind for mark, kind in OTHER_TEXTS.items() if start.startswith(mark) and not is_table), None)
+    if kind is not None:
+        raise ValueError(f"this is {kind} and no text table: download the prices as CSV, or name the file by its kind")
 
 
 def _decode(raw: bytes) -> tuple[str, list[str]]:

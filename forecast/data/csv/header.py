@@ -13,7 +13,7 @@ from forecast.data.csv.numbers import has_digit, is_measure, is_name
 from forecast.data.csv.transposed import has_dates_in_columns
 from forecast.data.dates import is_date
 from forecast.data.fields import CLOSES, kind_of, plain_name, plain_names
-from forecast.data.row_labels import DATE_NAMES, PERIOD_NAMES, date_column
+from forecast.data.row_labels import DATE_NAMES, PERIOD_NAMES, date_column, may_name_dates
 
 SEARCHED_LINES = 60
 MIN_ROWS = 3  # with a date each, that show where the rows begin below lines of attributes
@@ -50,8 +50,21 @@ def find_header(lines: Sequence[str]) -> Header:
         if found is not None:
             header = found
             break
+    header = _with_row_names(header)
     _check_names(header.columns, header.line)
     return header
+
+
+def _with_row_names(header: Header) -> Header:
+    """Return a header with an empty name for the numbers of rows that R writes before the cells of each row."""
+    if header.columns.nlevels > 1 or not header.rows:
+        return header
+    at = date_column(header.columns) + 1
+    are_shifted = all(
+        len(cells) == len(header.columns) + 1 and re.fullmatch("[0-9]+", cells[0]) and is_date(cells[at])
+        for _, cells in header.rows
+    )
+    return header._replace(columns=pd.Index(["", *header.columns])) if are_shifted else header
 
 
 # --- a header in the first line with separators ----------------------------------------------------------------------
@@ -78,7 +91,9 @@ def _first_header(lines: Sequence[str], candidates: Sequence[int], separators: s
     has_remark = first[0] > 0 and lines[first[0] - 1].lstrip('" ').startswith("#")
     remark = [cell.lstrip("# ") for cell in cells(first[0] - 1, sep)] if has_remark else []
     # The last remark is the header where it has a name for each cell of a row.
-    if len(remark) == len(rows[0][1]) > 1 and all(map(is_name, remark)) and is_date(rows[0][1][0]):
+    below = rows[0][1]
+    is_numbered = remark[:1] == [""] and below[0].isdigit()  # "#" as the name of the numbers of rows
+    if len(remark) == len(below) > 1 and all(map(is_name, remark[is_numbered:])) and is_date(below[is_numbered]):
         rows = [(first[0], remark), *rows][:3]
     columns, depth = _parse_names([row for _, row in rows])
     return Header(sep, columns, rows[depth - 1][0], rows[depth:], [])
@@ -98,7 +113,8 @@ def _parse_names(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
         if "" in top[1:] and len(set(second)) < len(second):
             top = [top[0], *_fill_right(top[1:])]
         # to_csv writes the name of the dates, if they have one, in a separate line.
-        depth = 3 if len(rows) == 3 and not has_digit(third[0]) and not any(third[1:]) else 2
+        is_name_of_dates = not any(third[1:]) or (len(third) == len(top) and all(map(is_measure, third[1:])))
+        depth = 3 if len(rows) == 3 and not has_digit(third[0]) and is_name_of_dates else 2
         return pd.MultiIndex.from_arrays([top, second]), depth
     return pd.Index(top), 1
 
@@ -115,9 +131,11 @@ def _check_names(columns: pd.Index, line: int) -> None:
     """Raise ValueError where a column's name repeats, or is a date or a number."""
     named = columns[columns != ""] if columns.nlevels == 1 else columns
     repeated = list(named[named.duplicated()][:1])
-    if repeated and columns.nlevels == 1 and plain_name(repeated[0]) in DATE_NAMES:
+    lowest = columns.get_level_values(-1)
+    dates = next((name for name in lowest[lowest.duplicated()] if plain_name(name) in DATE_NAMES), None)
+    if dates is not None:
         raise ValueError(
-            f"several columns are called {repeated[0]!r}, so series may have dates of their own: write each with its "
+            f"several columns are called {dates!r}, so series may have dates of their own: write each with its "
             "dates to a file, or all in one table by date"
         )
     if repeated and (columns.nlevels == 2 or is_name(repeated[0])):
@@ -125,6 +143,9 @@ def _check_names(columns: pd.Index, line: int) -> None:
     if columns.nlevels == 1 and not has_dates_in_columns(columns):
         first = str(columns[date_column(columns)])
         no_name = next((name for name in columns if is_date(name)), first if first and not is_name(first) else None)
+        numbers = [name for name in columns if re.fullmatch(r"[+-]?\d+[.,]\d+", name)]
+        if no_name is None and plain_name(first) not in DATE_NAMES and len(numbers) > 1 and is_name(str(columns[0])):
+            no_name = numbers[0]  # the first row of a table of a ticker, a date and numbers
         no_name = repeated[0] if repeated else no_name
         if no_name is not None:
             raise ValueError(
@@ -151,7 +172,8 @@ def _below_titles(sep: str, lines: Sequence[NumberedRow], first: Header) -> Head
         columns = pd.Index(names)
         if not columns.is_unique and above:  # the fields of several instruments, which are named above them
             instruments = [*above[-1][1], *[""] * len(names)][: len(names)]
-            columns, _ = _parse_names([instruments, names])
+            both, depth = _parse_names([instruments, names])
+            columns = both if depth == 2 else columns
         return Header(sep, columns, n, list(lines[i + 1 : i + 3]), [_describe_above(n, lines[0][0])])
     return None
 
@@ -160,10 +182,13 @@ def _position_of_dates(names: Sequence[str], below: Sequence[str]) -> int | None
     """Return the column of dates if a line has names of columns, above a row of values; None of any other line."""
     if len(names) > 1 and has_dates_in_columns(pd.Index(names)) and len(below) > 1:
         return 0
-    at = next((k for k, name in enumerate(names) if plain_name(name) in DATE_NAMES | PERIOD_NAMES), None)
+    plain = [plain_name(name) for name in names]
+    at = next((k for k, name in enumerate(plain) if name in DATE_NAMES | PERIOD_NAMES), None)
+    certain = at is not None
+    at = next((k for k, name in enumerate(plain) if may_name_dates(name)), None) if at is None else at
     if at is None or not 1 < len(below) <= len(names) or any(map(is_date, names)):
         return None
-    return at if is_row_of_values(below, at) else None
+    return at if is_row_of_values(below, at) and (certain or is_date(below[at])) else None
 
 
 def _below_attributes(sep: str, lines: Sequence[NumberedRow], first: Header) -> Header | None:
@@ -174,7 +199,7 @@ def _below_attributes(sep: str, lines: Sequence[NumberedRow], first: Header) -> 
         return None
     above = lines[:start]
     block = [line for line in above if len(line[1]) > 1]
-    if len(block) < 2 or first.line >= above[-1][0] or any(_may_be_row(cells) for _, cells in block):
+    if not block or first.line >= above[-1][0] or any(_may_be_row(cells) for _, cells in block):
         return None
     width = max(len(cells) for _, cells in [*block, *rows])
     named = [line for line in block if _names_all(line[1], width)]

@@ -14,6 +14,7 @@ from forecast.data.month_names import MONTH_NUMBERS, WEEKDAYS
 
 SEPARATORS = ",;\t|"
 MAX_FOOTER = 60  # lines
+ALIGNED = 2000  # last characters of a text, which show whether its cells are aligned by spaces
 MIN_WORDS = 2  # of a remark, at least two letters each
 #: Words and marks that begin a remark below the rows.
 REMARK = re.compile(
@@ -54,6 +55,15 @@ def split_line(line: str, sep: str) -> list[str]:
     while cells and not cells[-1]:
         cells.pop()
     return cells
+
+
+def with_tabs(text: str) -> str:
+    """Return a text with tabs between cells that are aligned by spaces; any other text as it is."""
+    lines = [line for line in text[-ALIGNED:].split("\n")[1:] if line.strip()]
+    is_aligned = len(lines) > 2 and all(
+        re.fullmatch(r" *[^\s,;|]+(?: [^\s,;|]+)*(?: {2,}[^\s,;|]+)+ *", x) for x in lines
+    )
+    return re.sub(" {2,}", "\t", text) if is_aligned else text
 
 
 def without_repeated_headers(body: str, header: str, lines_above: int) -> tuple[str, list[str]]:
@@ -118,6 +128,8 @@ def _is_no_row(line: str, sep: str, date_column: int | None) -> bool:
         return False
     first = plain_name(filled[0]).split()[:1]
     if first and first[0] in SUMMARIES and not has_digit(filled[0]) and label in ("", filled[0]):
+        return True
+    if len(filled) == 1 and re.search("[:：]", filled[0]) and not has_digit(filled[0]):
         return True
     words = re.findall(r"[^\W\d_]{2,}", " ".join(filled))
     is_text = all(is_name(cell) and not is_date(cell) for cell in filled)

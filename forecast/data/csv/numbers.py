@@ -12,6 +12,7 @@ MISSING = frozenset(
     ("", "na", "n/a", "n.a.", "nan", "-nan", "null", "none", "nil", "missing", "-", "--", ".", "–", "—")
 )
 MISSING |= {"<na>", "#n/a", "#na", "#nv", "#n/v", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
+MISSING |= {"..", "...", ":", "n.d.", "k.a.", "s.d.", "n.v."}
 OTHER_MARK = {".": ",", ",": "."}
 #: The form of a number with each decimal mark; the other mark then separates groups of three digits.
 NUMBER = {

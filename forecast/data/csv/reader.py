@@ -11,9 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.csv.decoding import read_file, unwrap_formulas
+from forecast.data.csv.decoding import read_file, unwrap_cells
 from forecast.data.csv.header import find_header
-from forecast.data.csv.lines import NumberedRow, is_row_of_values, iter_rows, without_footer, without_repeated_headers
+from forecast.data.csv.lines import (
+    NumberedRow,
+    is_row_of_values,
+    iter_rows,
+    with_tabs,
+    without_footer,
+    without_repeated_headers,
+)
 from forecast.data.csv.long_tables import CODE_NAMES, ID_NAMES, TICKER_COLUMNS
 from forecast.data.csv.numbers import (
     MISSING,
@@ -53,7 +60,7 @@ def parse_text(text: str, decimal: str | None, requested: Collection[str] = ()) 
     So do the columns that are neither requested, if some are, nor the open, high, low and close of an instrument.
     Lines above the header and below the rows are left out; notes state which.
     """
-    text = unwrap_formulas(text)
+    text = with_tabs(unwrap_cells(text))
     lines = text.split("\n")
     sep, columns, line, top_rows, notes = find_header(lines)
     body, footer_notes = _find_rows(text, sep, columns, line, top_rows)
