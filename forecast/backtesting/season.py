@@ -63,6 +63,8 @@ def find_season(train: Panel) -> int:
         return 1
     seasons = train.observed.sum(axis=0) / MIN_SEASONS  # (N,) the longest season that may be found, and more
     y, seasons = forward_fill(train.target[:, seasons > min(candidates)]), seasons[seasons > min(candidates)]
+    largest = np.nanmax(np.abs(y), axis=0, initial=0)
+    y = y / np.where(largest > 0, largest, 1)
     changes, varies = _standard_changes(y)
     critical = NormalDist().inv_cdf(1 - SIZE / len(candidates))
     found = [m for m in candidates if _repeats(changes[:, varies & (seasons > m)], m, critical)]
@@ -74,15 +76,14 @@ def find_season(train: Panel) -> int:
 def _standard_changes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the changes of each series over their standard deviation, (T − 1, N), and whether they vary, (N,).
 
-    They are 0 before a series' first row. Those of a straight line do not vary, nor do those of constant growth.
+    `y` is over the largest value of each series. Changes are 0 before a series' first row. Those of a straight line do
+    not vary, nor do those of constant growth.
     """
     positive = np.nanmin(y, axis=0, initial=np.inf) > 0
     logs = np.log(np.where(positive, y, 1)) + np.where(positive, 0, y)
     change, deviation = _centred_changes(logs)
     size = np.maximum(np.nanmax(np.abs(logs), axis=0, initial=0), positive)  # a rounded value changes its log as much
-    varies = (deviation > ROUNDING * size) & (
-        _centred_changes(y)[1] > ROUNDING * np.nanmax(np.abs(y), axis=0, initial=0)
-    )
+    varies = (deviation > ROUNDING * size) & (_centred_changes(y)[1] > ROUNDING)
     return np.nan_to_num(change / np.where(varies, deviation, np.inf)), varies
 
 
@@ -132,6 +133,6 @@ def _closest(y: np.ndarray, seasons: list[int]) -> int:
     """Return the season whose value a season ago is closest, in mean squares, for most series; of several the first."""
     first = max(seasons)
     errors = np.stack([np.nanmean((y[first:] - y[first - m : len(y) - m]) ** 2, axis=0) for m in seasons])  # (M, N)
-    errors = np.maximum(errors, (ROUNDING * np.nanmax(np.abs(y), axis=0)) ** 2)
+    errors = np.maximum(errors, ROUNDING**2)
     votes = np.bincount(np.argmin(errors, axis=0), minlength=len(seasons))
     return seasons[int(votes.argmax())]

@@ -259,11 +259,11 @@ def predict(
     exchange = _exchange_of(fitted, exchange)
     dates, calendar = next_dates(panel.index, fitted.horizon_, exchange)
     table = fitted.predict(panel).to_frame()
-    table = table[~table["unique_id"].isin(ended)].reset_index(drop=True)
+    table, missing = _drop_missing(table[~table["unique_id"].isin(ended)], fitted)
     table.insert(3, "ds", dates[table["step"].to_numpy() - 1])
     if out is not None:
         write_table(table, out, index=False)
-    quantity, notes = quantity_of(panel), _notes_of_forecast(fitted, panel, ended)
+    quantity, notes = quantity_of(panel), [*_notes_of_forecast(fitted, panel, ended), *missing]
     data = {"target": quantity, "dates": calendar, "forecast": table, "ended": ended, "notes": notes}
     data["out"] = None if out is None else str(out)
     return CommandResult(data, lambda: _show_forecast(table, quantity, calendar, out, notes))
@@ -279,6 +279,21 @@ def _check_any_traded(panel: Panel, ended: dict[str, str | None]) -> None:
             f"no series has a value in the last row, {format_date(panel.index[-1])}, and a forecast starts from it: "
             f"leave out the rows after {last}, the last one with a value"
         )
+
+
+def _drop_missing(table: pd.DataFrame, model: Forecaster) -> tuple[pd.DataFrame, list[str]]:
+    """Return the forecasts without the series that have none, and a sentence on these; raise ValueError if none has."""
+    is_missing = table["y_hat"].isna().groupby(table["unique_id"], sort=False).any()
+    if not is_missing.any():
+        return table.reset_index(drop=True), []
+    names = ", ".join(is_missing.index[is_missing])
+    reason = (
+        f"{type(model).__name__} has no forecast of {names} from these prices: a series has none that was too short at "
+        "the fit, or that has no positive value where the model works in logs"
+    )
+    if is_missing.all():
+        raise ValueError(f"{reason}; fit a model on prices such as these")
+    return table[~table["unique_id"].map(is_missing)].reset_index(drop=True), [reason]
 
 
 def _notes_of_forecast(model: Forecaster, panel: Panel, ended: dict[str, str | None]) -> list[str]:

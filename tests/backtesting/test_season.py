@@ -64,6 +64,8 @@ def test_seasons_are_found(freq, m, rows, level):
     y = 100 + season + rng.normal(0, 0.7, rows) + levels[level]
     assert find_season(dated(y[:, None], freq)) == m
     assert find_season(dated(y[:, None] - 300, freq)) == m  # without logs
+    for size in (1e-200, 1e200):
+        assert find_season(dated(y[:, None] * size, freq)) == m
     gaps = np.where(rng.random(rows) < 0.05, np.nan, y)
     assert find_season(dated(gaps[:, None], freq)) == m
 

@@ -234,6 +234,22 @@ def test_common_rows_of_a_fit_in_python_are_read_again(call):
     assert set(pd.read_csv("forecast.csv")["cutoff"]) == {f"{prices.dropna().index[-1]:%Y-%m-%d}"}
 
 
+def test_a_series_without_a_forecast_is_named(call):
+    """Prices below 0 have no logarithm: NaN is not printed as a forecast."""
+    prices = fc.read_prices("good.csv")
+    (-prices).to_csv("negative.csv", index_label="date")
+    prices.assign(S0=-prices["S0"]).to_csv("mixed.csv", index_label="date")
+    assert call("fit good.csv --model drift --out m")[0] == 0
+    code, err = call("predict m negative.csv --out forecast.csv")
+    assert code == 2
+    assert "Drift has no forecast of S0, S1 from these prices" in err
+    assert not Path("forecast.csv").exists()
+    assert call("predict m mixed.csv --out forecast.csv")[0] == 0
+    table = pd.read_csv("forecast.csv")
+    assert set(table["unique_id"]) == {"S1"}
+    assert table["y_hat"].notna().all()
+
+
 def test_options_of_a_file_hold_for_files(call):
     assert call("fit euro.csv --day-first --decimal , --model naive --horizon 1 --out m")[0] == 0
     assert fc.load_model("m").prices_.options == {"data": "euro.csv", "folder": "..", "day_first": True, "decimal": ","}
