@@ -85,10 +85,14 @@ def read_prices(
     are times in UTC; a year and its month, quarter or week, and times of day, may be in columns of their own. Rows may
     have any order. In a long table the series are named by a column of tickers, or by the one column that separates the
     rows of a date. Of times with an offset from UTC the local clock time remains; where it repeats, in the hour that a
-    clock goes back, the rows are in UTC. A title and lines that begin with # may precede the header; dividends and
-    splits between the rows, as on Yahoo's page, are left out. An undated table needs a first column of whole numbers
-    that is named index, step or row, or has no name. A table with one series per row (of the M4 competition: a name,
-    then V2, V3 …) becomes undated columns that end together.
+    clock goes back, the rows are in UTC.
+
+    Titles, lines that begin with # and attributes of the series (Title, Code, Source …) may precede the rows, and
+    sources, remarks and totals follow them; these lines, repeated headers, and dividends and splits between the rows,
+    as on Yahoo's page, are left out, with a note. A file that is not UTF-8 is read in the encoding that known names
+    of columns prove, with a note. An undated table needs a first column of whole numbers that is named index, step or
+    row, or has no name. A table with a series in each row has dates or years as columns; that of the M4 competition (a
+    name, then V2, V3 …) becomes undated columns that end together.
     """
     if decimal not in (None, ",", "."):
         raise ValueError(f"decimal must be ',' or '.'; got {decimal!r}")

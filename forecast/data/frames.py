@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.csv.long_tables import TICKER_COLUMNS, find_series_column, split_series, widen_fields
+from forecast.data.csv.transposed import MIN_DATES, has_dates_in_columns, positions_of_dates, transpose_dates
 from forecast.data.date_parts import columns_are, refuse_grid
-from forecast.data.dates import AmbiguousDateError
+from forecast.data.dates import AmbiguousDateError, is_date
 from forecast.data.fields import LONG_COLUMNS, plain_name
 from forecast.data.notes import add_notes
 from forecast.data.row_labels import format_date, has_date_column, has_dates, is_default, read_labels, read_row_labels
@@ -63,6 +64,14 @@ def label_rows(frame: pd.DataFrame) -> pd.DataFrame:
         return _split_levels_of_rows(frame)
     if frame.columns.nlevels > 1 or set(LONG_COLUMNS) <= set(frame.columns):
         return frame
+    if len(dates := positions_of_dates(frame.columns)) >= MIN_DATES:
+        if isinstance(frame.index, pd.RangeIndex) and has_dates_in_columns(frame.columns):
+            return transpose_dates(frame, None)
+        if len(dates) == frame.shape[1] and _is_text(frame.index):
+            raise ValueError(
+                f"each row is a series ({str(frame.index[0])!r}) and each column a date: give a row per date, as "
+                "prices.T does"
+            )
     if _counts_rows(frame.index) and has_date_column(frame):
         frame = _take_dates(frame)
     if columns_are(frame.columns):
@@ -157,6 +166,11 @@ def _counts_rows(index: pd.Index) -> bool:
         return True
     is_number = pd.api.types.is_numeric_dtype(index) and not pd.api.types.is_bool_dtype(index)
     return is_number and not isinstance(read_index(index.dropna())[0], pd.DatetimeIndex)
+
+
+def _is_text(index: pd.Index) -> bool:
+    """Return whether labels are words and no dates."""
+    return all(isinstance(label, str) and not is_date(label) for label in index)
 
 
 def _take_dates(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pytest
 from forecast.data.files import read_prices
 from forecast.data.frames import to_frame
 from forecast.data.month_names import MONTH_NUMBERS
+from forecast.data.panel import as_panel
 
 DAYS = pd.bdate_range("2021-01-04", periods=40)
 VALUES = (100 * np.exp(np.random.default_rng(5).normal(0, 0.01, 40).cumsum())).round(2)
@@ -123,6 +124,17 @@ def test_years_as_columns_are_read_as_a_series_per_row(form, tmp_path):
         read(tmp_path, text + "\n" + text.split("\n", 1)[1].replace("GDP", "CPI"))
 
 
+def test_tables_with_dates_as_columns_are_transposed_or_refused():
+    names = ["Country", "Code", *range(1980, 2020)]
+    table = pd.DataFrame([["Alpha", "A", *VALUES], ["Beta", "B", *OTHER]], columns=names)
+    assert as_panel(table).series == ("Alpha", "Beta")
+    np.testing.assert_array_equal(as_panel(table).target, np.column_stack([VALUES, OTHER]))
+    dated = pd.DataFrame([VALUES, OTHER], index=["Alpha", "Beta"], columns=DAYS)
+    with pytest.raises(ValueError, match=r"each row is a series \('Alpha'\) .* as prices\.T does"):
+        as_panel(dated)
+    assert as_panel(dated.T).series == ("Alpha", "Beta")
+
+
 @pytest.mark.parametrize("form", ["%Y-%m-%d", "%b %d, %Y", "%Y/%m/%d"])
 def test_dates_as_columns_are_read_as_a_series_per_row(form, tmp_path):
     lines = [["Region", *(f"{day:{form}}" for day in DAYS)], ["Alpha", *VALUES], ["Beta", *OTHER]]
@@ -132,6 +144,8 @@ def test_dates_as_columns_are_read_as_a_series_per_row(form, tmp_path):
 def test_a_table_of_months_by_years_is_refused(tmp_path):
     with pytest.raises(ValueError, match="each row is a part of a year"):
         read(tmp_path, "Month,2020,2021,2022\nJan,1,2,3\nFeb,1,2,3\n")
+    with pytest.raises(ValueError, match="each row is a part of a year"):
+        read(tmp_path, "Hour,2020,2021,2022\n0,1,2,3\n1,1,2,3\n")
 
 
 @pytest.mark.parametrize("fraction", [0, 0.5])
@@ -196,6 +210,7 @@ ENCODED = {
     "gb18030": "日期,A,B",
     "cp932": "日付,A,B",
     "cp949": "날짜,A,B",
+    "cp1250": "Data,Śląsk,Łódź",
     "cp1251": "Дата,A,B",
     "utf-16": "日期,A,B",
     "utf-16-le": "Date,A,B",

@@ -26,7 +26,7 @@ def to_price_table(frame: pd.DataFrame, stem: str, row_word: str, dayfirst: bool
     if has_series_in_rows(frame):
         return transpose_series(frame, row_word)
     if has_dates_in_columns(frame.columns):
-        return transpose_dates(frame, row_word, dayfirst)
+        return transpose_dates(frame, dayfirst)
     prices = frame if isinstance(frame.index, pd.DatetimeIndex) else _index_by_date(frame, row_word, dayfirst)
     if prices.columns.nlevels == 2:
         return prices

@@ -28,11 +28,11 @@ OTHER_ENCODINGS: tuple[str, ...] = (
     "cp1254",
 )
 OTHER_ENCODINGS += ("cp1255", "cp1256", "cp874", "koi8-r", "mac-roman")
-WESTERN = ("cp1252", "latin-1")
+WESTERN = ("cp1252", "cp1250", "latin-1")
 SAMPLE = 20_000  # first characters, which have the names of the columns and some dates
 MIN_MIXED = 0.8  # of the words that are not ASCII: with other letters as well
 ASCII = set(map(chr, range(128)))
-WESTERN_CHARACTERS = set(map(chr, range(0xA0, 0x100))) | set("€‚„…Š‹ŒŽ‘’“”•–—™š›œžŸ")
+LATIN_CHARACTERS = set(map(chr, range(0xA0, 0x180))) | set("€‚„…‹‘’“”•–—™›")
 #: A cell such as ="99.47", which keeps Excel from changing it, and its form within quotes.
 FORMULA = re.compile(r'(?<![^,;\t|\n])(?:="([^"\n]*)"|"=""([^"\n]*)""")(?![^,;\t|\n])')
 #: A line with all its cells in one quote.
@@ -81,7 +81,7 @@ def _check_kind(raw: bytes) -> None:
     kind = next((kind for start, kind in OTHER_FILES.items() if raw.startswith(start)), None)
     if kind is None:
         start = raw[:100].decode("ascii", errors="ignore").lstrip()
-        is_table = re.match(r"<\w+>[,;\t]", start) is not None  # <DATE>,<CLOSE>
+        is_table = re.match(r"<\w+>[,;\t|]", start) is not None  # <DATE>,<CLOSE>
         kind = next((kind for mark, kind in OTHER_TEXTS.items() if start.startswith(mark) and not is_table), None)
     if kind is not None:
         raise ValueError(f"this is {kind} and no text table: download the prices as CSV, or name the file by its kind")
@@ -124,10 +124,11 @@ def _other_encoding(raw: bytes) -> str | None:
 
 
 def _is_western(text: str) -> bool:
-    """Return whether the letters that are not ASCII stand in words next to others, as letters with accents do."""
+    """Return whether the characters that are not ASCII are letters with accents in words with others, or signs."""
     words = [word for word in re.findall(r"\w+", text) if not word.isascii()]
     mixed = sum(len(word) == 1 or re.search("[A-Za-z]", word) is not None for word in words)
-    return set(text) - ASCII <= WESTERN_CHARACTERS and mixed >= MIN_MIXED * len(words)
+    are_words = all(letter.isalpha() for word in words if len(word) > 1 for letter in word if letter not in ASCII)
+    return set(text) - ASCII <= LATIN_CHARACTERS and are_words and mixed >= MIN_MIXED * len(words)
 
 
 def _readings(raw: bytes) -> Iterator[tuple[str, str]]:
@@ -141,6 +142,6 @@ def _readings(raw: bytes) -> Iterator[tuple[str, str]]:
 def _known_names(text: str) -> int:
     """Return how many different cells that are not ASCII are names of dates, of fields or of months."""
     cells = {cell.strip(' "') for cell in re.split(r"[,;\t|\n]", text) if not cell.isascii()}
-    cells = {cell for cell in cells if not re.search("[A-Za-z]", cell) or all(c.isalpha() for c in cell if c > "\x7f")}
+    cells = {cell for cell in cells if not re.search("[A-Za-z]", cell) or set(cell) - ASCII <= LATIN_CHARACTERS}
     names = {cell for cell in cells if plain_name(cell) in DATE_NAMES | PERIOD_NAMES or kind_of(cell) is not None}
     return len(names | {month for cell in cells - names for month in months_in(cell)})

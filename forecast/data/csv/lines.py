@@ -69,7 +69,7 @@ def with_tabs(text: str) -> str:
 def without_repeated_headers(body: str, header: str, lines_above: int) -> tuple[str, list[str]]:
     """Return a body with blank lines in place of those that repeat the header, as joined files do; and a note."""
     header = header.strip()
-    if not header or f"\n{header}" not in f"\n{body}":
+    if not header or not (body.startswith(header) or f"\n{header}" in body):
         return body, []
     lines = body.split("\n")
     repeated = [i for i, line in enumerate(lines) if line.strip() == header]

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.csv.numbers import is_name
+from forecast.data.date_parts import PART_NAMES
 from forecast.data.dates import is_date, read_dates
 from forecast.data.fields import plain_name, plain_names
 from forecast.data.month_names import month_number
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import DATE_NAMES, PERIOD_NAMES
+from forecast.data.times_of_day import HOUR_NAMES
 
 #: Lower-case names of the first column of a table with one series per row; V2, V3 … follow.
 ID_COLUMNS = ("v1", "id", "unique_id")
@@ -69,7 +71,14 @@ def transpose_series(frame: pd.DataFrame, row_word: str) -> pd.DataFrame:
 
 def positions_of_dates(columns: pd.Index) -> list[int]:
     """Return the positions of the columns whose names are dates or years."""
-    return [i for i, name in enumerate(columns) if isinstance(name, str) and (YEAR.fullmatch(name) or is_date(name))]
+    names = [str(name) for name in columns] if columns.nlevels == 1 else []
+    if not any(map(_is_date_or_year, names[-MIN_DATES:])):
+        return []  # as of nearly all tables, which may have thousands of columns
+    return [i for i, name in enumerate(names) if _is_date_or_year(name)]
+
+
+def _is_date_or_year(name: str) -> bool:
+    return YEAR.fullmatch(name) is not None or is_date(name)
 
 
 def has_dates_in_columns(columns: pd.Index) -> bool:
@@ -84,13 +93,14 @@ def has_dates_in_columns(columns: pd.Index) -> bool:
     return len(set(names)) == len(names) and others.isdisjoint(DATE_NAMES) and any(map(is_name, others))
 
 
-def transpose_dates(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -> pd.DataFrame:
+def transpose_dates(frame: pd.DataFrame, dayfirst: bool | None) -> pd.DataFrame:
     """Return a table whose columns are dates with a row per date and a column per series."""
     at = positions_of_dates(frame.columns)
     names = [YEAR.sub(r"\1", str(frame.columns[i])) for i in at]
     column = _naming_column(frame.drop(columns=frame.columns[at]))
     ids = frame[column].astype(str).str.strip()
-    if all(month_number(name) or is_date(name) for name in ids) or plain_name(str(column)) in PERIOD_NAMES:
+    is_part = plain_name(str(column)) in PERIOD_NAMES | PART_NAMES | HOUR_NAMES
+    if is_part or all(month_number(name) or is_date(name) for name in ids):
         raise ValueError(
             f"each row is a part of a year or a date ({ids.iloc[0]!r}) and each column a date ({names[0]!r}): write a "
             "row per date, such as 2024-01 and its value"
