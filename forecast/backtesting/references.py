@@ -8,7 +8,7 @@ import numpy as np
 
 from forecast.backtesting.season import find_season
 from forecast.data.panel import Panel
-from forecast.evaluation.scores import NAIVE, ZERO, check_model
+from forecast.evaluation.losses import NAIVE, ZERO, check_model
 from forecast.features.windows import forward_fill
 from forecast.models.base import Forecaster
 from forecast.models.naive import Naive, SeasonalNaive, Zero

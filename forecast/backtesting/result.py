@@ -17,13 +17,16 @@ from forecast._text import plain_lines
 from forecast._validation import check_choice
 from forecast.backtesting.spec import DEFAULTS, describe_target, differences
 from forecast.backtesting.split import WalkForward
+from forecast.evaluation.answers import Answer, Answers
+from forecast.evaluation.by_series import BySeries, by_series
 from forecast.evaluation.calibration import interval_tests
 from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctuation, giacomini_white
 from forecast.evaluation.directional import directions
 from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
 from forecast.evaluation.leaderboard import leaderboard, members
 from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
-from forecast.evaluation.scores import check_model, common_rows, loss_by_cutoff, scores, to_nixtla
+from forecast.evaluation.losses import PINBALL, SQUARED, check_model, common_rows, has_spread, loss_by_cutoff
+from forecast.evaluation.scores import scores, to_nixtla
 from forecast.evaluation.trading import Economics, economics
 from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_step
 
@@ -109,7 +112,8 @@ class BacktestResult:
         """Test which models (None: all) forecast better than another, by a rule fixed beforehand.
 
         They are compared with `against`: by default the run's own `against`, else the strongest simple baseline
-        (`strongest_baseline`). Judged by squared errors, or by `loss` = "qlike" where variances are forecast.
+        (`strongest_baseline`). The loss is "squared" or "absolute" for the point forecasts, "pinball" for the spread
+        (quantile loss, averaged over the levels that all models with quantiles have), or "qlike" for variances.
         """
         chosen = self._against(against, loss)
         weaker = () if against or self.spec.get("against") else self._baselines
@@ -122,6 +126,15 @@ class BacktestResult:
         chosen = self._against(against, loss)
         nested = self._nested(chosen)
         return verdict_by_step(self.forecasts, self.step_size, chosen, models, loss, nested, self.reference)
+
+    def by_series(
+        self, against: str | None = None, models: Sequence[str] | None = None, loss: str = "squared"
+    ) -> BySeries:
+        """Compare models with another on each series: skill, interval and test, and the share of series won.
+
+        `against` is that of `verdict`. The intervals over series are those of a bootstrap of the series.
+        """
+        return by_series(self.forecasts, self.overlap, self._against(against, loss), models, loss, self.reference)
 
     def directions(self, step: int = 1) -> pd.DataFrame:
         """Test whether models forecast the direction of a move over `step` rows better than chance, for each series."""
@@ -187,14 +200,26 @@ class BacktestResult:
     def _baselines(self) -> list[str]:
         return [name for name, model in self.spec["models"].items() if model["class"] in SIMPLE]
 
-    def verdicts(self) -> list[Verdict]:
-        """Return the main verdicts of the run: all models against one baseline, and the networks against each ARIMA."""
-        ran = set(self.forecasts["model"].unique())
+    def answers(self, loss: str | None = None) -> Answers:
+        """Answer where the series will be, how far it may be off, and whether a network is worth it.
+
+        By default there are two verdicts: on the point forecasts (squared errors) and, if the reference and another
+        model forecast quantiles, on the spread (quantile loss). With `loss`, one of `verdict`, there is that one. For
+        each, the networks are compared with every ARIMA model of the run as well.
+        """
+        ran = set(self.forecasts["model"].astype(str).unique())
         classes = {name: model["class"] for name, model in self.spec["models"].items() if name in ran}
-        nets = [name for name, class_name in classes.items() if class_name == "Recurrent"]
-        main = self.verdict()
-        arimas = [name for name, kind in classes.items() if kind == "ARIMA" and name != main.against]
-        return [main, *(self.verdict(name, nets) for name in arimas if nets)]
+        networks = [name for name, class_name in classes.items() if class_name == "Recurrent"]
+        arimas = [name for name, class_name in classes.items() if class_name == "ARIMA"]
+        default = [SQUARED, PINBALL] if has_spread(self.forecasts, self.reference) else [SQUARED]
+        answers = [self._answer(each, networks, arimas) for each in ([loss] if loss else default)]
+        return Answers(tuple(answers), tuple(networks))
+
+    def _answer(self, loss: str, networks: list[str], arimas: list[str]) -> Answer:
+        main = self.verdict(loss=loss)
+        compared = [name for name in networks if name not in main.without_levels]
+        others = [name for name in arimas if name != main.against and name not in main.without_levels]
+        return Answer(main, tuple(self.verdict(name, compared, loss) for name in others if compared))
 
     @property
     def reference(self) -> str:
@@ -267,10 +292,10 @@ class BacktestResult:
         return cls(_table(forecasts, path / _io.FORECASTS), fits, spec, skipped)
 
     def __repr__(self) -> str:
-        return f"{plain_lines(self.leaderboard().to_string())}\n\n{self.verdict()}"
+        return f"{plain_lines(self.leaderboard().to_string())}\n\n{self.answers()}"
 
     def _repr_html_(self) -> str:
-        return self.leaderboard().to_html(float_format="%.4g") + self.verdict()._repr_html_()
+        return self.leaderboard().to_html(float_format="%.4g") + self.answers()._repr_html_()
 
 
 def _sha256(content: bytes) -> str:

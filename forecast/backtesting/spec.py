@@ -16,7 +16,7 @@ from forecast.backtesting.fingerprint import fingerprint
 from forecast.backtesting.split import WalkForward
 from forecast.data.checks import check_prices
 from forecast.data.panel import Panel, format_date
-from forecast.evaluation.scores import NAIVE
+from forecast.evaluation.losses import NAIVE
 from forecast.models.base import Forecaster
 from forecast.models.serialize import decode, encode, parameters
 from forecast.models.wrapped import WrappedModel

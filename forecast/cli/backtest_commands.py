@@ -19,6 +19,7 @@ from forecast.cli.terminal import progress_bar, show_result
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
     from forecast.backtesting.split import WalkForward
+    from forecast.evaluation.losses import LOSSES
     from forecast.data.panel import Panel
     from forecast.models.base import Forecaster
 
@@ -26,6 +27,13 @@ Windows = Annotated[int, typer.Option(help="Number of cutoffs; the last is `hori
 StepSize = Annotated[int | None, typer.Option(help="Rows between cutoffs (default: the horizon).")]
 TrainSize = Annotated[
     int | None, typer.Option(help="Train on this number of newest rows only (default: all up to the cutoff).")
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        help="Loss of the verdict: squared, absolute, pinball or qlike (default: squared for where it will be, pinball "
+        "for how far it may be off)."
+    ),
 ]
 Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are excluded from training.")]
 
@@ -55,6 +63,7 @@ def backtest(
         str | None,
         typer.Option(help="Model that the verdict compares with (default: the strongest simple baseline)."),
     ] = None,
+    loss: Loss = None,
     set_: Settings = None,
     jobs: Annotated[
         int, typer.Option(help="Number of processes, at most 4 per core; the results do not depend on it.")
@@ -77,10 +86,12 @@ def backtest(
 
     [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --windows 40 --refit 10 --out runs/stocks
     """
-    from forecast._validation import check_int
+    from forecast._validation import check_choice, check_int
 
     for name, value in (("refit", refit), ("season", 1 if season is None else season), ("jobs", jobs)):
         check_int(f"--{name}", value, 1)
+    if loss is not None:
+        check_choice("--loss", loss, list(LOSSES))
     with _run_folder(out, resume, restart):
         if resume and out is not None and spec is None and not prices.data:
             definition = _stored_definition(out, context)
@@ -100,8 +111,8 @@ def backtest(
         if out is not None:
             from forecast.report.html.page import write_report
 
-            write_report(result, out / _io.REPORT)
-    return _summarise(result, out)
+            write_report(result, out / _io.REPORT, loss)
+    return _summarise(result, out, loss)
 
 
 @contextmanager
@@ -164,7 +175,7 @@ def _check_baseline(option: str, name: str | None, rows: Collection[str], remedy
 
 
 #: Options that determine how a run is executed, not its forecasts; --spec allows them.
-EXECUTION = {"spec", "out", "resume", "restart", "jobs", "backend", "scheduler", "on_error", "json", "quiet", "offline"}
+EXECUTION = {"spec", "out", "resume", "restart", "jobs", "backend", "scheduler", "on_error", "loss", "json", "quiet", "offline"}
 
 
 def _reject_options_of_spec(context: typer.Context, reason: str, allowed: Collection[str] = ()) -> None:
@@ -230,20 +241,26 @@ def _located(prices: Prices, folder: str, run: Path) -> Prices:
     return replace(prices, data=str(_io.real_path(start / prices.data)))
 
 
-def _summarise(result: BacktestResult, out: Path | None) -> CommandResult:
+def _summarise(result: BacktestResult, out: Path | None, loss: str | None) -> CommandResult:
+    answers = result.answers(loss)
+
     def show() -> None:
-        show_result(result)
+        show_result(result, answers)
         if out is not None:
             print_line()
             print_line(f"The run is in {out}; open {out / _io.REPORT} in a browser.")
 
-    verdicts = [{"against": v.against, "sentence": v.sentence, "models": v.table} for v in result.verdicts()]
+    verdicts = [
+        {"loss": v.loss, "against": v.against, "sentence": v.sentence, "note": v.note, "models": v.table}
+        for v in answers
+    ]
     extremes = result.extremes()
     data = {
         "field": result.spec["data"].get("field"),
         "series": result.spec["data"]["series"],
         "reference": result.reference,
         "leaderboard": result.leaderboard().reset_index(names="model"),
+        "answers": answers.sentences,
         "verdicts": verdicts,
         "set_apart": extremes.table,
         "extreme_models": extremes.models,
@@ -304,6 +321,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="File to write, or to replace: .html (default: report.html in the folder).")
     ] = None,
+    loss: Loss = None,
 ) -> CommandResult:
     """Write the report of a run as one HTML file that works offline.
 
@@ -319,7 +337,7 @@ def report(
     if not is_own:
         check_out(destination, suffixes=(".html",))
     with _io.folder_lock(run, _io.RUN) if is_own else nullcontext():
-        write_report(result, destination)
+        write_report(result, destination, loss)
     data = {"out": str(destination)}
     return CommandResult(data, lambda: print_line(f"The report is in {destination}; open it in a browser."))
 

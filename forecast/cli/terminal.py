@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from forecast.backtesting import BacktestResult
     from forecast.data.checks import PriceReport
+    from forecast.evaluation.answers import Answers
 
 MIN_NAME = 16  # width to which names are shortened at most
 MARGIN = "    "  # of the paragraphs of an entry
@@ -132,17 +133,18 @@ def show_prices(report: PriceReport) -> None:
         print_line(sentence)
 
 
-def show_result(result: BacktestResult) -> None:
-    """Print what is forecast, the leaderboard, the verdicts, failures, skipped series and anomalies of the prices."""
+def show_result(result: BacktestResult, answers: Answers) -> None:
+    """Print what is forecast, the answers, the leaderboard, the verdicts, failures, and what concerns the prices."""
     print_line(f"Forecast: {result.target}.")
+    print_line()
+    for sentence in answers.sentences:
+        print_line(sentence)
+    print_line()
     _show_leaderboard(result.leaderboard(), result.reference)
-    verdicts = result.verdicts()
-    against = verdicts[0].against
-    other = "" if against == result.reference else f"; in the verdict, skill is relative to {against}"
-    print_line(f"Skill and wins are relative to {result.reference}{other}.")
-    for verdict in verdicts:
-        _show_section(verdict.sentence, verdict.details)
-    for sentence in verdicts[0].extremes.sentences:
+    print_line(f"Skill (of the point forecast), spread (skill of the quantiles) and wins: against {result.reference}.")
+    for verdict in answers:
+        _show_section(f"{verdict.question}, against {verdict.against}: {verdict.note}", verdict.details)
+    for sentence in answers.set_apart:
         _show_section(sentence)
     _show_failures(result)
     if len(result.skipped):
@@ -198,8 +200,10 @@ def _show_failures(result: BacktestResult) -> None:
 
 
 def _show_leaderboard(board: pd.DataFrame, reference: str) -> None:
+    board = board.drop(columns=["seconds_predict", *(() if board["failures"].any() else ["failures"])])
     known = {  # headings and formats, which fit into 80 columns; other columns are headed by their name
         "skill": ("skill", "+.2%"),
+        "spread": ("spread", "+.2%"),
         "mase": ("MASE", ".3f"),
         "rmse": ("RMSE", ".4g"),
         "mae": ("MAE", ".4g"),
@@ -207,7 +211,6 @@ def _show_leaderboard(board: pd.DataFrame, reference: str) -> None:
         "direction": ("side", ".0%"),
         "win_rate": ("wins", ".0%"),
         "seconds_fit": ("fit s", ".1f"),
-        "seconds_predict": ("pred s", ".1f"),
         "failures": ("fail", ".0f"),
     }
     headings, formats = zip(*(known.get(str(name), (str(name), ".4g")) for name in board), strict=True)

@@ -7,7 +7,8 @@ import pandas as pd
 
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA
-from forecast.evaluation.scores import NAIVE, origin, rows_of_step
+from forecast.evaluation.losses import NAIVE
+from forecast.evaluation.scores import origin, rows_of_step
 
 MIN_MOVES = 10  # forecast and observed moves needed for a test
 

@@ -1,7 +1,8 @@
 """Extreme series: those that would decide the scores of a panel alone are set apart, the same for all models.
 
 A series is set apart if the reference forecasts it exactly (it is constant), or if a model forecasts it exactly or with
-a loss of more than 100 times, or less than a hundredth of, the reference's. A model that does so on more than half of
+a loss of more than 100 times, or less than a hundredth of, the reference's (10 times and a tenth for absolute errors and
+quantile losses, which are not squared). A model that does so on more than half of
 the other series is bad or exact as such: it is named, and hides nothing. At least one series is compared.
 """
 
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.scores import NAIVE, error_ratios
+from forecast.evaluation.losses import ABSOLUTE, EXACT, NAIVE, PINBALL, error_ratios
 from forecast.evaluation.text import join_names
 
-MAX_RATIO = 100  # of a model's loss to the reference's, or the reverse
+#: Largest ratio of a model's loss to the reference's, or the reverse: 100, the square of that of losses that grow with
+#: the error itself.
+MAX_RATIO, MAX_LINEAR_RATIO = 100, 10
 CONSTANT = 1e-9  # of its level: a series of a smaller range is constant
-EXACT = 1e-12  # a ratio below this is rounding
 MAX_LISTED = 5  # series that a sentence names; the table has all
 
 
@@ -33,17 +35,20 @@ class Extremes:
         to the reference's, NaN if that is 0), reason.
     models : DataFrame
         A row for each model that is extreme on more than half of the series: model, below, above (the numbers of series
-        with a ratio below .01 and above 100).
+        with a ratio below 1 / `max_ratio` and above `max_ratio`).
     n_series : int
         Number of series in the panel.
     reference : str
         The model whose loss others are divided by.
+    max_ratio : int
+        The ratio beyond which a series is extreme.
     """
 
     table: pd.DataFrame
     models: pd.DataFrame
     n_series: int
     reference: str
+    max_ratio: int = MAX_RATIO
 
     @property
     def series(self) -> list[str]:
@@ -66,8 +71,8 @@ class Extremes:
             listed += [f"{len(reasons) - MAX_LISTED} more"] if len(reasons) > MAX_LISTED else []
             yield f"Set apart from the scores of all models: {join_names(listed)}."
         for row in self.models.itertuples():
-            many = [f"less than 1/{MAX_RATIO} of that of {self.reference} on {row.below}"] if row.below else []
-            many += [f"more than {MAX_RATIO} times that of {self.reference} on {row.above}"] if row.above else []
+            many = [f"less than 1/{self.max_ratio} of that of {self.reference} on {row.below}"] if row.below else []
+            many += [f"more than {self.max_ratio} times that of {self.reference} on {row.above}"] if row.above else []
             yield (
                 f"The loss of {row.model} is {' and '.join(many)} of {self.n_series} series, too many to set apart: "
                 "they are compared."
@@ -84,7 +89,8 @@ def find_extremes(forecasts: pd.DataFrame, loss: str = "squared", reference: str
     ratios = error_ratios(forecasts, loss=loss, reference=reference)
     exact = ratios[reference].isna() | _is_constant(forecasts, reference).reindex(ratios.index, fill_value=False)
     others = ratios.loc[~exact].drop(columns=reference)
-    below, above = others < 1 / MAX_RATIO, others > MAX_RATIO
+    limit = MAX_LINEAR_RATIO if loss in (ABSOLUTE, PINBALL) else MAX_RATIO
+    below, above = others < 1 / limit, others > limit
     extreme = below | above
     decisive = extreme.loc[:, extreme.sum() <= len(others) / 2]
     if decisive.any(axis=1).all():  # no series would remain
@@ -102,6 +108,7 @@ def find_extremes(forecasts: pd.DataFrame, loss: str = "squared", reference: str
         pd.DataFrame({"model": named, "below": below[named].sum().to_numpy(), "above": above[named].sum().to_numpy()}),
         len(ratios),
         reference,
+        limit,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from forecast.evaluation.extremes import compared_series
-from forecast.evaluation.scores import KEYS, NAIVE, common_rows, scores, skills, win_rates
+from forecast.evaluation.losses import KEYS, NAIVE, PINBALL, common_rows, has_spread, skills, win_rates
+from forecast.evaluation.scores import scores
 
 #: The scores on the leaderboard, in their order.
 RANKED_SCORES = ("mase", "rmse", "mae", "coverage", "direction")
@@ -14,7 +16,8 @@ RANKED_SCORES = ("mase", "rmse", "mae", "coverage", "direction")
 def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NAIVE) -> pd.DataFrame:
     """Rank the models, best first: a row for each, the reference included, on the series that are compared.
 
-    `skill` is the share of the reference's squared error that the model removes (geometric mean over series); `mase`,
+    `skill` is the share of the reference's squared error that the model removes (geometric mean over series), `spread`
+    that of its quantile loss, averaged over the levels that all models with quantiles have; `mase`,
     `rmse`, `mae`, `coverage` (of the outermost quantiles) and `direction` are means over series; `win_rate` counts
     series and cutoffs; seconds are summed over the fits; `failures` counts fits without a forecast.
     """
@@ -23,6 +26,7 @@ def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NA
     board = by_series.groupby("model", observed=True)[list(RANKED_SCORES)].mean()
     board.index = board.index.astype(str)
     board.insert(0, "skill", skills(forecasts, reference=reference))
+    board.insert(1, "spread", skills(forecasts, PINBALL, reference) if has_spread(forecasts, reference) else np.nan)
     board["win_rate"] = win_rates(forecasts, reference)
     spent = fits.assign(failures=fits["error"].ne(""), model=fits["model"].astype(str)).groupby("model", sort=False)
     totals = spent[["seconds_fit", "seconds_predict", "failures"]].sum()

@@ -10,8 +10,8 @@ import pandas as pd
 
 from forecast._text import plain
 from forecast.evaluation.extremes import compared_series
+from forecast.evaluation.losses import NAIVE, check_model, loss_table
 from forecast.evaluation.pairwise import ALPHA
-from forecast.evaluation.scores import NAIVE, check_model, loss_by_cutoff, rounding_of_losses
 from forecast.evaluation.text import format_p
 
 REPETITIONS = 2000  # of the bootstrap
@@ -48,7 +48,7 @@ def model_confidence_set(
         Number of successive cutoffs that share test rows; bootstrap blocks are at least as long.
     size : float, default 0.1
         Probability that the best model is missing from the set.
-    loss : {"squared", "qlike"}
+    loss : {"squared", "absolute", "pinball", "qlike"}
         Loss to compare by.
     seed : int
         Seed of the bootstrap.
@@ -79,8 +79,9 @@ def model_confidence_set(
     if not 0 < size < 1:
         raise ValueError(f"size, the probability that the best model is excluded, must be between 0 and 1; got {size}")
     forecasts = compared_series(forecasts, loss, reference)
-    table = loss_by_cutoff(forecasts, loss, reference).dropna()
-    groups = _group_equal(table, rounding_of_losses(forecasts, loss, reference)) if _is_enough(table, overlap) else {}
+    losses = loss_table(forecasts, loss, reference)
+    table = losses.by_cutoff(reference)
+    groups = _group_equal(table, losses.tolerance(reference)) if _is_enough(table, overlap) else {}
     p_values = dict.fromkeys(table.columns, 1.0)
     if len(groups) > 1:
         different = table[list(groups)]
@@ -156,7 +157,7 @@ def superior_ability(
         Number of successive cutoffs that share test rows; bootstrap blocks are at least as long.
     against : str, optional
         Model to compare with; by default the reference.
-    loss : {"squared", "qlike"}
+    loss : {"squared", "absolute", "pinball", "qlike"}
         Loss to compare by.
     seed : int
         Seed of the bootstrap.
@@ -180,11 +181,12 @@ def superior_ability(
     from arch.bootstrap import SPA
 
     forecasts = compared_series(forecasts, loss, reference)
-    table = loss_by_cutoff(forecasts, loss, reference).dropna()
+    losses = loss_table(forecasts, loss, reference)
+    table = losses.by_cutoff(reference)
     against = reference if against is None else against
     check_model(against, [*table])
     others = table.drop(columns=against)
-    enough, negligible = _is_enough(table, overlap), rounding_of_losses(forecasts, loss, reference)
+    enough, negligible = _is_enough(table, overlap), losses.tolerance(reference)
     tested = others[[name for name in others if enough and _varies(others[name] - table[against], negligible)]]
     if tested.empty:
         return SuperiorAbility(against, "", len(others.columns), np.nan, np.nan, np.nan, False)
@@ -206,6 +208,7 @@ def _block_length(table: pd.DataFrame, overlap: int) -> int:
     from arch.bootstrap import optimal_block_length
 
     varying = table.loc[:, table.std() > 0]
-    length = optimal_block_length(varying)["stationary"].max() if len(varying.columns) else 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        length = optimal_block_length(varying)["stationary"].max() if len(varying.columns) else 1.0
     longest = max(len(table) // 3, 1)
     return int(np.clip(np.ceil(np.nan_to_num(length, nan=1.0)), min(overlap, longest), longest))

@@ -51,10 +51,17 @@ def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap:
     Leybourne and Newbold (1997).
     """
     difference = np.asarray(loss_reference, dtype=float) - np.asarray(loss_model, dtype=float)
+    return equal_accuracy_test(difference, overlap, NEGLIGIBLE * _mean_size(loss_reference, loss_model))
+
+
+def equal_accuracy_test(difference: np.ndarray, overlap: int = 1, negligible: float = 0.0) -> DieboldMariano:
+    """Test by the method of `diebold_mariano` whether differences of losses have a mean of 0.
+
+    Differences of at most `negligible` are 0.
+    """
     n = len(difference)
     factor2 = _squared_factor(n, overlap)
     enough = n > overlap and factor2 >= 0.5  # with fewer cutoffs the factor rises again and is meaningless
-    negligible = NEGLIGIBLE * _mean_size(loss_reference, loss_model)
     if n <= overlap or np.ptp(difference) <= negligible:
         undefined = 0.0 if n and (np.abs(difference) <= negligible).all() else math.nan
         return DieboldMariano(undefined, 1.0, 1.0, undefined, factor2, n, enough)

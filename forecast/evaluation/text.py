@@ -21,3 +21,8 @@ def join_names(names: Sequence[str]) -> str:
     'arima, lstm and gru'
     """
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number of things as text, such as "1 row" or "1,200 rows"."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._validation import check_choice
-from forecast.evaluation.scores import ZERO, check_model, common_rows
+from forecast.evaluation.losses import ZERO, check_model, common_rows
 from forecast.models.base import quantile_columns
 
 HOLD = "buy and hold"

@@ -12,75 +12,139 @@ import numpy as np
 import pandas as pd
 
 from forecast._text import plain
-from forecast.evaluation import metrics
 from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
-from forecast.evaluation.multiple import holm
-from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE, DieboldMariano, clark_west, diebold_mariano
-from forecast.evaluation.scores import (
+from forecast.evaluation.losses import (
+    ABSOLUTE,
     NAIVE,
+    PINBALL,
+    QLIKE,
+    SQUARED,
+    ZERO,
+    LossTable,
     check_model,
-    error_ratios,
+    common_rows,
     gap_by_cutoff,
     loss_by_cutoff,
-    rounding_of_losses,
+    loss_table,
+    quantile_models,
     skills,
 )
-from forecast.evaluation.text import format_p, join_names
+from forecast.evaluation.multiple import holm
+from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE, clark_west, equal_accuracy_test
+from forecast.evaluation.skill import POWER, detectable_skill, skill_interval
+from forecast.evaluation.text import count, format_p, join_names
+from forecast.models.base import quantile_columns
 
-POWER = 0.80
-SIGNAL = "a signal, but worse forecasts"
-COLUMNS = ["model", "skill", "low", "high", "test", "statistic", "p", "p_holm", "p_worse_holm", "detectable", "finding"]
+#: The question that each loss answers.
+QUESTIONS = {
+    SQUARED: "Where will it be",
+    ABSOLUTE: "Where will it be",
+    PINBALL: "How far may it be off",
+    QLIKE: "How large will the variance be",
+}
+#: What a simple baseline forecasts, as a point and as quantiles.
+MEANINGS = {NAIVE: ("the last value", "the spread of recent changes"), ZERO: ("no return", "the spread of recent returns")}
+MAX_WINNERS = 3  # that a sentence describes one by one
+COLUMNS = [
+    "model", "skill", "low", "high", "statistic", "p", "p_holm", "p_worse_holm", "p_signal", "detectable", "finding"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Comparison of each model with one of them: a table, and its summary in one sentence."""
+    """Comparison of each model with one of them by one loss: a table, and its summary.
 
-    table: pd.DataFrame  # model, skill, low, high, test, statistic, p, p_holm, p_worse_holm, detectable, finding
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each model, with the columns that `verdict` describes.
+    against : str
+        The model that the others are compared with.
+    loss : str
+        The loss: "squared" and "absolute" judge the point forecast, "pinball" the quantiles, "qlike" variances.
+    n_cutoffs : int
+        Number of cutoffs.
+    extremes : Extremes
+        The series that are set apart.
+    levels : tuple of float
+        The quantile levels that are compared; empty unless the loss is "pinball".
+    without_levels : tuple of str
+        The models that are not compared, since they forecast no quantiles.
+    """
+
+    table: pd.DataFrame
     against: str
+    loss: str
     n_cutoffs: int
-    extremes: Extremes  # the series that are set apart
+    extremes: Extremes
+    levels: tuple[float, ...] = ()
+    without_levels: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """The question that the loss answers."""
+        return QUESTIONS[self.loss]
+
+    def models(self, finding: str) -> list[str]:
+        """Return the models with a finding, those of greatest skill first."""
+        rows = self.table[self.table["finding"] == finding]
+        return rows.sort_values("skill", ascending=False, kind="stable")["model"].tolist()
 
     @property
     def sentence(self) -> str:
-        """The summary in one sentence."""
+        """The question and its answer in one sentence."""
+        return f"{self.question}: {self._answer()}."
+
+    def _answer(self) -> str:
         if len(self.table) == 0:
-            return f"Only {self.against} was run: there is nothing to compare."
+            return f"only {self.against} was run, so there is nothing to compare"
         if self.n_cutoffs == 0:
-            return f"No model beats {self.against}: the models share no row, or there is no error to compare with."
+            return f"no model beats {self.against}, as the models share no row or there is no error to compare with"
         if (self.table["finding"] == "too few cutoffs").any():
-            return f"Too few cutoffs ({self.n_cutoffs}) to test whether any model differs from {self.against}."
-        first, *rest = self._clauses()
-        return f"{first}{': ' if rest else ''}{'; '.join(rest)}."
+            return f"too few cutoffs ({self.n_cutoffs}) to test whether a model differs from {self.against}"
+        baseline = self.against
+        if baseline in MEANINGS:
+            baseline = f"{baseline}, {MEANINGS[baseline][self.loss == PINBALL]}"
+        winners = self.models("better")
+        if not winners:
+            return f"no model beats {baseline}"
+        rows = self.table.set_index("model").loc[winners]
+        verb = "beats" if len(winners) == 1 else "beat"
+        if len(winners) <= MAX_WINNERS:
+            each = [f"{row.Index} (skill {row.skill:.1%}, p {format_p(row.p_holm)})" for row in rows.itertuples()]
+            return f"{join_names(each)} {verb} {baseline}"
+        skills, p = _span(rows["skill"]), format_p(rows["p_holm"].max())
+        return f"{join_names(winners)} {verb} {baseline} (skill {skills}, p {p})"
+
+    @property
+    def note(self) -> str:
+        """What the answer rests on: cutoffs, series, levels, the other models, and the skill that could be found."""
+        return " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in self._clauses())
 
     def _clauses(self) -> Iterator[str]:
-        """Yield a clause on the winners, then one for each other finding."""
-        rows = dict(iter(self.table.groupby("finding")))
-        names = {finding: group["model"].tolist() for finding, group in rows.items()}
-        period = f"{self.n_cutoffs} cutoff{'s' if self.n_cutoffs != 1 else ''}"
-        if n_apart := len(self.extremes.series):
-            period += f" and {self.extremes.n_series - n_apart} of {self.extremes.n_series} series"
-        if "better" in rows:
-            winners = [
-                f"{row.model} (skill {row.skill:.1%}, p {format_p(row.p_holm)})" for row in rows["better"].itertuples()
-            ]
-            yield f"{join_names(winners)} beat{'s' if len(winners) == 1 else ''} {self.against} over {period}"
-        else:
-            yield f"No model beats {self.against} over {period}"
-        if SIGNAL in rows:
-            yield f"{join_names(names[SIGNAL])} {_have(names[SIGNAL])} a significant signal but worse forecasts"
-        if "not distinguishable" in rows:
-            undecided = names["not distinguishable"]
-            subject = join_names(undecided) if len(undecided) < 4 else self._count(undecided)
-            power = _describe_power(rows["not distinguishable"]["detectable"])
-            yield f"{subject} {_be(undecided)} not distinguishable from {self.against}; this run {power}"
-        if "worse" in rows:
-            yield f"{join_names(names['worse'])} {_be(names['worse'])} significantly worse"
-        if "identical" in rows:
-            yield f"{join_names(names['identical'])} made the same forecasts as {self.against}"
+        n_compared = self.extremes.n_series - len(self.extremes.series)
+        of_all = f"{n_compared} of " if n_compared < self.extremes.n_series else ""
+        basis = f"{count(self.n_cutoffs, 'cutoff')}, {of_all}{count(self.extremes.n_series, 'series', 'series')}"
+        if self.levels:
+            basis += f", quantiles {join_names([f'{level:g}' for level in self.levels])}"
+        yield basis
+        if worse := self.models("worse"):
+            yield f"{self._name(worse)} {_be(worse)} significantly worse than {self.against}"
+        if identical := self.models("identical"):
+            yield f"{join_names(identical)} made the same forecasts as {self.against}"
+        if undecided := self.models("not distinguishable"):
+            detectable = self.table.set_index("model").loc[undecided, "detectable"]
+            yield (
+                f"{self._name(undecided)} {_be(undecided)} not distinguishable from {self.against}; this run finds a "
+                f"true skill of {_span(detectable)} with a probability of {POWER:.0%}"
+            )
+        if self.without_levels:
+            yield f"{join_names(list(self.without_levels))} forecast no quantiles and cannot be compared"
 
-    def _count(self, names: list[str]) -> str:
-        return f"{'all' if len(names) == len(self.table) else 'the other'} {len(names)}"
+    def _name(self, names: list[str]) -> str:
+        if len(names) < 4:
+            return join_names(names)
+        return f"all {len(names)} models" if len(names) == len(self.table) else f"{len(names)} models"
 
     @property
     def details(self) -> list[str]:
@@ -88,16 +152,16 @@ class Verdict:
         return [f"{row.model}: {_describe(row)}" for row in self.table.itertuples()]
 
     def __str__(self) -> str:
-        lines = [self.sentence, *(f"  {line}" for line in self.details), *self.extremes.sentences]
-        return "\n".join(map(plain, lines))
+        details = [f"  {line}" for line in self.details]
+        return "\n".join(map(plain, [self.sentence, self.note, *details, *self.extremes.sentences]))
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(plain(sentence))}</p>" for sentence in self.extremes.sentences)
+        notes = "".join(f"<p>{escape(plain(sentence))}</p>" for sentence in [self.note, *self.extremes.sentences])
         return f"<p><strong>{escape(plain(self.sentence))}</strong></p>{self.table.to_html(index=False)}{notes}"
 
 
 def strongest(
-    forecasts: pd.DataFrame, baselines: Collection[str], reference: str = NAIVE, loss: str = "squared"
+    forecasts: pd.DataFrame, baselines: Collection[str], reference: str = NAIVE, loss: str = SQUARED
 ) -> str:
     """Return the simple baseline with the smallest loss, the one of greatest skill; the reference if none is better."""
     skill = skills(compared_series(forecasts, loss, reference), loss, reference)
@@ -111,7 +175,7 @@ def verdict(
     overlap: int,
     against: str | None = None,
     models: Sequence[str] | None = None,
-    loss: str = "squared",
+    loss: str = SQUARED,
     nested: Collection[str] = (),
     reference: str = NAIVE,
     weaker: Collection[str] = (),
@@ -128,12 +192,13 @@ def verdict(
         Model to compare with; by default the reference.
     models : sequence of str, optional
         Models to compare; by default all.
-    loss : {"squared", "qlike"}
-        Loss to compare by; "qlike" is for variances.
+    loss : {"squared", "absolute", "pinball", "qlike"}
+        Loss to compare by. "pinball" is the quantile loss, averaged over the levels that all models with quantiles
+        have; "qlike" is for variances.
     nested : collection of str
-        Models of which `against` is a special case; by squared errors these are tested by Clark and West.
+        Models of which `against` is a special case: Clark and West's test is made for these, by squared errors.
     reference : str, default "naive"
-        Model whose mean loss on a series the losses are divided by.
+        Model whose mean loss on a series decides whether the series is compared.
     weaker : collection of str
         Baselines among which `against` was chosen as the one of the smallest loss (`strongest`). None of them can be
         better, so Holm's adjustment for a win leaves them out.
@@ -141,11 +206,10 @@ def verdict(
     Returns
     -------
     Verdict
-        Its table has a row for each model. `low` to `high` is the 90 % interval of the skill from the standard error of
-        Diebold and Mariano. With one series and no missing outcome, `low` is above 0 exactly where their one-sided
-        test, unadjusted, finds a win at .05; with several series the two may differ, as skill is a geometric mean over
-        series and the test averages losses. `detectable` is the smallest skill that this run detects with a power of
-        80 %.
+        Its table has a row for each model: `skill` with its 90 % interval `low` to `high`; `statistic` and one-sided
+        `p` of Diebold and Mariano's test; `p_holm` and `p_worse_holm`, adjusted for the number of models; `p_signal`,
+        Clark and West's p, adjusted as well (NaN unless nested); `detectable`, the true skill that this run finds with
+        a probability of 80 %; `finding`.
 
     Raises
     ------
@@ -154,16 +218,28 @@ def verdict(
 
     Notes
     -----
-    A model is "better" if its skill is above 0 and its p-value, Holm-adjusted over the models, is below .05. The test
-    is Diebold and Mariano's, or Clark and West's for nested models. A nested model with a significant signal but skill
-    ≤ 0 has "a signal, but worse forecasts". A model is "worse" if its skill is below 0 and the opposite Diebold-Mariano
-    test is significant. Series that would decide alone are set apart, as in `find_extremes`. If the square of the
-    small-sample factor is below ½, there are too few cutoffs for a test.
+    A model is "better" if its skill is above 0 and p, Holm-adjusted over the models, is below .05. It is "worse" if its
+    skill is below 0 and the opposite test is significant. A significant `p_signal` is evidence that the model's inputs
+    predict the series in population; it is no evidence that the forecasts are better, and decides no finding. Series
+    that would decide alone are set apart, as in `find_extremes`. If the square of the small-sample factor is below ½,
+    there are too few cutoffs for a test.
     """
     against = reference if against is None else against
     extremes = find_extremes(forecasts, loss, reference)
-    table, n_cutoffs = _compare(extremes.drop(forecasts), overlap, against, models, loss, nested, reference)
-    return Verdict(_with_findings(table, weaker)[COLUMNS], against, n_cutoffs, extremes)
+    compared = extremes.drop(forecasts)
+    table, n_cutoffs = _compare(compared, overlap, against, models, loss, nested, reference)
+    levels = tuple(quantile_columns(common_rows(compared, loss).columns)) if loss == PINBALL else ()
+    without = _without_levels(forecasts, compared, models) if levels else ()
+    return Verdict(_with_findings(table, weaker)[COLUMNS], against, loss, n_cutoffs, extremes, levels, without)
+
+
+def _without_levels(
+    forecasts: pd.DataFrame, compared: pd.DataFrame, models: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the models, of those to compare, that forecast no quantiles."""
+    names = quantile_models(compared[compared["member"] == 0])[0]
+    asked = dict.fromkeys(forecasts["model"].astype(str)) if models is None else models
+    return tuple(name for name in asked if name not in names)
 
 
 def verdict_by_step(
@@ -171,7 +247,7 @@ def verdict_by_step(
     step_size: int,
     against: str | None = None,
     models: Sequence[str] | None = None,
-    loss: str = "squared",
+    loss: str = SQUARED,
     nested: Collection[str] = (),
     reference: str = NAIVE,
 ) -> pd.DataFrame:
@@ -215,34 +291,48 @@ def _compare(
     nested: Collection[str],
     reference: str,
 ) -> tuple[pd.DataFrame, int]:
-    """Return a row for each model with its skill and unadjusted test, and the number of cutoffs."""
-    by_cutoff = loss_by_cutoff(forecasts, loss, reference)
-    models = _check_models(models, against, list(by_cutoff))
-    ratios = error_ratios(forecasts, loss=loss, reference=reference)
-    gaps = gap_by_cutoff(forecasts, against, reference) if nested and loss == "squared" else None
-    baseline, negligible = by_cutoff[against].to_numpy(), rounding_of_losses(forecasts, loss, reference)
-    rows = []
-    for model in models:
-        losses = _without_rounding(by_cutoff[model].to_numpy(), baseline, negligible)
-        test = diebold_mariano(baseline, losses, overlap)
-        row: dict[str, Any] = {"test": "Diebold-Mariano", "statistic": test.statistic, "p": test.p_better}
-        if gaps is not None and model in nested and test.enough:
-            signal = clark_west(baseline, losses, gaps[model].to_numpy(), overlap)
-            row = {"test": "Clark-West", "statistic": signal.statistic, "p": signal.p_small}
-        skill = metrics.skill(ratios[model].to_numpy(), ratios[against].to_numpy())
-        row |= {"model": model, "skill": skill, "p_worse": test.p_worse, "dm": test}
-        rows.append(row | _precision(test, skill, by_cutoff[against].mean(), len(by_cutoff)))
-    columns = ["model", "skill", "low", "high", "test", "statistic", "p", "p_worse", "detectable", "dm"]
-    return pd.DataFrame(rows, columns=columns), len(by_cutoff)
+    """Return a row for each model with its skill and unadjusted tests, and the number of cutoffs."""
+    losses = loss_table(forecasts, loss, reference)
+    names = _check_models(models, against, list(forecasts["model"].astype(str).unique()))
+    names = [name for name in names if name in losses.sums or not losses.sums]
+    signals = _signals(forecasts, overlap, against, nested, reference) if loss == SQUARED and nested else {}
+    rows = [_row(losses, name, against, overlap) | {"p_signal": signals.get(name, np.nan)} for name in names]
+    columns = ["model", "skill", "low", "high", "statistic", "p", "p_worse", "p_signal", "standard_error", "test"]
+    return pd.DataFrame(rows, columns=columns), len(losses.cutoffs)
 
 
-def _without_rounding(losses: np.ndarray, baseline: np.ndarray, negligible: float) -> np.ndarray:
-    """Return the losses, equal to the baseline's or at a constant difference from them where only rounding differs."""
-    losses = np.where(np.abs(losses - baseline) <= negligible, baseline, losses)
-    difference = losses - baseline
-    if len(difference) and np.ptp(difference) <= negligible:
-        return baseline + difference.mean()
-    return losses
+def _row(losses: LossTable, model: str, against: str, overlap: int) -> dict[str, Any]:
+    """Return the skill of a model, its interval, and the test of equal accuracy."""
+    if not losses.series:
+        test = equal_accuracy_test(np.zeros(0), overlap)
+        return {"model": model, "skill": np.nan, "p": 1.0, "p_worse": 1.0, "test": test}
+    differences, negligible = losses.differences(model, against), losses.tolerance(against)
+    test = equal_accuracy_test(np.where(np.abs(differences) <= negligible, 0.0, differences), overlap, negligible)
+    row = {
+        "model": model,
+        "skill": losses.skill(model, against),
+        "statistic": test.statistic,
+        "p": test.p_better,
+        "p_worse": test.p_worse,
+        "standard_error": test.standard_error,
+        "test": test,
+    }
+    if test.enough and test.standard_error > 0:
+        row["low"], row["high"] = skill_interval(losses, model, against, overlap)
+    return row
+
+
+def _signals(
+    forecasts: pd.DataFrame, overlap: int, against: str, nested: Collection[str], reference: str
+) -> dict[str, float]:
+    """Return Clark and West's p-value of each nested model."""
+    losses, gaps = loss_by_cutoff(forecasts, SQUARED, reference), gap_by_cutoff(forecasts, against, reference)
+    tests = {
+        name: clark_west(losses[against].to_numpy(), losses[name].to_numpy(), gaps[name].to_numpy(), overlap)
+        for name in losses
+        if name in nested
+    }
+    return {name: test.p_small for name, test in tests.items()}
 
 
 def _check_models(models: Sequence[str] | None, against: str, available: list[str]) -> list[str]:
@@ -255,28 +345,20 @@ def _check_models(models: Sequence[str] | None, against: str, available: list[st
     return [name for name in models or available if name != against]
 
 
-def _precision(test: DieboldMariano, skill: float, mean_loss: float, n: int) -> dict[str, float]:
-    """Return the interval of a skill, if it can be tested, and the smallest skill detected with a power of 80 %."""
-    from scipy import stats
-
-    degrees = max(n - 1, 1)
-    width = stats.t.ppf(1 - ALPHA, df=degrees)  # in standard errors
-    error = test.standard_error / mean_loss
-    detectable = {"detectable": (width + stats.t.ppf(POWER, df=degrees)) * error}
-    interval = {"low": skill - width * error, "high": min(skill + width * error, 1.0)} if test.enough else {}
-    return detectable | interval
-
-
 def _with_findings(table: pd.DataFrame, weaker: Collection[str] = ()) -> pd.DataFrame:
-    """Return the table with Holm-adjusted p-values and the finding of each row."""
-    table = table.assign(p_holm=1.0, p_worse_holm=holm(table["p_worse"].to_numpy()))
-    can_win = ~table["model"].isin(list(weaker))
+    """Return the table with Holm-adjusted p-values, the detectable skill and the finding of each row."""
+    table = table.assign(p_holm=1.0, p_worse_holm=holm(table["p_worse"].to_numpy()), detectable=np.nan)
+    can_win, signal = ~table["model"].isin(list(weaker)), table["p_signal"].notna()
     table.loc[can_win, "p_holm"] = holm(table.loc[can_win, "p"].to_numpy())
+    table.loc[signal, "p_signal"] = holm(table.loc[signal, "p_signal"].to_numpy())
+    table["detectable"] = [
+        detectable_skill(row.standard_error, max(row.test.n - 1, 1), int(can_win.sum())) for row in table.itertuples()
+    ]
     return table.assign(finding=[_finding(row) for row in table.itertuples()])
 
 
 def _finding(row: Any) -> str:
-    test: DieboldMariano = row.dm
+    test = row.test
     if test.statistic == 0 and test.standard_error == 0:
         return "identical"
     if not test.enough:
@@ -287,8 +369,6 @@ def _finding(row: Any) -> str:
         return "better"
     if row.skill < 0 and row.p_worse_holm < ALPHA:
         return "worse"
-    if row.test == "Clark-West" and row.p_holm < ALPHA:
-        return SIGNAL
     return "not distinguishable"
 
 
@@ -299,31 +379,21 @@ def _describe(row: Any) -> str:
     if row.finding == "identical":
         return "the same forecasts"
     skill, p = f"skill {row.skill:+.1%}", format_p(row.p_holm)
-    detectable = f"{row.detectable:.1%}" if row.detectable < 1 else "none"
+    signal = "; a signal in population (Clark-West), not better forecasts" if row.p_signal < ALPHA else ""
     return {
         "too few cutoffs": f"{skill}; too few cutoffs for a test",
         "constant difference": f"{skill}; the losses differ by the same amount at every cutoff, so there is no test",
         "better": f"better, {skill} (p {p})",
-        "worse": f"worse, {skill} (p {format_p(row.p_worse_holm)})",
-        SIGNAL: f"{SIGNAL}, {skill} (p {p} by Clark-West)",
-        "not distinguishable": f"not distinguishable, {skill} (p {p}); could have shown {detectable}",
+        "worse": f"worse, {skill} (p {format_p(row.p_worse_holm)}){signal}",
+        "not distinguishable": f"not distinguishable, {skill} (p {p}); could have shown {row.detectable:.1%}{signal}",
     }[row.finding]
 
 
-def _describe_power(detectable: pd.Series) -> str:
-    """Return the clause on the skills that a run could have shown; skills are at most 1."""
-    low, high = detectable.min(), detectable.max()
-    if not low < 1:
-        return "is too small to have shown any skill"
-    if not high < 1:
-        return f"could have shown a skill of {low:.1%} at best (power {POWER:.0%})"
-    size = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
-    return f"could have shown a skill of {size} (power {POWER:.0%})"
+def _span(values: pd.Series) -> str:
+    """Return the range of shares as text."""
+    low, high = f"{values.min():.1%}", f"{values.max():.1%}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _be(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
-
-
-def _have(names: list[str]) -> str:
-    return "has" if len(names) == 1 else "have"

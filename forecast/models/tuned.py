@@ -15,7 +15,7 @@ from forecast.backtesting.split import WalkForward
 from forecast.data.panel import Panel
 from forecast.evaluation import loss_by_cutoff
 from forecast.evaluation.extremes import compared_series
-from forecast.evaluation.scores import LOSSES, NAIVE
+from forecast.evaluation.losses import LOSSES, NAIVE
 from forecast.models.base import LEVELS, Forecast, Forecaster, with_levels
 from forecast.models.registry import set_parameter
 

@@ -11,7 +11,7 @@ from helpers.quick import walks
 import forecast as fc
 from forecast.evaluation import diebold_mariano, find_extremes, model_confidence_set, superior_ability, verdict
 from forecast.evaluation.leaderboard import leaderboard
-from forecast.evaluation.scores import win_rates
+from forecast.evaluation.losses import win_rates
 from forecast.report.plots import calibration, error_by_step, skill_through_time
 
 MODELS = {"naive": 1.0, "good": 0.97, "bad": 1.1}

@@ -19,7 +19,8 @@ from utilsforecast.evaluation import evaluate
 import forecast as fc
 from forecast.evaluation import metrics
 from forecast.evaluation.leaderboard import leaderboard
-from forecast.evaluation.scores import common_rows, error_ratios, interval_columns, scores, win_rates
+from forecast.evaluation.losses import common_rows, error_ratios, win_rates
+from forecast.evaluation.scores import interval_columns, scores
 
 PRICES = st.floats(-1e4, 1e4, allow_subnormal=False).map(lambda x: round(x, 4))
 PAIRS = st.integers(1, 30).flatmap(lambda n: st.tuples(*[arrays(float, n, elements=PRICES)] * 2))

@@ -21,7 +21,7 @@ from forecast.evaluation import (
     verdict_by_step,
 )
 from forecast.evaluation.leaderboard import leaderboard, members
-from forecast.evaluation.scores import error_ratios, win_rates
+from forecast.evaluation.losses import error_ratios, win_rates
 
 
 def findings(result) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from forecast.evaluation import ALPHA, Verdict
+from forecast.evaluation import ALPHA, Answers, Verdict
 from forecast.models.base import quantile_columns
 from forecast.report.html.tables import (
     Cell,
@@ -26,24 +26,44 @@ if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
 SIZE = ALPHA  # of the Model Confidence Set: the probability that the best model is missing, as in the verdict
+LOSS_NAMES = {
+    "squared": "squared error",
+    "absolute": "absolute error",
+    "pinball": "quantile loss",
+    "qlike": "QLIKE loss",
+}
 MARKS = {"better": "▲ better", "worse": "▼ worse", "identical": "= the same forecasts"}
 
 
 @dataclass(frozen=True)
 class VerdictSection:
-    """A verdict: its sentence, and its table model by model."""
+    """The verdict on a question: what it rests on, its table, and the tables of the networks against ARIMA."""
 
-    sentence: str
+    question: str
+    note: str
     against: str
+    loss: str
     table: Table
+    networks: dict[str, Table]  # by the name of the ARIMA model
 
 
-def verdicts(result: BacktestResult) -> list[VerdictSection]:
-    """Return the verdict against a simple baseline, then those against ARIMA if networks were run with it."""
-    return [VerdictSection(v.sentence, v.against, _verdict_table(result, v)) for v in result.verdicts()]
+def verdicts(result: BacktestResult, answers: Answers) -> list[VerdictSection]:
+    """Return a section for each question."""
+    return [
+        VerdictSection(
+            answer.verdict.question,
+            answer.verdict.note,
+            answer.verdict.against,
+            LOSS_NAMES[answer.verdict.loss],
+            _verdict_table(result, answer.verdict),
+            {verdict.against: _verdict_table(result, verdict) for verdict in answer.networks},
+        )
+        for answer in answers.answers
+    ]
 
 
 def _verdict_table(result: BacktestResult, verdict: Verdict) -> Table:
+    has_signal = bool(verdict.table["p_signal"].notna().any())
     rows = [
         [
             model_cell(result, row.model),
@@ -51,12 +71,13 @@ def _verdict_table(result: BacktestResult, verdict: Verdict) -> Table:
             skill_cell(row.skill),
             interval_cell(row.low, row.high),
             p_cell(row.p_worse_holm if row.finding == "worse" else row.p_holm),
-            percent_cell(row.detectable) if row.detectable < 1 else number_cell(row.detectable, "none"),
+            percent_cell(row.detectable),
+            *([p_cell(row.p_signal)] if has_signal else []),
         ]
         for row in verdict.table.itertuples()
     ]
     headings = ["Model", f"Against {verdict.against}", "Skill", "90% interval", "p (adjusted)", "Could have shown"]
-    return Table(headings, rows)
+    return Table([*headings, "Signal"] if has_signal else headings, rows)
 
 
 def leaderboard(result: BacktestResult) -> Table:
@@ -64,6 +85,7 @@ def leaderboard(result: BacktestResult) -> Table:
     board, (low, high) = result.leaderboard(), band(result)
     known: dict[Any, tuple[str, Callable[[float], Cell]]] = {
         "skill": ("Skill", skill_cell),
+        "spread": ("Spread", skill_cell),
         "mase": ("MASE", partial(decimal_cell, decimals=3)),
         "rmse": ("RMSE", four_digits(board["rmse"])),
         "mae": ("MAE", four_digits(board["mae"])),

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from forecast._io import atomic_file, user_path
 from forecast._text import plain
 from forecast.evaluation import ALPHA, POWER
-from forecast.evaluation.scores import ZERO
+from forecast.evaluation.losses import ZERO
 from forecast.report.html import figures, findings, run_details
 from forecast.report.html.explorer import explorer_data
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
 
-def write_report(result: BacktestResult, path: str | Path) -> None:
+def write_report(result: BacktestResult, path: str | Path, loss: str | None = None) -> None:
     """Write the report of a run as one HTML file that can be mailed, archived and opened offline.
 
-    It contains the verdict, the leaderboard, the models that may be the best, the error by step and through time, an
+    It contains the verdicts (with `loss`, the one by that loss), the leaderboard, the models that may be the best, the error by step and through time, an
     interactive plot of every forecast, the calibration of the intervals, the training of the networks, what was run,
     and which problems occurred. The file is complete or not written. Raises ValueError if it cannot be written.
     """
     path = user_path(path)
     if path.is_dir():
         raise ValueError(f"cannot write to {path}: it is a folder. Name a file")
-    page = render(result)
+    page = render(result, loss)
     try:
         with atomic_file(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
@@ -42,11 +42,12 @@ def _as_plain(value: object) -> object:
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def render(result: BacktestResult) -> str:
+def render(result: BacktestResult, loss: str | None = None) -> str:
     """Return the report as the text of one HTML page; the same result always renders the same text."""
     from plotly.offline import get_plotlyjs
 
     data, note = explorer_data(result)
+    answers = result.answers(loss)
     low, high = findings.band(result)
     context = {
         "source": str(result.spec["data"]["source"]),
@@ -55,8 +56,9 @@ def render(result: BacktestResult) -> str:
         "reference": result.reference,
         "is_chosen": bool(result.spec.get("against")),
         "is_zero": result.reference == ZERO,
-        "verdicts": findings.verdicts(result),
-        "extremes": result.extremes().sentences,
+        "answers": answers.sentences,
+        "verdicts": findings.verdicts(result, answers),
+        "extremes": answers.set_apart,
         "alpha": f"{ALPHA:g}",
         "power": f"{POWER:.0%}",
         "leaderboard": findings.leaderboard(result),

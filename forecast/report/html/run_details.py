@@ -7,8 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from forecast.data.panel import format_date
-from forecast.evaluation.scores import ZERO
-from forecast.report.html.tables import Cell, Table, count, decimal_cell, model_cell, number_cell
+from forecast.evaluation.losses import ZERO
+from forecast.evaluation.text import count
+from forecast.report.html.tables import Cell, Table, decimal_cell, model_cell, number_cell
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult

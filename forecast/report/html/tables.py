@@ -52,7 +52,7 @@ def number_cell(value: float, text: str) -> Cell:
 
 def p_cell(p: float) -> Cell:
     """Return the cell of a p-value."""
-    return number_cell(p, format_p(p))
+    return number_cell(p, format_p(p) if math.isfinite(p) else "–")
 
 
 def skill_cell(share: float) -> Cell:
@@ -83,8 +83,3 @@ def four_digits(values: pd.Series) -> Callable[[float], Cell]:
     if -6 < decimals < 9:
         return lambda x: decimal_cell(x, max(decimals, 0))
     return lambda x: number_cell(x, f"{x:.3e}")
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number of things as text, such as "1 row" or "1,200 rows"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

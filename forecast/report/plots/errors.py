@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from forecast.evaluation import compared_series, loss_by_cutoff
-from forecast.evaluation.scores import common_rows
+from forecast.evaluation.losses import common_rows
 from forecast.models.base import quantile_columns
 from forecast.report.plots.frame import FONT, INK, RULE, Style, label_ends, new_axes, shorten, styles, time_axis, times
 

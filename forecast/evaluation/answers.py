@@ -1,0 +1,123 @@
+"""The answers of a run: where it will be, how far it may be off, and whether a network is worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from html import escape
+
+from forecast._text import plain
+from forecast.evaluation.losses import PINBALL
+from forecast.evaluation.text import join_names
+from forecast.evaluation.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict of all models by one loss, and those of the networks against each ARIMA model of the run."""
+
+    verdict: Verdict
+    networks: tuple[Verdict, ...] = ()
+
+    def __iter__(self) -> Iterator[Verdict]:
+        yield self.verdict
+        yield from self.networks
+
+    @property
+    def topic(self) -> str:
+        """What the loss judges."""
+        return "the range" if self.verdict.loss == PINBALL else "the forecast itself"
+
+    def on_networks(self, names: Collection[str]) -> tuple[bool, str]:
+        """Return whether one of these networks is worth its training, and why, as a clause."""
+        against = self.verdict.against
+        if (self.verdict.table["finding"] == "too few cutoffs").any():
+            return False, "the run is too short to tell"
+        winners = [name for name in self.verdict.models("better") if name in names]
+        if not winners:
+            others = [name for name in names if name != against]
+            return False, f"{others[0] if len(others) == 1 else 'none'} beats {against}"
+        arimas = join_names([verdict.against for verdict in self.networks]) if self.networks else ""
+        better = [name for name in winners if all(name in verdict.models("better") for verdict in self.networks)]
+        if better:
+            return True, f"{join_names(better)} {_beat(better)} {join_names([against, *filter(None, [arimas])])}"
+        won = f"{join_names(winners)} {_beat(winners)} {against}"
+        if any({*winners} <= {*verdict.models("worse")} for verdict in self.networks):
+            return False, f"{won}, but {arimas} is better"
+        return False, f"{won}, but none beats {arimas}"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of a run: by default one on the point forecast, and one on the spread if quantiles are forecast.
+
+    Attributes
+    ----------
+    answers : tuple of Answer
+        An answer for each loss, the one on the point forecast first.
+    networks : tuple of str
+        The recurrent networks of the run.
+    """
+
+    answers: tuple[Answer, ...]
+    networks: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Verdict]:
+        """Yield every verdict: each main one, followed by those of the networks against ARIMA."""
+        for answer in self.answers:
+            yield from answer
+
+    @property
+    def main(self) -> list[Verdict]:
+        """The verdicts of all models, one for each loss."""
+        return [answer.verdict for answer in self.answers]
+
+    @property
+    def sentences(self) -> list[str]:
+        """A sentence for each question, and one on the networks if there are any."""
+        sentences = [verdict.sentence for verdict in self.main]
+        if on_networks := self.on_networks:
+            sentences.append(on_networks)
+        return sentences
+
+    @property
+    def on_networks(self) -> str:
+        """Whether a network is worth its training, in one sentence; empty if none was run with another model."""
+        if not self.networks or any(len(verdict.table) == 0 for verdict in self.main):
+            return ""
+        found = [answer.on_networks(self.networks) for answer in self.answers]
+        if len(found) == 2 and found[0] == found[1]:
+            either = "Yes, for both" if found[0][0] else "No, neither for the forecast itself nor for the range"
+            return f"A network? {either}: {found[0][1]}."
+        clauses = [
+            f"for {answer.topic}, {'yes' if is_worth else 'no'}: {why}"
+            for answer, (is_worth, why) in zip(self.answers, found, strict=True)
+        ]
+        return f"A network? F{'; '.join(clauses)[1:]}."
+
+    @property
+    def set_apart(self) -> list[str]:
+        """The sentences on the series that are set apart, each once."""
+        return list(dict.fromkeys(sentence for verdict in self.main for sentence in verdict.extremes.sentences))
+
+    def __str__(self) -> str:
+        lines = list(self.sentences)
+        for verdict in self:
+            lines += ["", f"{verdict.question}, against {verdict.against}: {verdict.note}"]
+            lines += [f"  {line}" for line in verdict.details]
+        return "\n".join(map(plain, [*lines, *self.set_apart]))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<p><strong>{escape(plain(sentence))}</strong></p>" for sentence in self.sentences)
+        return head + "".join(
+            f"<p>{escape(plain(f'{verdict.question}, against {verdict.against}: {verdict.note}'))}</p>"
+            f"{verdict.table.to_html(index=False)}"
+            for verdict in self
+        )
+
+
+def _beat(names: list[str]) -> str:
+    return "beats" if len(names) == 1 else "beat"

@@ -1,0 +1,308 @@
+"""Losses of the models on the rows that all of them share: by row, by cutoff, and by cutoff and series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecast._validation import check_choice, did_you_mean
+from forecast.evaluation import metrics
+from forecast.evaluation.pairwise import NEGLIGIBLE
+from forecast.models.base import quantile_columns
+
+#: Names of the two forecasts of no change: the last value, and for returns 0. One of them is a run's reference, the row
+#: that losses are divided by.
+NAIVE, ZERO = "naive", "zero"
+KEYS = ["unique_id", "cutoff", "step"]
+ROUNDING = 1e-13  # of a value: a forecast that is so close to it is exact
+EXACT = 1e-12  # a ratio of losses below this is rounding
+SQUARED, ABSOLUTE, PINBALL, QLIKE = "squared", "absolute", "pinball", "qlike"
+
+
+def check_model(name: str, available: Sequence[str]) -> None:
+    """Raise ValueError unless a run has a model of this name."""
+    if name not in available:
+        hint = did_you_mean(name, available)
+        raise ValueError(f"there is no model {name!r} in this run to compare{hint}; it has {', '.join(available)}")
+
+
+def common_rows(forecasts: pd.DataFrame, loss: str = SQUARED) -> pd.DataFrame:
+    """Return the rows that every model forecast and whose outcome is observed: the rows on which models are compared.
+
+    Only the model's own forecasts (member 0) are compared, never the best member of an ensemble. For the loss
+    "pinball", models without quantiles are left out, and so are levels that one of the other models does not have.
+    """
+    own = forecasts[forecasts["member"] == 0]
+    needed = ["y", "y_hat"]
+    if loss == PINBALL:
+        names, levels = quantile_models(own)
+        own = own[own["model"].astype(str).isin(names)]
+        own = own.drop(columns=[column for column in quantile_columns(own.columns).values() if column not in levels])
+        needed += levels
+    table = own[own[needed].notna().all(axis=1)]
+    models = table["model"].nunique()
+    return table[table.groupby(KEYS, observed=True)["y_hat"].transform("size") == models]
+
+
+def quantile_models(forecasts: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the models that forecast quantiles, and the quantile columns that all of these have.
+
+    Raises ValueError unless one of the levels is below .5 and one above.
+    """
+    columns = quantile_columns(forecasts.columns)
+    given = forecasts[list(columns.values())].notna().groupby(forecasts["model"].astype(str), sort=False).any()
+    given = given[given.any(axis=1)] if len(given.columns) else given.iloc[:0]
+    common = {level: name for level, name in columns.items() if len(given) and given[name].all()}
+    if not common or not min(common) < 0.5 < max(common):
+        have = ", ".join(f"{level:g}" for level in common) or "none"
+        raise ValueError(
+            "the loss 'pinball' compares quantiles: it needs a level below .5 and one above that all models with "
+            f"quantiles have; the levels that they share are: {have}"
+        )
+    return list(given.index), list(common.values())
+
+
+def has_spread(forecasts: pd.DataFrame, reference: str = NAIVE) -> bool:
+    """Return whether a run has quantiles to compare: the reference's and at least one other model's."""
+    try:
+        names, _ = quantile_models(forecasts[forecasts["member"] == 0])
+    except ValueError:
+        return False
+    return reference in names and len(names) > 1
+
+
+def _pinball_losses(table: pd.DataFrame) -> np.ndarray:
+    """Return the quantile loss of each row, averaged over the levels."""
+    columns = quantile_columns(table.columns)
+    levels = np.array(list(columns))
+    error = table["y"].to_numpy()[:, None] - table[list(columns.values())].to_numpy()
+    error[np.abs(error) <= ROUNDING * _size(table).to_numpy()[:, None]] = 0.0
+    return np.maximum(levels * error, (levels - 1) * error).mean(axis=1)
+
+
+#: The losses by which models can be compared: functions of the table, one value for each row.
+LOSSES: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
+    SQUARED: lambda t: ((t["y"] - t["y_hat"]) ** 2).to_numpy(),
+    ABSOLUTE: lambda t: (t["y"] - t["y_hat"]).abs().to_numpy(),
+    PINBALL: _pinball_losses,
+    QLIKE: lambda t: metrics.qlike_losses(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+}
+
+
+def losses(table: pd.DataFrame, loss: str = SQUARED) -> pd.Series:
+    """Return the loss of each row, 0 where a forecast is exact up to rounding.
+
+    For "pinball" it is the mean over all levels of the table.
+
+    Raises ValueError for an unknown loss, or one that is not defined for a row.
+    """
+    check_choice("loss", loss, list(LOSSES))
+    values = LOSSES[loss](table)
+    if loss != PINBALL:
+        values = np.where((table["y"] - table["y_hat"]).abs() <= ROUNDING * _size(table), 0.0, values)
+    if np.isnan(values).any():
+        row = table.iloc[int(np.argmax(np.isnan(values)))]
+        raise ValueError(
+            f"{loss} is a loss of variances, which are above 0; {row['model']} forecast {row['y_hat']:g} for "
+            f"{row['unique_id']}, whose outcome is {row['y']:g}. Use loss='squared'"
+        )
+    return pd.Series(values, index=table.index)
+
+
+def _size(table: pd.DataFrame) -> pd.Series:
+    return table[["y", "y0"]].abs().max(axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class LossTable:
+    """Losses of the models by cutoff and series, on the rows that all models share.
+
+    Attributes
+    ----------
+    sums : dict of array (K, N)
+        Each model's losses, summed over the steps; 0 where no row is shared.
+    counts : array (K, N)
+        Number of rows that are summed.
+    sizes : array (N,)
+        The largest absolute value of each series.
+    series : list of str
+        The N series.
+    cutoffs : Index
+        The K cutoffs, in order of time.
+    loss : str
+        The loss.
+    """
+
+    sums: dict[str, np.ndarray]
+    counts: np.ndarray
+    sizes: np.ndarray
+    series: list[str]
+    cutoffs: pd.Index
+    loss: str
+
+    def means(self, model: str) -> np.ndarray:
+        """Return a model's mean loss on each series: (N,)."""
+        return self.sums[model].sum(axis=0) / self.counts.sum(axis=0)
+
+    def log_ratios(self, model: str, against: str) -> np.ndarray:
+        """Return the logarithm of a model's mean loss over another's, for each series: (N,); 0 if both are exact."""
+        return _log_ratio(self.means(model), self.means(against))
+
+    def skill(self, model: str, against: str) -> float:
+        """Return the share of another model's loss that a model removes (geometric mean over series)."""
+        return float(1 - np.exp(self.log_ratios(model, against).mean())) if self.series else float("nan")
+
+    def each_series(self) -> Iterator[LossTable]:
+        """Yield the table of each series alone, with the cutoffs at which it has a row."""
+        for i, name in enumerate(self.series):
+            is_row = self.counts[:, i] > 0
+            sums = {model: values[is_row, i : i + 1] for model, values in self.sums.items()}
+            counts, sizes = self.counts[is_row, i : i + 1], self.sizes[i : i + 1]
+            yield LossTable(sums, counts, sizes, [name], self.cutoffs[is_row], self.loss)
+
+    def by_cutoff(self, reference: str, sums: dict[str, np.ndarray] | None = None) -> pd.DataFrame:
+        """Return the losses divided by the reference's mean loss: a row for each cutoff, a column for each model.
+
+        They are averaged over series and steps, so that the reference's mean is 1. With `sums`, other values of the
+        same rows are divided.
+        """
+        sums = self.sums if sums is None else sums
+        weights = np.zeros(0)
+        if self.series:
+            weights = len(self.cutoffs) / (self.counts.sum(axis=0) * self.means(reference) * len(self.series))
+        by_model = {name: values @ weights for name, values in sums.items()}
+        return pd.DataFrame(by_model, index=pd.Index(self.cutoffs, name="cutoff"), dtype=float)
+
+    def differences(self, model: str, against: str) -> np.ndarray:
+        """Return by how much a model's losses are smaller than another's, relative to both: one value a cutoff, (K,).
+
+        On each series the difference is divided by the logarithmic mean of the two mean losses. The mean of the values
+        is therefore −ln(1 − skill), and a test of them is a test of the skill. With one series they are proportional to
+        the differences of the losses.
+        """
+        a, b = self.means(model), self.means(against)
+        ratio = _log_ratio(a, b)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(np.abs(ratio) > NEGLIGIBLE, (a - b) / ratio, b)  # logarithmic mean
+            share = np.where(mean > 0, 1 / (mean * self.counts.sum(axis=0)), 0.0)
+        return len(self.cutoffs) * (share * (self.sums[against] - self.sums[model])).mean(axis=1)
+
+    def pseudo_values(self, model: str, against: str) -> np.ndarray:
+        """Return the jackknife's pseudo-values of ln(1 − skill), leaving out one cutoff at a time: (K,)."""
+        rows, n = self.counts.sum(axis=0), len(self.cutoffs)
+        left = rows - self.counts
+        is_left = left > 0
+        means = [
+            np.where(is_left, total - self.sums[name], total) / np.where(is_left, left, rows)
+            for name, total in ((name, self.sums[name].sum(axis=0)) for name in (model, against))
+        ]
+        return n * self.log_ratios(model, against).mean() - (n - 1) * _log_ratio(*means).mean(axis=1)
+
+    def tolerance(self, against: str) -> float:
+        """Return the largest value of `differences` that rounding of the values explains."""
+        if self.loss == QLIKE or not self.series:
+            return NEGLIGIBLE
+        mean = self.means(against)
+        scale = np.sqrt(mean) if self.loss == SQUARED else mean
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(scale > 0, self.sizes / scale, 0.0)
+        return max(NEGLIGIBLE, 2 * ROUNDING * float(relative.max()))
+
+    def wins(self, model: str, against: str) -> np.ndarray:
+        """Return whether a model's loss is smaller at each cutoff and series: 1, 0, ½ for a tie, NaN: (K, N)."""
+        own = self.sums[against]
+        gain = own - self.sums[model]
+        wins = np.where(np.abs(gain) <= NEGLIGIBLE * own, 0.5, gain > 0)
+        return np.where(self.counts > 0, wins, np.nan)
+
+
+def _log_ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return ln(a / b) of losses, at least ln(1e-12) and at most its negative; 0 where both are 0."""
+    least = np.maximum(EXACT * np.maximum(a, b), np.finfo(float).tiny)
+    ratio: np.ndarray = np.log(np.maximum(a, least)) - np.log(np.maximum(b, least))
+    return ratio
+
+
+def loss_table(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NAIVE) -> LossTable:
+    """Return the losses of all models by cutoff and series, without series on which the reference's loss is 0.
+
+    For the loss "pinball" the models without quantiles are left out.
+
+    Raises ValueError if the run has no model `reference`, or the loss is not defined for a row.
+    """
+    return _tabulate(_rows_with_losses(forecasts, loss, reference), loss)
+
+
+def _rows_with_losses(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.DataFrame:
+    """Return the shared rows with their loss, of the series on which the reference's loss is above 0."""
+    models = list(dict.fromkeys(forecasts["model"].astype(str)))
+    check_model(reference, models)
+    table = common_rows(forecasts, loss)
+    table = table.assign(loss=losses(table, loss), model=table["model"].astype(str))
+    own = table["loss"].where(table["model"] == reference)
+    return table[own.groupby(table["unique_id"], observed=True).transform("sum") > 0]
+
+
+def _tabulate(table: pd.DataFrame, loss: str) -> LossTable:
+    """Return the sums of the column "loss" by cutoff and series."""
+    cut, cutoffs = pd.factorize(table["cutoff"], sort=True)
+    column, series = pd.factorize(table["unique_id"].astype(str))
+    shape = (len(cutoffs), len(series))
+    cells, values = cut * shape[1] + column, table["loss"].to_numpy()
+    sums, counts = {}, np.zeros(shape, dtype=int)
+    for name in dict.fromkeys(table["model"]):
+        rows = (table["model"] == name).to_numpy()
+        sums[name] = np.bincount(cells[rows], values[rows], minlength=counts.size).reshape(shape)
+        counts = np.bincount(cells[rows], minlength=counts.size).reshape(shape)  # the same for all models
+    sizes = np.zeros(shape[1])
+    np.maximum.at(sizes, column, table["y"].abs().to_numpy())
+    return LossTable(sums, counts, sizes, [str(name) for name in series], pd.Index(cutoffs), loss)
+
+
+def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NAIVE) -> pd.DataFrame:
+    """Return the losses relative to the reference: a row for each cutoff and a column for each model.
+
+    A loss is divided by the reference's mean loss on the series and averaged over series and steps, so that the
+    reference's mean is 1. Series on which the reference's loss is 0 are left out.
+    """
+    return loss_table(forecasts, loss, reference).by_cutoff(reference)
+
+
+def gap_by_cutoff(forecasts: pd.DataFrame, against: str, reference: str = NAIVE) -> pd.DataFrame:
+    """Return the squared distance of each model's forecasts to another's, on the rows and scale of `loss_by_cutoff`."""
+    table = _rows_with_losses(forecasts, SQUARED, reference)
+    other = table[table["model"] == against].set_index(KEYS)["y_hat"]
+    aligned = other.reindex(pd.MultiIndex.from_frame(table[KEYS])).to_numpy()
+    gaps = _tabulate(table.assign(loss=(table["y_hat"] - aligned) ** 2), SQUARED)
+    return _tabulate(table, SQUARED).by_cutoff(reference, gaps.sums)
+
+
+def error_ratios(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NAIVE) -> pd.DataFrame:
+    """Return the mean loss over the reference's: a row for each series, a column for each model; NaN if that is 0."""
+    check_model(reference, [*forecasts["model"].astype(str).unique()])
+    table = common_rows(forecasts, loss)
+    table = table.assign(loss=losses(table, loss))
+    wide = table.pivot_table(index="unique_id", columns="model", values="loss", aggfunc="mean", observed=True)
+    wide.columns = wide.columns.astype(str)
+    if wide.empty:
+        return pd.DataFrame(columns=forecasts["model"].astype(str).unique(), dtype=float)
+    return wide.div(wide[reference].where(wide[reference] > 0), axis=0)
+
+
+def win_rates(forecasts: pd.DataFrame, reference: str = NAIVE, loss: str = SQUARED) -> pd.Series:
+    """Return the share of (series, cutoff) pairs that a model wins; a tie, up to rounding, counts ½.
+
+    It wins a pair if its mean loss over the steps is below the reference's.
+    """
+    table = loss_table(forecasts, loss, reference)
+    shares = {name: float(np.nanmean(table.wins(name, reference))) if table.series else np.nan for name in table.sums}
+    return pd.Series(shares, dtype=float, name="win_rate")
+
+
+def skills(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NAIVE) -> pd.Series:
+    """Return each model's skill: the share of the reference's loss that it removes (geometric mean over series)."""
+    table = loss_table(forecasts, loss, reference)
+    return pd.Series({name: table.skill(name, reference) for name in table.sums}, dtype=float)
