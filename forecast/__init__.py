@@ -38,6 +38,7 @@ _PUBLIC = {
     "report.plots.errors": ("plot_calibration", "plot_error_by_step", "plot_skill_through_time"),
     "report.plots.folds": ("plot_folds",),
     "report.plots.forecasts": ("plot_forecasts",),
+    "report.plots.series": ("plot_by_series",),
     "report.plots.training": ("plot_gradient_flow", "plot_history", "plot_training"),
     "report.html.page": ("write_report",),
 }

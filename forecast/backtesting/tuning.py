@@ -11,6 +11,7 @@ import pandas as pd
 from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.run import backtest
 from forecast.backtesting.split import WalkForward
+from forecast.evaluation.overfitting import MAX_BLOCKS, Overfitting, overfitting
 from forecast.models.base import Forecaster
 from forecast.models.tuned import Tuned
 
@@ -29,6 +30,16 @@ class Tuning:
 
     result: BacktestResult
     choices: pd.DataFrame
+
+    def overfitting(self, n_blocks: int = MAX_BLOCKS) -> Overfitting:
+        """Return the probability that the combination that is best on some inner cutoffs is below the median on others.
+
+        The losses are those of all combinations on the inner cutoffs of all fits, in order of time.
+        """
+        records = [json.loads(fit.details) for fit in self.result.fits[self.result.fits["model"] == "tuned"].itertuples()]
+        tables = [pd.DataFrame(record["losses_by_cutoff"]) for record in records if "losses_by_cutoff" in record]
+        losses = pd.concat(tables, ignore_index=True).dropna(axis=1) if tables else pd.DataFrame()
+        return overfitting(losses.to_numpy(), n_blocks)
 
     def __repr__(self) -> str:
         board = self.result.leaderboard()[["skill", "mase", "win_rate"]]
@@ -65,7 +76,7 @@ def tune(
         The outer walk-forward split.
     n_windows : int, default 5
         Cutoffs of the inner split, on which the parameters are chosen.
-    loss : {"squared", "qlike"}, default "squared"
+    loss : {"squared", "absolute", "pinball", "qlike"}, default "squared"
         Loss that the choice minimises.
     **options
         Further arguments of `backtest`, such as `refit` or `n_jobs`.

@@ -9,6 +9,7 @@ from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctua
 from forecast.evaluation.directional import directions
 from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
 from forecast.evaluation.multiple import SuperiorAbility, holm, model_confidence_set, superior_ability
+from forecast.evaluation.overfitting import Overfitting, overfitting
 from forecast.evaluation.pairwise import ALPHA, ClarkWest, DieboldMariano, clark_west, diebold_mariano
 from forecast.evaluation.losses import gap_by_cutoff, loss_by_cutoff
 from forecast.evaluation.text import format_p

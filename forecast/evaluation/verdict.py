@@ -230,7 +230,7 @@ def verdict(
     table, n_cutoffs = _compare(compared, overlap, against, models, loss, nested, reference)
     levels = tuple(quantile_columns(common_rows(compared, loss).columns)) if loss == PINBALL else ()
     without = _without_levels(forecasts, compared, models) if levels else ()
-    return Verdict(_with_findings(table, weaker)[COLUMNS], against, loss, n_cutoffs, extremes, levels, without)
+    return Verdict(with_findings(table, weaker)[COLUMNS], against, loss, n_cutoffs, extremes, levels, without)
 
 
 def _without_levels(
@@ -278,7 +278,7 @@ def verdict_by_step(
         rows = forecasts[forecasts["step"] == step]
         table, _ = _compare(rows, -(-int(step) // step_size), against, models, loss, nested, reference)
         tables.append(table.assign(step=int(step)))
-    table = _with_findings(pd.concat(tables, ignore_index=True))
+    table = with_findings(pd.concat(tables, ignore_index=True))
     return table[["model", "step", *COLUMNS[1:]]].sort_values(["model", "step"], kind="stable", ignore_index=True)
 
 
@@ -296,9 +296,15 @@ def _compare(
     names = _check_models(models, against, list(forecasts["model"].astype(str).unique()))
     names = [name for name in names if name in losses.sums or not losses.sums]
     signals = _signals(forecasts, overlap, against, nested, reference) if loss == SQUARED and nested else {}
-    rows = [_row(losses, name, against, overlap) | {"p_signal": signals.get(name, np.nan)} for name in names]
-    columns = ["model", "skill", "low", "high", "statistic", "p", "p_worse", "p_signal", "standard_error", "test"]
-    return pd.DataFrame(rows, columns=columns), len(losses.cutoffs)
+    table = compare_losses(losses, names, against, overlap)
+    return table.assign(p_signal=[signals.get(name, np.nan) for name in names]), len(losses.cutoffs)
+
+
+def compare_losses(losses: LossTable, models: Sequence[str], against: str, overlap: int) -> pd.DataFrame:
+    """Return a row for each model with its skill relative to another, its interval and unadjusted tests."""
+    rows = [_row(losses, name, against, overlap) for name in models]
+    columns = ["model", "skill", "low", "high", "statistic", "p", "p_worse", "standard_error", "test"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _row(losses: LossTable, model: str, against: str, overlap: int) -> dict[str, Any]:
@@ -345,12 +351,14 @@ def _check_models(models: Sequence[str] | None, against: str, available: list[st
     return [name for name in models or available if name != against]
 
 
-def _with_findings(table: pd.DataFrame, weaker: Collection[str] = ()) -> pd.DataFrame:
+def with_findings(table: pd.DataFrame, weaker: Collection[str] = ()) -> pd.DataFrame:
     """Return the table with Holm-adjusted p-values, the detectable skill and the finding of each row."""
     table = table.assign(p_holm=1.0, p_worse_holm=holm(table["p_worse"].to_numpy()), detectable=np.nan)
-    can_win, signal = ~table["model"].isin(list(weaker)), table["p_signal"].notna()
+    can_win = ~table["model"].isin(list(weaker))
     table.loc[can_win, "p_holm"] = holm(table.loc[can_win, "p"].to_numpy())
-    table.loc[signal, "p_signal"] = holm(table.loc[signal, "p_signal"].to_numpy())
+    if "p_signal" in table:
+        signal = table["p_signal"].notna()
+        table.loc[signal, "p_signal"] = holm(table.loc[signal, "p_signal"].to_numpy())
     table["detectable"] = [
         detectable_skill(row.standard_error, max(row.test.n - 1, 1), int(can_win.sum())) for row in table.itertuples()
     ]

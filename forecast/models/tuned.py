@@ -37,7 +37,7 @@ class Tuned(Forecaster):
         The values to try of each parameter, such as ``{"lookback": [30, 60], "trainer.lr": [1e-3, 3e-3]}``.
     n_windows : int, default 5
         The number of cutoffs of the inner walk-forward run.
-    loss : {"squared", "qlike"}, default "squared"
+    loss : {"squared", "absolute", "pinball", "qlike"}, default "squared"
         The loss, as in the verdict.
     levels : tuple of float, default (0.1, 0.5, 0.9)
         The quantile levels.
@@ -95,7 +95,8 @@ class Tuned(Forecaster):
         inner = WalkForward(horizon, self.n_windows)
         result = backtest(candidates, panel, inner, refit=self.n_windows, season=1, reference=NAIVE)
         compared = compared_series(result.forecasts, self.loss, NAIVE)
-        losses = loss_by_cutoff(compared, self.loss, NAIVE)[list(candidates)].mean()
+        by_cutoff = loss_by_cutoff(compared, self.loss, NAIVE).reindex(columns=list(candidates))
+        losses = by_cutoff.mean()
         if losses.isna().all():
             raise ValueError("naive was never wrong on the inner walk-forward run: there is no loss to choose by")
         best = str(losses.idxmin())
@@ -104,6 +105,7 @@ class Tuned(Forecaster):
             "chosen": best,
             "tried": len(candidates),
             "losses": {name: round(float(loss), 6) for name, loss in losses.items()},
+            "losses_by_cutoff": {name: by_cutoff[name].round(6).tolist() for name in candidates},
         }
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:

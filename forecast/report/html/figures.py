@@ -69,6 +69,28 @@ def error_by_step(result: BacktestResult) -> Figure | None:
     return _figure(partial(plots.plot_error_by_step, result), text, 4.0, Table(headings, rows))
 
 
+def by_series(result: BacktestResult, loss: str) -> tuple[str, Figure] | None:
+    """Return how many series each model wins as text, with the skill on each series; None with a single series."""
+    found = result.by_series(result.reference, loss=loss)
+    table, names = found.series, list(dict.fromkeys(found.series["model"]))
+    if table["unique_id"].nunique() < 2 or not names:
+        return None
+    wide = table.pivot(index="unique_id", columns="model", values="skill")[names]
+    order = wide.mean(axis=1).sort_values(ascending=False).index
+    rows = [[Cell(str(name)), *map(skill_cell, wide.loc[name])] for name in order]
+    text = "; ".join(_wins(row) for row in found.models.itertuples())
+    draw = partial(plots.plot_by_series, result, loss=loss)
+    height = 0.75 + 0.42 * len(names)
+    return f"{text}.", _figure(draw, f"Skill on each series. {text}.", height, Table(["Series", *names], rows))
+
+
+def _wins(row: Any) -> str:
+    """Return on how many series a model is better, as text."""
+    share = f"{row.model}: better on {row.win_rate:.0%} of {row.series} series"
+    interval = f" ({row.win_rate_low:.0%} to {row.win_rate_high:.0%})" if row.win_rate_low == row.win_rate_low else ""
+    return f"{share}{interval}, significantly on {row.better}, worse on {row.worse}"
+
+
 def through_time(result: BacktestResult) -> Figure | None:
     """Return the cumulative skill of each model."""
     table = plots.skill_through_time(result)

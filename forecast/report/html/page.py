@@ -67,6 +67,11 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
         "nominal": f"{high - low:.0%}",
         "confidence": f"{1 - findings.SIZE:.0%}",
         "confidence_set": findings.confidence_set(result),
+        "by_series": [
+            (verdict.question, *found)
+            for verdict in answers.main
+            if (found := figures.by_series(result, verdict.loss)) is not None
+        ],
         "error_by_step": figures.error_by_step(result),
         "through_time": figures.through_time(result),
         "calibration": figures.calibration(result),
