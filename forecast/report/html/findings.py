@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from forecast.evaluation import ALPHA, Answers, Verdict
+from forecast.evaluation.losses import common_rows
 from forecast.models.base import quantile_columns
 from forecast.report.html.tables import (
     Cell,
@@ -106,6 +109,43 @@ def band(result: BacktestResult) -> tuple[float, float]:
     """Return the lowest and highest quantile level of the run."""
     levels = list(quantile_columns(result.forecasts.columns))
     return (levels[0], levels[-1]) if len(levels) > 1 else (0.1, 0.9)
+
+
+def changes(result: BacktestResult) -> str:
+    """Return whether models are better or worse than the reference during a part of the run only, as a sentence."""
+    reference, found = result.reference, []
+    for name in result.forecasts["model"].astype(str).unique():
+        if name == reference:
+            continue
+        test = result.fluctuation_test(name, reference)
+        if test.is_significant:
+            is_better = test.statistics[np.nanargmax(np.abs(test.statistics))] > 0
+            found.append(f"{name} {'better' if is_better else 'worse'}")
+    if not found:
+        return f"No model is better or worse than {reference} in any part of the run (fluctuation test, 5%)."
+    return f"In a part of the run these differ from {reference} (fluctuation test, 5%): {', '.join(found)}."
+
+
+def coverage_tests(result: BacktestResult) -> Table | None:
+    """Return the tests of the intervals of step 1, model by model: on how many series coverage is not as stated."""
+    if not (common_rows(result.forecasts)["step"] == 1).any():
+        return None
+    table = result.interval_tests()
+    tested = table[~table["finding"].isin(["no interval", "too few outcomes"])]
+    if tested.empty:
+        return None
+    rows = []
+    for name, group in tested.groupby("model", sort=False):
+        found = group["finding"]
+        rows.append([
+            model_cell(result, name),
+            *(percent_cell(group[column].mean()) for column in ("stated", "coverage")),
+            *(number_cell(n, str(n)) for n in ((found == kind).sum() for kind in ("too narrow", "too wide"))),
+            p_cell(group["p_coverage"].min()),
+            p_cell(group["p_clustering"].min()),
+        ])  # fmt: skip
+    headings = ["Model", "Stated", "Observed", "Too narrow", "Too wide", "Smallest p (Kupiec)", "(Christoffersen)"]
+    return Table(headings, rows)
 
 
 def confidence_set(result: BacktestResult) -> tuple[str, Table] | None:

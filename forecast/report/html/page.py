@@ -72,6 +72,8 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
             for verdict in answers.main
             if (found := figures.by_series(result, verdict.loss)) is not None
         ],
+        "changes": findings.changes(result),
+        "coverage_tests": findings.coverage_tests(result),
         "error_by_step": figures.error_by_step(result),
         "through_time": figures.through_time(result),
         "calibration": figures.calibration(result),
