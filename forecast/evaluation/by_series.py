@@ -10,8 +10,8 @@ import pandas as pd
 
 from forecast.evaluation.losses import NAIVE, SQUARED, LossTable, check_model, loss_table
 from forecast.evaluation.multiple import holm
-from forecast.evaluation.pairwise import ALPHA, equal_accuracy_test
-from forecast.evaluation.skill import LEVEL, skill_interval
+from forecast.evaluation.pairwise import ALPHA
+from forecast.evaluation.skill import LEVEL, accuracy_test, skill_interval
 
 MIN_SERIES = 10  # fewer are no sample of series, so that nothing is inferred on others
 REPETITIONS = 2000  # of the bootstrap
@@ -111,7 +111,7 @@ def _on_each_series(losses: LossTable, model: str, against: str, overlap: int) -
     """Return a row for each series."""
     rows = []
     for name, one in zip(losses.series, losses.each_series(), strict=True):
-        test = equal_accuracy_test(one.differences(model, against), overlap, one.tolerance(against))
+        test = accuracy_test(one, model, against, overlap)
         row = {"model": model, "unique_id": name, "cutoffs": len(one.cutoffs), "skill": one.skill(model, against)}
         row["win_rate"] = float(np.nanmean(one.wins(model, against)))
         row["p"] = min(2 * min(test.p_better, test.p_worse), 1.0)

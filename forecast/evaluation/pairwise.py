@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ALPHA = 0.05  # significance level
+MAX_COSINES = 12  # more gain little power, and are misled by losses that depend on the past
 NEGLIGIBLE = 1e-9  # of the mean loss: smaller differences are rounding
 
 
@@ -23,9 +24,9 @@ class DieboldMariano:
     p_better: float
     p_worse: float
     standard_error: float  # of the mean difference, small-sample factor included
-    factor2: float  # square of the small-sample factor
+    degrees: int  # of freedom of the t distribution
     n: int  # number of cutoffs
-    enough: bool  # whether there are enough cutoffs: more than `overlap`, and `factor2` at least ½
+    enough: bool  # whether there are enough cutoffs: more than `overlap`, and the squared small-sample factor at least ½
 
 
 @dataclass(frozen=True)
@@ -54,23 +55,67 @@ def diebold_mariano(loss_reference: np.ndarray, loss_model: np.ndarray, overlap:
     return equal_accuracy_test(difference, overlap, NEGLIGIBLE * _mean_size(loss_reference, loss_model))
 
 
-def equal_accuracy_test(difference: np.ndarray, overlap: int = 1, negligible: float = 0.0) -> DieboldMariano:
+def equal_accuracy_test(
+    difference: np.ndarray, overlap: int = 1, negligible: float = 0.0, persistent: bool = False
+) -> DieboldMariano:
     """Test by the method of `diebold_mariano` whether differences of losses have a mean of 0.
 
-    Differences of at most `negligible` are 0.
+    Parameters
+    ----------
+    difference : array of shape (K,)
+        Differences at the cutoffs, in order of time; positive where the model's loss is smaller.
+    overlap : int
+        Number of successive cutoffs that share test rows.
+    negligible : float
+        Differences of at most this size are 0.
+    persistent : bool, default False
+        Whether differences depend on earlier ones beyond the overlap, as those of spreads do, because volatility
+        persists. The long-run variance is then that of `cosine_standard_error`, with its degrees of freedom, instead of
+        `overlap` − 1 lags with the small-sample factor.
+
+    References
+    ----------
+    Coroneo and Iacone (2020), Comparing predictive accuracy in small samples using fixed-smoothing asymptotics.
     """
     n = len(difference)
     factor2 = _squared_factor(n, overlap)
     enough = n > overlap and factor2 >= 0.5  # with fewer cutoffs the factor rises again and is meaningless
+    degrees = cosines(n, overlap) if persistent else max(n - 1, 1)
     if n <= overlap or np.ptp(difference) <= negligible:
         undefined = 0.0 if n and (np.abs(difference) <= negligible).all() else math.nan
-        return DieboldMariano(undefined, 1.0, 1.0, undefined, factor2, n, enough)
-    standard_error = standard_error_of_mean(difference, overlap) / math.sqrt(factor2)
+        return DieboldMariano(undefined, 1.0, 1.0, undefined, degrees, n, enough)
+    if persistent:
+        standard_error = cosine_standard_error(difference, degrees)
+    else:
+        standard_error = standard_error_of_mean(difference, overlap) / math.sqrt(factor2)
     statistic = float(difference.mean()) / standard_error
     from scipy import stats
 
-    p_better, p_worse = stats.t.sf(statistic, df=n - 1), stats.t.cdf(statistic, df=n - 1)
-    return DieboldMariano(statistic, float(p_better), float(p_worse), standard_error, factor2, n, enough)
+    p_better, p_worse = stats.t.sf(statistic, df=degrees), stats.t.cdf(statistic, df=degrees)
+    return DieboldMariano(statistic, float(p_better), float(p_worse), standard_error, degrees, n, enough)
+
+
+def cosines(n: int, overlap: int) -> int:
+    """Return how many cosines estimate the long-run variance of `n` values: the degrees of freedom.
+
+    .41 n^(2/3), at most 12 and at most half the number of values that do not overlap, at least 2.
+    """
+    return max(min(int(0.41 * n ** (2 / 3)), MAX_COSINES, n // (2 * overlap)), 2)
+
+
+def cosine_standard_error(values: np.ndarray, degrees: int) -> float:
+    """Return the standard error of a mean of dependent values, with so many degrees of freedom.
+
+    The long-run variance is the mean of the squared projections of the values on the first cosines.
+
+    References
+    ----------
+    Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice.
+    """
+    n = len(values)
+    times = (np.arange(n) + 0.5) / n
+    basis = np.sqrt(2 / n) * np.cos(np.pi * np.arange(1, degrees + 1)[:, None] * times)  # (ν, n)
+    return math.sqrt(float(np.mean((basis @ values) ** 2)) / n)
 
 
 def clark_west(loss_reference: np.ndarray, loss_model: np.ndarray, gap: np.ndarray, overlap: int = 1) -> ClarkWest:

@@ -11,43 +11,49 @@ from functools import lru_cache
 
 import numpy as np
 
-from forecast.evaluation.losses import LossTable
-from forecast.evaluation.pairwise import ALPHA
+from forecast.evaluation.losses import PINBALL, QLIKE, LossTable
+from forecast.evaluation.pairwise import (
+    ALPHA,
+    DieboldMariano,
+    cosine_standard_error,
+    cosines,
+    equal_accuracy_test,
+)
 
 LEVEL = 0.90  # of the intervals
 POWER = 0.80
-MAX_COSINES = 12  # more do not narrow the interval by much, and are misled by losses that depend on the past
+
+
+def accuracy_test(table: LossTable, model: str, against: str, overlap: int) -> DieboldMariano:
+    """Test whether two models are equally accurate: whether the skill of one relative to the other is 0.
+
+    Differences of losses that judge a spread or a variance are taken as persistent.
+    """
+    differences, negligible = table.differences(model, against), table.tolerance(against)
+    differences = np.where(np.abs(differences) <= negligible, 0.0, differences)
+    return equal_accuracy_test(differences, overlap, negligible, persistent=table.loss in (PINBALL, QLIKE))
 
 
 def skill_interval(table: LossTable, model: str, against: str, overlap: int) -> tuple[float, float]:
     """Return the ends of the 90 % interval of a model's skill relative to another.
 
     The logarithm of r has an error that is estimated from the jackknife's pseudo-values of the cutoffs, so that both
-    mean losses count as estimates. Their long-run variance is the mean of their squared projections on the first ν
-    cosines, ν = .41 K^(2/3), at most 12 and at most half the number of cutoffs that do not overlap; the distribution
-    is Student's with ν degrees of freedom. It is the interval for these series, over time.
+    mean losses count as estimates, with a long-run variance from cosines (`cosine_standard_error`) and its t
+    distribution. It is the interval for these series, over time.
 
     References
     ----------
-    Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice; Miller (1974), The jackknife.
+    Miller (1974), The jackknife: a review.
     """
     from scipy import stats
 
-    n = len(table.cutoffs)
-    if n < 2:
+    if len(table.cutoffs) < 2:
         return math.nan, math.nan
-    degrees = cosines(n, overlap)
-    times = (np.arange(n) + 0.5) / n
-    basis = np.sqrt(2 / n) * np.cos(np.pi * np.arange(1, degrees + 1)[:, None] * times)  # (ν, K)
-    error = math.sqrt(np.mean((basis @ table.pseudo_values(model, against)) ** 2) / n)
+    degrees = cosines(len(table.cutoffs), overlap)
+    error = cosine_standard_error(table.pseudo_values(model, against), degrees)
     width = float(stats.t.ppf((1 + LEVEL) / 2, df=degrees)) * error
     center = float(table.log_ratios(model, against).mean())
     return 1 - math.exp(center + width), 1 - math.exp(center - width)
-
-
-def cosines(n: int, overlap: int) -> int:
-    """Return how many cosines estimate the long-run variance of `n` values: the degrees of freedom, at least 2."""
-    return max(min(int(0.41 * n ** (2 / 3)), MAX_COSINES, n // (2 * overlap)), 2)
 
 
 def detectable_skill(standard_error: float, degrees: int, n_models: int) -> float:

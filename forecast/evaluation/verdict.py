@@ -31,7 +31,7 @@ from forecast.evaluation.losses import (
 )
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE, clark_west, equal_accuracy_test
-from forecast.evaluation.skill import POWER, detectable_skill, skill_interval
+from forecast.evaluation.skill import POWER, accuracy_test, detectable_skill, skill_interval
 from forecast.evaluation.text import count, format_p, join_names
 from forecast.models.base import quantile_columns
 
@@ -312,8 +312,7 @@ def _row(losses: LossTable, model: str, against: str, overlap: int) -> dict[str,
     if not losses.series:
         test = equal_accuracy_test(np.zeros(0), overlap)
         return {"model": model, "skill": np.nan, "p": 1.0, "p_worse": 1.0, "test": test}
-    differences, negligible = losses.differences(model, against), losses.tolerance(against)
-    test = equal_accuracy_test(np.where(np.abs(differences) <= negligible, 0.0, differences), overlap, negligible)
+    test = accuracy_test(losses, model, against, overlap)
     row = {
         "model": model,
         "skill": losses.skill(model, against),
@@ -360,7 +359,7 @@ def with_findings(table: pd.DataFrame, weaker: Collection[str] = ()) -> pd.DataF
         signal = table["p_signal"].notna()
         table.loc[signal, "p_signal"] = holm(table.loc[signal, "p_signal"].to_numpy())
     table["detectable"] = [
-        detectable_skill(row.standard_error, max(row.test.n - 1, 1), int(can_win.sum())) for row in table.itertuples()
+        detectable_skill(row.standard_error, row.test.degrees, int(can_win.sum())) for row in table.itertuples()
     ]
     return table.assign(finding=[_finding(row) for row in table.itertuples()])
 
