@@ -24,8 +24,8 @@ from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctua
 from forecast.evaluation.directional import directions
 from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
 from forecast.evaluation.leaderboard import leaderboard, members
-from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
 from forecast.evaluation.losses import PINBALL, SQUARED, check_model, common_rows, has_spread, loss_by_cutoff
+from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
 from forecast.evaluation.scores import scores, to_nixtla
 from forecast.evaluation.trading import Economics, economics
 from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_step
@@ -211,7 +211,8 @@ class BacktestResult:
         classes = {name: model["class"] for name, model in self.spec["models"].items() if name in ran}
         networks = [name for name, class_name in classes.items() if class_name == "Recurrent"]
         arimas = [name for name, class_name in classes.items() if class_name == "ARIMA"]
-        default = [SQUARED, PINBALL] if has_spread(self.forecasts, self.reference) else [SQUARED]
+        judges_spread = has_spread(self.forecasts, self.reference, self.spec.get("against") or self.reference)
+        default = [SQUARED, PINBALL] if judges_spread else [SQUARED]
         answers = [self._answer(each, networks, arimas) for each in ([loss] if loss else default)]
         return Answers(tuple(answers), tuple(networks))
 

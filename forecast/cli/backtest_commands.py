@@ -19,7 +19,6 @@ from forecast.cli.terminal import progress_bar, show_result
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
     from forecast.backtesting.split import WalkForward
-    from forecast.evaluation.losses import LOSSES
     from forecast.data.panel import Panel
     from forecast.models.base import Forecaster
 
@@ -86,12 +85,11 @@ def backtest(
 
     [bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm --windows 40 --refit 10 --out runs/stocks
     """
-    from forecast._validation import check_choice, check_int
+    from forecast._validation import check_int
 
     for name, value in (("refit", refit), ("season", 1 if season is None else season), ("jobs", jobs)):
         check_int(f"--{name}", value, 1)
-    if loss is not None:
-        check_choice("--loss", loss, list(LOSSES))
+    _check_loss(loss)
     with _run_folder(out, resume, restart):
         if resume and out is not None and spec is None and not prices.data:
             definition = _stored_definition(out, context)
@@ -113,6 +111,15 @@ def backtest(
 
             write_report(result, out / _io.REPORT, loss)
     return _summarise(result, out, loss)
+
+
+def _check_loss(loss: str | None) -> None:
+    """Raise ValueError unless --loss is one of the losses, or is left out."""
+    from forecast._validation import check_choice
+    from forecast.evaluation.losses import LOSSES
+
+    if loss is not None:
+        check_choice("--loss", loss, list(LOSSES))
 
 
 @contextmanager
@@ -175,7 +182,20 @@ def _check_baseline(option: str, name: str | None, rows: Collection[str], remedy
 
 
 #: Options that determine how a run is executed, not its forecasts; --spec allows them.
-EXECUTION = {"spec", "out", "resume", "restart", "jobs", "backend", "scheduler", "on_error", "loss", "json", "quiet", "offline"}
+EXECUTION = {
+    "spec",
+    "out",
+    "resume",
+    "restart",
+    "jobs",
+    "backend",
+    "scheduler",
+    "on_error",
+    "loss",
+    "json",
+    "quiet",
+    "offline",
+}
 
 
 def _reject_options_of_spec(context: typer.Context, reason: str, allowed: Collection[str] = ()) -> None:
@@ -330,6 +350,7 @@ def report(
     from forecast.backtesting import BacktestResult
     from forecast.report.html.page import write_report
 
+    _check_loss(loss)
     result = BacktestResult.load(run)
     own = run / _io.REPORT
     destination = own if out is None else out

@@ -47,7 +47,9 @@ class BySeries:
     loss: str
 
     def __str__(self) -> str:
-        return f"Against {self.against}, by {self.loss} loss.\n{self.models.to_string(index=False, float_format='%.4g')}"
+        return (
+            f"Against {self.against}, by {self.loss} loss.\n{self.models.to_string(index=False, float_format='%.4g')}"
+        )
 
     def __repr__(self) -> str:
         return str(self)
@@ -96,6 +98,7 @@ def by_series(
     """
     losses = loss_table(forecasts, loss, reference)
     against = reference if against is None else against
+    models = [models] if isinstance(models, str) else models
     for name in (against, *(models or ())):
         check_model(name, list(losses.sums))
     names = [name for name in models or losses.sums if name != against]

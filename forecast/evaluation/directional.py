@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from forecast.evaluation.losses import NAIVE
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA
-from forecast.evaluation.losses import NAIVE
 from forecast.evaluation.scores import origin, rows_of_step
 
 MIN_MOVES = 10  # forecast and observed moves needed for a test

@@ -1,9 +1,9 @@
 """Extreme series: those that would decide the scores of a panel alone are set apart, the same for all models.
 
 A series is set apart if the reference forecasts it exactly (it is constant), or if a model forecasts it exactly or with
-a loss of more than 100 times, or less than a hundredth of, the reference's (10 times and a tenth for absolute errors and
-quantile losses, which are not squared). A model that does so on more than half of
-the other series is bad or exact as such: it is named, and hides nothing. At least one series is compared.
+a loss of more than 100 times, or less than a hundredth of, the reference's (10 times and a tenth for absolute errors
+and quantile losses, which are not squared). A model that does so on more than half of the other series is bad or exact
+as such: it is named, and hides nothing. At least one series is compared.
 """
 
 from __future__ import annotations

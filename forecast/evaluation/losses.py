@@ -48,13 +48,14 @@ def common_rows(forecasts: pd.DataFrame, loss: str = SQUARED) -> pd.DataFrame:
 
 
 def quantile_models(forecasts: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return the models that forecast quantiles, and the quantile columns that all of these have.
+    """Return the models with quantiles on both sides of the median, and the quantile columns that all of these have.
 
-    Raises ValueError unless one of the levels is below .5 and one above.
+    Raises ValueError unless one of the common levels is below .5 and one above.
     """
     columns = quantile_columns(forecasts.columns)
     given = forecasts[list(columns.values())].notna().groupby(forecasts["model"].astype(str), sort=False).any()
-    given = given[given.any(axis=1)] if len(given.columns) else given.iloc[:0]
+    below, above = ([name for level, name in columns.items() if sign * (level - 0.5) > 0] for sign in (-1, 1))
+    given = given[given[below].any(axis=1) & given[above].any(axis=1)] if below and above else given.iloc[:0]
     common = {level: name for level, name in columns.items() if len(given) and given[name].all()}
     if not common or not min(common) < 0.5 < max(common):
         have = ", ".join(f"{level:g}" for level in common) or "none"
@@ -65,13 +66,28 @@ def quantile_models(forecasts: pd.DataFrame) -> tuple[list[str], list[str]]:
     return list(given.index), list(common.values())
 
 
-def has_spread(forecasts: pd.DataFrame, reference: str = NAIVE) -> bool:
-    """Return whether a run has quantiles to compare: the reference's and at least one other model's."""
+def compared_models(forecasts: pd.DataFrame, loss: str, needed: str) -> list[str]:
+    """Return the models that a loss can compare; raise ValueError unless `needed` is one of them."""
+    models = list(dict.fromkeys(forecasts["model"].astype(str)))
+    check_model(needed, models)
+    if loss != PINBALL:
+        return models
+    names, _ = quantile_models(forecasts[forecasts["member"] == 0])
+    if needed not in names:
+        raise ValueError(
+            f"the loss 'pinball' compares quantiles, and {needed} forecasts none: choose another loss, or compare with "
+            f"one of {', '.join(names)}"
+        )
+    return names
+
+
+def has_spread(forecasts: pd.DataFrame, *needed: str) -> bool:
+    """Return whether a run has quantiles to compare: those of the models `needed`, and of one more model."""
     try:
         names, _ = quantile_models(forecasts[forecasts["member"] == 0])
     except ValueError:
         return False
-    return reference in names and len(names) > 1
+    return set(names) > set(needed)
 
 
 def _pinball_losses(table: pd.DataFrame) -> np.ndarray:
@@ -237,11 +253,13 @@ def loss_table(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NA
 
 
 def _rows_with_losses(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.DataFrame:
-    """Return the shared rows with their loss, of the series on which the reference's loss is above 0."""
-    models = list(dict.fromkeys(forecasts["model"].astype(str)))
-    check_model(reference, models)
+    """Return the shared rows with their loss, of the series on which the reference's loss is above 0.
+
+    The categories of "model" are the models that are compared, those without a row included.
+    """
+    models = compared_models(forecasts, loss, reference)
     table = common_rows(forecasts, loss)
-    table = table.assign(loss=losses(table, loss), model=table["model"].astype(str))
+    table = table.assign(loss=losses(table, loss), model=pd.Categorical(table["model"].astype(str), models))
     own = table["loss"].where(table["model"] == reference)
     return table[own.groupby(table["unique_id"], observed=True).transform("sum") > 0]
 
@@ -253,7 +271,7 @@ def _tabulate(table: pd.DataFrame, loss: str) -> LossTable:
     shape = (len(cutoffs), len(series))
     cells, values = cut * shape[1] + column, table["loss"].to_numpy()
     sums, counts = {}, np.zeros(shape, dtype=int)
-    for name in dict.fromkeys(table["model"]):
+    for name in table["model"].cat.categories:
         rows = (table["model"] == name).to_numpy()
         sums[name] = np.bincount(cells[rows], values[rows], minlength=counts.size).reshape(shape)
         counts = np.bincount(cells[rows], minlength=counts.size).reshape(shape)  # the same for all models
@@ -282,13 +300,13 @@ def gap_by_cutoff(forecasts: pd.DataFrame, against: str, reference: str = NAIVE)
 
 def error_ratios(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NAIVE) -> pd.DataFrame:
     """Return the mean loss over the reference's: a row for each series, a column for each model; NaN if that is 0."""
-    check_model(reference, [*forecasts["model"].astype(str).unique()])
+    models = compared_models(forecasts, loss, reference)
     table = common_rows(forecasts, loss)
     table = table.assign(loss=losses(table, loss))
     wide = table.pivot_table(index="unique_id", columns="model", values="loss", aggfunc="mean", observed=True)
     wide.columns = wide.columns.astype(str)
     if wide.empty:
-        return pd.DataFrame(columns=forecasts["model"].astype(str).unique(), dtype=float)
+        return pd.DataFrame(columns=models, dtype=float)
     return wide.div(wide[reference].where(wide[reference] > 0), axis=0)
 
 

@@ -23,6 +23,7 @@ from forecast.evaluation.losses import (
     LossTable,
     check_model,
     common_rows,
+    compared_models,
     gap_by_cutoff,
     loss_by_cutoff,
     loss_table,
@@ -43,7 +44,10 @@ QUESTIONS = {
     QLIKE: "How large will the variance be",
 }
 #: What a simple baseline forecasts, as a point and as quantiles.
-MEANINGS = {NAIVE: ("the last value", "the spread of recent changes"), ZERO: ("no return", "the spread of recent returns")}
+MEANINGS = {
+    NAIVE: ("the last value", "the spread of recent changes"),
+    ZERO: ("no return", "the spread of recent returns"),
+}
 MAX_WINNERS = 3  # that a sentence describes one by one
 COLUMNS = [
     "model", "skill", "low", "high", "statistic", "p", "p_holm", "p_worse_holm", "p_signal", "detectable", "finding"
@@ -96,6 +100,8 @@ class Verdict:
         return f"{self.question}: {self._answer()}."
 
     def _answer(self) -> str:
+        if len(self.table) == 0 and self.without_levels:
+            return f"no model but {self.against} forecasts quantiles, so there is nothing to compare"
         if len(self.table) == 0:
             return f"only {self.against} was run, so there is nothing to compare"
         if self.n_cutoffs == 0:
@@ -129,17 +135,17 @@ class Verdict:
             basis += f", quantiles {join_names([f'{level:g}' for level in self.levels])}"
         yield basis
         if worse := self.models("worse"):
-            yield f"{self._name(worse)} {_be(worse)} significantly worse than {self.against}"
+            yield f"significantly worse than {self.against}: {self._name(worse)}"
         if identical := self.models("identical"):
-            yield f"{join_names(identical)} made the same forecasts as {self.against}"
+            yield f"the same forecasts as {self.against}: {join_names(identical)}"
         if undecided := self.models("not distinguishable"):
             detectable = self.table.set_index("model").loc[undecided, "detectable"]
             yield (
-                f"{self._name(undecided)} {_be(undecided)} not distinguishable from {self.against}; this run finds a "
-                f"true skill of {_span(detectable)} with a probability of {POWER:.0%}"
+                f"not distinguishable from {self.against}: {self._name(undecided)}; this run finds a true skill of "
+                f"{_span(detectable)} with a probability of {POWER:.0%}"
             )
         if self.without_levels:
-            yield f"{join_names(list(self.without_levels))} forecast no quantiles and cannot be compared"
+            yield f"not compared, as without quantiles: {join_names(list(self.without_levels))}"
 
     def _name(self, names: list[str]) -> str:
         if len(names) < 4:
@@ -160,9 +166,7 @@ class Verdict:
         return f"<p><strong>{escape(plain(self.sentence))}</strong></p>{self.table.to_html(index=False)}{notes}"
 
 
-def strongest(
-    forecasts: pd.DataFrame, baselines: Collection[str], reference: str = NAIVE, loss: str = SQUARED
-) -> str:
+def strongest(forecasts: pd.DataFrame, baselines: Collection[str], reference: str = NAIVE, loss: str = SQUARED) -> str:
     """Return the simple baseline with the smallest loss, the one of greatest skill; the reference if none is better."""
     skill = skills(compared_series(forecasts, loss, reference), loss, reference)
     skill = skill[[name for name in skill.index if name in baselines]]
@@ -225,6 +229,7 @@ def verdict(
     there are too few cutoffs for a test.
     """
     against = reference if against is None else against
+    models = [models] if isinstance(models, str) else models
     extremes = find_extremes(forecasts, loss, reference)
     compared = extremes.drop(forecasts)
     table, n_cutoffs = _compare(compared, overlap, against, models, loss, nested, reference)
@@ -233,9 +238,7 @@ def verdict(
     return Verdict(with_findings(table, weaker)[COLUMNS], against, loss, n_cutoffs, extremes, levels, without)
 
 
-def _without_levels(
-    forecasts: pd.DataFrame, compared: pd.DataFrame, models: Sequence[str] | None
-) -> tuple[str, ...]:
+def _without_levels(forecasts: pd.DataFrame, compared: pd.DataFrame, models: Sequence[str] | None) -> tuple[str, ...]:
     """Return the models, of those to compare, that forecast no quantiles."""
     names = quantile_models(compared[compared["member"] == 0])[0]
     asked = dict.fromkeys(forecasts["model"].astype(str)) if models is None else models
@@ -294,7 +297,8 @@ def _compare(
     """Return a row for each model with its skill and unadjusted tests, and the number of cutoffs."""
     losses = loss_table(forecasts, loss, reference)
     names = _check_models(models, against, list(forecasts["model"].astype(str).unique()))
-    names = [name for name in names if name in losses.sums or not losses.sums]
+    compared = compared_models(forecasts, loss, against)
+    names = [name for name in names if name in compared]
     signals = _signals(forecasts, overlap, against, nested, reference) if loss == SQUARED and nested else {}
     table = compare_losses(losses, names, against, overlap)
     return table.assign(p_signal=[signals.get(name, np.nan) for name in names]), len(losses.cutoffs)
@@ -400,7 +404,3 @@ def _span(values: pd.Series) -> str:
     """Return the range of shares as text."""
     low, high = f"{values.min():.1%}", f"{values.max():.1%}"
     return low if low == high else f"{low} to {high}"
-
-
-def _be(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"

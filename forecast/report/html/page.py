@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 def write_report(result: BacktestResult, path: str | Path, loss: str | None = None) -> None:
     """Write the report of a run as one HTML file that can be mailed, archived and opened offline.
 
-    It contains the verdicts (with `loss`, the one by that loss), the leaderboard, the models that may be the best, the error by step and through time, an
-    interactive plot of every forecast, the calibration of the intervals, the training of the networks, what was run,
-    and which problems occurred. The file is complete or not written. Raises ValueError if it cannot be written.
+    It contains the verdicts (with `loss`, the one by that loss), the leaderboard, the models that may be the best, the
+    error by step and through time, an interactive plot of every forecast, the calibration of the intervals, the
+    training of the networks, what was run, and which problems occurred. The file is complete or not written.
+
+    Raises ValueError if the file cannot be written.
     """
     path = user_path(path)
     if path.is_dir():
