@@ -36,7 +36,7 @@ class Answer:
         winners = [name for name in self.verdict.models("better") if name in names]
         if not winners:
             others = [name for name in names if name != against]
-            return False, f"{others[0] if len(others) == 1 else 'none'} beats {against}"
+            return False, f"{others[0]} does not beat {against}" if len(others) == 1 else f"none beats {against}"
         arimas = join_names([verdict.against for verdict in self.networks]) if self.networks else ""
         better = [name for name in winners if all(name in verdict.models("better") for verdict in self.networks)]
         if better:

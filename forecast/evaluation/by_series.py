@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.losses import NAIVE, SQUARED, LossTable, check_model, loss_table
+from forecast.evaluation.losses import NAIVE, SQUARED, LossTable, compared_models, loss_table
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA
 from forecast.evaluation.skill import LEVEL, accuracy_test, skill_interval
@@ -100,7 +100,7 @@ def by_series(
     against = reference if against is None else against
     models = [models] if isinstance(models, str) else models
     for name in (against, *(models or ())):
-        check_model(name, list(losses.sums))
+        compared_models(forecasts, loss, name)
     names = [name for name in models or losses.sums if name != against]
     tables = [_on_each_series(losses, name, against, overlap) for name in names]
     rng = np.random.default_rng(seed)

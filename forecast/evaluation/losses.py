@@ -255,11 +255,13 @@ def loss_table(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NA
 def _rows_with_losses(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.DataFrame:
     """Return the shared rows with their loss, of the series on which the reference's loss is above 0.
 
-    The categories of "model" are the models that are compared, those without a row included.
+    The categories of "model" are the models that have forecast a row, or all if no row is shared.
     """
     models = compared_models(forecasts, loss, reference)
     table = common_rows(forecasts, loss)
-    table = table.assign(loss=losses(table, loss), model=pd.Categorical(table["model"].astype(str), models))
+    names = table["model"].astype(str)
+    models = [name for name in models if name in set(names)] or models
+    table = table.assign(loss=losses(table, loss), model=pd.Categorical(names, models))
     own = table["loss"].where(table["model"] == reference)
     return table[own.groupby(table["unique_id"], observed=True).transform("sum") > 0]
 

@@ -121,18 +121,3 @@ def directional_accuracy(y: np.ndarray, y_hat: np.ndarray, y0: np.ndarray) -> fl
     forecast, outcome = np.sign(y_hat - y0), np.sign(y - y0)
     counted = (np.nan_to_num(forecast) != 0) & (np.nan_to_num(outcome) != 0)
     return float((forecast == outcome)[counted].mean()) if counted.any() else float("nan")
-
-
-def skill(score: np.ndarray, reference: np.ndarray) -> float:
-    """Return the share of the reference's loss removed, 1 − the geometric mean of score / reference over series.
-
-    With mean squared errors and naive as reference this is the out-of-sample R² of Campbell and Thompson (2008).
-    0 / 0 counts as 1: a series on which both are perfect contains no information.
-
-    >>> round(skill([0.9, 1.8], [1.0, 2.0]), 3)
-    0.1
-    """
-    score, reference = np.asarray(score, dtype=float), np.asarray(reference, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where((score == 0) & (reference == 0), 1.0, score / reference)
-        return float(1 - np.exp(np.nanmean(np.log(ratio)))) if np.isfinite(ratio).any() else float("nan")

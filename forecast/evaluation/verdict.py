@@ -295,10 +295,10 @@ def _compare(
     reference: str,
 ) -> tuple[pd.DataFrame, int]:
     """Return a row for each model with its skill and unadjusted tests, and the number of cutoffs."""
-    losses = loss_table(forecasts, loss, reference)
+    compared_models(forecasts, loss, against)
     names = _check_models(models, against, list(forecasts["model"].astype(str).unique()))
-    compared = compared_models(forecasts, loss, against)
-    names = [name for name in names if name in compared]
+    losses = loss_table(forecasts, loss, reference)
+    names = [name for name in names if name in losses.sums]
     signals = _signals(forecasts, overlap, against, nested, reference) if loss == SQUARED and nested else {}
     table = compare_losses(losses, names, against, overlap)
     return table.assign(p_signal=[signals.get(name, np.nan) for name in names]), len(losses.cutoffs)
@@ -349,7 +349,7 @@ def _check_models(models: Sequence[str] | None, against: str, available: list[st
     models = [models] if isinstance(models, str) else models
     if models is not None and len(models) == 0:
         raise ValueError("models is empty: name at least one, or None for all")
-    for name in (against, *(models or ())):
+    for name in models or ():
         check_model(name, available)
     return [name for name in models or available if name != against]
 

@@ -346,10 +346,12 @@ def test_run_is_written_and_printed(workdir, call):
     assert "Warning" not in err
     assert re.search(r"^ *naive +\+0\.00%", out, re.MULTILINE)
     assert re.search(r"^ *lstm +[+-]\d+\.\d\d%", out, re.MULTILINE)
-    assert re.search(r"beats? .*naive over 4 cutoffs", " ".join(out.split()))
+    assert re.search(r"Where will it be: .*\. How far may it be off: .*\. A network\? ", " ".join(out.split()))
     assert "The run is in runs/new; open runs/new/report.html" in " ".join(out.split())
     result = fc.BacktestResult.load("runs/new")
-    assert " ".join(str(result.verdict()).split()) in " ".join(out.split())
+    for verdict in result.answers():
+        for line in (verdict.note, *verdict.details):
+            assert " ".join(line.split()) in " ".join(out.split())
     assert result.spec["data"]["source"] == "good.csv"
     assert result.spec["cv"] == {"horizon": 2, "n_windows": 4, "step_size": None, "train_size": None, "embargo": 0}
     lstm = result.spec["models"]["lstm"]["params"]
@@ -401,7 +403,7 @@ def test_without_out_nothing_is_written(workdir, call):
     code, out, err = call(f"backtest good.csv {DRIFT} --season 5 --embargo 1 --train-size 30 --step-size 2")
     assert code == 0
     assert "drift" in out
-    assert "over 3 cutoffs" in out
+    assert "naive: 3 cutoffs" in out
     assert "Warning" not in err
     assert snapshot(workdir) == before
 
@@ -785,8 +787,37 @@ def test_json_equals_result_in_python(workdir, call):
     board = result.leaderboard()
     assert [row["model"] for row in output["leaderboard"]] == list(board.index)
     assert [row["rmse"] for row in output["leaderboard"]] == board["rmse"].tolist()
-    assert output["verdicts"][0]["sentence"] == result.verdict().sentence
+    answers = result.answers()
+    assert output["answers"] == answers.sentences
+    assert [verdict["loss"] for verdict in output["verdicts"]] == ["squared", "pinball"]
+    for shown, verdict in zip(output["verdicts"], answers, strict=True):
+        assert (shown["against"], shown["sentence"], shown["note"]) == (verdict.against, verdict.sentence, verdict.note)
+        assert [row["finding"] for row in shown["models"]] == verdict.table["finding"].tolist()
     assert output["out"] == "run"
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", "pinball", "qlike"])
+def test_loss_of_the_verdict(loss, workdir, call):
+    code, out, _ = call(f"backtest good.csv {DRIFT} --out run --loss {loss} --json")
+    assert code == 0
+    expected = fc.BacktestResult.load(workdir / "run").answers(loss)
+    output = json.loads(out)
+    assert output["answers"] == expected.sentences
+    assert [verdict["loss"] for verdict in output["verdicts"]] == [loss]
+    assert expected.sentences[0] in Path("run/report.html").read_text()
+    assert call("report run")[0] == 0  # by default, of all questions
+    assert ("Where will it be" in Path("run/report.html").read_text()) is True
+    assert call(f"report run --loss {loss}")[0] == 0
+    assert ("Where will it be" in Path("run/report.html").read_text()) == (loss in ("squared", "absolute"))
+
+
+@pytest.mark.parametrize("line", [f"backtest good.csv {DRIFT} --out run", "report run"])
+def test_unknown_loss(line, workdir, call):
+    before = snapshot(workdir)
+    code, out, err = call(f"{line} --loss mse")
+    assert (code, out) == (2, "")
+    assert err == "forecast: --loss must be one of 'squared', 'absolute', 'pinball', 'qlike'; got 'mse'\n"
+    assert snapshot(workdir) == before
 
 
 @pytest.mark.slow
@@ -873,8 +904,9 @@ def test_declared_season_reference_and_baseline_are_repeated_by_a_spec(workdir, 
     options = "--horizon 2 --windows 8 --refit 8 --season 4 --reference zero --against seasonal-naive"
     code, out, _ = call(f"backtest good.csv --models drift {options} --out first")
     assert code == 0
-    assert "Skill and wins are relative to zero; in the verdict, skill is relative to seasonal-naive." in out
-    assert "seasonal-naive over 8 cutoffs" in " ".join(out.split())
+    assert "Skill (of the point forecast), spread (skill of the quantiles) and wins: against zero." in out
+    assert "Where will it be, against seasonal-naive: 8 cutoffs" in " ".join(out.split())
+    assert "How far may it be off, against seasonal-naive: 8 cutoffs" in " ".join(out.split())
     spec = json.loads(Path("first/spec.json").read_text())
     assert (spec["season"], spec["reference"], spec["against"]) == (4, "zero", "seasonal-naive")
     assert spec["models"]["seasonal-naive"]["params"]["m"] == 4

@@ -123,15 +123,6 @@ def test_direction_leaves_out_rows_without_a_move():
     assert np.isnan(metrics.directional_accuracy(y, y0, y0))
 
 
-def test_skill_is_geometric_over_series():
-    assert metrics.skill(np.array([0.5, 2.0]), np.ones(2)) == pytest.approx(0, abs=1e-15)
-    assert metrics.skill(np.array([0.25, 1.0]), np.ones(2)) == pytest.approx(0.5)
-    assert metrics.skill(np.array([1.0]), np.array([4.0])) == pytest.approx(0.75)
-    assert metrics.skill(np.array([0.0, 1.0]), np.array([0.0, 1.0])) == 0  # 0 / 0 counts as 1
-    assert metrics.skill(np.array([np.nan, 0.5]), np.ones(2)) == pytest.approx(0.5)  # a series without a ratio
-    assert np.isnan(metrics.skill(np.array([np.nan]), np.ones(1)))
-
-
 def small_table(models: dict[str, list], cutoffs: int = 2, y=(11.0, 9.0, 20.0, 22.0), y0=(10.0, 10.0, 20.0, 20.0)):
     """Two series A and B, one step, `cutoffs` cutoffs: y, y0 and each model's forecasts in the order A, A, B, B."""
     ids = np.repeat(["A", "B"], cutoffs)

@@ -107,11 +107,23 @@ def hostile():
 @pytest.mark.slow
 def test_the_verdict_is_first(result, page):
     text = Page(page).visible
-    sentence = result.verdict().sentence
-    assert text.index(sentence) < text.index("Leaderboard")
+    answers = result.answers()
+    assert len(answers.sentences) == 2  # where it will be, and how far it may be off
+    for shown in (*answers.sentences, *(verdict.note for verdict in answers)):
+        assert text.index(shown) < text.index("Leaderboard")
     assert page.index('class="verdict') < page.index("<h2>")
-    for row in result.verdict().table.itertuples():
+    for row in (row for verdict in answers for row in verdict.table.itertuples()):
         assert row.finding in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["squared", "absolute", "pinball"])
+def test_a_page_by_one_loss(result, loss):
+    text = " ".join(Page(without_plotly(render(result, loss))).visible.split())
+    name = {"squared": "squared error", "absolute": "absolute error", "pinball": "quantile loss"}[loss]
+    assert result.verdict(loss=loss).sentence in text
+    assert f"compares the {name} of each model with that of" in text
+    assert ("How far may it be off" in text) == (loss == "pinball")
 
 
 @pytest.mark.slow
@@ -120,10 +132,14 @@ def test_networks_are_compared_with_arima_too(result):
         return result.spec["models"][name] | {"class": kind}
 
     models = result.spec["models"] | {"drift": renamed("drift", "ARIMA"), "weekly": renamed("weekly", "Recurrent")}
-    text = Page(without_plotly(render(dataclasses.replace(result, spec=result.spec | {"models": models})))).visible
-    assert result.verdict().sentence in text
-    assert result.verdict("drift", ["weekly"]).sentence in text
-    assert "beats drift" not in Page(without_plotly(render(result))).visible
+    changed = dataclasses.replace(result, spec=result.spec | {"models": models})
+    text = Page(without_plotly(render(changed))).visible
+    assert changed.answers().on_networks in text
+    assert changed.answers().on_networks.startswith("A network? ")
+    assert "The networks against drift" in text
+    plain = Page(without_plotly(render(result))).visible
+    assert "A network?" not in plain
+    assert "The networks against" not in plain
 
 
 def test_the_leaderboard_equals_that_of_the_result(result, page):
@@ -466,7 +482,7 @@ def test_report_on_returns_is_relative_to_zero():
     assert result.verdict().sentence in text
     assert "Share of the squared error of zero, which forecasts 0, that the model removes" in text
     assert "zero, the value 0" in text
-    assert "The verdict compares with zero, the simple baseline" in text
+    assert "compares the squared error of each model with that of zero, the simple baseline" in text
     assert "same side of 0" in text
     assert "divided by that of zero" in text
     data = json.loads(explorer_data(result)[0])
