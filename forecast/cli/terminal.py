@@ -108,15 +108,27 @@ def shorten_middle(text: str, width: int) -> str:
 
 def show_entry(name: str, *paragraphs: str) -> None:
     """Print an entry of a list: its name, and indented paragraphs wrapped between words."""
+    print_line(name)
+    for paragraph in paragraphs:
+        for line in _wrap(paragraph, MARGIN, MARGIN):
+            print_line(line)
+
+
+def show_sentence(sentence: str, margin: str = "") -> None:
+    """Print a sentence: in a terminal wrapped between words, in a pipe as one line, which other programs can search."""
+    for line in _wrap(sentence, margin, margin and 2 * margin) if sys.stdout.isatty() else [margin + sentence]:
+        print_line(line)
+
+
+def _wrap(text: str, margin: str, hanging: str) -> list[str]:
+    """Return text as lines of the terminal's width; those after the first start with `hanging`."""
     from textwrap import TextWrapper
 
     from rich.console import Console
 
-    print_line(name)
-    wrapper = TextWrapper(Console().width - len(MARGIN), break_long_words=False, break_on_hyphens=False)
-    for paragraph in paragraphs:
-        for line in wrapper.wrap(plain(paragraph)):
-            print_line(MARGIN + line)
+    wrapper = TextWrapper(Console().width, initial_indent=margin, subsequent_indent=hanging)
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.wrap(plain(text))
 
 
 def show_prices(report: PriceReport) -> None:
@@ -130,18 +142,20 @@ def show_prices(report: PriceReport) -> None:
     show_table(["series", *report.table], rows)
     print_line()
     for sentence in report.sentences() or [NO_ANOMALIES]:
-        print_line(sentence)
+        show_sentence(sentence)
 
 
 def show_result(result: BacktestResult, answers: Answers) -> None:
     """Print what is forecast, the answers, the leaderboard, the verdicts, failures, and what concerns the prices."""
-    print_line(f"Forecast: {result.target}.")
+    show_sentence(f"Forecast: {result.target}.")
     print_line()
     for sentence in answers.sentences:
-        print_line(sentence)
+        show_sentence(sentence)
     print_line()
     _show_leaderboard(result.leaderboard(), result.reference)
-    print_line(f"Skill (of the point forecast), spread (skill of the quantiles) and wins: against {result.reference}.")
+    show_sentence(
+        f"Skill (of the point forecast), spread (skill of the quantiles) and wins: against {result.reference}."
+    )
     for verdict in answers:
         _show_section(f"{verdict.question}, against {verdict.against}: {verdict.note}", verdict.details)
     for sentence in answers.set_apart:
@@ -159,9 +173,9 @@ def show_result(result: BacktestResult, answers: Answers) -> None:
 def _show_section(title: str, lines: Sequence[str] = ()) -> None:
     """Print an empty line, a title and indented lines."""
     print_line()
-    print_line(title)
+    show_sentence(title)
     for line in lines:
-        print_line(f"  {line}")
+        show_sentence(line, margin="  ")
 
 
 def show_notes(notes: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from rich.cells import cell_len
 
 import forecast as fc
 from forecast._text import is_effect, plain
-from forecast.cli.terminal import MIN_NAME, shorten_middle, shorten_names, show_table
+from forecast.cli.terminal import MIN_NAME, shorten_middle, shorten_names, show_sentence, show_table
 
 NAMES = [
     "[red]x[/red]", "[/]", "\x1b[31mred\x1b[0m", "\x9b31mred", "line\nbreak", "carriage\rback",
@@ -242,3 +242,23 @@ def test_predict_prints_whole_numbers(call, tmp_path):
     for row in data["forecast"]:
         assert f"{row['y_hat']:.6g} " in out
         assert f"{row['q0.9']:.6g}" in out
+
+
+# --- sentences ---
+
+SENTENCE = "Where will it be: no model beats seasonal-naive, and a name_that_is_longer_than_the_terminal_is_whole."
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80])
+@pytest.mark.parametrize("margin", ["", "  "])
+def test_sentences_wrap_between_words_in_a_terminal_only(columns, margin, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show_sentence(SENTENCE, margin)
+    assert capsys.readouterr().out == f"{margin}{SENTENCE}\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show_sentence(SENTENCE, margin)
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(line.strip() for line in lines) == SENTENCE
+    assert all(len(line) <= columns or len(line.split()) == 1 for line in lines)
+    assert lines[0].startswith(margin + "Where")
+    assert all(line.startswith(2 * margin) for line in lines[1:])  # indented beneath its beginning

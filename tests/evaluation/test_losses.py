@@ -1,4 +1,4 @@
-"""The table of losses: skill, differences and pseudo-values by hand, ties, rounding, and quantiles of several models."""
+"""The table of losses: skill, differences and pseudo-values by hand, rounding, and quantiles of several models."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_quantiles_that_cannot_be_compared():
         verdict(table_of_errors(correlated_errors(naive=1, m=2)), 1, loss="pinball")
     table = with_quantiles({"naive": (0.1, 0.5, 0.9), "m": (0.1, 0.5, 0.9), "point": ()})
     for compare in (verdict, by_series):
-        with pytest.raises(ValueError, match="compares quantiles, and point forecasts none.*one of naive, m"):
+        with pytest.raises(ValueError, match=r"compares quantiles, and point forecasts none.*one of naive, m"):
             compare(table, 1, "point", loss="pinball")
     alone = verdict(table, 1, models="point", loss="pinball")
     assert alone.sentence == (

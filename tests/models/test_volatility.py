@@ -195,7 +195,7 @@ def test_verdict_uses_the_declared_loss():
     assert table.loc["har", "skill"] == pytest.approx(1 - np.exp(np.log(ratio).mean()))
     assert table.loc["har", "skill"] != pytest.approx(result.verdict().table.set_index("model").loc["har", "skill"])
     assert table.loc["har", "finding"] == "better"
-    with pytest.raises(ValueError, match="loss must be one of 'squared', 'qlike'; got 'mae'"):
+    with pytest.raises(ValueError, match="loss must be one of 'squared', 'absolute', 'pinball', 'qlike'; got 'mae'"):
         result.verdict(loss="mae")
     spread = fc.backtest(fc.Drift(), variances(rows=300, series=1) - 1, cv)
     with pytest.raises(ValueError, match=r"qlike is a loss of variances.*naive forecast -.* Use loss='squared'"):
