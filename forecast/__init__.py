@@ -4,8 +4,8 @@
 >>> prices = fc.load_sample("stocks")
 >>> models = {"arima": fc.ARIMA((1, 1, 1)), "lstm": fc.Recurrent("lstm", trainer=fc.Trainer(steps=20))}
 >>> result = fc.backtest(models, prices, fc.WalkForward(horizon=5, n_windows=40), refit=40)
->>> print(result.verdict().sentence)
-No model beats naive over 40 cutoffs: ...
+>>> print(result.answers())
+Where will it be: no model beats naive, the last value...
 
 Every public name is an attribute of this package and is loaded on first use, so the import itself loads none of the
 heavy libraries. Submodules are private: their paths may change. The package that runs a backtest is called

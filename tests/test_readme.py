@@ -39,7 +39,8 @@ def test_shell_example_runs_on_a_price_file(tmp_path):
     command = ["bash", "-euo", "pipefail", "-c", lines]
     done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"beats? naive over 20 cutoffs", done.stdout)
+    assert re.search(r"^Where will it be: .*beats? .*naive", done.stdout, re.MULTILINE)
+    assert "Where will it be, against naive: 20 cutoffs, 1 series." in done.stdout
     assert (tmp_path / "runs/mine/report.html").exists()
     tomorrow = pd.read_csv(tmp_path / "tomorrow.csv")
     assert len(tomorrow) == 5

@@ -120,7 +120,7 @@ def backtest(
     >>> prices = fc.load_sample("stocks")
     >>> result = fc.backtest({"drift": fc.Drift()}, prices, fc.WalkForward(horizon=5, n_windows=40))
     >>> print(result.verdict().sentence)
-    No model beats naive over 40 cutoffs: drift is not distinguishable from naive; this run could have shown a ...
+    Where will it be: no model beats naive, the last value.
     """
     settings = _Settings(refit, warm, season, reference, against)
     _check_settings(settings, n_jobs, client, on_error)
