@@ -178,7 +178,7 @@ class Forecaster(Estimator):
         return type(self) is type(other) and settings(self) == settings(other)
 
     def nests(self, other: Forecaster) -> bool:
-        """Return whether `other` is a special case of this model (nested): Clark and West's test of a signal needs it."""
+        """Return whether `other` is a special case of this model (nested), for Clark and West's test."""
         return self.nests_naive and other.is_naive
 
     # --- fitting and forecasting ---

@@ -19,6 +19,7 @@ from forecast.report.html.tables import (
     four_digits,
     interval_cell,
     model_cell,
+    number_cell,
     p_cell,
     percent_cell,
     skill_cell,
