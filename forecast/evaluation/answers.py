@@ -83,7 +83,8 @@ class Answers:
     @property
     def on_networks(self) -> str:
         """Whether a network is worth its training, in one sentence; empty if none was run with another model."""
-        if not self.networks or any(len(verdict.table) == 0 for verdict in self.main):
+        judged = [set(self.networks) - {verdict.against} for verdict in self.main if len(verdict.table)]
+        if len(judged) < len(self.answers) or not all(judged):
             return ""
         found = [answer.on_networks(self.networks) for answer in self.answers]
         if len(found) == 2 and found[0] == found[1]:

@@ -101,10 +101,11 @@ def by_series(
     models = [models] if isinstance(models, str) else models
     for name in (against, *(models or ())):
         compared_models(forecasts, loss, name)
-    names = [name for name in models or losses.sums if name != against]
+    n = len(losses.series)
+    names = [name for name in models or losses.sums if name != against and n]
     tables = [_on_each_series(losses, name, against, overlap) for name in names]
     rng = np.random.default_rng(seed)
-    draws = rng.integers(len(losses.series), size=(REPETITIONS, len(losses.series)))
+    draws = rng.integers(max(n, 1), size=(REPETITIONS, n))
     rows = [_summary(table, draws) for table in tables]
     series = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=SERIES_COLUMNS)
     return BySeries(series[SERIES_COLUMNS], pd.DataFrame(rows, columns=MODEL_COLUMNS), against, loss)

@@ -390,7 +390,7 @@ def _describe(row: Any) -> str:
     if row.finding == "identical":
         return "the same forecasts"
     skill, p = f"skill {row.skill:+.1%}", format_p(row.p_holm)
-    signal = "; a signal in population (Clark-West), not better forecasts" if row.p_signal < ALPHA else ""
+    signal = "; a signal in population (Clark-West)" if row.p_signal < ALPHA else ""
     return {
         "too few cutoffs": f"{skill}; too few cutoffs for a test",
         "constant difference": f"{skill}; the losses differ by the same amount at every cutoff, so there is no test",

@@ -67,6 +67,8 @@ def test_two_questions():
 def test_no_sentence_on_networks():
     assert on_network(answer(naive=1, drift=0.5), networks=()) == ""
     assert on_network(answer(naive=1)) == ""
+    against_network = Answer(verdict(table_of_errors(correlated_errors(naive=1, net=0.5)), 1, against="net"))
+    assert on_network(against_network) == ""
     short = on_network(answer(n=1, naive=1, net=0.5))
     assert short == "A network? For the forecast itself, no: the run is too short to tell."
 

@@ -283,7 +283,7 @@ def test_a_signal_is_no_win():
     assert row["p_signal"] < 0.05
     assert row["finding"] == "not distinguishable"
     assert result.sentence == "Where will it be: no model beats naive, the last value."
-    assert result.details[0].endswith("; a signal in population (Clark-West), not better forecasts")
+    assert result.details[0].endswith("; a signal in population (Clark-West)")
     assert "signal" not in str(verdict(table_of_errors({"naive": naive, "m": model}), 1))
     worse = verdict(table_of_errors({"naive": naive, "m": model - noise}), 1, nested=("m",))
     assert findings(worse) == {"m": "worse"}
