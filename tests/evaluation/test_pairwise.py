@@ -6,6 +6,12 @@ import numpy as np
 import pytest
 
 from forecast.evaluation import clark_west, diebold_mariano
+from forecast.evaluation.pairwise import (
+    cosine_standard_error,
+    cosines,
+    equal_accuracy_test,
+    standard_error_of_mean,
+)
 
 # R, forecast::dm.test on WWWusage out of sample: the errors of ets and of an ARIMA, twenty each.
 ETS = """.002241270 -.000661906 -1.200002613 -4.000218178 3.799373533 3.401005111 -1.199692125 -.800490048 -1.200048999
@@ -44,14 +50,48 @@ def test_diebold_mariano_without_overlap_is_a_t_test():
     difference = ETS**2 - ARIMA**2
     test = diebold_mariano(ETS**2, ARIMA**2)
     assert test.standard_error == pytest.approx(difference.std(ddof=1) / np.sqrt(20))
-    assert test.factor2 == pytest.approx(19 / 20)
+    assert test.degrees == 19
 
 
 @pytest.mark.parametrize("overlap", [1, 2, 5])
 def test_small_sample_factor(overlap):
-    n = 20  # Harvey, Leybourne and Newbold (1997), equation 9
-    expected = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
-    assert diebold_mariano(ETS**2, ARIMA**2, overlap).factor2 == pytest.approx(expected)
+    n, difference = 20, ETS**2 - ARIMA**2  # Harvey, Leybourne and Newbold (1997), equation 9
+    squared = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
+    error = standard_error_of_mean(difference, overlap) / np.sqrt(squared)
+    assert diebold_mariano(ETS**2, ARIMA**2, overlap).standard_error == pytest.approx(error)
+
+
+def test_cosine_standard_error():
+    """By definition with a loop, and close to the exact value for an autoregression, which the naive one is far from."""
+    values = np.random.default_rng(0).normal(size=50)
+    total = sum((np.sqrt(2 / 50) * sum(np.cos(np.pi * j * (t + 0.5) / 50) * values[t] for t in range(50))) ** 2 for j in (1, 2, 3))
+    assert cosine_standard_error(values, 3) == pytest.approx(np.sqrt(total / 3 / 50))
+    assert cosine_standard_error(values + 7, 3) == pytest.approx(cosine_standard_error(values, 3))
+    rng, estimates = np.random.default_rng(1), []
+    for _ in range(100):
+        x = np.zeros(500)
+        for t, shock in enumerate(rng.normal(size=500)):
+            x[t] = 0.5 * x[t - 1] + shock
+        estimates.append(cosine_standard_error(x, cosines(500, 1)) ** 2)
+    assert np.mean(estimates) == pytest.approx((1 / 0.5) ** 2 / 500, rel=0.15)
+
+
+@pytest.mark.parametrize(("n", "overlap", "expected"), [(40, 1, 4), (100, 1, 8), (200, 1, 12), (1000, 1, 12), (40, 8, 2)])
+def test_number_of_cosines(n, overlap, expected):
+    assert cosines(n, overlap) == expected
+
+
+def test_persistent_differences_need_a_longer_memory():
+    """Differences that persist are found significant far too often with the plain test, and as stated with cosines."""
+    rng, plain, robust = np.random.default_rng(2), [], []
+    for _ in range(200):
+        x = np.zeros(100)
+        for t, shock in enumerate(rng.normal(size=100)):
+            x[t] = 0.6 * x[t - 1] + shock
+        plain.append(equal_accuracy_test(x).p_better < 0.05)
+        robust.append(equal_accuracy_test(x, persistent=True).p_better < 0.05)
+    assert np.mean(plain) > 0.12
+    assert np.mean(robust) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_signs():
