@@ -41,6 +41,7 @@ NORMAL_QUANTILES = np.array([-1.2815515655446004, 0.0, 1.2815515655446004])
 WARM_UP, WINDOW = 200, 50
 ROWS = 600  # of the series of `returns`
 SIGNAL = 0.1  # standard deviation of the part of the next change that a model knows, in units of the shock
+NOISE = 0.3  # standard deviation of the logarithm of a spread around that of the true spread
 #: Models of returns by the number of draws: the networks and the search for an order take longer.
 RETURNS = {100: ("arima", "ridge", "ets", "window-mean"), 20: ("lstm", "auto-arima")}
 
@@ -69,10 +70,13 @@ WORLDS: dict[str, Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndar
 }  # fmt: skip
 
 
-def squared_losses(world: str, rng: np.random.Generator, n_models: int, cutoffs: int, gain: float) -> np.ndarray:
+def squared_losses(
+    world: str, rng: np.random.Generator, n_models: int, cutoffs: int, gain: float = 2.0, size: float = SIGNAL
+) -> np.ndarray:
     """Return the squared errors of the baseline, the first row, and of models: (1 + M, K).
 
-    The first model forecasts `gain` times the part of the change that it knows; 2 is as good as the baseline.
+    The first model forecasts `gain` times the part of the change that it knows, of standard deviation `size`; 2 is as
+    good as the baseline.
     """
     rows = WARM_UP + cutoffs + 5
     shocks, deviation = WORLDS[world](rng, rows)
@@ -80,7 +84,8 @@ def squared_losses(world: str, rng: np.random.Generator, n_models: int, cutoffs:
         return _drift_losses(shocks, rng, n_models, cutoffs)
     if world == "rolling":
         return _rolling_losses(shocks, rng, n_models, cutoffs)
-    signals = SIGNAL * deviation * rng.normal(size=(n_models, rows))
+    sizes = np.r_[size, np.full(n_models - 1, SIGNAL)][:, None]
+    signals = sizes * deviation * rng.normal(size=(n_models, rows))
     change = shocks + signals.sum(axis=0)
     factors = np.r_[gain, np.full(n_models - 1, 2.0)][:, None]
     errors = np.concatenate([change[None], change - factors * signals])
@@ -113,10 +118,13 @@ def _drift_losses(shocks: np.ndarray, rng: np.random.Generator, n_models: int, c
     return np.mean([(value[now + h] - value[now] - h * drifts) ** 2 for h in range(1, 6)], axis=0)
 
 
-def quantile_losses(world: str, rng: np.random.Generator, n_models: int, cutoffs: int, gain: float) -> np.ndarray:
+def quantile_losses(
+    world: str, rng: np.random.Generator, n_models: int, cutoffs: int, gain: float = 1.0, size: float = NOISE
+) -> np.ndarray:
     """Return the quantile losses of the baseline, the first row, and of models: (1 + M, K).
 
-    Their spreads are the true one times persistent noise; that of the first model has `gain` times the noise.
+    Their spreads are the true one times persistent noise of standard deviation `size`; that of the first model has
+    `gain` times the noise.
     """
     horizon = 5 if world == "overlap" else 1
     rows = WARM_UP + cutoffs + horizon
@@ -128,19 +136,18 @@ def quantile_losses(world: str, rng: np.random.Generator, n_models: int, cutoffs
     value, now = np.concatenate([[0.0], shocks.cumsum()]), np.arange(WARM_UP, WARM_UP + cutoffs)
     losses = []
     for h in range(1, horizon + 1):
-        spread = np.sqrt(h) * deviation[now] * np.exp(0.3 * noise[:, now])
+        spread = np.sqrt(h) * deviation[now] * np.exp(size * noise[:, now])
         error = (value[now + h] - value[now])[:, None] - spread[..., None] * NORMAL_QUANTILES
         losses.append(np.maximum(LEVELS * error, (LEVELS - 1) * error).mean(axis=-1))
     return np.mean(losses, axis=0)
 
 
-SIMULATIONS = {SQUARED: (squared_losses, 2.0), PINBALL: (quantile_losses, 1.0)}  # with the gain of an equal model
+SIMULATIONS = {SQUARED: squared_losses, PINBALL: quantile_losses}
 
 
-def judged(world: str, loss: str, seed: int, n_models: int, cutoffs: int, gain: float | None = None) -> pd.DataFrame:
-    """Return the table of the verdict on one draw."""
-    simulate, equal = SIMULATIONS[loss]
-    values = simulate(world, np.random.default_rng(seed), n_models, cutoffs, equal if gain is None else gain)
+def judged(world: str, loss: str, seed: int, n_models: int, cutoffs: int, **truth: float) -> pd.DataFrame:
+    """Return the table of the verdict on one draw; `truth` is the gain and the size of the first model."""
+    values = SIMULATIONS[loss](world, np.random.default_rng(seed), n_models, cutoffs, **truth)
     sums = {f"m{i}": row[:, None] for i, row in enumerate(values)}
     ones = np.ones((cutoffs, 1), dtype=int)
     losses = LossTable(sums, ones, np.ones(1), ["A"], pd.RangeIndex(cutoffs), loss)
@@ -162,29 +169,33 @@ def false_wins(draws: int, cutoffs: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def true_skill(world: str, loss: str, n_models: int, gain: float) -> float:
+def true_skill(world: str, loss: str, n_models: int, **truth: float) -> float:
     """Return the skill of the first model over 100,000 cutoffs."""
-    losses = SIMULATIONS[loss][0](world, np.random.default_rng(10**6), n_models, 100_000, gain)
+    losses = SIMULATIONS[loss](world, np.random.default_rng(10**6), n_models, 100_000, **truth)
     return float(1 - losses[1].mean() / losses[0].mean())
 
 
 def power(draws: int, cutoffs: int) -> pd.DataFrame:
-    """Return how often a model is found that is better by the skill that the verdict claims to find in 80 %."""
+    """Return how often a model is found whose skill is that which the verdict claims to find in 80 %."""
     rows = []
-    for loss, gains in ((SQUARED, np.linspace(1.9, 1.0, 10)), (PINBALL, np.linspace(0.9, 0.0, 10))):
+    for loss, gain, sizes in ((SQUARED, 1.0, np.arange(0.2, 0.8, 0.02)), (PINBALL, 0.0, np.arange(0.2, 1.4, 0.03))):
         for n in MODELS:
-            tables = {}
-            for gain in gains:
-                skill = true_skill("walk", loss, n, gain)
-                few = [judged("walk", loss, seed, n, cutoffs, gain)["detectable"][0] for seed in range(50)]
-                tables[gain] = (skill, float(np.mean(few)))
-                if skill > np.mean(few):
+            for size in sizes:
+                truth = {"gain": gain, "size": float(size)}
+                skill = true_skill("walk", loss, n, **truth)
+                stated = np.mean(
+                    [judged("walk", loss, seed, n, cutoffs, **truth)["detectable"][0] for seed in range(40)]
+                )
+                if skill >= stated:
                     break
-            gain = min(tables, key=lambda g: abs(tables[g][0] - tables[g][1]))
-            results = pd.concat([judged("walk", loss, seed, n, cutoffs, gain).iloc[:1] for seed in range(draws)])
-            stated, found = results["detectable"].mean(), (results["finding"] == "better").mean()
-            row = {"loss": loss, "models": n, "true skill": f"{tables[gain][0]:.1%}", "stated": f"{stated:.1%}"}
-            rows.append(row | {"found": f"{found:.1%}"})
+            results = pd.concat([judged("walk", loss, seed, n, cutoffs, **truth).iloc[:1] for seed in range(draws)])
+            row = {
+                "loss": loss,
+                "models": n,
+                "true skill": f"{skill:.1%}",
+                "stated": f"{results['detectable'].mean():.1%}",
+            }
+            rows.append(row | {"found": f"{(results['finding'] == 'better').mean():.1%}"})
     return pd.DataFrame(rows)
 
 
@@ -193,11 +204,14 @@ def intervals(draws: int, cutoffs: int) -> pd.DataFrame:
     rows = []
     for loss, gains in ((SQUARED, (-2.0, 1.0, 2.0)), (PINBALL, (0.0, 1.0, 2.0))):
         for world in WORLDS:
+            if (loss, world) == (PINBALL, "rolling"):
+                continue
             for gain in gains:
                 if world in ("rolling", "overlap") and gain != gains[-1] and loss == SQUARED:
                     continue  # the gain has no effect
-                skill = true_skill(world, loss, 1, gain)
-                tables = pd.concat([judged(world, loss, seed, 1, cutoffs, gain) for seed in range(draws)])
+                truth = {"gain": gain, "size": 3 * SIGNAL if loss == SQUARED else NOISE}
+                skill = true_skill(world, loss, 1, **truth)
+                tables = pd.concat([judged(world, loss, seed, 1, cutoffs, **truth) for seed in range(draws)])
                 contains = ((tables["low"] <= skill) & (skill <= tables["high"])).mean()
                 rows.append({"loss": loss, "world": world, "true skill": f"{skill:+.1%}", "contain": f"{contains:.1%}"})
     return pd.DataFrame(rows)
@@ -235,7 +249,9 @@ def main() -> None:
             print(pd.concat(tables).sort_values("against", ascending=False, kind="stable").to_string(index=False))
             continue
         table = {"false": false_wins, "power": power, "intervals": intervals}[what](options.draws, options.cutoffs)
-        print(f"\n{what}: {options.draws} draws of {options.cutoffs} cutoffs\n{table.to_string(index=False)}", flush=True)
+        print(
+            f"\n{what}: {options.draws} draws of {options.cutoffs} cutoffs\n{table.to_string(index=False)}", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ class Tuning:
 
         The losses are those of all combinations on the inner cutoffs of all fits, in order of time.
         """
-        records = [json.loads(fit.details) for fit in self.result.fits[self.result.fits["model"] == "tuned"].itertuples()]
+        records = [
+            json.loads(fit.details) for fit in self.result.fits[self.result.fits["model"] == "tuned"].itertuples()
+        ]
         tables = [pd.DataFrame(record["losses_by_cutoff"]) for record in records if "losses_by_cutoff" in record]
         losses = pd.concat(tables, ignore_index=True).dropna(axis=1) if tables else pd.DataFrame()
         return overfitting(losses.to_numpy(), n_blocks)

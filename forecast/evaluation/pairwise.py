@@ -26,7 +26,9 @@ class DieboldMariano:
     standard_error: float  # of the mean difference, small-sample factor included
     degrees: int  # of freedom of the t distribution
     n: int  # number of cutoffs
-    enough: bool  # whether there are enough cutoffs: more than `overlap`, and the squared small-sample factor at least ½
+    enough: (
+        bool  # whether there are enough cutoffs: more than `overlap`, and the squared small-sample factor at least ½
+    )
 
 
 @dataclass(frozen=True)

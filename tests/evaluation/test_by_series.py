@@ -56,7 +56,9 @@ def test_interval_over_series_contains_what_holds_for_others():
         e = rng.normal(size=(30, 20))
         tables = [table_of_errors({"naive": e[i], "m": factors[i] * e[i]}, series=(f"S{i}",)) for i in range(30)]
         row = by_series(pd.concat(tables), 1).models.iloc[0]
-        contained.append((row["low"] < 1 - np.exp(-0.4) < row["high"], row["win_rate_low"] <= 0.6915 <= row["win_rate_high"]))
+        contained.append(
+            (row["low"] < 1 - np.exp(-0.4) < row["high"], row["win_rate_low"] <= 0.6915 <= row["win_rate_high"])
+        )
     shares = np.mean(contained, axis=0)
     assert (shares > 0.9 - 3 * np.sqrt(0.9 * 0.1 / 60)).all()
 

@@ -33,7 +33,9 @@ def plot_by_series(result: BacktestResult, ax: Axes | None = None, loss: str = "
         values, style = skill[table["model"] == name], looks[name]
         heights = row + np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else [row]
         shade = 0.9 if len(values) <= SMALL else 0.35
-        ax.plot(values.clip(-limit, limit), heights, "o", color=style.colour, alpha=shade, markersize=4.5, clip_on=False)
+        ax.plot(
+            values.clip(-limit, limit), heights, "o", color=style.colour, alpha=shade, markersize=4.5, clip_on=False
+        )
         mean = 100 * (1 - np.exp(np.log(np.maximum(1 - values / 100, 1e-12)).mean()))
         ax.vlines(np.clip(mean, -limit, limit), row - 0.34, row + 0.34, color=style.colour, linewidth=2)
     ax.grid(False)
@@ -41,5 +43,7 @@ def plot_by_series(result: BacktestResult, ax: Axes | None = None, loss: str = "
     ax.set_xlim(-limit * 1.04, limit * 1.04)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.xaxis.set_major_formatter(PercentFormatter(decimals=None))
-    ax.set_xlabel(f"skill on a series, relative to {shorten(result.reference)}", color=INK, fontsize=FONT, parse_math=False)
+    ax.set_xlabel(
+        f"skill on a series, relative to {shorten(result.reference)}", color=INK, fontsize=FONT, parse_math=False
+    )
     return ax
