@@ -151,7 +151,7 @@ def test_the_leaderboard_equals_that_of_the_result(result, page):
         values = [float(v) if v else math.nan for v in re.findall(r'<td class="n" data-value="([^"]*)"', row)]
         np.testing.assert_array_equal(values, expected.to_numpy(dtype=float))
     titles = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", table)
-    assert "|".join(titles) == "Model|Skill|MASE|RMSE|MAE|In 80% band|Direction|Wins|Fit s|Forecast s|Failed"
+    assert "|".join(titles) == "Model|Skill|Spread|MASE|RMSE|MAE|In 80% band|Direction|Wins|Fit s|Forecast s|Failed"
     shown = re.findall(r">([^<>]+)</td>", rows[0])
     assert shown[0].replace("−", "-") == f"{board['skill'].iloc[0]:+.2%}"
     assert shown[1] == f"{board['mase'].iloc[0]:.3f}"
