@@ -241,8 +241,8 @@ def verdict(
 def _without_levels(forecasts: pd.DataFrame, compared: pd.DataFrame, models: Sequence[str] | None) -> tuple[str, ...]:
     """Return the models, of those to compare, that forecast no quantiles."""
     names = quantile_models(compared[compared["member"] == 0])[0]
-    asked = dict.fromkeys(forecasts["model"].astype(str)) if models is None else models
-    return tuple(name for name in asked if name not in names)
+    compared_names = dict.fromkeys(forecasts["model"].astype(str)) if models is None else models
+    return tuple(name for name in compared_names if name not in names)
 
 
 def verdict_by_step(

@@ -170,8 +170,8 @@ def test_quantiles_that_cannot_be_compared():
 
 @pytest.mark.parametrize("factor", [0.1, 1e6, 1e-7, 1 / 7])
 @pytest.mark.parametrize("loss", ["squared", "absolute", "pinball", "qlike"])
-def test_units_do_not_matter(loss, factor):
-    """Skill, test and findings are the same in other units; a twin that differs by rounding is identical in all."""
+def test_the_scale_of_the_values_does_not_matter(loss, factor):
+    """Skill, test and findings are the same on another scale; a twin that differs by rounding is identical in all."""
     levels = dict.fromkeys(("naive", "m", "twin"), (0.1, 0.5, 0.9))
     table = with_quantiles(levels)
     values = ["y0", "y", "y_hat", "q0.1", "q0.5", "q0.9"]

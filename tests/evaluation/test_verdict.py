@@ -288,7 +288,7 @@ def test_a_signal_is_no_win():
     worse = verdict(table_of_errors({"naive": naive, "m": model - noise}), 1, nested=("m",))
     assert findings(worse) == {"m": "worse"}
     winner = verdict(table_of_errors({"naive": naive, "m": naive - 0.5 * signal}), 1, nested=("m",))
-    assert "signal" not in winner.details[0]  # that it is better says so
+    assert "signal" not in winner.details[0]  # its finding is enough
 
 
 def test_sign_of_skill_and_test_agree():
