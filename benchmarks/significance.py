@@ -13,8 +13,8 @@ rows, whose signal its estimation error uses up; in `overlap` a drift estimated 
 baseline and models are multiplied by persistent noise of one distribution. `any better` is the share of draws on which
 the verdict finds at least one better.
 
-`power`: one model is better than the baseline, by the skill that the verdict says it finds with a probability of 80 %
-(mean over draws), the others as in `false`. `found` is the share of draws on which it is found.
+`power`: one model is better than the baseline, by the skill that the verdict claims to find with a probability of
+80 % (mean over draws), the others as in `false`. `found` is the share of draws on which it is found.
 
 `intervals`: the share of draws whose 90 % interval contains the true skill.
 """
@@ -178,7 +178,7 @@ def true_skill(world: str, loss: str, n_models: int, **truth: float) -> float:
 def power(draws: int, cutoffs: int) -> pd.DataFrame:
     """Return how often a model is found whose skill is that which the verdict claims to find in 80 %."""
     rows = []
-    for loss, gain, sizes in ((SQUARED, 1.0, np.arange(0.2, 0.8, 0.02)), (PINBALL, 0.0, np.arange(0.2, 1.4, 0.03))):
+    for loss, gain, sizes in ((SQUARED, 1.0, np.arange(0.2, 0.8, 0.02)), (PINBALL, 0.0, np.arange(0.2, 1.0, 0.03))):
         for n in MODELS:
             for size in sizes:
                 truth = {"gain": gain, "size": float(size)}
@@ -239,7 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["false", "power", "intervals"])
     parser.add_argument("--draws", type=int, default=400)
-    parser.add_argument("--cutoffs", type=int, default=100)
+    parser.add_argument("--cutoffs", type=int, default=200)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     for what in options.what:

@@ -4,7 +4,7 @@
 >>> prices = fc.load_sample("stocks")
 >>> models = {"arima": fc.ARIMA((1, 1, 1)), "lstm": fc.Recurrent("lstm", trainer=fc.Trainer(steps=20))}
 >>> result = fc.backtest(models, prices, fc.WalkForward(horizon=5, n_windows=40), refit=40)
->>> print(result.answers())
+>>> print(result.verdicts())
 Where will it be: no model beats naive, the last value...
 
 Every public name is an attribute of this package and is loaded on first use, so the import itself loads none of the
@@ -38,7 +38,7 @@ _PUBLIC = {
     "report.plots.errors": ("plot_calibration", "plot_error_by_step", "plot_skill_through_time"),
     "report.plots.folds": ("plot_folds",),
     "report.plots.forecasts": ("plot_forecasts",),
-    "report.plots.series": ("plot_by_series",),
+    "report.plots.skill_by_series": ("plot_by_series",),
     "report.plots.training": ("plot_gradient_flow", "plot_history", "plot_training"),
     "report.html.page": ("write_report",),
 }

@@ -49,7 +49,7 @@ ALLOWED = {
     r"target=\"ask\"|quotes\.ask": "the side of a quote",
     r"\"unit\"|unit units": "names of columns in files",
     r"unit=|units?: str|\.as_unit": "pandas' argument",
-    r"An honest walk-forward answer|answers? (?:one|that) question": "the product answers a question",
+    r"An honest walk-forward answer|answers? (?:one|two|that|another) questions?": "the product answers a question",
 }
 FILES = ("forecast/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "data/*.py", "docs/*.md", "benchmarks/**/*.md")
 FILES += (

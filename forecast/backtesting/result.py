@@ -17,7 +17,6 @@ from forecast._text import plain_lines
 from forecast._validation import check_choice
 from forecast.backtesting.spec import DEFAULTS, describe_target, differences
 from forecast.backtesting.split import WalkForward
-from forecast.evaluation.answers import Answer, Answers
 from forecast.evaluation.by_series import BySeries, by_series
 from forecast.evaluation.calibration import interval_tests
 from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctuation, giacomini_white
@@ -29,6 +28,7 @@ from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, 
 from forecast.evaluation.scores import scores, to_nixtla
 from forecast.evaluation.trading import Economics, economics
 from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_step
+from forecast.evaluation.verdicts import Question, Verdicts
 
 #: Classes of simple baselines, as in a spec: their point forecasts have no parameter that is estimated.
 SIMPLE = ("Naive", "Zero", "SeasonalNaive")
@@ -200,8 +200,8 @@ class BacktestResult:
     def _baselines(self) -> list[str]:
         return [name for name, model in self.spec["models"].items() if model["class"] in SIMPLE]
 
-    def answers(self, loss: str | None = None) -> Answers:
-        """Answer where the series will be, how far it may be off, and whether a network is worth it.
+    def verdicts(self, loss: str | None = None) -> Verdicts:
+        """Question where the series will be, how far it may be off, and whether a network is worth it.
 
         By default there are two verdicts: on the point forecasts (squared errors) and, if the reference and another
         model forecast quantiles, on the spread (quantile loss). With `loss`, one of `verdict`, there is that one. For
@@ -213,14 +213,14 @@ class BacktestResult:
         arimas = [name for name, class_name in classes.items() if class_name == "ARIMA"]
         judges_spread = has_spread(self.forecasts, self.reference, self.spec.get("against") or self.reference)
         default = [SQUARED, PINBALL] if judges_spread else [SQUARED]
-        answers = [self._answer(each, networks, arimas) for each in ([loss] if loss else default)]
-        return Answers(tuple(answers), tuple(networks))
+        questions = [self._question(each, networks, arimas) for each in ([loss] if loss else default)]
+        return Verdicts(tuple(questions), tuple(networks))
 
-    def _answer(self, loss: str, networks: list[str], arimas: list[str]) -> Answer:
+    def _question(self, loss: str, networks: list[str], arimas: list[str]) -> Question:
         main = self.verdict(loss=loss)
         compared = [name for name in networks if name not in main.without_levels]
         others = [name for name in arimas if name != main.against and name not in main.without_levels]
-        return Answer(main, tuple(self.verdict(name, compared, loss) for name in others if compared))
+        return Question(main, tuple(self.verdict(name, compared, loss) for name in others if compared))
 
     @property
     def reference(self) -> str:
@@ -293,10 +293,10 @@ class BacktestResult:
         return cls(_table(forecasts, path / _io.FORECASTS), fits, spec, skipped)
 
     def __repr__(self) -> str:
-        return f"{plain_lines(self.leaderboard().to_string())}\n\n{self.answers()}"
+        return f"{plain_lines(self.leaderboard().to_string())}\n\n{self.verdicts()}"
 
     def _repr_html_(self) -> str:
-        return self.leaderboard().to_html(float_format="%.4g") + self.answers()._repr_html_()
+        return self.leaderboard().to_html(float_format="%.4g") + self.verdicts()._repr_html_()
 
 
 def _sha256(content: bytes) -> str:

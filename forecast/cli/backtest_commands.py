@@ -262,17 +262,17 @@ def _located(prices: Prices, folder: str, run: Path) -> Prices:
 
 
 def _summarise(result: BacktestResult, out: Path | None, loss: str | None) -> CommandResult:
-    answers = result.answers(loss)
+    judged = result.verdicts(loss)
 
     def show() -> None:
-        show_result(result, answers)
+        show_result(result, judged)
         if out is not None:
             print_line()
             print_line(f"The run is in {out}; open {out / _io.REPORT} in a browser.")
 
     verdicts = [
         {"loss": v.loss, "against": v.against, "sentence": v.sentence, "note": v.note, "models": v.table}
-        for v in answers
+        for v in judged
     ]
     extremes = result.extremes()
     data = {
@@ -280,7 +280,7 @@ def _summarise(result: BacktestResult, out: Path | None, loss: str | None) -> Co
         "series": result.spec["data"]["series"],
         "reference": result.reference,
         "leaderboard": result.leaderboard().reset_index(names="model"),
-        "answers": answers.sentences,
+        "sentences": judged.sentences,
         "verdicts": verdicts,
         "set_apart": extremes.table,
         "extreme_models": extremes.models,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from forecast.backtesting import BacktestResult
     from forecast.data.checks import PriceReport
-    from forecast.evaluation.answers import Answers
+    from forecast.evaluation.verdicts import Verdicts
 
 MIN_NAME = 16  # width to which names are shortened at most
 MARGIN = "    "  # of the paragraphs of an entry
@@ -145,20 +145,20 @@ def show_prices(report: PriceReport) -> None:
         show_sentence(sentence)
 
 
-def show_result(result: BacktestResult, answers: Answers) -> None:
-    """Print what is forecast, the answers, the leaderboard, the verdicts, failures, and what concerns the prices."""
+def show_result(result: BacktestResult, verdicts: Verdicts) -> None:
+    """Print what is forecast, the verdicts, the leaderboard, failures, and what concerns the prices."""
     show_sentence(f"Forecast: {result.target}.")
     print_line()
-    for sentence in answers.sentences:
+    for sentence in verdicts.sentences:
         show_sentence(sentence)
     print_line()
     _show_leaderboard(result.leaderboard(), result.reference)
     show_sentence(
         f"Skill (of the point forecast), spread (skill of the quantiles) and wins: against {result.reference}."
     )
-    for verdict in answers:
+    for verdict in verdicts:
         _show_section(f"{verdict.question}, against {verdict.against}: {verdict.note}", verdict.details)
-    for sentence in answers.set_apart:
+    for sentence in verdicts.set_apart:
         _show_section(sentence)
     _show_failures(result)
     if len(result.skipped):

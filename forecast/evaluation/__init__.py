@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from forecast.evaluation.answers import Answer, Answers
 from forecast.evaluation.by_series import BySeries, by_series
 from forecast.evaluation.calibration import christoffersen, interval_tests, kupiec
 from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctuation, giacomini_white
@@ -16,3 +15,4 @@ from forecast.evaluation.skill import POWER
 from forecast.evaluation.text import format_p
 from forecast.evaluation.trading import Economics, economics
 from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_step
+from forecast.evaluation.verdicts import Question, Verdicts

@@ -36,7 +36,7 @@ from forecast.evaluation.skill import POWER, accuracy_test, detectable_skill, sk
 from forecast.evaluation.text import count, format_p, join_names
 from forecast.models.base import quantile_columns
 
-#: The question that each loss answers.
+#: The question that each loss is for.
 QUESTIONS = {
     SQUARED: "Where will it be",
     ABSOLUTE: "Where will it be",
@@ -86,7 +86,7 @@ class Verdict:
 
     @property
     def question(self) -> str:
-        """The question that the loss answers."""
+        """The question that the loss is for."""
         return QUESTIONS[self.loss]
 
     def models(self, finding: str) -> list[str]:
@@ -96,10 +96,10 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """The question and its answer in one sentence."""
-        return f"{self.question}: {self._answer()}."
+        """The question and the finding in one sentence."""
+        return f"{self.question}: {self._question()}."
 
-    def _answer(self) -> str:
+    def _question(self) -> str:
         if len(self.table) == 0 and self.without_levels:
             return f"no model but {self.against} forecasts quantiles, so there is nothing to compare"
         if len(self.table) == 0:
@@ -124,7 +124,7 @@ class Verdict:
 
     @property
     def note(self) -> str:
-        """What the answer rests on: cutoffs, series, levels, the other models, and the skill that could be found."""
+        """What the sentence rests on: cutoffs, series, levels, the other models, and the skill that could be found."""
         return " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in self._clauses())
 
     def _clauses(self) -> Iterator[str]:

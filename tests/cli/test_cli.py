@@ -349,7 +349,7 @@ def test_run_is_written_and_printed(workdir, call):
     assert re.search(r"Where will it be: .*\. How far may it be off: .*\. A network\? ", " ".join(out.split()))
     assert "The run is in runs/new; open runs/new/report.html" in " ".join(out.split())
     result = fc.BacktestResult.load("runs/new")
-    for verdict in result.answers():
+    for verdict in result.verdicts():
         for line in (verdict.note, *verdict.details):
             assert " ".join(line.split()) in " ".join(out.split())
     assert result.spec["data"]["source"] == "good.csv"
@@ -787,10 +787,10 @@ def test_json_equals_result_in_python(workdir, call):
     board = result.leaderboard()
     assert [row["model"] for row in output["leaderboard"]] == list(board.index)
     assert [row["rmse"] for row in output["leaderboard"]] == board["rmse"].tolist()
-    answers = result.answers()
-    assert output["answers"] == answers.sentences
+    verdicts = result.verdicts()
+    assert output["sentences"] == verdicts.sentences
     assert [verdict["loss"] for verdict in output["verdicts"]] == ["squared", "pinball"]
-    for shown, verdict in zip(output["verdicts"], answers, strict=True):
+    for shown, verdict in zip(output["verdicts"], verdicts, strict=True):
         assert (shown["against"], shown["sentence"], shown["note"]) == (verdict.against, verdict.sentence, verdict.note)
         assert [row["finding"] for row in shown["models"]] == verdict.table["finding"].tolist()
     assert output["out"] == "run"
@@ -800,9 +800,9 @@ def test_json_equals_result_in_python(workdir, call):
 def test_loss_of_the_verdict(loss, workdir, call):
     code, out, _ = call(f"backtest good.csv {DRIFT} --out run --loss {loss} --json")
     assert code == 0
-    expected = fc.BacktestResult.load(workdir / "run").answers(loss)
+    expected = fc.BacktestResult.load(workdir / "run").verdicts(loss)
     output = json.loads(out)
-    assert output["answers"] == expected.sentences
+    assert output["sentences"] == expected.sentences
     assert [verdict["loss"] for verdict in output["verdicts"]] == [loss]
     assert expected.sentences[0] in Path("run/report.html").read_text()
     assert call("report run")[0] == 0  # by default, of all questions

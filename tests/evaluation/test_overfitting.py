@@ -1,4 +1,4 @@
-"""The probability of overfitting: by hand, against a direct computation, and on tables with a known answer."""
+"""The probability of overfitting: by hand, against a direct computation, and on tables with a known result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_equals_a_direct_computation(cutoffs, models, n_blocks):
     assert overfitting(losses, n_blocks).probability == pytest.approx(directly(losses, n_blocks))
 
 
-def test_known_answers():
+def test_known_results():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(160, 10))
     assert overfitting(noise - 3 * (np.arange(10) == 4)).probability == 0  # one is always the best

@@ -463,7 +463,7 @@ def test_verdict_compares_with_the_strongest_simple_baseline():
     assert set(result.verdict("naive").models("better")) == {"mean", "seasonal-naive"}
     assert set(result.verdict_by_step()["model"]) == {"naive", "drift", "mean"}
     chosen = fc.backtest(models, season, fc.WalkForward(7, 15), refit=15, season=7, against="drift")
-    assert chosen.verdict().against == chosen.answers().main[0].against == "drift"
+    assert chosen.verdict().against == chosen.verdicts().main[0].against == "drift"
     assert chosen.verdict("mean").against == "mean"
     pd.testing.assert_frame_equal(chosen.forecasts, result.forecasts)
 

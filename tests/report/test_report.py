@@ -107,12 +107,12 @@ def hostile():
 @pytest.mark.slow
 def test_the_verdict_is_first(result, page):
     text = Page(page).visible
-    answers = result.answers()
-    assert len(answers.sentences) == 2  # where it will be, and how far it may be off
-    for shown in (*answers.sentences, *(verdict.note for verdict in answers)):
+    verdicts = result.verdicts()
+    assert len(verdicts.sentences) == 2  # where it will be, and how far it may be off
+    for shown in (*verdicts.sentences, *(verdict.note for verdict in verdicts)):
         assert text.index(shown) < text.index("Leaderboard")
     assert page.index('class="verdict') < page.index("<h2>")
-    for row in (row for verdict in answers for row in verdict.table.itertuples()):
+    for row in (row for verdict in verdicts for row in verdict.table.itertuples()):
         assert row.finding in text
 
 
@@ -134,8 +134,8 @@ def test_networks_are_compared_with_arima_too(result):
     models = result.spec["models"] | {"drift": renamed("drift", "ARIMA"), "weekly": renamed("weekly", "Recurrent")}
     changed = dataclasses.replace(result, spec=result.spec | {"models": models})
     text = Page(without_plotly(render(changed))).visible
-    assert changed.answers().on_networks in text
-    assert changed.answers().on_networks.startswith("A network? ")
+    assert changed.verdicts().on_networks in text
+    assert changed.verdicts().on_networks.startswith("A network? ")
     assert "The networks against drift" in text
     plain = Page(without_plotly(render(result))).visible
     assert "A network?" not in plain

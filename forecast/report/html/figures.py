@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from forecast.data.panel import format_date
+from forecast.evaluation import Verdicts
 from forecast.report import plots
 from forecast.report.html.tables import (
     Cell,
@@ -82,6 +83,12 @@ def by_series(result: BacktestResult, loss: str) -> tuple[str, Figure] | None:
     draw = partial(plots.plot_by_series, result, loss=loss)
     height = 0.75 + 0.42 * len(names)
     return f"{text}.", _figure(draw, f"Skill on each series. {text}.", height, Table(["Series", *names], rows))
+
+
+def each_by_series(result: BacktestResult, judged: Verdicts) -> list[tuple[str, str, Figure]]:
+    """Return the question, the text and the figure of each verdict by series; none with a single series."""
+    found = [(verdict.question, by_series(result, verdict.loss)) for verdict in judged.main]
+    return [(question, *figure) for question, figure in found if figure is not None]
 
 
 def _wins(row: Any) -> str:

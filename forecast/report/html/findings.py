@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecast.evaluation import ALPHA, Answers, Verdict
+from forecast.evaluation import ALPHA, Verdict, Verdicts
 from forecast.evaluation.losses import common_rows
 from forecast.models.base import quantile_columns
 from forecast.report.html.tables import (
@@ -50,18 +50,18 @@ class VerdictSection:
     networks: dict[str, Table]  # by the name of the ARIMA model
 
 
-def verdicts(result: BacktestResult, answers: Answers) -> list[VerdictSection]:
+def verdicts(result: BacktestResult, judged: Verdicts) -> list[VerdictSection]:
     """Return a section for each question."""
     return [
         VerdictSection(
-            answer.verdict.question,
-            answer.verdict.note,
-            answer.verdict.against,
-            LOSS_NAMES[answer.verdict.loss],
-            _verdict_table(result, answer.verdict),
-            {verdict.against: _verdict_table(result, verdict) for verdict in answer.networks},
+            question.verdict.question,
+            question.verdict.note,
+            question.verdict.against,
+            LOSS_NAMES[question.verdict.loss],
+            _verdict_table(result, question.verdict),
+            {verdict.against: _verdict_table(result, verdict) for verdict in question.networks},
         )
-        for answer in answers.answers
+        for question in judged.questions
     ]
 
 

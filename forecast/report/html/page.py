@@ -49,7 +49,7 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
     from plotly.offline import get_plotlyjs
 
     data, note = explorer_data(result)
-    answers = result.answers(loss)
+    judged = result.verdicts(loss)
     low, high = findings.band(result)
     context = {
         "source": str(result.spec["data"]["source"]),
@@ -58,9 +58,9 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
         "reference": result.reference,
         "is_chosen": bool(result.spec.get("against")),
         "is_zero": result.reference == ZERO,
-        "answers": answers.sentences,
-        "verdicts": findings.verdicts(result, answers),
-        "extremes": answers.set_apart,
+        "sentences": judged.sentences,
+        "verdicts": findings.verdicts(result, judged),
+        "extremes": judged.set_apart,
         "alpha": f"{ALPHA:g}",
         "power": f"{POWER:.0%}",
         "leaderboard": findings.leaderboard(result),
@@ -69,11 +69,7 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
         "nominal": f"{high - low:.0%}",
         "confidence": f"{1 - findings.SIZE:.0%}",
         "confidence_set": findings.confidence_set(result),
-        "by_series": [
-            (verdict.question, *found)
-            for verdict in answers.main
-            if (found := figures.by_series(result, verdict.loss)) is not None
-        ],
+        "by_series": figures.each_by_series(result, judged),
         "changes": findings.changes(result),
         "coverage_tests": findings.coverage_tests(result),
         "error_by_step": figures.error_by_step(result),
@@ -88,13 +84,15 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
         "data": data,
         "plotly": get_plotlyjs(),
     }
-    loader = PackageLoader("forecast.report", "html")
-    environment = Environment(
-        loader=loader,
+    return _environment().get_template("report.html").render(context)
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("forecast.report", "html"),
         autoescape=True,
         finalize=_as_plain,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html").render(context)

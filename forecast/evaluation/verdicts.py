@@ -1,4 +1,4 @@
-"""The answers of a run: where it will be, how far it may be off, and whether a network is worth it."""
+"""The verdicts of a run: where it will be, how far it may be off, and whether a network is worth it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from forecast.evaluation.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Answer:
+class Question:
     """The verdict of all models by one loss, and those of the networks against each ARIMA model of the run."""
 
     verdict: Verdict
@@ -32,7 +32,7 @@ class Answer:
         """Return whether one of these networks is worth its training, and why, as a clause."""
         against = self.verdict.against
         if (self.verdict.table["finding"] == "too few cutoffs").any():
-            return False, "the run is too short to tell"
+            return False, "the run is too short for a test"
         winners = [name for name in self.verdict.models("better") if name in names]
         if not winners:
             others = [name for name in names if name != against]
@@ -48,29 +48,29 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The answers of a run: by default one on the point forecast, and one on the spread if quantiles are forecast.
+class Verdicts:
+    """The verdicts of a run: by default one on the point forecast, and one on the spread if quantiles are forecast.
 
     Attributes
     ----------
-    answers : tuple of Answer
-        An answer for each loss, the one on the point forecast first.
+    questions : tuple of Question
+        One for each loss, the one on the point forecast first.
     networks : tuple of str
         The recurrent networks of the run.
     """
 
-    answers: tuple[Answer, ...]
+    questions: tuple[Question, ...]
     networks: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Verdict]:
         """Yield every verdict: each main one, followed by those of the networks against ARIMA."""
-        for answer in self.answers:
-            yield from answer
+        for question in self.questions:
+            yield from question
 
     @property
     def main(self) -> list[Verdict]:
         """The verdicts of all models, one for each loss."""
-        return [answer.verdict for answer in self.answers]
+        return [question.verdict for question in self.questions]
 
     @property
     def sentences(self) -> list[str]:
@@ -84,15 +84,15 @@ class Answers:
     def on_networks(self) -> str:
         """Whether a network is worth its training, in one sentence; empty if none was run with another model."""
         judged = [set(self.networks) - {verdict.against} for verdict in self.main if len(verdict.table)]
-        if len(judged) < len(self.answers) or not all(judged):
+        if len(judged) < len(self.questions) or not all(judged):
             return ""
-        found = [answer.on_networks(self.networks) for answer in self.answers]
+        found = [question.on_networks(self.networks) for question in self.questions]
         if len(found) == 2 and found[0] == found[1]:
             either = "Yes, for both" if found[0][0] else "No, neither for the forecast itself nor for the range"
             return f"A network? {either}: {found[0][1]}."
         clauses = [
-            f"for {answer.topic}, {'yes' if is_worth else 'no'}: {why}"
-            for answer, (is_worth, why) in zip(self.answers, found, strict=True)
+            f"for {question.topic}, {'yes' if is_worth else 'no'}: {why}"
+            for question, (is_worth, why) in zip(self.questions, found, strict=True)
         ]
         return f"A network? F{'; '.join(clauses)[1:]}."
 

@@ -1,4 +1,4 @@
-"""The answers of a run: a sentence on each question, and whether a network is worth its training."""
+"""The verdicts of a run: a sentence on each question, and whether a network is worth its training."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import pytest
 from helpers.losses import correlated_errors, table_of_errors
 
 import forecast as fc
-from forecast.evaluation import Answer, Answers, verdict
+from forecast.evaluation import Question, Verdicts, verdict
 
 
-def answer(loss: str = "squared", n: int = 40, arimas: tuple[str, ...] = (), **scales: float) -> Answer:
+def question(loss: str = "squared", n: int = 40, arimas: tuple[str, ...] = (), **scales: float) -> Question:
     """Return the verdicts of models with errors, and quantile errors, of these sizes; "net" is a network."""
     table = table_of_errors(correlated_errors(n=n, **scales))
     for level in (0.1, 0.5, 0.9):
         table[f"q{level:g}"] = table["y_hat"] + 0.1 * (level - 0.5)
     networks = [name for name in scales if name.startswith("net")]
     others = tuple(verdict(table, 1, against=name, models=networks, loss=loss) for name in arimas)
-    return Answer(verdict(table, 1, loss=loss), others)
+    return Question(verdict(table, 1, loss=loss), others)
 
 
-def on_network(*answers: Answer, networks: tuple[str, ...] = ("net",)) -> str:
-    return Answers(answers, networks).on_networks
+def on_network(*verdicts: Question, networks: tuple[str, ...] = ("net",)) -> str:
+    return Verdicts(verdicts, networks).on_networks
 
 
 @pytest.mark.parametrize(
@@ -38,24 +38,24 @@ def on_network(*answers: Answer, networks: tuple[str, ...] = ("net",)) -> str:
     ],
 )
 def test_sentence_on_a_network(scales, arimas, sentence):
-    text = on_network(answer(naive=1, arimas=arimas, **scales))
+    text = on_network(question(naive=1, arimas=arimas, **scales))
     assert text == f"A network? For the forecast itself, {sentence}."
 
 
 def test_several_networks():
     networks = ("net1", "net2")
-    neither = on_network(answer(naive=1, net1=1.001, net2=1.002), networks=networks)
+    neither = on_network(question(naive=1, net1=1.001, net2=1.002), networks=networks)
     assert neither == "A network? For the forecast itself, no: none beats naive."
-    both = on_network(answer(naive=1, net1=0.5, net2=0.4, arima=1.0, arimas=("arima",)), networks=networks)
+    both = on_network(question(naive=1, net1=0.5, net2=0.4, arima=1.0, arimas=("arima",)), networks=networks)
     assert both == "A network? For the forecast itself, yes: net2 and net1 beat naive and arima."
-    one = on_network(answer(naive=1, net1=0.5, net2=0.1, arima=0.5, arimas=("arima",)), networks=networks)
+    one = on_network(question(naive=1, net1=0.5, net2=0.1, arima=0.5, arimas=("arima",)), networks=networks)
     assert one == "A network? For the forecast itself, yes: net2 beats naive and arima."
 
 
 def test_two_questions():
-    point, spread = answer(naive=1, net=0.5), answer("pinball", naive=1, net=0.5)
+    point, spread = question(naive=1, net=0.5), question("pinball", naive=1, net=0.5)
     assert on_network(point, spread) == "A network? Yes, for both: net beats naive."
-    poor, wide = answer(naive=1, net=1.0), answer("pinball", naive=1, net=1.0)
+    poor, wide = question(naive=1, net=1.0), question("pinball", naive=1, net=1.0)
     assert on_network(poor, wide) == (
         "A network? No, neither for the forecast itself nor for the range: net does not beat naive."
     )
@@ -65,23 +65,23 @@ def test_two_questions():
 
 
 def test_no_sentence_on_networks():
-    assert on_network(answer(naive=1, drift=0.5), networks=()) == ""
-    assert on_network(answer(naive=1)) == ""
-    against_network = Answer(verdict(table_of_errors(correlated_errors(naive=1, net=0.5)), 1, against="net"))
+    assert on_network(question(naive=1, drift=0.5), networks=()) == ""
+    assert on_network(question(naive=1)) == ""
+    against_network = Question(verdict(table_of_errors(correlated_errors(naive=1, net=0.5)), 1, against="net"))
     assert on_network(against_network) == ""
-    short = on_network(answer(n=1, naive=1, net=0.5))
-    assert short == "A network? For the forecast itself, no: the run is too short to tell."
+    short = on_network(question(n=1, naive=1, net=0.5))
+    assert short == "A network? For the forecast itself, no: the run is too short for a test."
 
 
-def test_text_of_answers():
-    answers = Answers((answer(naive=1, net=0.5, arima=0.5, arimas=("arima",)),), ("net",))
-    main, against_arima = list(answers)
-    assert answers.main == [main]
-    assert answers.sentences == [main.sentence, answers.on_networks]
-    text, html = str(answers), answers._repr_html_()
-    for shown in (*answers.sentences, *main.details, *against_arima.details):
+def test_text_of_verdicts():
+    verdicts = Verdicts((question(naive=1, net=0.5, arima=0.5, arimas=("arima",)),), ("net",))
+    main, against_arima = list(verdicts)
+    assert verdicts.main == [main]
+    assert verdicts.sentences == [main.sentence, verdicts.on_networks]
+    text, html = str(verdicts), verdicts._repr_html_()
+    for shown in (*verdicts.sentences, *main.details, *against_arima.details):
         assert shown in text
-    for sentence in answers.sentences:
+    for sentence in verdicts.sentences:
         assert sentence in html
     assert "Where will it be, against arima: 40 cutoffs" in text
 
@@ -93,23 +93,23 @@ def run():
     return fc.backtest(models, fc.load_sample("simulated")[["ar1"]], fc.WalkForward(1, 20), refit=20)
 
 
-def test_answers_of_a_run(run):
-    answers = run.answers()
-    assert [(v.loss, v.against) for v in answers] == [
+def test_verdicts_of_a_run(run):
+    verdicts = run.verdicts()
+    assert [(v.loss, v.against) for v in verdicts] == [
         ("squared", "naive"), ("squared", "arima"), ("pinball", "naive"), ("pinball", "arima"),
     ]  # fmt: skip
-    assert [v.loss for v in answers.main] == ["squared", "pinball"]
-    assert list(list(answers)[1].table["model"]) == ["net"]
-    assert answers.main[1].levels == (0.1, 0.5, 0.9)
-    assert len(answers.sentences) == 3
-    assert answers.sentences[2].startswith("A network? ")
+    assert [v.loss for v in verdicts.main] == ["squared", "pinball"]
+    assert list(list(verdicts)[1].table["model"]) == ["net"]
+    assert verdicts.main[1].levels == (0.1, 0.5, 0.9)
+    assert len(verdicts.sentences) == 3
+    assert verdicts.sentences[2].startswith("A network? ")
     for loss in ("squared", "absolute", "pinball"):
-        assert {v.loss for v in run.answers(loss)} == {loss}
-    assert run.answers("pinball").main[0].sentence == answers.main[1].sentence
+        assert {v.loss for v in run.verdicts(loss)} == {loss}
+    assert run.verdicts("pinball").main[0].sentence == verdicts.main[1].sentence
     with pytest.raises(ValueError, match="'squared', 'absolute', 'pinball', 'qlike'; got 'mse'"):
-        run.answers("mse")
+        run.verdicts("mse")
     with pytest.raises(ValueError, match="qlike is a loss of variances"):
-        fc.backtest({"drift": fc.Drift()}, np.arange(50.0, -50, -1), fc.WalkForward(1, 5), refit=5).answers("qlike")
+        fc.backtest({"drift": fc.Drift()}, np.arange(50.0, -50, -1), fc.WalkForward(1, 5), refit=5).verdicts("qlike")
 
 
 def test_spread_on_the_leaderboard_is_that_of_the_verdict(run):
@@ -122,8 +122,8 @@ def test_runs_without_quantiles_are_judged_by_the_point_forecast():
     models = {"drift": fc.Drift(levels=(0.5,)), "mean": fc.WindowMean(levels=(0.5,))}
     y = np.random.default_rng(0).normal(size=120).cumsum()
     result = fc.backtest(models, y, fc.WalkForward(1, 10), refit=10)
-    assert [v.loss for v in result.answers()] == ["squared"]
+    assert [v.loss for v in result.verdicts()] == ["squared"]
     assert result.leaderboard()["spread"].isna().all()
     chosen = fc.backtest(models | {"ses": fc.ETS("ANN")}, y, fc.WalkForward(1, 10), refit=10, against="drift")
-    assert [v.loss for v in chosen.answers()] == ["squared"]  # the chosen baseline forecasts no quantiles
+    assert [v.loss for v in chosen.verdicts()] == ["squared"]  # the chosen baseline forecasts no quantiles
     assert not pd.isna(chosen.leaderboard().loc["ses", "spread"])
