@@ -29,6 +29,10 @@ def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray
     at one row are dependent. The likelihoods of both are those of Student's t with a degree of freedom less than
     blocks. Errors of step k are divided by √k, as they grow on a random walk.
 
+    Where the rows are too few for two blocks, the evidence is that of the series: the variance is the larger of that of
+    sums over series, and of sums over rows times H, as H successive rows share outcomes; the number of blocks is that of
+    series or of rows, whichever is smaller.
+
     Parameters
     ----------
     correction : array of shape (K, N, H)
@@ -45,33 +49,48 @@ def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray
     float
     """
     length = rows[-1] - rows[0] + 1 if len(rows) else 0
-    blocks = min(length // (BLOCK_HORIZONS * correction.shape[2]), MAX_BLOCKS)
+    losses = np.stack(_losses(correction, error, loss))  # (3, K, N)
+    blocks, horizon = min(length // (BLOCK_HORIZONS * correction.shape[2]), MAX_BLOCKS), correction.shape[2]
+    if blocks >= 2:
+        block = (rows - rows[0]) * blocks // length
+        groups = [(np.stack([np.bincount(block, sums, blocks) for sums in losses.sum(axis=2)]), 1.0)]
+    else:
+        blocks = min(losses.shape[1:])
+        groups = [(losses.sum(axis=1), 1.0), (losses.sum(axis=2), float(horizon))]
     if blocks < 2:
         return PRIOR
-    block = (rows - rows[0]) * blocks // length
-    none, half, full = (np.bincount(block, sums, blocks) for sums in _losses(correction, error, loss))
-    square = 2 * (full + none - 2 * half)  # the parabola through the three; of squared errors: Σ correction²
-    product = (none - full + square) / 2  # Σ correction · error
-    negligible = NEGLIGIBLE * (none + full).sum()
-    if square.sum() > negligible:
-        share = square / square.sum()
-    elif abs(product.sum()) > negligible:
-        share = np.full(blocks, 1 / blocks)  # a loss without curvature between the forecasts
-    else:
+    none, half, full = losses.sum(axis=(1, 2))
+    claimed = 2 * (full + none - 2 * half)  # the parabola through the three; of squared errors: Σ correction²
+    total = (none - full + claimed) / 2  # Σ correction · error
+    negligible = NEGLIGIBLE * (none + full)
+    if max(claimed, abs(total)) <= negligible:
         return PRIOR
-    total, claimed = product.sum(), square.sum()
-    spread = blocks * np.sum((product - total * share) ** 2) + negligible**2  # degrees of freedom · variance of total
+    variances = [dependence * _variance_of_total(sums, negligible) for sums, dependence in groups]
+    spread = blocks * max(variances) + negligible**2
     log_ratio = blocks / 2 * (np.log1p(total**2 / spread) - np.log1p(min(total - claimed, 0.0) ** 2 / spread))
     log_odds = np.clip(np.log(PRIOR_ODDS) + log_ratio, -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return float(1 / (1 + np.exp(-log_odds)))
 
 
+def _variance_of_total(losses: np.ndarray, negligible: float) -> float:
+    """Return the variance of Σ correction · error, a sum over independent groups.
+
+    `losses` are those without, with half of and with all of the correction, (3, groups).
+    """
+    none, half, full = losses
+    square = 2 * (full + none - 2 * half)
+    product = (none - full + square) / 2
+    is_curved = square.sum() > negligible  # absolute errors may have no curvature between the forecasts
+    share = square / square.sum() if is_curved else np.full(len(square), 1 / len(square))
+    return float(np.sum((product - product.sum() * share) ** 2))
+
+
 def _losses(correction: np.ndarray, error: np.ndarray, loss: Loss) -> list[np.ndarray]:
-    """Return the losses of each row without, with half of and with all of the correction, (K,) each."""
+    """Return the losses of each row and series without, with half of and with all of the correction, (K, N) each."""
     root = np.sqrt(np.arange(1, correction.shape[2] + 1))
     known = ~np.isnan(error) & np.isfinite(correction)
     correction, error = np.where(known, correction / root, 0.0), np.where(known, error / root, 0.0)
-    return [loss(error - factor * correction).sum(axis=(1, 2)) for factor in (0.0, 0.5, 1.0)]
+    return [loss(error - factor * correction).sum(axis=2) for factor in (0.0, 0.5, 1.0)]
 
 
 def huber(error: np.ndarray) -> np.ndarray:

@@ -52,6 +52,21 @@ def test_corrections_that_are_too_small_are_used():
     assert shrinkage_factor(0.1 * correction, 3 * correction + error, np.arange(ROWS)) > 0.9
 
 
+@pytest.mark.parametrize("common", [0.0, 0.5, 0.9])
+def test_few_rows_of_many_series(common):
+    """Too few rows for two blocks: corrections are used if they hold for most of 40 series, not if they are noise."""
+    rng, rows, noise, real = np.random.default_rng(7), np.arange(9), [], []
+    for _ in range(200):
+        shocks = np.sqrt(common) * rng.normal(size=(15, 1)) + np.sqrt(1 - common) * rng.normal(size=(15, 40))
+        error = np.stack([shocks[k : 9 + k] for k in range(6)], axis=2).cumsum(axis=2)
+        season = rng.normal(size=15)  # what all series share, and the network has learnt
+        correction = 0.3 * np.stack([season[k : 9 + k] for k in range(6)], axis=1)[:, None].cumsum(axis=2) + 0 * error
+        noise.append(shrinkage_factor(correction, error, rows))
+        real.append(shrinkage_factor(3 * correction, 3 * correction + 0.3 * error, rows))
+    assert np.mean(np.array(noise) >= 0.5) <= 0.05
+    assert np.mean(np.array(real) >= 0.5) >= 0.9
+
+
 def test_absolute_errors_judge_a_median():
     """Errors of +3 one time in four, −1 otherwise: the median is worth it by absolute errors, not by squared ones."""
     error = np.random.default_rng(6).choice([3.0, -1.0], p=[0.25, 0.75], size=(300, 1, 1))
@@ -69,7 +84,7 @@ def test_without_evidence_the_prior_decides():
         (correction * 0, error, rows),
         (correction, error * np.nan, rows),
         (correction[:0], error[:0], rows[:0]),
-        (correction[:15], error[:15], rows[:15]),  # fewer than two blocks of two horizons
+        (correction[:15, :1], error[:15, :1], rows[:15]),  # one series, fewer than two blocks of two horizons
     ):
         assert shrinkage_factor(*arguments) == pytest.approx(PRIOR)
 
