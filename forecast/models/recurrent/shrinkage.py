@@ -30,8 +30,8 @@ def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray
     blocks. Errors of step k are divided by √k, as they grow on a random walk.
 
     Where the rows are too few for two blocks, the evidence is that of the series: the variance is the larger of that of
-    sums over series, and of sums over rows times H, as H successive rows share outcomes; the number of blocks is that of
-    series or of rows, whichever is smaller.
+    sums over series, and of sums over rows times H, as H successive rows share outcomes; the number of blocks is the
+    smaller of the numbers of series and rows.
 
     Parameters
     ----------
