@@ -243,7 +243,7 @@ class Demanding(fc.Drift):
 
 @pytest.fixture(scope="module")
 def uneven():
-    frame = walks(rows=60, series=5).set_axis(["complete", "late", "ended", "hole", "target"], axis=1)
+    frame = walks(rows=60, series=5).set_axis(["complete", "late", "ended", "hole", "moved"], axis=1)
     frame.iloc[:46, 1] = np.nan  # 2 observed rows at the first cutoff, 5, 8 and 11 at the others
     frame.iloc[52:, 2] = np.nan
     frame.iloc[50, 3] = np.nan  # a cutoff
@@ -262,7 +262,7 @@ def test_skipped_series_are_listed_with_their_reason(uneven):
         ("hole", "not observed at the cutoff"): (1, date[50], date[50]),
     }
     participants = result.forecasts.groupby(["cutoff", "model"], observed=True)["unique_id"].agg(lambda ids: set(ids))
-    every = {"complete", "late", "ended", "hole", "target"}
+    every = {"complete", "late", "ended", "hole", "moved"}
     expected = [every - {"late"}, every - {"late", "hole"}, every - {"ended"}, every - {"ended"}]
     for model in ("naive", "demanding"):  # every model forecasts the same series
         assert participants.xs(model, level="model").tolist() == expected
@@ -273,10 +273,10 @@ def test_skipped_series_are_listed_with_their_reason(uneven):
 def test_missing_targets_have_rows_but_no_score(uneven):
     result = fc.backtest({"season": fc.SeasonalNaive(2)}, uneven, CV)
     holes = result.forecasts[result.forecasts["y"].isna()]
-    assert set(holes.loc[holes["unique_id"] == "target", "ds"]) == {uneven.index[54]}
+    assert set(holes.loc[holes["unique_id"] == "moved", "ds"]) == {uneven.index[54]}
     assert set(holes.loc[holes["unique_id"] == "ended", "ds"]) == {uneven.index[52], uneven.index[53]}
     assert holes["y_hat"].notna().all()
-    assert result.scores().set_index(["model", "unique_id"])["n"].loc[("naive", "target")] == 11
+    assert result.scores().set_index(["model", "unique_id"])["n"].loc[("naive", "moved")] == 11
     assert np.isfinite(result.scores()[["mae", "mase"]]).all(axis=None)
 
 
