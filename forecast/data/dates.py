@@ -62,6 +62,7 @@ SHORT_YEAR = re.compile(
 #: A month and a year of two digits, which may be the name of a column, as of futures.
 SHORT_MONTH = re.compile(rf"{_NAME}[-/ ]'?\d{{2}}|\d{{2}}[-/ ]{_NAME}", re.IGNORECASE)
 MAX_SHIFT = pd.Timedelta(hours=2)  # of the clock of one place
+MIN_CONVERTED = 5  # distinct dates that show by their order that some are converted
 #: The range that pandas 2 can represent in nanoseconds.
 FIRST, LAST = datetime(1678, 1, 1), datetime(2262, 1, 1)
 
@@ -201,8 +202,33 @@ def _read_formatted(texts: pd.Series, dayfirst: bool | None) -> tuple[pd.Series,
     if len(complete) == 2 and not complete[0].equals(complete[1]):
         advice = "set dayfirst=True or dayfirst=False, or write them as 2024-01-31 (year first)"
         raise AmbiguousDateError(texts[0], advice)
+    if len(complete) == 1:
+        _check_converted(texts, *readings)
     # If neither order reads all dates, the error names the first date that the better order cannot read.
     return (complete or [max(readings, key=lambda dates: int(dates.isna().to_numpy().argmax()))])[0], ""
+
+
+def _check_converted(texts: pd.Series, month_first: pd.Series, day_first: pd.Series) -> None:
+    """Raise ValueError if dates are in order only where some have the month first and the others the day.
+
+    A spreadsheet of another country converts the dates that it can read, with day and month swapped, and leaves the
+    others as text.
+    """
+    is_day_first = day_first.notna().all()
+    reading, other = (day_first, month_first) if is_day_first else (month_first, day_first)
+    swapped = other.where(other.notna(), reading)
+    if len(texts) < MIN_CONVERTED or _is_ordered(reading) or not _is_ordered(swapped):
+        return
+    first, rest = (int((other.notna() & (other != reading)).argmax()), int(other.isna().argmax()))
+    names = ("month", "day") if is_day_first else ("day", "month")
+    raise ValueError(
+        f"dates such as {texts[first]!r} seem to have the {names[0]} first and others, such as {texts[rest]!r}, the "
+        f"{names[1]}, as where a spreadsheet converts some of them: write all dates as 2024-01-31"
+    )
+
+
+def _is_ordered(dates: pd.Series) -> bool:
+    return bool(dates.is_monotonic_increasing or dates.is_monotonic_decreasing)
 
 
 def _to_dates(matches: list[re.Match[str] | None], month: str, day: str) -> pd.Series:

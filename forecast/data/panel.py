@@ -240,9 +240,12 @@ def _to_numbers(column: pd.Series, where: str) -> np.ndarray:
     numbers = pd.to_numeric(column, errors="coerce")
     text = numbers.isna() & column.notna()
     if text.any():
-        row = column.index[int(np.argmax(text.to_numpy()))]
+        cells = column[text].astype(str)
+        is_word = ~cells.str.fullmatch(r"[-+]?[\d.,' ]*\d", na=False)  # rather than a number with another decimal mark
+        at = int(np.argmax(is_word.to_numpy())) if is_word.any() else 0
+        advice = "leave the cell empty" if is_word.any() else "write 1234.5 without thousands separators"
         raise ValueError(
-            f"{where} contains {column[text].iloc[0]!r} at {format_date(row)}; prices must be "
-            "numbers: write 1234.5 without thousands separators, or leave the cell empty"
+            f"{where} contains {column[text].iloc[at]!r} at {format_date(cells.index[at])}; prices must be "
+            f"numbers: {advice}"
         )
     return numbers.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -124,12 +124,13 @@ def choose_fields(
         fields = split_fields(frame)
         if len(fields) > 1 and not set(TARGETS) & set(fields):
             raise UnclearColumnsError("no column is called a close", list(fields))
-        return fields, default_target(fields)
+        return fields, _target_with_values(fields)
     names = [str(name) for name in frame.columns] if _is_flat(frame) else []
     if target in names and not is_instrument(frame):
         return {"y": choose_columns(frame, [target])}, "y"
     fields = split_fields(frame)
-    for name in (target, canonical_field(target)):
+    own = (_instrument_fields(frame, names) or names)[names.index(target)] if target in names else target
+    for name in (target, canonical_field(target), own):
         if name in fields:
             return fields, name
     if list(fields) == ["y"] and fields["y"].attrs.get("field") in (target, canonical_field(target)):
@@ -141,6 +142,22 @@ def choose_fields(
         f"there is no field {target!r} to forecast{did_you_mean(target, available)}; the prices have "
         f"{', '.join(available)}"
     )
+
+
+def _target_with_values(fields: dict[str, pd.DataFrame]) -> str:
+    """Return the field to forecast where none is named; one without a value other than 0 gives way to a close."""
+    target = default_target(fields)
+    others = [name for name in fields if name in TARGETS and _has_values(fields[name])]
+    if not others or _has_values(fields[target]):
+        return target
+    chosen = default_target(others)
+    add_notes(fields[chosen], [f"{target} has no value other than 0, so {chosen} is forecast"])
+    return chosen
+
+
+def _has_values(table: pd.DataFrame) -> bool:
+    """Return whether a table has a cell that is neither empty nor 0."""
+    return any(bool((np.nan_to_num(numbers_of(column)) != 0).any()) for _, column in table.items())
 
 
 def is_instrument(frame: pd.DataFrame) -> bool:
@@ -210,7 +227,7 @@ def _fields_without_close(frame: pd.DataFrame, names: list[str], kinds: list[str
         fields[enclosed[0]] = "Close"
         return fields
     is_range = "Open" in kinds and _encloses(frame, kinds.index("High"), kinds.index("Low"), kinds.index("Open"))
-    if enclosed or (is_range and all(kind is not None for kind in kinds)):
+    if enclosed or is_range:
         raise UnclearColumnsError("it is not clear which column is the close", names)
     return None
 

@@ -25,6 +25,7 @@ SLOT_NAMES = plain_names(
     "period settlement_period sp interval delivery_interval slot half_hour quarter_hour mtu periodo"
 )
 SLOT_NAMES |= plain_names("periodo periodo_horario periode période delivery_period trading_period")
+MAX_CELLS = 100  # cells of a column that show whether it consists of AM and PM
 SLOTS = (24, 48, 96)  # equal periods of a day
 HOUR = re.compile(r"(?:hour|he|h)? ?(\d{1,2})", re.IGNORECASE | re.ASCII)
 INTERVAL = re.compile(
@@ -53,10 +54,22 @@ def read_times(frame: pd.DataFrame, names: Sequence[str], dates: int) -> Times |
         texts, offsets = split_zones(_starts(pd.Series([str(cell).strip() for cell in distinct], dtype=object)))
         clock, note = _read_texts(texts, name)
         if clock is not None and clock.notna().all():
+            _check_halves(frame, i)
             return Times(
                 i, pd.TimedeltaIndex(clock.to_numpy()[codes]), pd.TimedeltaIndex(offsets.to_numpy()[codes]), note
             )
     return None
+
+
+def _check_halves(frame: pd.DataFrame, times: int) -> None:
+    """Raise ValueError if a column next to the times consists of AM and PM."""
+    for name, column in frame.items():
+        cells = {str(cell).strip().lower().replace(".", "") for cell in column.iloc[:MAX_CELLS].dropna().unique()}
+        if cells and cells <= {"am", "pm"}:
+            raise ValueError(
+                f"the times are in {str(frame.columns[times])!r}, and AM and PM in {str(name)!r}: write both in one "
+                "column, such as 9:30 AM"
+            )
 
 
 def _starts(texts: pd.Series) -> pd.Series:

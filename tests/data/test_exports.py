@@ -323,3 +323,77 @@ def test_tables_with_dates_of_their_own_are_refused(tmp_path):
         read(tmp_path, text)
     with pytest.raises(ValueError, match="'1990 Q1' and rows before it years such as '1988', so they are of several"):
         read(tmp_path, "Date,A\n1988,1.5\n1989,1.5\n1990 Q1,1.5\n1990 Q2,1.5\n")
+
+
+# --- what the values show, whatever the names ---
+
+
+def _bars(n: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    close = 100 * np.exp(0.01 * rng.normal(size=n).cumsum())
+    start = close * np.exp(0.003 * rng.normal(size=n))
+    dates = pd.bdate_range("2021-01-04", periods=n)
+    high, low = np.maximum(start, close) * 1.004, np.minimum(start, close) * 0.996
+    return pd.DataFrame({"Date": dates, "Open": start, "High": high, "Low": low, "Close": close}).round(2)
+
+
+def _read(tmp_path, table: pd.DataFrame, **options) -> pd.DataFrame:
+    path = tmp_path / "prices.csv"
+    table.to_csv(path, index=False, date_format="%Y-%m-%d")
+    return read_prices(path, **options)
+
+
+def test_close_of_another_name_is_chosen_by_it(tmp_path):
+    bars = _bars()
+    table = bars.rename(columns={"Close": "Nominal Price"}).drop(columns="Open")
+    for options in ({}, {"target": "Nominal Price"}):
+        assert _read(tmp_path, table, **options).iloc[:, 0].tolist() == bars["Close"].tolist()
+
+
+def test_bars_without_a_close_are_a_question(tmp_path):
+    bars = _bars()
+    previous = bars.drop(columns="Close").assign(Vortag=bars["Close"].shift(1).fillna(100))
+    with pytest.raises(ValueError, match="not clear which column is the close"):
+        _read(tmp_path, previous)
+
+
+@pytest.mark.parametrize("cell", ["", "0"])
+def test_an_adjusted_close_without_values_gives_way_to_the_close(tmp_path, cell):
+    bars = _bars()
+    assert _read(tmp_path, bars.assign(**{"Adj Close": cell})).iloc[:, 0].tolist() == bars["Close"].tolist()
+
+
+@pytest.mark.parametrize("name", ["Stkcd", "WKN", "Contract", "Foo"])
+def test_codes_of_any_name_have_their_leading_zeros(tmp_path, name):
+    bars = _bars()[["Date", "Close"]]
+    table = pd.concat([bars.assign(**{name: "000001"}), bars.assign(**{name: "000002"})])[["Date", name, "Close"]]
+    assert list(_read(tmp_path, table).columns) == ["000001", "000002"]
+
+
+def test_am_and_pm_in_a_column_of_their_own_are_refused(tmp_path):
+    table = pd.DataFrame({"Date": np.repeat(["2021-03-01", "2021-03-02"], 2), "Time": ["09:30", "04:00"] * 2})
+    with pytest.raises(ValueError, match="write both in one column, such as 9:30 AM"):
+        _read(tmp_path, table.assign(half=["AM", "PM"] * 2, Close=[1.0, 2.0, 3.0, 4.0]))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y"])
+def test_dates_that_a_spreadsheet_half_converted_are_refused(tmp_path, form, reverse):
+    """Days up to 12 were read with the month first; the order of the rows shows it."""
+    bars = _bars()[["Date", "Close"]]
+    other = {"%d/%m/%Y": "%m/%d/%Y", "%m/%d/%Y": "%d/%m/%Y"}[form]
+    text = [date.strftime(other if date.day <= 12 else form) for date in bars["Date"]]
+    table = bars.assign(Date=text).iloc[:: -1 if reverse else 1]
+    with pytest.raises(ValueError, match="write all dates as 2024-01-31"):
+        _read(tmp_path, table)
+    whole = bars.assign(Date=bars["Date"].dt.strftime(form)).iloc[:: -1 if reverse else 1]
+    assert _read(tmp_path, whole).iloc[:, 0].sort_index().tolist() == bars["Close"].tolist()
+
+
+def test_the_message_names_the_cell_that_is_no_number(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(
+        "Datum;Schlusskurs\n01.03.2021;100,51\n02.03.2021;100,87\n03.03.2021;ausgesetzt\n15.03.2021;101,2\n"
+    )
+    with pytest.raises(ValueError, match=r"'ausgesetzt' at 2021-03-03.*leave the cell empty"):
+        read_prices(path)

@@ -267,8 +267,8 @@ def _is_time(rows: pd.DataFrame, name: Hashable) -> bool:
 
 def _is_balanced(rows: pd.DataFrame, name: Hashable) -> bool:
     """Return whether a column of whole numbers has every date for each of its values."""
-    column = rows[name]
-    if not pd.api.types.is_numeric_dtype(column) or not (column % 1 == 0).all():
+    column = pd.to_numeric(rows[name], errors="coerce")  # codes with leading zeros are text
+    if not (column % 1 == 0).all():
         return False
     return column.nunique() > 1 and column.nunique() * rows[ROW_DATE].nunique() == len(rows)
 

@@ -33,10 +33,14 @@ from forecast.data.csv.numbers import (
     without_spaces,
 )
 from forecast.data.csv.transposed import has_dates_in_columns, positions_of_dates
+from forecast.data.date_parts import PART_NAMES
 from forecast.data.fields import BARS, FURTHER, canonical_field, kind_of, kinds_of, plain_name
 from forecast.data.notes import add_notes
 from forecast.data.row_labels import date_column
+from forecast.data.times_of_day import HOUR_NAMES, SLOT_NAMES, TIME_NAMES
 
+#: A code that is text, since a number would lose its leading zeros.
+CODE = re.compile(r"0+[1-9]\d*(?<=\d{4})", re.ASCII)
 #: The remarks between the rows of prices on Yahoo's page.
 EVENT = re.compile(r"[\d.,]+ (dividends?|capital gains?)|\d[\d.]*[:/]\d[\d.]* (stock )?splits?", re.IGNORECASE)
 #: Spellings of missing cells for pandas' reader; other upper and lower case is recognised cell by cell.
@@ -68,7 +72,7 @@ def parse_text(text: str, decimal: str | None, requested: Collection[str] = ()) 
     if width > len(columns):
         columns = columns.append(columns[:0].reindex([""] * (width - len(columns)))[0])
     as_text = _text_columns(columns) | _not_requested(columns, requested)
-    as_text |= _named_ids(iter_rows(body, sep, line), columns)
+    as_text |= _named_ids(iter_rows(body, sep, line), columns) | _codes(top_rows, columns)
     frame = None if decimal == "," else _read_plain(body, sep, width, as_text)
     is_point = sep != ";" and not has_decimal_comma(map(str, columns), _first_cells(top_rows, as_text))
     if frame is None or (decimal is None and not _proves_point(body, sep, frame, is_point)):
@@ -130,6 +134,17 @@ def _named_ids(rows: Iterator[NumberedRow], columns: pd.Index) -> set[int]:
     ids = [i for i, name in enumerate(columns) if plain_name(str(name)) in ID_NAMES]
     distinct = {(i, cells[i].strip()) for _, cells in rows for i in ids if i < len(cells)} if ids else set()
     return {i for i, cell in distinct if re.fullmatch("0[0-9]+", cell) or (is_name(cell) and not has_digit(cell))}
+
+
+def _codes(rows: Sequence[NumberedRow], columns: pd.Index) -> set[int]:
+    """Return the positions of the columns, of unknown names, whose first cells are codes with leading zeros."""
+    times = TIME_NAMES | HOUR_NAMES | SLOT_NAMES | PART_NAMES
+    unknown = {
+        i
+        for i, name in enumerate(columns)
+        if isinstance(name, str) and kind_of(name) is None and plain_name(name) not in times
+    }
+    return {i for _, cells in rows for i in unknown if i < len(cells) and CODE.fullmatch(cells[i].strip())}
 
 
 # --- the rows --------------------------------------------------------------------------------------------------------
