@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 
 def format_p(p: float) -> str:
-    """Return a p-value as text: ".034", "< .001" or "1".
+    """Return a p-value as text: ".034", "< .001" or "1"; a fourth digit shows on which side of .05 it is.
 
-    >>> format_p(0.0342), format_p(1e-5), format_p(1.0)
-    ('.034', '< .001', '1')
+    >>> format_p(0.0342), format_p(1e-5), format_p(1.0), format_p(0.0496)
+    ('.034', '< .001', '1', '.0496')
     """
-    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
+    if p < 0.001:
+        return "< .001"
+    digits = 4 if abs(p - 0.05) < 0.0005 and p != 0.05 else 3
+    return f"{p:.{digits}f}".lstrip("0") if p < 1 else "1"
 
 
 def join_names(names: Sequence[str]) -> str:
