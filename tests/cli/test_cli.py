@@ -70,7 +70,7 @@ def call(monkeypatch, capsys):
 @pytest.fixture
 def without_report(monkeypatch):
     """Write no reports, which take seconds."""
-    monkeypatch.setattr("forecast.report.html.page.write_report", lambda result, path: None)
+    monkeypatch.setattr("forecast.report.html.page.write_report", lambda *_: None)
 
 
 DRIFT = "--models drift --horizon 2 --windows 3"
@@ -877,10 +877,11 @@ def test_examples_in_help_run(example, workdir, call, yahoo):
     for name in ("AAPL", "MSFT"):
         yahoo.behave(name)
     shutil.copy(workdir / "good.csv", workdir / "prices.csv")
-    call("fit stocks --model naive --out models/lstm --quiet")
     call(f"backtest good.csv {DRIFT} --out runs/stocks --quiet")
     if example.startswith("fit"):
         example += " --set lstm.trainer.steps=5"
+    else:
+        call("fit stocks --model naive --out models/lstm --quiet")
     assert call(example)[0] == 0
 
 
@@ -922,7 +923,7 @@ def test_a_finished_run_is_judged_against_another_baseline_without_new_fits(work
     code, out, err = call(f"{command} --against drift --resume")
     assert code == 0
     assert err == ""
-    assert "beats drift over" in " ".join(out.split())
+    assert "Where will it be, against drift: " in " ".join(out.split())
     assert Path("run/fits.parquet").read_bytes() == before  # with the seconds of the first run
     assert json.loads(Path("run/spec.json").read_text())["against"] == "drift"
 
@@ -934,7 +935,7 @@ def test_a_run_is_judged_again_without_its_options(workdir, call, monkeypatch):
     before = Path("run/fits.parquet").read_bytes()
     code, out, err = call("backtest --resume --out run --against drift")
     assert (code, err) == (0, "")
-    assert "beats drift over" in " ".join(out.split())
+    assert "Where will it be, against drift: " in " ".join(out.split())
     assert Path("run/fits.parquet").read_bytes() == before
     assert call("backtest --resume --out run --against drfit")[2] == (
         "forecast: --against drfit: there is no such model in this run (did you mean 'drift'?); choose one of naive, "
@@ -948,7 +949,7 @@ def test_a_run_is_judged_again_without_its_options(workdir, call, monkeypatch):
     code, out, err = call("backtest --resume --out other --against drift")
     assert code == 0
     assert re.fullmatch(r"forecast: against changed since the run was stopped: 3 of the 3 stored fits are used\n", err)
-    assert "beats drift over" in " ".join(out.split())
+    assert "Where will it be, against drift: " in " ".join(out.split())
 
 
 MOVED = {  # the new working folder, and what is moved to another place before
@@ -999,7 +1000,7 @@ def test_spec_of_an_earlier_version(workdir, call):
     assert old.reference == old.verdict().against == "naive"
     code, out, _ = call("backtest --spec old --out new")
     assert code == 0
-    assert "relative to naive" in out
+    assert "and wins: against naive." in out
     assert Path("old/forecasts.parquet").read_bytes() == Path("new/forecasts.parquet").read_bytes()
 
 

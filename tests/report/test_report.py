@@ -166,7 +166,7 @@ def test_every_column_is_explained(page):
 
 def test_figures_have_descriptions_and_tables(result, page):
     figures = [attributes for tag, attributes in Page(page).elements if tag == "svg"]
-    assert len(figures) == 8  # four, each for a wide and for a narrow window
+    assert len(figures) == 12  # six, each for a wide and for a narrow window
     assert all(p["role"] == "img" and len(p["aria-label"]) > 40 for p in figures)
     text = Page(page).visible
     for row in plots.error_by_step(result).itertuples():
@@ -174,7 +174,7 @@ def test_figures_have_descriptions_and_tables(result, page):
         assert f"{row.skill_low:+.1%} to {row.skill_high:+.1%}".replace("-", "−") in text
     for value in plots.skill_through_time(result).iloc[-1]:
         assert f"{value:+.2%}".replace("-", "−") in text
-    assert page.count("<details>") == 5
+    assert page.count("<details>") == 7
 
 
 @pytest.mark.slow
@@ -193,7 +193,7 @@ def test_training_curves_of_networks(page):
     assert "No network was trained in this run." in Page(page).visible
     text = without_plotly(render(run(models={"lstm": quick("lstm")}, refit=6)))
     assert "No network was trained" not in Page(text).visible
-    assert Page(text).count("svg") == 10
+    assert Page(text).count("svg") == 14
 
 
 @pytest.mark.slow
@@ -469,7 +469,7 @@ def test_the_page_works_in_a_browser(hostile, tmp_path, look):
     assert "2 steps ahead, all cutoffs" in found["data-chosen"]
     assert all(name in found["data-chosen"] for name in hostile.spec["models"])
     assert int(found["data-overflow"]) <= 0  # tables scroll, the page does not
-    assert found["data-figures"] == "4"  # those for this width, not the others
+    assert found["data-figures"] == "6"  # those for this width, not the others
     assert found["data-paper"] == ("rgb(21, 25, 30)" if look == "dark" else "rgb(255, 255, 255)")
 
 
