@@ -178,7 +178,7 @@ def true_skill(world: str, loss: str, n_models: int, **truth: float) -> float:
 def power(draws: int, cutoffs: int) -> pd.DataFrame:
     """Return how often a model is found whose skill is that which the verdict claims to find in 80 %."""
     rows = []
-    for loss, gain, sizes in ((SQUARED, 1.0, np.arange(0.2, 0.8, 0.02)), (PINBALL, 0.0, np.arange(0.2, 1.0, 0.03))):
+    for loss, gain, sizes in ((SQUARED, 1.0, np.arange(0.2, 0.8, 0.02)), (PINBALL, 0.0, np.arange(0.2, 1.6, 0.05))):
         for n in MODELS:
             for size in sizes:
                 truth = {"gain": gain, "size": float(size)}
