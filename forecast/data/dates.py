@@ -234,7 +234,7 @@ def _is_ordered(dates: pd.Series) -> bool:
 def _to_dates(matches: list[re.Match[str] | None], month: str, day: str) -> pd.Series:
     """Return the dates of the matches, whose groups `month` and `day` contain these."""
     dates = [match and _to_date(match.groupdict(), month, day) for match in matches]
-    return pd.to_datetime(pd.Series(dates, dtype=object))
+    return pd.to_datetime(pd.Series([date if date and FIRST <= date < LAST else None for date in dates], dtype=object))
 
 
 def _to_date(groups: dict[str, str | None], month: str, day: str) -> datetime | None:
