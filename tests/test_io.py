@@ -227,7 +227,7 @@ def test_a_kill_at_any_rename_is_healed_by_the_next_command(kind, healer, result
             (tmp_path / "page.html").unlink()
         else:
             assert call(f"fit stocks --model drift --force --out {folder}")[0] == 0
-            save()
+            model.save(folder, replace=True)
         assert [path.name for path in tmp_path.iterdir()] == ["x"]
         assert contents(folder) == before
     assert number > 3

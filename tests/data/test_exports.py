@@ -334,7 +334,8 @@ def _bars(n: int = 60) -> pd.DataFrame:
     start = close * np.exp(0.003 * rng.normal(size=n))
     dates = pd.bdate_range("2021-01-04", periods=n)
     high, low = np.maximum(start, close) * 1.004, np.minimum(start, close) * 0.996
-    return pd.DataFrame({"Date": dates, "Open": start, "High": high, "Low": low, "Close": close}).round(2)
+    bars = {"Open": start, "High": high, "Low": low, "Close": close}
+    return pd.DataFrame({"Date": dates} | {name: values.round(2) for name, values in bars.items()})
 
 
 def _read(tmp_path, table: pd.DataFrame, **options) -> pd.DataFrame:

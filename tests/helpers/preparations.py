@@ -125,7 +125,7 @@ LEAKING = {
     "mean of all changes": lambda raw: (raw.diff() - raw.diff().mean()).iloc[1:],
     "shift": lambda raw: raw.shift(-1),
     "shift without labels": lambda raw: raw.shift(-1).to_numpy(),
-    "next value as a series": lambda raw: raw.assign(next=raw.iloc[:, 0].shift(-1)),
+    "next value in a series": lambda raw: raw.assign(next=raw.iloc[:, 0].shift(-1) + raw.iloc[:, 1] ** 2),
     "centred mean": lambda raw: raw.rolling(5, center=True, min_periods=1).mean(),
     "centred median": lambda raw: raw.rolling(5, center=True, min_periods=1).median(),
     "central difference": lambda raw: _like(raw, np.gradient(raw.to_numpy(), axis=0)),
