@@ -83,7 +83,10 @@ ERRORS = {  # a command line, and a pattern of its message
     "header only": ("backtest header.csv", r"header\.csv: .*no row.*needed"),
     "one column": ("backtest narrow.csv", r"narrow\.csv: .*only one column, 'date'.*needed: add"),
     "duplicate dates": ("backtest twice.csv", r"twice\.csv: 2020-01-02 appears more than once.*different values"),
-    "text among prices": ("backtest text.csv", r"text\.csv: .*'A' contains '1x234' at 2020-01-02.*write 1234\.5"),
+    "text among prices": (
+        "backtest text.csv",
+        r"text\.csv: .*'A' contains '1x234' at 2020-01-02.*leave the cell empty",
+    ),
     "a folder": ("backtest notes", r"notes is a folder; .* needed: give the path of one file"),
     "empty name": ("backtest ''", "no prices are named"),
     "no argument": ("backtest", "no prices are named"),

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from forecast.evaluation import verdict
+from forecast.evaluation.losses import loss_table
+from forecast.evaluation.pairwise import cosines, equal_accuracy_test
 
 NORMAL = np.array([-1.2815515655446004, 0.0, 1.2815515655446004])
 CUTOFFS = 40
@@ -71,3 +73,26 @@ def test_number_and_test_agree_where_series_differ():
     reverse = verdict(pd.concat(tables), 1, against="m").table.set_index("model").loc["naive"]
     assert reverse["skill"] == pytest.approx(1 - 1 / np.sqrt(0.4 * 2.2))
     assert reverse["statistic"] == pytest.approx(-row["statistic"])
+
+
+def test_limit_of_extreme_losses_is_that_of_the_errors():
+    """Errors 15 times as large are a squared loss beyond 100:1, and an absolute or quantile loss beyond 10:1."""
+    rng = np.random.default_rng(5)
+    tables = []
+    for name, factor in (("S0", 0.9), ("S1", 0.9), ("S2", 0.9), ("far", 15.0), ("less", 8.0)):
+        e = rng.normal(size=CUTOFFS)
+        sizes = {"naive": (1.0, 1.4), "m": (factor, 1.4 * factor)}
+        tables.append(forecasts(e, sizes, name, 100 + e.cumsum()))
+    table = pd.concat(tables, ignore_index=True)
+    for loss in ("squared", "absolute", "pinball"):
+        assert verdict(table, 1, loss=loss).extremes.series == ["far"]
+
+
+def test_spreads_are_tested_with_the_long_run_variance_of_cosines():
+    table = panel(1)
+    losses = {loss: loss_table(table, loss) for loss in ("squared", "absolute", "pinball")}
+    for loss, found in losses.items():
+        row = verdict(table, 1, loss=loss).table.set_index("model").loc["good"]
+        test = equal_accuracy_test(found.differences("good", "naive"), 1, persistent=loss == "pinball")
+        assert row["p"] == pytest.approx(test.p_better, rel=1e-9)
+        assert test.degrees == (cosines(CUTOFFS, 1) if loss == "pinball" else CUTOFFS - 1)
