@@ -156,8 +156,8 @@ def _target_with_values(fields: dict[str, pd.DataFrame]) -> str:
 
 
 def _has_values(table: pd.DataFrame) -> bool:
-    """Return whether a table has a cell that is neither empty nor 0."""
-    return any(bool((np.nan_to_num(numbers_of(column)) != 0).any()) for _, column in table.items())
+    """Return whether a table has a cell that is neither empty nor 0; text is a value, so that it is refused."""
+    return any(bool((column.notna() & (numbers_of(column) != 0)).any()) for _, column in table.items())
 
 
 def is_instrument(frame: pd.DataFrame) -> bool:
