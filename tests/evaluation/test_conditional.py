@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from forecast.evaluation import fluctuation, giacomini_white
+from forecast.evaluation import diebold_mariano, fluctuation, giacomini_white
 
 
 def test_conditional_test_is_n_times_r_squared():
@@ -18,6 +18,19 @@ def test_conditional_test_is_n_times_r_squared():
     regression = sm.OLS(np.ones(len(products)), products).fit()
     n_r_squared = len(products) * (1 - (regression.resid**2).mean())
     assert giacomini_white(reference, model).statistic == pytest.approx(n_r_squared)
+
+
+def test_both_tests_equal_those_of_electricity_prices():
+    """epftoolbox (Lago et al., 2021) on these inputs, 24 prices a day: GW and DM, multivariate, norm 1.
+
+    Its Diebold-Mariano test has neither a small-sample factor, here √(119 / 120), nor the t distribution.
+    """
+    rng = np.random.default_rng(0)
+    rng.normal(size=(120, 24))  # the prices, which do not matter
+    losses = [np.abs(scale * rng.normal(size=(120, 24))).mean(axis=1) for scale in (1, 0.92)]
+    conditional = giacomini_white(*losses)
+    assert (conditional.statistic, conditional.p) == pytest.approx((10.45731069904987, 0.005360728764985501))
+    assert diebold_mariano(*losses).statistic == pytest.approx(3.380172269488792 * np.sqrt(119 / 120))
 
 
 @pytest.mark.parametrize("overlap", [1, 3])
