@@ -65,11 +65,13 @@ def read_time_since_1970(numbers: np.ndarray, any_step: bool) -> tuple[pd.Dateti
 
 
 def has_short_years(numbers: np.ndarray) -> bool:
-    """Return whether integers (T,) may all be dates whose year has two digits, such as 210107."""
-    if numbers.dtype.kind != "i" or numbers.min() < 10101 or numbers.max() > 991231:
+    """Return whether integers (T,) may all be dates whose year has two digits, such as 210107 or 70121."""
+    if numbers.dtype.kind != "i" or numbers.min() < 10100 or numbers.max() > 991231:
         return False
     text = pd.Series(numbers).astype(str).str.zfill(6)
-    return bool(pd.to_datetime(text, format="%y%m%d", errors="coerce").notna().all())
+    counts_rows = bool((np.diff(np.unique(numbers)) == 1).all())
+    orders = ("%y%m%d",) if counts_rows else ("%y%m%d", "%d%m%y", "%m%d%y")
+    return any(bool(pd.to_datetime(text, format=order, errors="coerce").notna().all()) for order in orders)
 
 
 def read_excel_days(numbers: np.ndarray) -> pd.DatetimeIndex | None:

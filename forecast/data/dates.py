@@ -53,6 +53,10 @@ FORMATS = {name: re.compile(pattern + _TIME, re.IGNORECASE | re.ASCII) for name,
 FORMATS |= {name: re.compile(pattern, re.IGNORECASE | re.ASCII) for name, pattern in _PERIODS.items()}
 #: Digits without marks, by their number.
 COMPACT = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+#: The same digits with a year of two digits.
+SHORT_COMPACT = {4: "%y%m", 6: "%y%m%d", 10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S"}
+#: How an error writes the dates of both.
+WRITTEN = {4: ("%Y", "%Y-%m"), 6: ("%Y-%m", "%Y-%m-%d"), 10: ("%Y-%m-%d %H:%M",) * 2, 12: ("%Y-%m-%d %H:%M",) * 2}
 #: Formats of ISO 8601 with the year first. They are parsed as one array.
 ISO = (r"[12]\d{3}-\d{2}", r"[12]\d{7}[T ].+", r"\d{4}-\d{2}-\d{2}(?:[T ].+)?")
 SHORT_YEAR = re.compile(
@@ -68,11 +72,16 @@ FIRST, LAST = datetime(1678, 1, 1), datetime(2262, 1, 1)
 
 
 class AmbiguousDateError(ValueError):
-    """Dates that may have the day or the month first."""
+    """Dates with two meanings: the day or the month first, or a year of two digits or four."""
 
-    def __init__(self, example: str, advice: str) -> None:
-        super().__init__(f"dates such as {example!r} may mean month/day or day/month: {advice}")
-        self.example = example
+    def __init__(self, example: str, meanings: str, advice: str, conversion: str) -> None:
+        super().__init__(f"dates such as {example!r} may mean {meanings}: {advice}")
+        self.example, self.meanings, self.conversion = example, meanings, conversion
+
+    def in_python(self) -> AmbiguousDateError:
+        """Return the error with advice for a table in Python instead of a file."""
+        advice = f"convert them first, as with {self.conversion}"
+        return AmbiguousDateError(self.example, self.meanings, advice, self.conversion)
 
 
 def is_date(cell: str) -> bool:
@@ -172,7 +181,34 @@ def _read_compact(texts: pd.Series) -> pd.Series | None:
         return None
     digits = len(texts.iloc[0])
     same_format = texts.str.fullmatch(f"[12][0-9]{{{digits - 1}}}").astype(bool)
-    return pd.to_datetime(texts.where(same_format), format=COMPACT[digits], errors="coerce")
+    dates = pd.to_datetime(texts.where(same_format), format=COMPACT[digits], errors="coerce")
+    if digits in SHORT_COMPACT and dates.notna().all():
+        _check_short_years(texts, dates)
+    return dates
+
+
+def _check_short_years(texts: pd.Series, dates: pd.Series) -> None:
+    """Raise AmbiguousDateError where digits may be dates whose year has two digits, such as 200102.
+
+    `dates` are those with four digits of the year. They are certain if they are years of one century, months at one
+    distance in several years, or times of more than one hour of a day.
+    """
+    digits = len(texts.iloc[0])
+    short = pd.to_datetime(texts, format=SHORT_COMPACT[digits], errors="coerce")
+    if short.isna().any():
+        return
+    months = np.unique(12 * dates.dt.year + dates.dt.month)
+    if digits == 4:
+        is_certain = (dates.dt.year // 100).nunique() == 1
+    elif digits == 6:
+        is_certain = len(set(np.diff(months))) == 1 and np.diff(months)[0] < 12 and dates.dt.year.nunique() > 1
+    else:
+        is_certain = (dates - dates.dt.normalize()).nunique() > 1
+    if not is_certain:
+        long_form, short_form = WRITTEN[digits]
+        meanings = f"{dates.iloc[0]:{long_form}} or {short.iloc[0]:{short_form}}"
+        formats = f"pd.to_datetime(dates.astype(str), format='{COMPACT[digits]}') or format='{SHORT_COMPACT[digits]}'"
+        raise AmbiguousDateError(texts.iloc[0], meanings, "write them as 2024-01-31 (a month as 2024-01)", formats)
 
 
 def _read_iso(texts: pd.Series) -> pd.Series | None:
@@ -201,7 +237,9 @@ def _read_formatted(texts: pd.Series, dayfirst: bool | None) -> tuple[pd.Series,
     complete = [reading for reading in readings if reading.notna().all()]
     if len(complete) == 2 and not complete[0].equals(complete[1]):
         advice = "set dayfirst=True or dayfirst=False, or write them as 2024-01-31 (year first)"
-        raise AmbiguousDateError(texts[0], advice)
+        raise AmbiguousDateError(
+            texts[0], "month/day or day/month", advice, "pd.to_datetime(dates, dayfirst=True) or dayfirst=False"
+        )
     if len(complete) == 1:
         _check_converted(texts, *readings)
     # If neither order reads all dates, the error names the first date that the better order cannot read.

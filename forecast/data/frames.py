@@ -25,7 +25,6 @@ CLOCK_CHANGES: tuple[str, ...] = (
     "Australia/Sydney",
 )
 CLOCK_CHANGES += ("Pacific/Auckland", "America/Sao_Paulo", "America/Santiago", "Asia/Jerusalem", "Asia/Tehran")
-CONVERT = "convert them first, as with pd.to_datetime(dates, dayfirst=True) or dayfirst=False"
 
 
 def to_frame(prices: Any) -> pd.DataFrame:
@@ -105,7 +104,7 @@ def read_index(index: pd.Index) -> tuple[pd.Index, str]:
     try:
         return read_labels(pd.Series(index), "" if index.name is None else index.name, "row")
     except AmbiguousDateError as error:
-        raise AmbiguousDateError(error.example, CONVERT) from None
+        raise error.in_python() from None
     except ValueError as error:
         if is_number:
             return index, ""
@@ -180,7 +179,7 @@ def _take_dates(frame: pd.DataFrame) -> pd.DataFrame:
     try:
         labels = read_row_labels(frame, "row", None)
     except AmbiguousDateError as error:
-        raise AmbiguousDateError(error.example, CONVERT) from None
+        raise error.in_python() from None
     values = [i for i in range(frame.shape[1]) if i not in labels.columns]
     if not values:
         raise ValueError(f"there are dates in {str(frame.columns[labels.columns[0]])!r} but no prices: add a column")

@@ -33,6 +33,7 @@ DATE_NAMES |= plain_names(
     "날짜 일자 tarih dato dátum päivämäärä ημερομηνία التاريخ תאריך วันที่ ngày trade_date trading_day"
 )
 DATE_NAMES |= plain_names("observation_date unix_timestamp tradedate settledate dtyyyymmdd yyyymmdd datpre data_pregao")
+DATE_NAMES |= plain_names("yymmdd ddmmyy mmddyy ddmmyyyy mmddyyyy yyyymm")
 #: Names of a column that contains dates, if its cells are dates.
 PERIOD_NAMES = plain_names("time period time_period year month quarter week day jahr année año ano zeit zeitpunkt hora")
 PERIOD_NAMES |= plain_names("heure data 时间 時間 unix unix_time epoch ts") | YEAR_NAMES

@@ -86,6 +86,59 @@ def test_other_numbers_are_no_dates(tmp_path, numbers):
     assert read_prices(write(tmp_path / "x.csv", numbers, "step")).index.tolist() == list(numbers)
 
 
+SHORT_YEARS = {  # dates whose year has two digits, and which may also be of another century or frequency
+    "days": (pd.date_range("2020-01-02", "2020-01-10"), "%y%m%d"),
+    "first days": (pd.date_range("2020-01-01", periods=20, freq="MS"), "%y%m%d"),
+    "the first half of months": ([d for d in pd.bdate_range("2018", "2020-12-31") if d.day <= 12], "%y%m%d"),
+    "months": (pd.date_range("2019-01-01", "2021-12-01", freq="MS"), "%y%m"),
+    "hours": (pd.date_range("2020-01-02 09:00", periods=8, freq="h"), "%y%m%d%H%M"),
+    "hours and seconds": (pd.date_range("2020-01-02 09:00", periods=8, freq="h"), "%y%m%d%H%M%S"),
+}
+
+
+@pytest.mark.parametrize("case", SHORT_YEARS)
+@pytest.mark.parametrize("name", ["Date", "Month", "YYMMDD", "date_id"])
+def test_digits_with_two_meanings_are_refused(tmp_path, case, name):
+    dates, form = SHORT_YEARS[case]
+    text = [date.strftime(form) for date in dates]
+    with pytest.raises(ValueError, match=rf"such as '{text[0]}' may mean .* or {dates[0]:%Y-%m}.*: write them as"):
+        read_prices(write(tmp_path / "x.csv", text, name))
+    series = pd.Series(np.arange(len(text)) + 0.5, index=pd.Index([int(label) for label in text], name=name))
+    for prices in (series, series.reset_index()):
+        with pytest.raises(ValueError, match=rf"may mean .*: convert them first, .* or format='{form}'"):
+            as_panel(prices)
+
+
+@pytest.mark.parametrize(
+    ("start", "periods", "freq", "form"),
+    [
+        ("2001", 24, "MS", "%Y%m"),
+        ("2001", 144, "MS", "%Y%m"),
+        ("2001-03", 30, "QS", "%Y%m"),
+        ("1999", 30, "YS", "%Y%m"),
+        ("2001", 12, "YS", "%Y"),
+        ("1895", 120, "YS", "%Y"),
+        ("2005-01-02", 60, "h", "%Y%m%d%H"),
+        ("2005-01-02", 60, "5min", "%Y%m%d%H%M"),
+        ("2005-01-02", 60, "D", "%Y%m%d%H%M"),
+    ],
+)
+def test_digits_with_one_meaning_are_read(tmp_path, start, periods, freq, form):
+    dates = pd.date_range(start, periods=periods, freq=freq)
+    assert read_prices(write(tmp_path / "x.csv", dates.strftime(form))).index.tolist() == dates.tolist()
+
+
+@pytest.mark.parametrize("form", ["%d%m%y", "%m%d%y", "%y%m%d"])
+@pytest.mark.parametrize("name", ["ds", "time", "Date"])
+def test_dates_of_six_digits_are_no_row_numbers(tmp_path, form, name):
+    text = pd.bdate_range("2021-10-04", "2021-12-01").strftime(form)
+    with pytest.raises(ValueError, match="whose year has two digits"):
+        read_prices(write(tmp_path / "x.csv", text, name))
+    for first in (10101, 200101):
+        steps = list(range(first, first + 80))
+        assert read_prices(write(tmp_path / "x.csv", steps, "ds")).index.tolist() == steps
+
+
 @pytest.mark.parametrize(
     ("date", "time"), [("Date", "Time"), ("<DATE>", "<TIME>"), ("Datum", "Uhrzeit"), ("date", "hour")]
 )
