@@ -14,7 +14,16 @@ from forecast.data.date_parts import columns_are, refuse_grid
 from forecast.data.dates import AmbiguousDateError, is_date
 from forecast.data.fields import LONG_COLUMNS, plain_name
 from forecast.data.notes import add_notes
-from forecast.data.row_labels import format_date, has_date_column, has_dates, is_default, read_labels, read_row_labels
+from forecast.data.row_labels import (
+    DATE_NAMES,
+    find_contrary_dates,
+    format_date,
+    has_date_column,
+    has_dates,
+    is_default,
+    read_labels,
+    read_row_labels,
+)
 
 #: Time zones whose clocks go back on different days or at different hours.
 CLOCK_CHANGES: tuple[str, ...] = (
@@ -73,6 +82,8 @@ def label_rows(frame: pd.DataFrame) -> pd.DataFrame:
             )
     if _counts_rows(frame.index) and has_date_column(frame):
         frame = _take_dates(frame)
+    elif any(plain_name(str(name)) in DATE_NAMES for name in frame.columns):
+        _refuse_contrary_dates(frame)
     if columns_are(frame.columns):
         refuse_grid(frame.columns, read_index(frame.index)[0])
     tickers = [name for name in frame.columns if plain_name(str(name)) in TICKER_COLUMNS and frame[name].nunique() > 1]
@@ -186,6 +197,16 @@ def _take_dates(frame: pd.DataFrame) -> pd.DataFrame:
     prices = frame.iloc[:, values].set_axis(labels.index, axis=0)
     add_notes(prices, labels.notes)
     return prices
+
+
+def _refuse_contrary_dates(frame: pd.DataFrame) -> None:
+    """Raise ValueError where the rows have dates in the index and other ones in a column named as dates are."""
+    name = find_contrary_dates(frame, read_index(frame.index)[0])
+    if name is not None:
+        raise ValueError(
+            f"the index has dates and the column {str(name)!r} has other ones: keep those of the prices, as "
+            f"prices.drop(columns={name!r}) or prices.set_index({name!r}) do"
+        )
 
 
 def _split_levels_of_rows(frame: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 from datetime import date, datetime
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,17 +33,23 @@ DATE_NAMES = plain_names(
 DATE_NAMES |= plain_names(
     "날짜 일자 tarih dato dátum päivämäärä ημερομηνία التاريخ תאריך วันที่ ngày trade_date trading_day"
 )
-DATE_NAMES |= plain_names("observation_date unix_timestamp tradedate settledate dtyyyymmdd yyyymmdd datpre data_pregao")
+DATE_NAMES |= plain_names("observation_date unix_timestamp tradedate dtyyyymmdd yyyymmdd datpre data_pregao")
 DATE_NAMES |= plain_names("yymmdd ddmmyy mmddyy ddmmyyyy mmddyyyy yyyymm")
 #: Names of a column that contains dates, if its cells are dates.
 PERIOD_NAMES = plain_names("time period time_period year month quarter week day jahr année año ano zeit zeitpunkt hora")
-PERIOD_NAMES |= plain_names("heure data 时间 時間 unix unix_time epoch ts") | YEAR_NAMES
+PERIOD_NAMES |= plain_names("heure data 时间 時間 unix unix_time epoch ts settledate settlementdate") | YEAR_NAMES
 #: Words in such a name, as in Open time, Date of trade and time_ms.
 DATE_WORDS = plain_names("date time datetime timestamp datum day fecha unix epoch")
+#: Words in the name of a column of dates that are not those of the observations, where another column has these.
+OTHER_WORDS = plain_names("release released publish published publication announced announcement update updated")
+OTHER_WORDS |= plain_names("revised revision modified created inserted ingested loaded downloaded retrieved realtime")
+OTHER_WORDS |= plain_names("vintage expiry expiration expires maturity delivery contract ex pay payment ipo listing")
+OTHER_WORDS |= plain_names("listed birth founded end ending ends close to until last next")
 #: Words in the name of a column of Excel's numbers of days.
 DAY_WORDS = plain_names("date datum fecha data")
 #: Names of a column that may contain row numbers instead of dates.
 STEP_NAMES = plain_names("index step row ds time t no nr rownames") | {""}
+MIN_DATED = 0.5  # of the rows, in a further column of dates
 SAMPLE_ROWS = 50  # rows that show whether a column contains dates
 
 
@@ -70,11 +77,12 @@ def read_row_labels(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -
         return RowLabels(index, [at], [note] * bool(note))
     names = [plain_name(str(name)) for name in frame.columns]
     columns, joined = join_parts(frame, names, at)
+    at, choice = _choose_dates(frame, names, at) if joined is None else (at, "")
+    columns = [at, *columns[1:]]
     cells = frame.iloc[:, at] if joined is None else joined
     index, note = read_labels(cells, frame.columns[at], row_word, dayfirst)
     refuse_grid(frame.columns, index)
-    _refuse_other_dates(frame, names, at)
-    notes = [note] * bool(note)
+    notes = [text for text in (choice, note) if text]
     times = read_times(frame, names, at)
     if times is not None and isinstance(index, pd.DatetimeIndex) and (index == index.normalize()).all():
         columns.append(times.column)
@@ -83,16 +91,106 @@ def read_row_labels(frame: pd.DataFrame, row_word: str, dayfirst: bool | None) -
     return RowLabels(index, columns, notes)
 
 
-def _refuse_other_dates(frame: pd.DataFrame, names: list[str], at: int) -> None:
-    """Raise ValueError where a column named as the dates are, but for a number, has other dates."""
-    for i, name in enumerate(names):
-        if i == at or re.sub(r" ?\d+$", "", name) != names[at] or not has_dates(frame.iloc[:, i], names[at]):
-            continue
-        if not frame.iloc[:, i].astype(str).equals(frame.iloc[:, at].astype(str)):
+def _choose_dates(frame: pd.DataFrame, names: list[str], at: int) -> tuple[int, str]:
+    """Return the position of the dates of the observations, and a note where a further column has other dates.
+
+    `at` is the first column of dates. Raises ValueError where the names of the columns do not decide.
+    """
+    further = _further_dates(frame, names, at)
+    if further and names[at] not in DATE_NAMES and frame.iloc[:, at].nunique() == 1:
+        at, *further = further  # one date of all rows, as of an update
+    distinct: dict[int, list[pd.Series]] = {}
+    for i in [at, *further]:
+        readings = _readings(frame.iloc[:, i], names[i])
+        if readings and not any(_are_alike(readings, others) for others in distinct.values()):
+            distinct[i] = readings
+    finer = [i for i in distinct if not any(_are_periods(distinct[i], distinct[j]) for j in distinct if j != i)]
+    if at not in distinct or len(distinct) == 1:
+        return at, ""
+    _refuse_dates_of_series(frame, names, finer)
+    chosen = [i for i in finer if names[i] in DATE_NAMES]
+    chosen = chosen or [i for i in finer if OTHER_WORDS.isdisjoint(names[i].split())] or finer
+    if len(chosen) > 1:
+        listed = " and ".join(repr(str(frame.columns[i])) for i in chosen[:3])
+        raise ValueError(
+            f"the columns {listed} have different dates, and their names do not show which are those of the prices: "
+            "rename the column of these to Date"
+        )
+    if len(finer) == 1:
+        return chosen[0], ""
+    others = ", ".join(repr(str(frame.columns[i])) for i in finer if i not in chosen)
+    return chosen[0], f"the rows have the dates in {str(frame.columns[chosen[0]])!r}, and not those in {others}"
+
+
+def _refuse_dates_of_series(frame: pd.DataFrame, names: list[str], dates: list[int]) -> None:
+    """Raise ValueError where columns of different dates stand each next to a series, or differ by a number."""
+    numbers = [i for i in range(len(names)) if i not in dates and pd.api.types.is_numeric_dtype(frame.iloc[:, i])]
+    first, *others = [i for i in dates if OTHER_WORDS.isdisjoint(names[i].split())] or dates
+    for i in others:
+        start, end = min(first, i), max(first, i)
+        is_between = [start < k < end for k in numbers]
+        if (any(is_between) and not all(is_between)) or re.sub(r" ?\d+$", "", names[i]) == names[first]:
             raise ValueError(
-                f"the columns {str(frame.columns[at])!r} and {str(frame.columns[i])!r} have different dates, so series "
-                "have dates of their own: write each with its dates to a file, or all in one table by date"
+                f"the columns {str(frame.columns[first])!r} and {str(frame.columns[i])!r} have different dates, so "
+                "series have dates of their own: write each with its dates to a file, or all in one table by date"
             )
+
+
+def _further_dates(frame: pd.DataFrame, names: list[str], at: int) -> list[int]:
+    """Return the positions of the other columns that have a date in most rows, and not one in all of them."""
+    found = []
+    for i, name in enumerate(names):
+        column = frame.iloc[:, i]
+        if i == at or (pd.api.types.is_numeric_dtype(column) and not may_name_dates(name)):
+            continue
+        if has_dates(column, name) and column.notna().mean() > MIN_DATED and column.nunique() > 1:
+            found.append(i)
+    return found
+
+
+def find_contrary_dates(frame: pd.DataFrame, index: pd.Index) -> Hashable | None:
+    """Return the column with the name of dates whose dates are not those of the rows; None where there is none."""
+    if not isinstance(index, pd.DatetimeIndex):
+        return None
+    rows = pd.Series(index.tz_localize(None), index=range(len(index)))
+    for i, label in enumerate(frame.columns):
+        name, column = plain_name(str(label)), frame.iloc[:, i].reset_index(drop=True)
+        if name not in DATE_NAMES or not has_dates(column, name):
+            continue
+        if (readings := _readings(column, name)) and not _are_alike([rows], readings):
+            return label
+    return None
+
+
+def _readings(column: pd.Series, name: str) -> list[pd.Series]:
+    """Return the dates in a column, twice where its days and months may be swapped; none where they are unreadable."""
+    readings, cells = [], column.dropna()
+    for dayfirst in (None, True, False):
+        try:
+            index, _ = read_labels(cells, name, "row", dayfirst)
+        except ValueError:
+            continue
+        if isinstance(index, pd.DatetimeIndex):
+            readings.append(pd.Series(index, index=cells.index).reindex(column.index))
+        if dayfirst is None:
+            break
+    return readings
+
+
+def _are_alike(first: list[pd.Series], second: list[pd.Series]) -> bool:
+    """Return whether dates are less than a day apart in every row, as in two time zones, in one of their readings."""
+    day = pd.Timedelta(days=1)
+    return any(not ((a - b).abs() >= day).any() for a in first for b in second)
+
+
+def _are_periods(first: list[pd.Series], second: list[pd.Series]) -> bool:
+    """Return whether the first dates are the weeks, months, quarters or years of the second."""
+    for freq in ("W", "M", "Q", "Y"):
+        for a, b in product(first, second):
+            periods = a.dt.to_period(freq)
+            if a.nunique() == periods.nunique() < b.nunique() and periods.equals(b.dt.to_period(freq)):
+                return True
+    return False
 
 
 def find_date_column(frame: pd.DataFrame) -> int:
