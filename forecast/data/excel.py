@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,4 +28,11 @@ def read_sheet(path: Path) -> str:
         problem = "several sheets have tables" if tables else "no sheet has a table"
         raise ValueError(f"{problem}; the sheets are {listed}: save the one with the prices as a workbook or CSV file")
     (sheet,) = tables.values()
-    return sheet.to_csv(index=False, header=False)
+    return sheet.map(_write_number).to_csv(index=False, header=False)
+
+
+def _write_number(cell: Any) -> Any:
+    """Return a number as text whose point is clearly the decimal one, any other cell as it is."""
+    if not isinstance(cell, float) or not re.search(r"\.\d{3}$", text := repr(cell)):
+        return cell
+    return f"{text}0"

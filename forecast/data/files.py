@@ -53,9 +53,9 @@ def read_prices(
         Whether 01/02/2024 is the first of February. By default ambiguous dates are refused.
     decimal : {",", "."}, optional
         The decimal mark. By default the mark that the cells prove: 12,5 and 1.234,56 prove a comma, and a file where
-        1,234 is ambiguous is refused. Thousands separators are read where `decimal` or a cell such as 1.234,56 or
-        1,234,567 proves them. Where every number of a column has a symbol it is read without it: $1,234.50 is 1234.5,
-        0.85M is 850000 and 0.12% is 0.12.
+        every mark is as in 1,234 or 1.234 is refused. Thousands separators are read where `decimal` or a cell such as
+        1.234,56 or 1,234,567 proves them. Where every number of a column has a symbol it is read without it:
+        $1,234.50 is 1234.5, 0.85M is 850000 and 0.12% is 0.12.
 
     Returns
     -------

@@ -27,6 +27,15 @@ def test_a_sheet_is_read_with_its_title_dates_and_empty_cells(monkeypatch, tmp_p
     assert table["IBM"].isna().tolist() == [False, False, True, False, False, False]
 
 
+def test_numbers_have_a_decimal_point_and_text_may_not(monkeypatch, tmp_path):
+    numbers = [["Date", "A"], *([day.to_pydatetime(), round(12.721 + i / 1000, 3)] for i, day in enumerate(DAYS))]
+    sheets(monkeypatch, tmp_path / "x.xlsx", Prices=numbers)
+    assert read_prices(tmp_path / "x.xlsx")["A"].tolist() == [round(12.721 + i / 1000, 3) for i in range(6)]
+    sheets(monkeypatch, tmp_path / "x.xlsx", Prices=[[row[0], str(row[1])] for row in numbers])
+    with pytest.raises(ValueError, match=r"may mean 12721 or 12\.721: set decimal=',' or decimal='.'"):
+        read_prices(tmp_path / "x.xlsx")
+
+
 def test_several_sheets_with_tables_are_refused(monkeypatch, tmp_path):
     sheets(monkeypatch, tmp_path / "x.xlsx", A=SHEET, B=SHEET)
     with pytest.raises(ValueError, match=r"x\.xlsx: several sheets have tables; the sheets are 'A', 'B': save the one"):

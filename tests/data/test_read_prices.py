@@ -527,6 +527,11 @@ THOUSANDS = {
     "next to hundreds of one column": "Date|A|B\n2021-03-01|1.234|1.002\n2021-03-02|1.235|998\n",
     "behind a symbol": "Date,Close\n2021-03-01,$1.002\n2021-03-02,$998\n",
     "semicolons": "Date;Close\n2021-03-01;1.234\n2021-03-02;1.235\n",
+    "commas": "Date,DAX\n2021-03-01,12.721\n2021-03-02,12.645\n",
+    "bars": "Date,Open,High,Low,Close\n2021-03-01,9.100,9.955,9.100,9.952\n2021-03-02,9.952,9.952,9.952,9.952\n",
+    "rates": "Date,USDEUR,USDGBP\n2021-03-01,1.234,1.100\n2021-03-02,1.235,1.101\n",
+    "hundreds": "Date\tA\n2021-03-01\t100.125\n2021-03-02\t101.000\n",
+    "small volumes": "Date,DAX,Volume\n2021-03-01,12.721,100\n2021-03-02,12.645,120\n",
 }
 
 
@@ -540,8 +545,8 @@ def test_points_that_may_separate_thousands_are_a_question(case, tmp_path):
 
 
 POINTS = {
-    "rates": "Date,USDEUR,USDGBP\n2021-03-01,1.234,1.100\n2021-03-02,1.235,1.101\n",
-    "hundreds with decimals": "Date\tA\n2021-03-01\t100.125\n2021-03-02\t101.000\n",
+    "an office": "observation_date,A\n2021-03-01,1.234\n2021-03-02,1.235\n",
+    "months in English": "Date,A\nMar 1 2021,1.234\nMar 2 2021,1.235\n",
     "a volume": "Date,Close,Volume\n2021-03-01,1.234,1000\n2021-03-02,1.235,998\n",
     "below one": "Datum,Kurs\n2021-03-01,0.999\n2021-03-02,1.002\n",
     "two decimals elsewhere": "Datum,Kurs\n01.03.2021,998\n02.03.2021,1.002\n03.03.2021,1.5\n",
@@ -557,6 +562,11 @@ def test_points_that_cannot_separate_thousands_are_read(case, tmp_path):
     path.write_text(POINTS[case])
     cells = [re.split("[,\t]", line)[1] for line in POINTS[case].splitlines()[1:]]
     assert read_prices(path, dayfirst=True).iloc[:, 0].tolist() == list(map(float, cells))
+
+
+def test_dates_with_the_month_first_have_decimal_points(tmp_path):
+    (tmp_path / "points.csv").write_text("Date,A\n03/29/2021,1.234\n03/30/2021,1.235\n")
+    assert read_prices(tmp_path / "points.csv")["A"].tolist() == [1.234, 1.235]
 
 
 @pytest.mark.parametrize("space", [" ", "'", "’", "\u00a0", "\u202f"])

@@ -37,6 +37,10 @@ COMMA_WORDS |= plain_names("sluttkurs lukkekurs päätöskurssi закрытие
 COMMA_WORDS |= plain_names("penutupan harga inchidere pret κλεισιμο τιμη gia eröffnung apertura ouverture abertura")
 #: A day, a month and a year between points, as languages with a decimal comma write dates.
 COMMA_DATE = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}.*")
+#: Names of columns in the files of offices that write a decimal point in every language.
+POINT_NAMES = plain_names("observation_date obs_value")
+#: A date with the month first, as countries with a decimal point write it.
+POINT_DATE = re.compile(r"\d{1,2}/(1[3-9]|2\d|3[01])/\d{4}.*|[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}.*")
 #: Multiples that letters behind a number stand for, lower-case.
 MULTIPLES = {"k": 1e3, "m": 1e6, "mio": 1e6, "mln": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9, "mrd": 1e9, "t": 1e12}
 MULTIPLES |= {"万": 1e4, "萬": 1e4, "만": 1e4, "亿": 1e8, "億": 1e8, "억": 1e8}
@@ -77,6 +81,11 @@ def has_decimal_comma(names: Iterable[str], dates: Iterable[str]) -> bool:
     """Return whether the names of a table's columns, or its dates, are of a language that writes a decimal comma."""
     words = {word for name in names for word in plain_name(name).split()}
     return not words.isdisjoint(COMMA_WORDS) or any(COMMA_DATE.fullmatch(date) for date in dates)
+
+
+def has_decimal_point(names: Iterable[str], dates: Iterable[str]) -> bool:
+    """Return whether the names of a table's columns, or its dates, are of an origin that writes a decimal point."""
+    return not POINT_NAMES.isdisjoint(map(plain_name, names)) or any(POINT_DATE.fullmatch(date) for date in dates)
 
 
 def mixes_thousands(cells: Collection[str]) -> bool:

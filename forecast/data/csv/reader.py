@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Collection, Hashable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from forecast.data.csv.long_tables import CODE_NAMES, ID_NAMES, TICKER_COLUMNS
 from forecast.data.csv.numbers import (
     MISSING,
     has_decimal_comma,
+    has_decimal_point,
     has_digit,
     is_name,
     mixes_thousands,
@@ -41,6 +43,9 @@ from forecast.data.times_of_day import HOUR_NAMES, SLOT_NAMES, TIME_NAMES
 
 #: A code that is text, since a number would lose its leading zeros.
 CODE = re.compile(r"0+[1-9]\d*(?<=\d{4})", re.ASCII)
+#: A whole number of thousands without a mark between them.
+UNMARKED = re.compile(r"[+-]?[1-9]\d{3,}(\.0*)?")
+SAMPLED_ROWS = 200  # first rows, which show how numbers and dates are written
 #: The remarks between the rows of prices on Yahoo's page.
 EVENT = re.compile(r"[\d.,]+ (dividends?|capital gains?)|\d[\d.]*[:/]\d[\d.]* (stock )?splits?", re.IGNORECASE)
 #: Spellings of missing cells for pandas' reader; other upper and lower case is recognised cell by cell.
@@ -74,7 +79,7 @@ def parse_text(text: str, decimal: str | None, requested: Collection[str] = ()) 
     as_text = _text_columns(columns) | _not_requested(columns, requested)
     as_text |= _named_ids(iter_rows(body, sep, line), columns) | _codes(top_rows, columns)
     frame = None if decimal == "," else _read_plain(body, sep, width, as_text)
-    is_point = sep != ";" and not has_decimal_comma(map(str, columns), _first_cells(top_rows, as_text))
+    is_point = _writes_points(iter_rows(body, sep, line), sep, columns, as_text)
     if frame is None or (decimal is None and not _proves_point(body, sep, frame, is_point)):
         frame = _read_cells(iter_rows(body, sep, line), is_point, columns, as_text, decimal)
     else:
@@ -238,9 +243,23 @@ def _proves_point(body: str, sep: str, frame: pd.DataFrame, is_point: bool) -> b
     return has_cell(r"(?:0?\.\d+|\d+\.(?:\d{1,2}|\d{4,}))")
 
 
-def _first_cells(rows: Sequence[NumberedRow], positions: Collection[int]) -> list[str]:
-    """Return the cells of these positions in the first rows."""
-    return [cell for _, cells in rows for i, cell in enumerate(cells) if i in positions]
+def _writes_points(rows: Iterator[NumberedRow], sep: str, columns: pd.Index, as_text: Collection[int]) -> bool:
+    """Return whether 1.234 has a decimal point in a table where no cell alone proves it.
+
+    It has one where a price or a volume such as 1234 has no mark between its thousands, or the names and dates are of
+    an origin that writes points.
+    """
+    names = [str(name) for name in columns]
+    first = list(islice(rows, SAMPLED_ROWS))
+    dates = [cell.strip() for _, cells in first for i, cell in enumerate(cells) if i in as_text]
+    if sep == ";" or has_decimal_comma(names, dates):
+        return False
+    lowest = columns.get_level_values(-1) if columns.nlevels == 1 else columns.get_level_values(0)
+    fields = {i for i, kind in enumerate(kinds_of([str(name) for name in lowest])) if kind not in (None, FURTHER)}
+    is_plain = any(
+        UNMARKED.fullmatch(cell.strip()) for _, cells in first for i, cell in enumerate(cells) if i in fields
+    )
+    return is_plain or has_decimal_point(names, dates)
 
 
 def _read_cells(
