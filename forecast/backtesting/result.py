@@ -23,7 +23,15 @@ from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctua
 from forecast.evaluation.directional import directions
 from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
 from forecast.evaluation.leaderboard import leaderboard, members
-from forecast.evaluation.losses import PINBALL, SQUARED, check_model, common_rows, has_spread, loss_by_cutoff
+from forecast.evaluation.losses import (
+    PINBALL,
+    SQUARED,
+    check_model,
+    common_rows,
+    has_spread,
+    loss_by_cutoff,
+    shares_no_levels,
+)
 from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
 from forecast.evaluation.scores import scores, to_nixtla
 from forecast.evaluation.trading import Economics, economics
@@ -214,7 +222,7 @@ class BacktestResult:
         judges_spread = has_spread(self.forecasts, self.reference, self.spec.get("against") or self.reference)
         default = [SQUARED, PINBALL] if judges_spread else [SQUARED]
         questions = [self._question(each, networks, arimas) for each in ([loss] if loss else default)]
-        return Verdicts(tuple(questions), tuple(networks))
+        return Verdicts(tuple(questions), tuple(networks), loss is None and shares_no_levels(self.forecasts))
 
     def _question(self, loss: str, networks: list[str], arimas: list[str]) -> Question:
         main = self.verdict(loss=loss)

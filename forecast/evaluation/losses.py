@@ -52,10 +52,7 @@ def quantile_models(forecasts: pd.DataFrame) -> tuple[list[str], list[str]]:
 
     Raises ValueError unless one of the common levels is below .5 and one above.
     """
-    columns = quantile_columns(forecasts.columns)
-    given = forecasts[list(columns.values())].notna().groupby(forecasts["model"].astype(str), sort=False).any()
-    below, above = ([name for level, name in columns.items() if sign * (level - 0.5) > 0] for sign in (-1, 1))
-    given = given[given[below].any(axis=1) & given[above].any(axis=1)] if below and above else given.iloc[:0]
+    columns, given = quantile_columns(forecasts.columns), _given_quantiles(forecasts)
     common = {level: name for level, name in columns.items() if len(given) and given[name].all()}
     if not common or not min(common) < 0.5 < max(common):
         have = ", ".join(f"{level:g}" for level in common) or "none"
@@ -64,6 +61,14 @@ def quantile_models(forecasts: pd.DataFrame) -> tuple[list[str], list[str]]:
             f"quantiles have; the levels that they share are: {have}"
         )
     return list(given.index), list(common.values())
+
+
+def _given_quantiles(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Return which quantiles each model forecasts, of the models with quantiles on both sides of the median."""
+    columns = quantile_columns(forecasts.columns)
+    given = forecasts[list(columns.values())].notna().groupby(forecasts["model"].astype(str), sort=False).any()
+    below, above = ([name for level, name in columns.items() if sign * (level - 0.5) > 0] for sign in (-1, 1))
+    return given[given[below].any(axis=1) & given[above].any(axis=1)] if below and above else given.iloc[:0]
 
 
 def compared_models(forecasts: pd.DataFrame, loss: str, needed: str) -> list[str]:
@@ -88,6 +93,12 @@ def has_spread(forecasts: pd.DataFrame, *needed: str) -> bool:
     except ValueError:
         return False
     return set(names) > set(needed)
+
+
+def shares_no_levels(forecasts: pd.DataFrame) -> bool:
+    """Return whether several models have quantiles on both sides of the median, and no levels in common there."""
+    own = forecasts[forecasts["member"] == 0]
+    return len(_given_quantiles(own)) > 1 and not has_spread(forecasts)
 
 
 def _pinball_losses(table: pd.DataFrame) -> np.ndarray:

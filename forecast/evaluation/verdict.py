@@ -103,7 +103,7 @@ class Verdict:
         if len(self.table) == 0 and self.without_levels:
             return f"no model but {self.against} forecasts quantiles, so there is nothing to compare"
         if len(self.table) == 0:
-            return f"only {self.against} was run, so there is nothing to compare"
+            return f"only {self.against} has forecasts, so there is nothing to compare"
         if self.n_cutoffs == 0:
             return f"no model beats {self.against}, as the models share no row or there is no error to compare with"
         if (self.table["finding"] == "too few cutoffs").any():

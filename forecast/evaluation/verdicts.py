@@ -9,7 +9,9 @@ from html import escape
 from forecast._text import plain
 from forecast.evaluation.losses import PINBALL
 from forecast.evaluation.text import join_names
-from forecast.evaluation.verdict import Verdict
+from forecast.evaluation.verdict import QUESTIONS, Verdict
+
+NO_COMMON_LEVELS = "the models with quantiles share no level below .5 and one above"
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,11 @@ class Question:
         if not winners:
             others = [name for name in names if name != against]
             return False, f"{others[0]} does not beat {against}" if len(others) == 1 else f"none beats {against}"
-        arimas = join_names([verdict.against for verdict in self.networks]) if self.networks else ""
+        arima_names = [verdict.against for verdict in self.networks]
+        arimas = join_names(arima_names) if arima_names else ""
         better = [name for name in winners if all(name in verdict.models("better") for verdict in self.networks)]
         if better:
-            return True, f"{join_names(better)} {_beat(better)} {join_names([against, *filter(None, [arimas])])}"
+            return True, f"{join_names(better)} {_beat(better)} {join_names([against, *arima_names])}"
         won = f"{join_names(winners)} {_beat(winners)} {against}"
         if any({*winners} <= {*verdict.models("worse")} for verdict in self.networks):
             return False, f"{won}, but {arimas} is better"
@@ -57,10 +60,13 @@ class Verdicts:
         One for each loss, the one on the point forecast first.
     networks : tuple of str
         The recurrent networks of the run.
+    shares_no_levels : bool
+        Whether the spreads cannot be compared, because the models forecast quantiles of different levels.
     """
 
     questions: tuple[Question, ...]
     networks: tuple[str, ...] = ()
+    shares_no_levels: bool = False
 
     def __iter__(self) -> Iterator[Verdict]:
         """Yield every verdict: each main one, followed by those of the networks against ARIMA."""
@@ -76,6 +82,8 @@ class Verdicts:
     def sentences(self) -> list[str]:
         """A sentence for each question, and one on the networks if there are any."""
         sentences = [verdict.sentence for verdict in self.main]
+        if self.shares_no_levels:
+            sentences.append(f"{QUESTIONS[PINBALL]}: not compared, as {NO_COMMON_LEVELS}.")
         if on_networks := self.on_networks:
             sentences.append(on_networks)
         return sentences

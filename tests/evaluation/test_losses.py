@@ -8,7 +8,7 @@ import pytest
 from helpers.losses import correlated_errors, table_of_errors
 
 from forecast.evaluation import by_series, diebold_mariano, verdict
-from forecast.evaluation.losses import common_rows, has_spread, loss_table, losses
+from forecast.evaluation.losses import common_rows, has_spread, loss_table, losses, shares_no_levels
 from forecast.evaluation.pairwise import equal_accuracy_test
 
 
@@ -165,7 +165,11 @@ def test_quantiles_that_cannot_be_compared():
     assert alone.without_levels == ("point",)
     assert has_spread(table, "naive")
     assert not has_spread(table, "naive", "point")
-    assert not has_spread(with_quantiles({"naive": (0.1, 0.5, 0.9), "point": ()}), "naive")
+    pointwise = with_quantiles({"naive": (0.1, 0.5, 0.9), "point": ()})
+    assert not has_spread(pointwise, "naive")
+    assert not shares_no_levels(pointwise)
+    assert not shares_no_levels(table)
+    assert shares_no_levels(with_quantiles({"naive": (0.1, 0.5, 0.9), "m": (0.2, 0.5, 0.8)}))
 
 
 @pytest.mark.parametrize("factor", [0.1, 1e6, 1e-7, 1 / 7])

@@ -142,7 +142,7 @@ def test_p_values_are_adjusted_for_all_models():
 
 def test_nothing_to_compare():
     result = verdict(table_of_errors(correlated_errors(naive=1)), 1)
-    assert result.sentence == "Where will it be: only naive was run, so there is nothing to compare."
+    assert result.sentence == "Where will it be: only naive has forecasts, so there is nothing to compare."
     assert len(result.table) == 0
     assert str(result) == f"{result.sentence}\n40 cutoffs, 1 series."
 

@@ -34,7 +34,7 @@ def on_network(*verdicts: Question, networks: tuple[str, ...] = ("net",)) -> str
         ({"net": 0.5, "arima": 1.0}, ("arima",), "yes: net beats naive and arima"),
         ({"net": 0.5, "arima": 0.5}, ("arima",), "no: net beats naive, but none beats arima"),
         ({"net": 0.5, "arima": 0.2}, ("arima",), "no: net beats naive, but arima is better"),
-        ({"net": 0.2, "arima": 0.5, "other": 0.6}, ("arima", "other"), "yes: net beats naive and arima and other"),
+        ({"net": 0.2, "arima": 0.5, "other": 0.6}, ("arima", "other"), "yes: net beats naive, arima and other"),
     ],
 )
 def test_sentence_on_a_network(scales, arimas, sentence):
@@ -50,6 +50,13 @@ def test_several_networks():
     assert both == "A network? For the forecast itself, yes: net2 and net1 beat naive and arima."
     one = on_network(question(naive=1, net1=0.5, net2=0.1, arima=0.5, arimas=("arima",)), networks=networks)
     assert one == "A network? For the forecast itself, yes: net2 beats naive and arima."
+
+
+def test_spreads_that_cannot_be_compared_are_named():
+    sentences = Verdicts((question(naive=1, net=0.5),), ("net",), shares_no_levels=True).sentences
+    assert sentences[1] == (
+        "How far may it be off: not compared, as the models with quantiles share no level below .5 and one above."
+    )
 
 
 def test_two_questions():
