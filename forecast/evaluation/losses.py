@@ -271,7 +271,8 @@ def _rows_with_losses(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.
     models = compared_models(forecasts, loss, reference)
     table = common_rows(forecasts, loss)
     names = table["model"].astype(str)
-    models = [name for name in models if name in set(names)] or models
+    shared = set(names.unique())
+    models = [name for name in models if name in shared] or models
     table = table.assign(loss=losses(table, loss), model=pd.Categorical(names, models))
     own = table["loss"].where(table["model"] == reference)
     return table[own.groupby(table["unique_id"], observed=True).transform("sum") > 0]

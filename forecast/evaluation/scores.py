@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,12 @@ from forecast.evaluation import metrics
 from forecast.evaluation.losses import NAIVE, ZERO, common_rows
 from forecast.models.base import quantile_columns
 
+Rows = Mapping[str, np.ndarray]  # the columns of some rows of the table of forecasts
 
-def interval_columns(table: pd.DataFrame) -> tuple[str, str] | None:
-    """Return the names of the lowest and highest quantile columns, or None if there are fewer than two."""
-    columns = list(quantile_columns(table.columns).values())
+
+def interval_columns(names: Iterable[str]) -> tuple[str, str] | None:
+    """Return the lowest and highest quantile columns among names, or None if there are fewer than two."""
+    columns = list(quantile_columns(names).values())
     return (columns[0], columns[-1]) if len(columns) > 1 else None
 
 
@@ -41,45 +43,41 @@ def origin(table: pd.DataFrame, reference: str) -> pd.Series:
     return table["y0"] * 0.0 if reference == ZERO else table["y0"]
 
 
-def _coverage(table: pd.DataFrame) -> float:
-    ends = interval_columns(table)
-    if ends is None:
-        return float("nan")
-    return metrics.coverage(table["y"].to_numpy(), table[ends[0]].to_numpy(), table[ends[1]].to_numpy())
+def _coverage(rows: Rows) -> float:
+    ends = interval_columns(rows)
+    return metrics.coverage(rows["y"], rows[ends[0]], rows[ends[1]]) if ends else float("nan")
 
 
-def _interval_score(table: pd.DataFrame) -> float:
-    levels = quantile_columns(table.columns)
+def _interval_score(rows: Rows) -> float:
+    levels = quantile_columns(rows)
     if len(levels) < 2:
         return float("nan")
     (low, low_column), *_, (high, high_column) = levels.items()
-    if table[[low_column, high_column]].isna().all(axis=None):
+    lower, upper = rows[low_column], rows[high_column]
+    if np.isnan(lower).all() and np.isnan(upper).all():
         return float("nan")
-    y, lower, upper = (table[column].to_numpy() for column in ("y", low_column, high_column))
-    return metrics.interval_score(y, lower, upper, miss=1 - high + low)
+    return metrics.interval_score(rows["y"], lower, upper, miss=1 - high + low)
 
 
-def _quantile_score(score: Callable[[np.ndarray, np.ndarray, Sequence[float]], float], table: pd.DataFrame) -> float:
-    columns = {level: name for level, name in quantile_columns(table.columns).items() if table[name].notna().any()}
-    return score(table["y"].to_numpy(), table[list(columns.values())].to_numpy(), list(columns)) if columns else np.nan
+def _quantile_score(score: Callable[[np.ndarray, np.ndarray, Sequence[float]], float], rows: Rows) -> float:
+    columns = {level: rows[name] for level, name in quantile_columns(rows).items() if not np.isnan(rows[name]).all()}
+    return score(rows["y"], np.stack([*columns.values()], axis=1), list(columns)) if columns else np.nan
 
 
 #: The scores of one model's rows of one series (and one step), which have the column `origin` in addition. A new metric
 #: needs a function and a line here.
-SCORES: dict[str, Callable[[pd.DataFrame], float]] = {
-    "mase": lambda t: metrics.mase(t["y"].to_numpy(), t["y_hat"].to_numpy(), t["scale"].to_numpy()),
-    "rmse": lambda t: metrics.rmse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
-    "mae": lambda t: metrics.mae(t["y"].to_numpy(), t["y_hat"].to_numpy()),
-    "smape": lambda t: metrics.smape(t["y"].to_numpy(), t["y_hat"].to_numpy()),
-    "mse": lambda t: metrics.mse(t["y"].to_numpy(), t["y_hat"].to_numpy()),
-    "qlike": lambda t: metrics.qlike(t["y"].to_numpy(), t["y_hat"].to_numpy()),
+SCORES: dict[str, Callable[[Rows], float]] = {
+    "mase": lambda rows: metrics.mase(rows["y"], rows["y_hat"], rows["scale"]),
+    "rmse": lambda rows: metrics.rmse(rows["y"], rows["y_hat"]),
+    "mae": lambda rows: metrics.mae(rows["y"], rows["y_hat"]),
+    "smape": lambda rows: metrics.smape(rows["y"], rows["y_hat"]),
+    "mse": lambda rows: metrics.mse(rows["y"], rows["y_hat"]),
+    "qlike": lambda rows: metrics.qlike(rows["y"], rows["y_hat"]),
     "coverage": _coverage,
-    "crps": lambda t: _quantile_score(metrics.crps, t),
-    "wql": lambda t: _quantile_score(metrics.weighted_quantile_loss, t),
+    "crps": lambda rows: _quantile_score(metrics.crps, rows),
+    "wql": lambda rows: _quantile_score(metrics.weighted_quantile_loss, rows),
     "interval_score": _interval_score,
-    "direction": lambda t: metrics.directional_accuracy(
-        t["y"].to_numpy(), t["y_hat"].to_numpy(), t["origin"].to_numpy()
-    ),
+    "direction": lambda rows: metrics.directional_accuracy(rows["y"], rows["y_hat"], rows["origin"]),
 }
 
 
@@ -93,12 +91,19 @@ def scores(
     table = common_rows(forecasts)
     if table.empty:
         return pd.DataFrame(columns=[*by, "n", *names])
-    table = table.assign(origin=origin(table, reference))
-    rows = [
-        dict(zip(by, key, strict=True)) | {"n": len(group)} | {name: SCORES[name](group) for name in names}
-        for key, group in table.groupby(list(by), observed=True, sort=False)
+    groups = table.groupby(list(by), observed=True, sort=False)
+    number = groups.ngroup().to_numpy()
+    order, sizes = np.argsort(number, kind="stable"), np.bincount(number)
+    table = table.assign(origin=origin(table, reference)).iloc[order]  # the rows of a group follow each other
+    ends = np.cumsum(sizes)
+    first = table[list(by)].iloc[ends - sizes]
+    keys = {name: first[name].tolist() for name in by}
+    columns = {name: table[name].to_numpy() for name in table.select_dtypes("float").columns}
+    values = [
+        [SCORES[name]({column: array[end - size : end] for column, array in columns.items()}) for name in names]
+        for size, end in zip(sizes, ends, strict=True)
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame({**keys, "n": sizes, **dict(zip(names, np.transpose(values), strict=True))})
 
 
 def to_nixtla(forecasts: pd.DataFrame) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
     labels = [format_date(when) for when in time.tz_localize(None)] if dated else time.tolist()
     series = [str(name) for name in table["unique_id"].unique()]
     groups = dict(iter(table.groupby(["model", "unique_id"], observed=True)))
-    ends = interval_columns(table) or ()
+    ends = interval_columns(table.columns) or ()
     looks = {name: style for name, style in plots.styles(result).items() if (table["model"] == name).any()}
     reference = result.reference
     best = next((name for name in result.leaderboard().index if name in looks and name != reference), reference)

@@ -65,7 +65,7 @@ def plot_forecasts(
     newest = pd.Index(rows["cutoff"].unique()).sort_values()[-cutoffs:]
     rows = rows[rows["cutoff"].isin(newest)]
     ax = new_axes(ax)
-    looks, ends = styles(result), interval_columns(rows)
+    looks, ends = styles(result), interval_columns(rows.columns)
     with_band = next((name for name in names if name != result.reference), names[0])
     last = {}
     for name in names:
