@@ -12,6 +12,8 @@ from forecast.data.csv.long_tables import ID_NAMES
 from forecast.data.derived import find_derived, is_indicator, moves_with_another
 from forecast.data.fields import CLOSES, FURTHER, WEAK_CLOSES, is_like_ticker, kind_of, plain_name
 from forecast.data.kinds import describe_changes, find_other_kind, has_few_values, is_growing, is_ordered
+from forecast.data.relations import find_relations
+from forecast.data.rolling import find_window
 
 #: Words that name a count or a part of the date.
 IDENTIFIER = re.compile(
@@ -51,8 +53,10 @@ def check_columns(frame: pd.DataFrame, positions: list[int]) -> None:
         return
     _check_names(frame, positions)
     columns = _Columns([str(frame.columns[i]) for i in positions], [numbers_of(frame.iloc[:, i]) for i in positions])
+    values = sorted_values(frame, positions)
+    _check_values(columns.names, values)
     if len(positions) <= MAX_DERIVED:
-        _check_derived(columns, sorted_values(frame, positions))
+        _check_indicators(columns, values)
     n_prices = sum(changes.is_price for changes in columns.changes)
     if n_prices and (len(positions) <= MAX_LISTED or n_prices >= MIN_ALIKE * len(positions)):
         _check_one_kind(columns)
@@ -84,24 +88,60 @@ def _check_names(frame: pd.DataFrame, positions: list[int]) -> None:
         raise UnclearColumnsError(f"{strong[0]!r} is called a price, and the others are not", names)
 
 
-def _check_derived(columns: _Columns, values: np.ndarray) -> None:
-    """Raise UnclearColumnsError if a column is computed from another one, or has the name of an indicator.
+def check_computed(frame: pd.DataFrame, positions: list[int]) -> None:
+    """Raise UnclearColumnsError if one of some columns is computed from others of them."""
+    if len(positions) > 1:
+        _check_values([str(frame.columns[i]) for i in positions], sorted_values(frame, positions))
+
+
+def _check_values(names: list[str], values: np.ndarray) -> None:
+    """Raise UnclearColumnsError if a column of a table (T, N), oldest row first, is computed from others of it."""
+    if len(names) <= MAX_DERIVED:
+        derived = find_derived(values)
+        if derived:
+            column, (source, how) = next(iter(derived.items()))
+            raise UnclearColumnsError(f"{names[column]!r} is computed from {names[source]!r} ({how})", names)
+        if (window := find_window(values)) is not None:
+            reason = f"{names[window.column]!r} is computed from {names[window.source]!r} ({window.how})"
+            raise UnclearColumnsError(reason, names)
+    for relation in find_relations(values):
+        if not _are_cross_rates([names[i] for i in (relation.column, *relation.sources)]):
+            sources = [repr(names[i]) for i in relation.sources]
+            listed = ", ".join(sources[:MAX_LISTED]) + (" …" if len(sources) > MAX_LISTED else "")
+            raise UnclearColumnsError(f"{names[relation.column]!r} is computed from {listed} ({relation.how})", names)
+
+
+def _check_indicators(columns: _Columns, values: np.ndarray) -> None:
+    """Raise UnclearColumnsError if a column has the name of an indicator, a target or a forecast.
 
     `values` are all columns (T, N), oldest row first.
     """
     names = columns.names
-    derived = find_derived(values)
-    if derived:
-        column, (source, how) = next(iter(derived.items()))
-        raise UnclearColumnsError(f"{names[column]!r} is computed from {names[source]!r} ({how})", names)
     named = [i for i, name in enumerate(names) if is_indicator(name)]
-    prices = [i for i in range(len(names)) if i not in named and columns.changes[i].is_price]
+    others = [i for i in range(len(names)) if i not in named]
+    prices = [i for i in others if columns.changes[i].is_price] if others else named
     for i in named if prices else ():
         may_be_ticker = re.fullmatch("[A-Z]{1,5}", names[i]) is not None and len(names) > 2
         if not may_be_ticker or not columns.changes[i].is_price or moves_with_another(values, i):
-            raise UnclearColumnsError(
-                f"{names[i]!r} is called an indicator or a target, next to {names[prices[0]]!r}", names
-            )
+            next_to = f"{names[prices[0]]!r}" if others else "others"
+            raise UnclearColumnsError(f"{names[i]!r} is called an indicator or a target, next to {next_to}", names)
+
+
+def _are_cross_rates(names: list[str]) -> bool:
+    """Return whether names are those of three exchange rates, each of which follows from the others on a market.
+
+    >>> _are_cross_rates(["EURUSD", "USD/JPY", "EURJPY=X"]), _are_cross_rates(["AAPL", "MSFT", "AAPL/MSFT"])
+    (True, False)
+    """
+    if len(names) != 3:
+        return False
+    words = [re.sub(r"[^A-Z]", "", name.upper().removesuffix("=X")) for name in names]
+    pairs = [{frozenset((word[:n], word[n:])) for n in range(3, len(word) - 2)} for word in words]
+    return any(
+        len(first) == len(second) == len(first & second) + 1 == 2 and first ^ second in pairs[2]
+        for first in pairs[0]
+        for second in pairs[1]
+    )
 
 
 def _check_one_kind(columns: _Columns) -> None:

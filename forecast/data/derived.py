@@ -18,22 +18,24 @@ MOVES_ALIKE = 0.8  # correlation of the changes of a column and its source
 MOVES_WITH = 0.5  # rank correlation of an indicator's changes and the returns, or their size
 #: Words that name an indicator, and words that do so in lower case, since Target and Signal are companies.
 INDICATOR = re.compile(
-    r"(sma|ema|wma|rsi|macd|obv|atr|vwap|lag|log)\d*|(ma|bb|cci|adx|roc|mfi|mom|ret|shift)\d+|moving|bollinger"
+    r"(sma|ema|wma|rsi|macd|obv|atr|vwap|lag|log|yhat)\d*|(ma|bb|cci|adx|roc|mfi|mom|ret|shift)\d+|moving|bollinger"
 )
-LABEL = re.compile(r"target|signal|label|prediction|forecast")
-BAND = re.compile(r"(bb|ma) \w+|\w+ (bb|ma)")  # "BB upper", "20 MA"
+LABEL = re.compile(
+    r"target|signal|label|pred|predicted|predictions?|forecasts?|fitted|resid|residuals?|upper|lower|zscore|drawdown"
+)
+BAND = re.compile(r"(bb|ma) \w+|\w+ (bb|ma)|y hat( \w+)?")  # "BB upper", "20 MA", "y_hat"
 
 
 def is_indicator(name: str) -> bool:
     """Return whether a name is that of an indicator or a target, such as "SMA20", "log_SPY" or "target".
 
-    >>> [is_indicator(name) for name in ("SMA20", "AAPL_lag1", "MA", "Target", "target")]
-    [True, True, False, False, True]
+    >>> [is_indicator(name) for name in ("SMA20", "AAPL_lag1", "MA", "Target", "target", "yhat_upper")]
+    [True, True, False, False, True, True]
     """
     plain = plain_name(name)
     if any(INDICATOR.fullmatch(word) for word in plain.split()) or BAND.fullmatch(plain):
         return True
-    return name.islower() and any(LABEL.fullmatch(word) for word in plain.split())
+    return any(LABEL.fullmatch(word) for word in re.split(r"[\W_]+", name))  # in lower case
 
 
 def moves_with_another(values: np.ndarray, column: int) -> bool:

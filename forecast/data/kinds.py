@@ -14,7 +14,8 @@ MIN_BARS = 10  # fewer rows show neither bars nor how a column moves
 FIRST = 5  # values that are looked at first, as most columns are no whole numbers
 DENSITY = 0.9  # a counter has at least this share of the numbers between its first and its last
 STRAIGHT = 0.01  # deviation from a line of a counter, at most, relative to its own: an R² of 0.9999
-MAX_DIGITS = 8  # decimals of rounded numbers are fewer
+MAX_DIGITS = 11  # decimals of rounded numbers are fewer
+PRECISION, SINGLE = 1e-8, 1e-7  # of numbers that are not rounded, and of those of 32 bits
 GROWING = 0.6  # rises less falls, as a share of the rows: rises in 80 % of the rows
 FEW, MANY_ROWS = 12, 100  # so few different whole numbers in so many rows are a flag or a grade
 ORDERED = 0.995  # share of the rows in which a high must be above everything else; the rest are errors in the data
@@ -72,10 +73,12 @@ def _is_line(x: np.ndarray, t: np.ndarray, slack: float) -> bool:
     return bool(residual.std() <= STRAIGHT * x.std() and np.abs(residual).max() <= rounding_of(x) + abs(slope) * slack)
 
 
+@np.errstate(over="ignore")
 def rounding_of(x: np.ndarray) -> float:
-    """Return the power of ten that numbers are rounded to, or a small part of their range if they are not."""
+    """Return the power of ten that numbers are rounded to, or a small part of their size if they are not."""
     rounded = (10.0**-digits for digits in range(MAX_DIGITS) if np.array_equal(np.round(x, digits), x))
-    return float(next(rounded, 10.0**-MAX_DIGITS * np.ptp(x)))
+    is_single = np.array_equal(x.astype(np.float32), x)
+    return float(next(rounded, SINGLE * np.abs(x).max() if is_single else PRECISION * np.ptp(x)))
 
 
 def _describe_dates(values: np.ndarray, index: pd.DatetimeIndex) -> Content | None:

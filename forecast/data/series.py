@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 
 from forecast._validation import did_you_mean
-from forecast.data.column_checks import UnclearColumnsError, check_columns, is_like_others, numbers_of, sorted_values
+from forecast.data.column_checks import (
+    UnclearColumnsError,
+    check_columns,
+    check_computed,
+    is_like_others,
+    numbers_of,
+    sorted_values,
+)
 from forecast.data.csv.long_tables import check_unique
 from forecast.data.fields import (
     BARS,
@@ -72,6 +79,8 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if (fields := _instrument_fields(frame, names)) is not None:
         return _instrument(frame, fields)
     if (labels := _labels_of_instruments(names)) is not None:
+        target = default_target(field for field, _ in labels)
+        check_computed(frame, [i for i, (field, _) in enumerate(labels) if field == target])
         return _split_levels(frame.set_axis(labels, axis=1))
     return _split_by_values(frame)
 

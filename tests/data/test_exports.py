@@ -13,7 +13,7 @@ from forecast.data.panel import as_panel
 
 DAYS = pd.bdate_range("2021-01-04", periods=40)
 VALUES = (100 * np.exp(np.random.default_rng(5).normal(0, 0.01, 40).cumsum())).round(2)
-OTHER = (2 * VALUES).round(2)
+OTHER = (200 * np.exp(np.random.default_rng(6).normal(0, 0.01, 40).cumsum())).round(2)
 
 
 def rows(form="{day:%Y-%m-%d},{value},{other}", days=DAYS):

@@ -1,0 +1,170 @@
+"""Columns that are computed from others of the table are a question; instruments that move alike are series."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.files import read_prices
+from forecast.data.panel import UnclearColumnsError, as_panel
+
+ROWS = 300
+DAYS = pd.bdate_range("2020-01-06", periods=ROWS)
+
+
+def walks(*names, seed=0, size=0.012, digits=2):
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(20, 300, len(names)) * np.exp(rng.normal(0, size, (ROWS, len(names))).cumsum(axis=0))
+    return pd.DataFrame(values.round(digits), DAYS, list(names))
+
+
+def rolling(x, n=20):
+    return x.rolling(n)
+
+
+#: What spreadsheets and scripts compute from the columns A, B and C.
+COMPUTED = {
+    "sum": lambda t: t.sum(axis=1),
+    "sum of two": lambda t: (t.A + t.B).round(1),
+    "difference": lambda t: t.A - t.C,
+    "ratio": lambda t: (t.A / t.B).round(4),
+    "product": lambda t: (t.A * t.C).round(0),
+    "mean": lambda t: t.mean(axis=1).round(2),
+    "geometric mean": lambda t: np.exp(np.log(t).mean(axis=1)).round(3),
+    "portfolio": lambda t: 10 * t.A + 5 * t.B + 20 * t.C,
+    "hedged": lambda t: (t.A - 0.87 * t.B - 3).round(3),
+    "spread of logarithms": lambda t: (np.log(t.A) - 0.8 * np.log(t.B)).round(4),
+    "rebased": lambda t: (100 * t.A / t.A.iloc[0]).round(2),
+    "copy": lambda t: t.B,
+    "cents": lambda t: 0.01 * t.A,
+    "cumulative return": lambda t: (t.A / t.A.iloc[0] - 1).round(5),
+    "score": lambda t: ((t.A - t.A.mean()) / t.A.std()).round(3),
+    "inverse": lambda t: (1000 / t.A).round(4),
+    "rest": lambda t: 5000 - t.A - t.B - t.C,
+    "sum with zeros at first": lambda t: (t.A + t.B).where(np.arange(ROWS) > 5, 0),
+    "sum with gaps": lambda t: (t.A + t.B).where(np.arange(ROWS) % 7 > 0),
+    "upper band": lambda t: (rolling(t.A).mean() + 2 * rolling(t.A).std()).round(3),
+    "lower band": lambda t: rolling(t.B, 10).mean() - 1.5 * rolling(t.B, 10).std(ddof=0),
+    "highest": lambda t: rolling(t.A, 55).max(),
+    "lowest": lambda t: rolling(t.C, 14).min(),
+    "rolling score": lambda t: ((t.A - rolling(t.A).mean()) / rolling(t.A).std()).round(3),
+    "volatility": lambda t: (rolling(t.A.pct_change(), 21).std() * 252**0.5).round(4),
+    "momentum": lambda t: (100 * t.B.pct_change(12)).round(2),
+    "stochastic": lambda t: 100 * (t.A - rolling(t.A, 14).min()) / (rolling(t.A, 14).max() - rolling(t.A, 14).min()),
+    "distance": lambda t: (t.A / rolling(t.A, 50).mean()).round(4),
+}
+
+
+#: Relations that are only sought in tables of up to twelve columns.
+OF_FEW = ("spread of logarithms", "sum with zeros at first")
+
+
+@pytest.mark.parametrize("n", [0, 3, 20])
+@pytest.mark.parametrize("case", COMPUTED)
+def test_a_computed_column_is_a_question(case, n):
+    table = walks("A", "B", "C")
+    column = COMPUTED[case](table)
+    n = min(n, 3) if case in OF_FEW else n
+    if n:
+        table = table.join(walks(*(f"T{i}" for i in range(n)), seed=1))
+    assert as_panel(table).series == tuple(table)
+    for frame in (table.assign(Foo=column), table.assign(Foo=column)[::-1]):
+        with pytest.raises(UnclearColumnsError, match="is computed from"):
+            as_panel(frame)
+        assert as_panel(frame, columns=["A", "B"]).series == ("A", "B")
+
+
+@pytest.mark.parametrize("n", [5, 30, 150])
+@pytest.mark.parametrize("how", ["sum", "mean", "weights"])
+def test_totals_of_many_columns_are_a_question(n, how):
+    table = walks(*(f"T{i}" for i in range(n)))
+    table.iloc[:100, 0] = np.nan  # listed later
+    if how == "weights":
+        frame = (100 * table.div(table.sum(axis=1), axis=0)).round(4)
+    else:
+        frame = table.assign(Foo=getattr(table, how)(axis=1).round(2))
+    assert as_panel(table).series == tuple(table)
+    with pytest.raises(UnclearColumnsError, match=r"their sum|their mean|add up to 100"):
+        as_panel(frame)
+
+
+@pytest.mark.parametrize("whole", [1, 100])
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_weights_that_add_up_are_a_question(n, whole, tmp_path):
+    table = walks(*"ABCD"[:n])
+    shares = (whole * table.div(table.sum(axis=1), axis=0)).round(4)
+    with pytest.raises(UnclearColumnsError, match=f"add up to {whole}|times a number and a constant"):
+        as_panel(shares)
+    shares.rename_axis("Date").to_csv(tmp_path / "x.csv")
+    with pytest.raises(ValueError, match=r"^x\.csv: 'B|^x\.csv: 'C|^x\.csv: 'D"):
+        read_prices(tmp_path / "x.csv")
+
+
+def test_closes_with_a_total_are_a_question():
+    table = walks("AAA Close", "BBB Close")
+    assert as_panel(table).series == ("AAA", "BBB")
+    table["Sum Close"] = table.sum(axis=1)
+    with pytest.raises(UnclearColumnsError, match="'Sum Close' is computed from 'AAA Close', 'BBB Close'"):
+        as_panel(table)
+
+
+@pytest.mark.parametrize("name", ["yhat", "y_hat", "yhat_lower", "AAPL_pred", "forecast", "AAPL_prediction", "resid"])
+def test_columns_named_as_forecasts_are_a_question(name):
+    for table in (walks("AAPL", name), walks(name, "yhat_upper")):
+        with pytest.raises(UnclearColumnsError, match="is called an indicator or a target"):
+            as_panel(table)
+    assert as_panel(walks(name)).series == (name,)
+
+
+def yields(seed, digits):
+    """Return a curve of yields of growing maturities: three factors and small deviations."""
+    rng = np.random.default_rng(seed)
+    factors = rng.normal(0, 0.05, (ROWS, 3)).cumsum(axis=0) + np.array([3, -1, 0.5])
+    slope = np.exp(-0.5 * np.array([0.25, 0.5, 1, 2, 3, 5, 7, 10, 20, 30]))
+    curve = factors @ np.vstack([np.ones(10), slope, slope * (1 - slope)])
+    return (curve + rng.normal(0, 0.01, curve.shape)).round(digits)
+
+
+def random_instruments(seed):
+    """Return real series that move alike: a cointegrated pair, an index and funds, a portfolio, yields, rates."""
+    rng, kind = np.random.default_rng(seed), seed % 6
+    table = walks("A", "B", "C", seed=seed)
+    noise = pd.Series(rng.normal(0, 1, ROWS), DAYS)
+    if kind == 0:
+        return table.assign(D=(0.5 * table.A + 0.05 * noise).round(2))
+    if kind == 1:  # a fund that is rebalanced and pays costs, next to its index
+        index = 40 * table.A
+        return pd.DataFrame({"Index": index, "Fund": (index / 10 * 0.9999 ** np.arange(ROWS) + 0.05 * noise).round(2)})
+    if kind == 2:  # a portfolio whose shares change
+        shares = 10 * np.exp(np.outer(np.arange(ROWS) // 60, rng.normal(0, 0.2, 3)))
+        return table.assign(D=(table.to_numpy() * shares).sum(axis=1).round(2))
+    if kind == 3:
+        return pd.DataFrame(yields(seed, int(rng.integers(1, 5))), DAYS, [f"Y{i}" for i in range(10)])
+    if kind == 4:  # brokers' quotes
+        common = 1.1 * np.exp(rng.normal(0, 0.005, ROWS).cumsum())
+        return pd.DataFrame({f"B{i}": (common * np.exp(rng.normal(0, 1e-4, ROWS))).round(5) for i in range(5)}, DAYS)
+    return pd.DataFrame({f"S{i}": np.sin(np.arange(ROWS) / 7 + 1.3 * i) + 2 for i in range(4)}, DAYS)
+
+
+@pytest.mark.filterwarnings("error")
+def test_instruments_that_move_alike_are_no_question():
+    for seed in range(60):
+        table = random_instruments(seed)
+        assert as_panel(table).series == tuple(table), seed
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("noise", [0, 2e-5])
+@pytest.mark.parametrize("names", ["EURUSD USDJPY EURJPY", "GBP/USD USD/JPY GBP/JPY", "BTCUSDT ETHBTC ETHUSDT"])
+def test_cross_rates_are_series(names, noise):
+    first, second, cross = names.split()
+    rates = walks("x", "y", size=0.005, digits=4)
+    if names.startswith("BTC"):
+        rates["x"], rates["y"], cross_rate = rates.x, rates.y / 1000, rates.x * rates.y / 1000
+    else:
+        cross_rate = rates.x * rates.y
+    cross_rate = (cross_rate * np.exp(noise * np.random.default_rng(1).normal(0, 1, ROWS))).round(2)
+    table = pd.DataFrame({first: rates.x, second: rates.y, cross: cross_rate})
+    assert as_panel(table).series == tuple(table)
+    if not noise:
+        with pytest.raises(UnclearColumnsError, match="is computed from"):
+            as_panel(table.set_axis(["AAA", "BBB", "CCC"], axis=1))
