@@ -221,10 +221,12 @@ def _are_compact_days(column: pd.Series) -> bool:
 
 def has_date_column(frame: pd.DataFrame) -> bool:
     """Return whether a table without row labels has a column of dates, by its type, its text, or its name and cells."""
+    is_text = [not pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
+    if not any(is_text) and not any(may_name_dates(plain_name(str(name))) for name in frame.columns):
+        return False
     at = find_date_column(frame)
-    is_text = not pd.api.types.is_numeric_dtype(frame.iloc[:, at])
     name = plain_name(str(frame.columns[at]))
-    return (is_text or may_name_dates(name)) and has_dates(frame.iloc[:, at], name)
+    return (is_text[at] or may_name_dates(name)) and has_dates(frame.iloc[:, at], name)
 
 
 def is_default(index: pd.Index) -> bool:
