@@ -21,6 +21,7 @@ IDENTIFIER = re.compile(
 )
 MIN_LIKE = 3  # columns of a table of many that are alike, without the one in question
 MAX_LISTED = 12  # columns that a message lists
+MAX_HELD = 0.5  # of the rows in which a ticker has the price of the row before
 MAX_DERIVED = 100  # columns that are compared with each other
 MIN_ALIKE = 0.8  # of the columns of a wider table: the others are then questions
 
@@ -112,7 +113,7 @@ def _check_values(names: list[str], values: np.ndarray) -> None:
 
 
 def _check_indicators(columns: _Columns, values: np.ndarray) -> None:
-    """Raise UnclearColumnsError if a column has the name of an indicator, a target or a forecast.
+    """Raise UnclearColumnsError if a column has the name of an indicator, a figure, a target or a forecast.
 
     `values` are all columns (T, N), oldest row first.
     """
@@ -122,9 +123,12 @@ def _check_indicators(columns: _Columns, values: np.ndarray) -> None:
     prices = [i for i in others if columns.changes[i].is_price] if others else named
     for i in named if prices else ():
         may_be_ticker = re.fullmatch("[A-Z]{1,5}", names[i]) is not None and len(names) > 2
-        if not may_be_ticker or not columns.changes[i].is_price or moves_with_another(values, i):
+        is_held = (np.diff(values[:, i]) == 0).mean() > MAX_HELD  # as a company's figure is until the next report
+        if not may_be_ticker or is_held or not columns.changes[i].is_price or moves_with_another(values, i):
             next_to = f"{names[prices[0]]!r}" if others else "others"
-            raise UnclearColumnsError(f"{names[i]!r} is called an indicator or a target, next to {next_to}", names)
+            raise UnclearColumnsError(
+                f"{names[i]!r} is called an indicator, a company's figure or a target, next to {next_to}", names
+            )
 
 
 def _are_cross_rates(names: list[str]) -> bool:

@@ -23,17 +23,24 @@ INDICATOR = re.compile(
 LABEL = re.compile(
     r"target|signal|label|pred|predicted|predictions?|forecasts?|fitted|resid|residuals?|upper|lower|zscore|drawdown"
 )
+#: Figures of a company and its shares, at the end of a name.
+FIGURE = re.compile(
+    r"(.* )?(dividends?|dividende|dividendo|eps|kgv|roe|roa|p e|pe|p b|pb|(pe|pb|price to (earnings|book)) ratio|"
+    r"earnings per share|(div|dividend|earnings) yield|dividendenrendite|book value|mkt cap|market cap|market value|"
+    r"market capitali[sz]ation|marktkapitalisierung|capitalisation boursiere|(shares|stock) (out|outstanding)|shrout)"
+    r"( usd| eur| ttm)?|yield"
+)
 BAND = re.compile(r"(bb|ma) \w+|\w+ (bb|ma)|y hat( \w+)?")  # "BB upper", "20 MA", "y_hat"
 
 
 def is_indicator(name: str) -> bool:
-    """Return whether a name is that of an indicator or a target, such as "SMA20", "log_SPY" or "target".
+    """Return whether a name is that of an indicator, a company's figure or a target: "SMA20", "EPS", "target".
 
-    >>> [is_indicator(name) for name in ("SMA20", "AAPL_lag1", "MA", "Target", "target", "yhat_upper")]
-    [True, True, False, False, True, True]
+    >>> [is_indicator(name) for name in ("SMA20", "AAPL_lag1", "MA", "Target", "target", "yhat_upper", "P/E")]
+    [True, True, False, False, True, True, True]
     """
     plain = plain_name(name)
-    if any(INDICATOR.fullmatch(word) for word in plain.split()) or BAND.fullmatch(plain):
+    if any(INDICATOR.fullmatch(word) for word in plain.split()) or BAND.fullmatch(plain) or FIGURE.fullmatch(plain):
         return True
     return any(LABEL.fullmatch(word) for word in re.split(r"[\W_]+", name))  # in lower case
 

@@ -51,6 +51,7 @@ from forecast.data.kinds import (
 )
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
+from forecast.data.statements import find_statement
 
 #: Text that is a number in a form that is not read, rather than a code or a date.
 LIKE_NUMBER = re.compile(r"[-+(]?\W?\s?\d[\d.,' ]*\s?\W?\w?\)?")
@@ -130,6 +131,7 @@ def choose_fields(
     if columns is not None:
         target = columns[0]
     if target is None:
+        _check_statement(frame)
         fields = split_fields(frame)
         if len(fields) > 1 and not set(TARGETS) & set(fields):
             raise UnclearColumnsError("no column is called a close", list(fields))
@@ -151,6 +153,22 @@ def choose_fields(
         f"there is no field {target!r} to forecast{did_you_mean(target, available)}; the prices have "
         f"{', '.join(available)}"
     )
+
+
+def _check_statement(frame: pd.DataFrame) -> None:
+    """Raise UnclearColumnsError where the names of a table are those of a broker's or a bank's statement."""
+    if "field" in frame.attrs or frame.shape[1] == 1:
+        return
+    is_flat = frame.columns.nlevels == 1
+    numbers = [str(name) for name, column in frame.items() if not has_only_text(column)] if is_flat else []
+    for level in range(frame.columns.nlevels):
+        names = [str(name) for name in frame.columns.get_level_values(level).unique()]
+        if found := find_statement(names):
+            raise UnclearColumnsError(
+                f"{' and '.join(map(repr, found))} are columns of a statement, whose rows are transactions "
+                "and no prices of each date",
+                numbers or names,
+            )
 
 
 def _target_with_values(fields: dict[str, pd.DataFrame]) -> str:

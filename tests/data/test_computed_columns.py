@@ -1,5 +1,7 @@
 """Columns that are computed from others of the table are a question; instruments that move alike are series."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,7 +112,7 @@ def test_closes_with_a_total_are_a_question():
 @pytest.mark.parametrize("name", ["yhat", "y_hat", "yhat_lower", "AAPL_pred", "forecast", "AAPL_prediction", "resid"])
 def test_columns_named_as_forecasts_are_a_question(name):
     for table in (walks("AAPL", name), walks(name, "yhat_upper")):
-        with pytest.raises(UnclearColumnsError, match="is called an indicator or a target"):
+        with pytest.raises(UnclearColumnsError, match="is called an indicator"):
             as_panel(table)
     assert as_panel(walks(name)).series == (name,)
 
@@ -168,3 +170,93 @@ def test_cross_rates_are_series(names, noise):
     if not noise:
         with pytest.raises(UnclearColumnsError, match="is computed from"):
             as_panel(table.set_axis(["AAA", "BBB", "CCC"], axis=1))
+
+
+# --- statements of brokers and banks ---------------------------------------------------------------------------------
+
+PRICE = walks("Price").Price
+QUANTITY = pd.Series(np.random.default_rng(3).integers(1, 50, ROWS), DAYS)
+FEE = (1 + 0.001 * QUANTITY * PRICE + np.random.default_rng(4).random(ROWS)).round(2)
+TOTAL = (QUANTITY * PRICE).round(2)
+BALANCE = (9000 + np.random.default_rng(5).normal(0, 100, ROWS).cumsum()).round(2)
+STATEMENTS = {
+    "Degiro": {"Product": "ALPHA", "Quantity": QUANTITY, "Price": PRICE, "Transaction costs": -FEE, "Total": -TOTAL},
+    "Degiro, de": {"Produkt": "ALPHA", "Anzahl": QUANTITY, "Kurs": PRICE, "Transaktionskosten": FEE, "Gesamt": TOTAL},
+    "Coinbase": {"Asset": "BTC", "Quantity Transacted": QUANTITY, "Spot Price": PRICE, "Fees and/or Spread": FEE},
+    "Interactive Brokers": {"Quantity": QUANTITY, "T. Price": PRICE, "Proceeds": -TOTAL, "Comm/Fee": -FEE},
+    "Revolut": {"Ticker": "AAA", "Quantity": QUANTITY, "Price per share": PRICE, "Total Amount": TOTAL},
+    "Binance": {"Pair": "BTCUSDT", "Side": "BUY", "Price": PRICE, "Executed": QUANTITY, "Amount": TOTAL, "Fee": FEE},
+    "Kraken": {"txid": "x", "type": "buy", "price": PRICE, "cost": TOTAL, "fee": FEE, "vol": QUANTITY},
+    "trades": {"Side": "SELL", "Quantity": QUANTITY, "Price": PRICE, "Commission": FEE},
+    "bank": {"Description": "payment", "Amount": TOTAL - 500, "Balance": BALANCE},
+    "bank, de": {"Betrag": TOTAL - 500, "Saldo": BALANCE},
+    "account": {"Cash": BALANCE.round(0), "Fees": FEE, "Account balance": BALANCE},
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_statements_are_no_price_tables(name, tmp_path):
+    frame = pd.DataFrame(STATEMENTS[name], DAYS)
+    with pytest.raises(UnclearColumnsError, match="are columns of a statement, whose rows are transactions"):
+        as_panel(frame)
+    frame.rename_axis("Date").to_csv(tmp_path / "x.csv")
+    with pytest.raises(ValueError, match="are columns of a statement, whose rows are transactions"):
+        read_prices(tmp_path / "x.csv")
+
+
+def test_trades_of_several_tickers_are_no_price_table(tmp_path):
+    frame = pd.DataFrame({"Date": DAYS, "Ticker": np.resize(["AAA", "BBB"], ROWS), "Price": PRICE.to_numpy()})
+    frame = frame.assign(Quantity=QUANTITY.to_numpy(), Fee=FEE.to_numpy())
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    for call in (lambda: as_panel(frame), lambda: read_prices(tmp_path / "x.csv")):
+        with pytest.raises(ValueError, match="'Quantity' and 'Fee' are columns of a statement"):
+            call()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("further", [{"Volume": QUANTITY, "Amount": TOTAL}, {"Quantity": QUANTITY}])
+def test_prices_with_a_volume_and_a_turnover_are_no_statement(further):
+    np.testing.assert_array_equal(as_panel(pd.DataFrame({"Price": PRICE, **further})).target[:, 0], PRICE)
+
+
+@pytest.mark.filterwarnings("error")
+def test_statistics_with_a_balance_are_no_statement():
+    frame = walks("GDP", "Trade balance", "Current account balance", "Total credit")
+    assert as_panel(frame).series == tuple(frame)
+
+
+# --- figures of a company --------------------------------------------------------------------------------------------
+
+STEPS = np.repeat([1.1, 1.25, 1.15, 1.3, 1.4], ROWS // 5)
+PAID = np.where(np.arange(ROWS) % 63 == 5, 0.5, 0.0)
+FIGURES = {
+    "Dividend": PAID,
+    "Dividende": PAID,
+    "AAA_dividend": PAID,
+    "Dividend Yield": STEPS,
+    "yield": STEPS,
+    "EPS": STEPS,
+}
+FIGURES |= {"P/E": 15 + STEPS, "PE Ratio": 15 + STEPS, "AAA EPS": STEPS, "KGV": 15 + STEPS, "Book value": 20 * STEPS}
+FIGURES |= {"Mkt Cap": 1e9 * STEPS, "Shares Outstanding": 1e7 * STEPS, "marketCap": 1e9 * STEPS, "SHROUT": 1e7 * STEPS}
+
+
+@pytest.mark.parametrize("n", [1, 3, 20])
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_of_a_company_are_no_series_next_to_prices(name, n):
+    table = walks(*(f"T{i}" for i in range(n)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            panel = as_panel(table.assign(**{name: FIGURES[name]}))
+        except UnclearColumnsError as error:
+            assert str(error).startswith(repr(name))  # noqa: PT017
+            return
+    assert panel.series == tuple(table)
+    assert repr(name) in panel.attrs["notes"][0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_yields_and_tickers_that_are_called_like_figures_are_series():
+    for frame in (walks("SPX", "10Y Yield"), walks("AAPL", "MSFT", "EPS", "PE"), walks("Dividend Leaders", "Beta One")):
+        assert as_panel(frame).series == tuple(frame)
