@@ -21,6 +21,7 @@ IDENTIFIER = re.compile(
 )
 MIN_LIKE = 3  # columns of a table of many that are alike, without the one in question
 MAX_LISTED = 12  # columns that a message lists
+SAMPLED_ROWS = 300  # rows of a wider table that are looked at
 MAX_HELD = 0.5  # of the rows in which a ticker has the price of the row before
 MAX_DERIVED = 100  # columns that are compared with each other
 MIN_ALIKE = 0.8  # of the columns of a wider table: the others are then questions
@@ -54,10 +55,12 @@ def check_columns(frame: pd.DataFrame, positions: list[int]) -> None:
         return
     _check_names(frame, positions)
     columns = _Columns([str(frame.columns[i]) for i in positions], [numbers_of(frame.iloc[:, i]) for i in positions])
-    values = sorted_values(frame, positions)
-    _check_values(columns.names, values)
     if len(positions) <= MAX_DERIVED:
+        values = sorted_values(frame, positions)
+        _check_values(columns.names, values)
         _check_indicators(columns, values)
+    else:
+        check_computed(frame, positions)
     n_prices = sum(changes.is_price for changes in columns.changes)
     if n_prices and (len(positions) <= MAX_LISTED or n_prices >= MIN_ALIKE * len(positions)):
         _check_one_kind(columns)
@@ -91,6 +94,8 @@ def _check_names(frame: pd.DataFrame, positions: list[int]) -> None:
 
 def check_computed(frame: pd.DataFrame, positions: list[int]) -> None:
     """Raise UnclearColumnsError if one of some columns is computed from others of them."""
+    if len(positions) > MAX_DERIVED:  # few rows show a total, and a copy of all would be large
+        frame = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, SAMPLED_ROWS).astype(int))]
     if len(positions) > 1:
         _check_values([str(frame.columns[i]) for i in positions], sorted_values(frame, positions))
 

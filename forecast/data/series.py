@@ -79,6 +79,8 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         return {"y": frame}
     if (fields := _instrument_fields(frame, names)) is not None:
         return _instrument(frame, fields)
+    if "field" not in frame.attrs:
+        _check_quotes(frame, names)
     if (labels := _labels_of_instruments(names)) is not None:
         target = default_target(field for field, _ in labels)
         check_computed(frame, [i for i, (field, _) in enumerate(labels) if field == target])
@@ -135,6 +137,7 @@ def choose_fields(
         fields = split_fields(frame)
         if len(fields) > 1 and not set(TARGETS) & set(fields):
             raise UnclearColumnsError("no column is called a close", list(fields))
+        _check_tickers(fields)
         return fields, _target_with_values(fields)
     names = [str(name) for name in frame.columns] if _is_flat(frame) else []
     if target in names and not is_instrument(frame):
@@ -153,6 +156,20 @@ def choose_fields(
         f"there is no field {target!r} to forecast{did_you_mean(target, available)}; the prices have "
         f"{', '.join(available)}"
     )
+
+
+def _check_tickers(fields: dict[str, pd.DataFrame]) -> None:
+    """Raise ValueError where tickers have closes, and only some of them have adjusted closes."""
+    if not set(TARGETS) <= set(fields):
+        return
+    adjusted, close = (
+        {str(name) for name, column in fields[field].items() if column.notna().any()} for field in TARGETS
+    )
+    if adjusted and close - adjusted:
+        raise ValueError(
+            f"{min(close - adjusted)!r} has a Close and no Adj Close, and {min(adjusted)!r} has an Adj Close: "
+            "forecast the closes of all with target='Close', or add the adjusted closes that are missing"
+        )
 
 
 def _check_statement(frame: pd.DataFrame) -> None:
@@ -320,6 +337,33 @@ def _labels_of_instruments(names: list[str]) -> pd.MultiIndex | None:
         tickers = {ticker for field, ticker in named if field in closes}
         if len(set(named)) == len(names) and tickers == {ticker for _, ticker in named}:
             return pd.MultiIndex.from_tuples([(canonical_field(field), ticker) for field, ticker in named])
+    return None
+
+
+def _check_quotes(frame: pd.DataFrame, names: list[str]) -> None:
+    """Raise UnclearColumnsError where two columns of nearly the same values are called quotes of one instrument."""
+    quotes: dict[str, int] = {}
+    for i, name in enumerate(names):
+        instrument = _quoted_instrument(name)
+        if instrument is None:
+            continue
+        other = quotes.setdefault(instrument, i)
+        if other != i and are_about_equal(numbers_of(frame.iloc[:, other]), numbers_of(frame.iloc[:, i])):
+            raise UnclearColumnsError(f"{names[other]!r} and {name!r} are a bid and an offer of one instrument", names)
+
+
+def _quoted_instrument(name: str) -> str | None:
+    """Return the instrument in a name that begins or ends with a word for quotes, such as "EURUSD_bid"; else None.
+
+    >>> [_quoted_instrument(name) for name in ("EURUSD_bid", "ask EURUSD", "EURUSDBidPrice", "Bid", "AMBID")]
+    ['eurusd', 'eurusd', 'eurusd', None, None]
+    """
+    text = re.sub(r"(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    words = plain_name(text).split()
+    for n in range(min(2, len(words) - 1), 0, -1):
+        for part, rest in ((words[-n:], words[:-n]), (words[:n], words[n:])):
+            if kind_of(" ".join(part)) == QUOTE:
+                return " ".join(rest)
     return None
 
 

@@ -260,3 +260,47 @@ def test_figures_of_a_company_are_no_series_next_to_prices(name, n):
 def test_yields_and_tickers_that_are_called_like_figures_are_series():
     for frame in (walks("SPX", "10Y Yield"), walks("AAPL", "MSFT", "EPS", "PE"), walks("Dividend Leaders", "Beta One")):
         assert as_panel(frame).series == tuple(frame)
+
+
+# --- bids and offers, and adjusted closes of some --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "forms",
+    ["{}_bid {}_ask", "bid_{} ask_{}", "{}.BID {}.OFFER", "{}Bid {}Ask", "{}_BidPrice {}_AskPrice", "{}_Geld {}_Brief"],
+)
+def test_bids_and_offers_of_instruments_are_a_question(forms):
+    rates = walks("EURUSD", "GBPUSD", size=0.004, digits=4)
+    spread = 0.01 + np.random.default_rng(1).integers(1, 9, (ROWS, 1)) / 1000
+    sides = (rates - spread, rates + spread)
+    quotes = [x.rename(columns=form.format).round(4) for form, x in zip(forms.split(), sides, strict=True)]
+    for frame in (pd.concat(quotes, axis=1), pd.concat([*quotes, walks("SPY", seed=8)], axis=1)):
+        with pytest.raises(UnclearColumnsError, match="are a bid and an offer of one instrument"):
+            as_panel(frame)
+        assert as_panel(frame, columns=list(quotes[0])).series == tuple(quotes[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_classes_of_shares_are_no_quotes():
+    frame = walks("BRK.A", "LEN.A").assign(
+        **{"BRK.B": lambda t: (t["BRK.A"] * 1.01 + walks("x", seed=2).x / 99).round(2)}
+    )
+    assert as_panel(frame).series == tuple(frame)
+
+
+@pytest.mark.parametrize("form", ["{t} {f}", "{f}_{t}", "levels"])
+def test_an_adjusted_close_that_other_tickers_lack_is_a_question(form, tmp_path):
+    frame = walks("AAA", "AAA adjusted", "BBB")
+    labels = [("Close", "AAA"), ("Adj Close", "AAA"), ("Close", "BBB")]
+    if form == "levels":
+        frame.columns = pd.MultiIndex.from_tuples(labels)
+    else:
+        frame.columns = [form.format(f=field, t=ticker) for field, ticker in labels]
+        frame.rename_axis("Date").to_csv(tmp_path / "x.csv")
+        with pytest.raises(ValueError, match=r"^x\.csv: 'BBB' has a Close and no Adj Close"):
+            read_prices(tmp_path / "x.csv")
+    with pytest.raises(ValueError, match="'BBB' has a Close and no Adj Close, and 'AAA' has an Adj Close"):
+        as_panel(frame)
+    panel = as_panel(frame, target="Close")
+    assert panel.series == ("AAA", "BBB")
+    np.testing.assert_array_equal(panel.target, frame.iloc[:, [0, 2]])
