@@ -49,6 +49,7 @@ from forecast.data.kinds import (
     find_bars,
     holds_range,
 )
+from forecast.data.midpoints import read_midpoints
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
 from forecast.data.statements import find_statement
@@ -65,7 +66,7 @@ def split_fields(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     What is left out is a sentence in the tables' `attrs["notes"]` and a `PricesWarning`. Raises UnclearColumnsError
     where several columns may be what is to be forecast.
     """
-    frame = label_rows(frame)
+    frame = read_midpoints(label_rows(frame))
     if frame.columns.nlevels == 2:
         return _split_levels(frame)
     if set(LONG_COLUMNS) <= set(frame.columns):
@@ -127,6 +128,7 @@ def choose_fields(
     frame: pd.DataFrame, columns: Sequence[str] | None, target: str | None
 ) -> tuple[dict[str, pd.DataFrame], str]:
     """Return the fields of a price table, and which is the target: a field, or a column by its own name."""
+    frame = read_midpoints(frame)
     is_long = frame.columns.nlevels == 1 and set(LONG_COLUMNS) <= set(frame.columns)
     if columns is not None and (_is_flat(frame) or is_long or len(columns) != 1):
         return {"y": choose_columns(frame, columns)}, "y"

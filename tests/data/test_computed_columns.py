@@ -304,3 +304,64 @@ def test_an_adjusted_close_that_other_tickers_lack_is_a_question(form, tmp_path)
     panel = as_panel(frame, target="Close")
     assert panel.series == ("AAA", "BBB")
     np.testing.assert_array_equal(panel.target, frame.iloc[:, [0, 2]])
+
+
+# --- prices of CRSP, and versions of one series ----------------------------------------------------------------------
+
+
+def crsp(**further):
+    prices = walks("PRC").PRC.where(np.arange(ROWS) % 50 != 7, lambda x: -x)
+    return pd.DataFrame({"date": DAYS.strftime("%Y%m%d"), "PRC": prices.to_numpy(), **further})
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["PRC", "prc"])
+def test_negative_prices_of_crsp_are_midpoints(name, tmp_path):
+    returns = np.random.default_rng(2).normal(0, 0.01, ROWS).round(6)
+    prices = walks("PRC").PRC.to_numpy()
+    one = crsp(PERMNO=14593, RET=returns, OPENPRC=prices + 0.3, ASKHI=prices + 0.9, BIDLO=prices - 0.8)
+    two = pd.concat([crsp(PERMNO=14593, RET=returns), crsp(PERMNO=10107, RET=returns[::-1])])
+    for frame in (one, two, two.drop(columns="RET")):
+        written = frame.rename(columns={"PRC": name}).reset_index(drop=True)
+        written.to_csv(tmp_path / "x.csv", index=False)
+        for panel in (as_panel(written), as_panel(read_prices(tmp_path / "x.csv"))):
+            np.testing.assert_array_equal(panel.target[:, 0], walks("PRC").PRC)
+            assert any("the mean of the bid and the offer" in note for note in panel.attrs["notes"])
+
+
+@pytest.mark.parametrize("further", [{}, {"Volume": 1000.0 + np.arange(ROWS) % 7}])
+def test_a_negative_price_of_unknown_origin_is_refused(further, tmp_path):
+    crsp(**further).to_csv(tmp_path / "x.csv", index=False)
+    for call in (lambda: as_panel(crsp(**further)), lambda: read_prices(tmp_path / "x.csv")):
+        with pytest.raises(ValueError, match=r"PRC is negative in 6 rows.* no column PERMNO or RET shows"):
+            call()
+
+
+VERSIONS = {
+    "Seasonal": ("SA", "NSA"),
+    "foo": ("Seasonally adjusted", "Not seasonally adjusted"),
+    "seasonally adjusted": ("Y", "N"),
+    "s_adj": ("SCA", "NSA"),
+    "bar": (True, False),
+    "Vintage": ("2020", "2021"),
+}
+
+
+def stacked(name, values):
+    table = pd.DataFrame({"date": np.tile(DAYS, 2), name: np.repeat(np.array(values, dtype=object), ROWS)})
+    return table.assign(value=np.concatenate([walks("x").x, walks("x", seed=1).x]))
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_versions_of_one_series_are_a_question(name, tmp_path):
+    frame = stacked(name, VERSIONS[name])
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    for call in (lambda: as_panel(frame), lambda: read_prices(tmp_path / "x.csv")):
+        with pytest.raises(ValueError, match="separates the rows into versions of one series"):
+            call()
+    assert len(as_panel(frame.rename(columns={name: "unique_id"})).series) == 2
+
+
+@pytest.mark.parametrize("values", [("T", "F"), ("SA", "WA"), ("Y", "Z")])
+def test_codes_of_other_meaning_name_series(values):
+    assert as_panel(stacked("foo", values)).series == values[:: 1 if values[0] < values[1] else -1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Hashable
 from itertools import combinations
@@ -23,6 +24,7 @@ from forecast.data.fields import (
     plain_names,
 )
 from forecast.data.kinds import describe_changes, find_other_kind
+from forecast.data.midpoints import read_midpoints
 from forecast.data.notes import PricesWarning, add_notes
 from forecast.data.row_labels import format_date
 from forecast.data.times_of_day import HOUR_NAMES, SLOT_NAMES, TIME_NAMES, are_times
@@ -39,6 +41,13 @@ ID_NAMES |= plain_names("location asset instrument")
 #: Names of columns that state what is measured in a row, which need not be one series per value.
 MEASURE_NAMES = plain_names("field fields variable var measure metric indicator item attribute type kind price_type")
 MEASURE_NAMES |= plain_names("unit units side session fixing")
+#: Values, and words in the name, of a column that states whether a row is adjusted.
+UNADJUSTED = plain_names("NSA NSCA N No False unadjusted raw unbereinigt")
+UNADJUSTED |= {"not seasonally adjusted", "not adjusted", "non adjusted"}
+VERSIONS = (
+    UNADJUSTED | plain_names("SA SCA SWA SWDA SAAR CA WDA Y Yes True adjusted bereinigt") | {"seasonally adjusted"}
+)
+ADJUSTED = re.compile(r"(.* )?(adj|adjust|adjusted|adjustment|seasonality|seasonal|bereinigung|vintage|revision)")
 FIELD_KINDS = {*BARS, *CLOSES, *TARGETS, "Volume", "Adj Volume", QUOTE}
 MAX_MEASURES = 24  # values that may be names of fields or are compared
 #: Names of columns that never name the series, because they are a part of the date or the time of day.
@@ -131,6 +140,7 @@ def split_series(prices: pd.DataFrame, column: Hashable) -> pd.DataFrame:
     """
     if prices[column].isna().any():
         raise ValueError(f"{int(prices[column].isna().sum())} rows have no {column}: give each row one, or drop it")
+    prices = read_midpoints(prices)
     names = prices[column].astype(str).str.strip().to_numpy()
     text = [name for name in prices.columns if name != column and _is_remark(prices[name], name)]
     values = prices.drop(columns=[column, *text])
@@ -199,7 +209,16 @@ def _describes(prices: pd.DataFrame, name: Hashable, column: Hashable) -> bool:
 
 
 def _check_measure(values: pd.Series, column: Hashable) -> None:
-    """Raise ValueError where the column that separates the rows states what they measure."""
+    """Raise ValueError where the column that separates the rows states what they measure, or whether it is adjusted."""
+    plain = plain_name(str(column))
+    versions = {plain_name(str(value)) for value in values.unique()[: MAX_LISTED + 1]}
+    are_versions = bool(UNADJUSTED & versions) and versions <= VERSIONS
+    if plain not in ID_NAMES | TICKER_COLUMNS and (are_versions or ADJUSTED.fullmatch(plain)):
+        raise ValueError(
+            f"dates repeat, and the column {str(column)!r} separates the rows into versions of one series, such as "
+            f"adjusted and not adjusted ({_list_values(values)}): select the rows of one, or rename the column to "
+            "unique_id if each is a series to forecast"
+        )
     if plain_name(str(column)) in MEASURE_NAMES:
         raise ValueError(
             f"dates repeat, and the column {str(column)!r} separates the rows by what they measure "
