@@ -89,10 +89,10 @@ def read_prices(
 
     Titles, lines that begin with # and attributes of the series (Title, Code, Source …) may precede the rows, and
     sources, remarks and totals follow them; these lines, repeated headers, and dividends and splits between the rows,
-    as on Yahoo's page, are left out, with a note. A file that is not UTF-8 is read in the encoding that known names
-    of columns prove, with a note. An undated table needs a first column of whole numbers that is named index, step or
-    row, or has no name. A table with a series in each row has dates or years as columns; that of the M4 competition (a
-    name, then V2, V3 …) becomes undated columns that end together.
+    as on Yahoo's page, are left out, with a note. A file that is not UTF-8 is read in the encoding that known names of
+    columns or the letters of one language prove, with a note. An undated table needs a first column of whole numbers
+    that is named index, step or row, or has no name. A table with a series in each row has dates or years as columns;
+    that of the M4 competition (a name, then V2, V3 …) becomes undated columns that end together.
     """
     if decimal not in (None, ",", "."):
         raise ValueError(f"decimal must be ',' or '.'; got {decimal!r}")
