@@ -9,12 +9,15 @@ from forecast.data.dates import COMPACT
 
 #: Resolutions of a time since 1970, by how many of them make a second.
 SINCE_1970 = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
-#: The newest row of a table is between 1973 and 2099, in seconds; smaller numbers count rows.
-NEWEST = (10**8, 41 * 10**8)
+#: The newest row of a table is between 1973 and 2060, in seconds; smaller numbers count rows.
+NEWEST = (10**8, 284 * 10**7)
+#: Nanoseconds since 1970 that may as well be counts of 100 nanoseconds since 1601 (of 1980 to 2100) or since year 1.
+TICKS = ((11 * 10**16, 16 * 10**16), (615 * 10**15, 663 * 10**15))
+MAX_COUNT = 10**11  # rows
 OLDEST = -5 * 10**9  # seconds: 1811
 MIXED_SINCE = 63 * 10**7  # seconds: tables with two resolutions in turn begin after 1989
 YEARS = (1500, 2200)
-EXCEL_DAYS = (10_000, 60_000)  # 1927 to 2064
+EXCEL_DAYS = (10_000, 51_137)  # 1927 to 2039: larger numbers may be days of another calendar
 NEWEST_EXCEL_DAY = 32_874  # 1990, at least: smaller numbers may be R's days since 1970, or Stata's since 1960
 EXCEL_ORIGIN = "1899-12-30"
 MIN_VALID_SHARE = 0.5  # of cells that are dates in a column of dates with errors
@@ -62,6 +65,15 @@ def read_time_since_1970(numbers: np.ndarray, any_step: bool) -> tuple[pd.Dateti
     if not (any_step or step % (60 * second) == 0 or (resolution != "seconds" and step % second == 0)):
         return None
     return pd.DatetimeIndex(nanoseconds.view("datetime64[ns]")), resolution
+
+
+def may_be_ticks(numbers: np.ndarray) -> bool:
+    """Return whether integers (T,) may be counts of 100 nanoseconds, as .NET and Windows write times.
+
+    As nanoseconds since 1970 they are certain only if all are days.
+    """
+    newest = int(numbers.max())
+    return any(low <= newest < high for low, high in TICKS) and bool((numbers % (86400 * 10**9) != 0).any())
 
 
 def has_short_years(numbers: np.ndarray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import zipfile
 from pathlib import Path
@@ -23,12 +24,29 @@ def read_sheet(path: Path) -> str:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError("not a readable Excel workbook, perhaps cut short: save or download it again") from error
     tables = {name: sheet for name, sheet in sheets.items() if min(sheet.shape) > 1}
+    if hidden := _hidden_sheets(path) & set(tables):
+        sheets = {name: sheet for name, sheet in sheets.items() if name not in hidden}
+        tables = {name: sheet for name, sheet in tables.items() if name not in hidden}
+    if hidden and not tables:
+        listed = ", ".join(map(repr, sorted(hidden)))
+        raise ValueError(
+            f"only hidden sheets have a table ({listed}): show the one with the prices and hide the others"
+        )
     if len(tables) != 1:
         listed = ", ".join(map(repr, sheets))
         problem = "several sheets have tables" if tables else "no sheet has a table"
         raise ValueError(f"{problem}; the sheets are {listed}: save the one with the prices as a workbook or CSV file")
     (sheet,) = tables.values()
     return sheet.map(_write_number).to_csv(index=False, header=False)
+
+
+def _hidden_sheets(path: Path) -> set[str]:
+    """Return the names of the sheets that Excel does not show."""
+    with zipfile.ZipFile(path) as archive:
+        workbook = archive.read("xl/workbook.xml").decode("utf-8")
+    tags = re.findall(r"<(?:\w+:)?sheet [^>]*>", workbook)
+    hidden = [tag for tag in tags if re.search(r'state="(?:hidden|veryHidden)"', tag)]
+    return {html.unescape(match[1]) for tag in hidden if (match := re.search(r'name="([^"]*)"', tag))}
 
 
 def _write_number(cell: Any) -> Any:

@@ -13,10 +13,12 @@ import pandas as pd
 
 from forecast.data.csv.numbers import has_digit, is_name
 from forecast.data.date_numbers import (
+    MAX_COUNT,
     has_short_years,
     is_compact,
     is_year,
     is_year_and_month,
+    may_be_ticks,
     read_decimal_years,
     read_excel_days,
     read_time_since_1970,
@@ -339,6 +341,11 @@ def _read_numeric(text: pd.Series, name: str, row_word: str) -> tuple[pd.Index, 
     whole = pd.Series(numbers, index=text.index).astype(str)
     if is_whole and is_compact(numbers):
         return read_dates(whole, row_word, None)
+    if is_whole and may_be_ticks(numbers):
+        raise ValueError(
+            f"{row_word} {text.index[0]} contains {text.iloc[0]!r}, which may be a time in nanoseconds or in the "
+            "100 nanoseconds of .NET and Windows: write dates as 2024-01-31"
+        )
     found = read_time_since_1970(numbers, any_step=may_name_dates(name))
     if found is not None:
         times, resolution = found
@@ -353,7 +360,7 @@ def _read_numeric(text: pd.Series, name: str, row_word: str) -> tuple[pd.Index, 
             f"{row_word} {text.index[0]} contains {text.iloc[0]!r}, whose year has two digits if it is a date: write "
             "dates as 2024-01-31, or name a column of row numbers step"
         )
-    if is_whole and name in STEP_NAMES:
+    if is_whole and name in STEP_NAMES and numbers.max() < MAX_COUNT:
         return pd.Index(numbers), ""
     months = None if is_whole or not is_dated else read_decimal_years(numbers)
     if months is not None:

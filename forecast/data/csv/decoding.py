@@ -57,6 +57,9 @@ ASCII = set(map(chr, range(128)))
 LATIN_CHARACTERS = set(map(chr, range(0xA0, 0x180))) | set("€‚„…‹‘’“”•–—™›")
 #: A cell such as ="99.47", which keeps Excel from changing it, and its form within quotes.
 FORMULA = re.compile(r'(?<![^,;\t|\n])(?:="([^"\n]*)"|"=""([^"\n]*)""")(?![^,;\t|\n])')
+#: A cell in quotes with line ends, and the mark that stands for these.
+BROKEN_CELL = re.compile(r'(?<![^,;\t|\n])"(?:[^"\n]|"")*(?:\n(?:[^"\n]|"")*){1,8}"(?![^,;\t|\n])')
+JOINED = "\x1e"
 UNIT = re.compile("°[CF]|µ[a-z]{1,2}")
 #: What separates cells, roughly.
 CELL = re.compile(r"[,;\t|\n\"]")
@@ -96,9 +99,26 @@ def unwrap_cells(text: str) -> str:
     first = [line for line in text[:SAMPLE].split("\n")[:-1] or [text] if line.strip()]
     if all(QUOTED_LINE.fullmatch(line.strip()) for line in first):
         text = "\n".join(re.sub('^ *"|" *$', "", line).replace('""', '"') for line in text.split("\n"))
+    text = _join_broken_cells(text)
     if '="' not in text:
         return text
     return FORMULA.sub(lambda match: f'"{match[1] if match[1] is not None else match[2]}"', text)
+
+
+def _join_broken_cells(text: str) -> str:
+    """Return a text with spaces for the line ends within quoted cells, which follow the line of the row instead."""
+    joined = BROKEN_CELL.sub(_mark_line_ends, text)
+    if JOINED not in joined:
+        return text
+    lines = joined.split("\n")
+    return "\n".join(line.replace(JOINED, " ") + "\n" * line.count(JOINED) for line in lines)
+
+
+def _mark_line_ends(cell: re.Match[str]) -> str:
+    """Return a cell with marks for its line ends; as it is where a line in it begins as a row does."""
+    first, *others = cell[0].split("\n")
+    is_row = any(re.match(r"\s*[\d+-][^,;\t|]*[,;\t|]", line) for line in others)
+    return cell[0] if is_row or not re.search(r"[^\W\d_]", first) else JOINED.join([first, *others])
 
 
 def _check_kind(raw: bytes) -> None:

@@ -26,6 +26,10 @@ NUMERIC_LABELS = CODE_LABELS | plain_names("base year decimals scale multiplier 
 NUMERIC_LABELS |= plain_names("unit units")
 
 
+#: The beginning of a date with a time of day.
+INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:", re.ASCII)
+
+
 class Header(NamedTuple):
     """The separator, the names of the columns, the line above the rows, the first rows, and notes."""
 
@@ -74,6 +78,9 @@ def _first_header(lines: Sequence[str], candidates: Sequence[int], separators: s
     """Return the header in the first lines that have a separator; a title above has one cell."""
     # A title is the only cell of its line, apart from the empty cells that Excel appends.
     table = [n for n in candidates if any(sep in lines[n].rstrip(SEPARATORS + " ") for sep in separators)]
+    above = table[:1]
+    while len(table) > 1 and any(_is_title(*(split_line(lines[n], sep) for n in table[:2])) for sep in separators):
+        table = table[1:]
     first = [n for n in candidates if not table or n >= table[0]][:3]
     if not first:
         raise ValueError("the file has only remarks; a header and rows are needed: save or download it again")
@@ -93,10 +100,26 @@ def _first_header(lines: Sequence[str], candidates: Sequence[int], separators: s
     # The last remark is the header where it has a name for each cell of a row.
     below = rows[0][1]
     is_numbered = remark[:1] == [""] and below[0].isdigit()  # "#" as the name of the numbers of rows
-    if len(remark) == len(below) > 1 and all(map(is_name, remark[is_numbered:])) and is_date(below[is_numbered]):
+    if len(remark) == len(below) > 1 and all(map(is_name, remark[is_numbered:])) and _has_dates(remark, below):
         rows = [(first[0], remark), *rows][:3]
     columns, depth = _parse_names([row for _, row in rows])
-    return Header(sep, columns, rows[depth - 1][0], rows[depth:], [])
+    notes = [_describe_above(rows[0][0], above[0] + 1)] if above != table[:1] else []
+    return Header(sep, columns, rows[depth - 1][0], rows[depth:], notes)
+
+
+def _has_dates(names: Sequence[str], row: Sequence[str]) -> bool:
+    """Return whether a row has a date in its first column, behind its number, or in a column with a name of dates."""
+    named = [i for i, name in enumerate(names) if may_name_dates(plain_name(name))]
+    return is_date(row[int(names[0] == "")]) or any(is_row_of_values(row, i) for i in named)
+
+
+def _is_title(cells: Sequence[str], below: Sequence[str]) -> bool:
+    """Return whether the only text of a line with several cells is a title above names: no dates are below it."""
+    filled = [cell for cell in cells if cell]
+    names = [cell for cell in below if cell]
+    if len(filled) != 1 or kind_of(filled[0]) is not None or len(names) < 2:
+        return False
+    return all(is_name(cell) and not is_date(cell) for cell in names)
 
 
 def _parse_names(rows: Sequence[list[str]]) -> tuple[pd.Index, int]:
@@ -142,7 +165,10 @@ def _check_names(columns: pd.Index, line: int) -> None:
         raise ValueError(f"the column {repeated[0]!r} appears more than once: give each its own name")
     if columns.nlevels == 1 and not has_dates_in_columns(columns):
         first = str(columns[date_column(columns)])
-        no_name = next((name for name in columns if is_date(name)), first if first and not is_name(first) else None)
+        no_name = next(
+            (name for name in columns if is_date(name) or INSTANT.match(name)),
+            first if first and not is_name(first) else None,
+        )
         numbers = [name for name in columns if re.fullmatch(r"[+-]?\d+[.,]\d+", name)]
         if no_name is None and plain_name(first) not in DATE_NAMES and len(numbers) > 1 and is_name(str(columns[0])):
             no_name = numbers[0]  # the first row of a table of a ticker, a date and numbers
@@ -231,4 +257,5 @@ def _rank(label: str) -> int:
 
 
 def _describe_above(line: int, first: int) -> str:
-    return f"the header is in line {line}, and lines {first} to {line - 1} above it are left out"
+    lines = f"lines {first} to {line - 1} above it are" if line > first + 1 else f"line {first} above it is"
+    return f"the header is in line {line}, and {lines} left out"

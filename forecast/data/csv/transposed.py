@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from forecast.data.csv.numbers import is_name
+from forecast.data.csv.numbers import has_digit, is_name
 from forecast.data.date_parts import PART_NAMES
 from forecast.data.dates import is_date, read_dates
 from forecast.data.fields import plain_name, plain_names
@@ -97,8 +97,7 @@ def transpose_dates(frame: pd.DataFrame, dayfirst: bool | None) -> pd.DataFrame:
     """Return a table whose columns are dates with a row per date and a column per series."""
     at = positions_of_dates(frame.columns)
     names = [YEAR.sub(r"\1", str(frame.columns[i])) for i in at]
-    column = _naming_column(frame.drop(columns=frame.columns[at]))
-    ids = frame[column].astype(str).str.strip()
+    column, ids = _name_rows(frame.drop(columns=frame.columns[at]))
     is_part = plain_name(str(column)) in PERIOD_NAMES | PART_NAMES | HOUR_NAMES
     if is_part or all(month_number(name) or is_date(name) for name in ids):
         raise ValueError(
@@ -121,6 +120,24 @@ def transpose_dates(frame: pd.DataFrame, dayfirst: bool | None) -> pd.DataFrame:
     values.attrs = dict(frame.attrs)
     add_notes(values, notes)
     return values
+
+
+def _name_rows(others: pd.DataFrame) -> tuple[str, pd.Series]:
+    """Return the column that names the series of each row, and the names; raise where none has different names.
+
+    A column that counts the rows gives way to one of text, which it completes where a text repeats.
+    """
+    column = _naming_column(others)
+    ids = others[column].astype(str).str.strip()
+    if ids.tolist() != [str(i) for i in range(1, len(ids) + 1)]:
+        return column, ids
+    texts = [others.iloc[:, i].astype(str).str.strip() for i in range(others.shape[1]) if others.columns[i] != column]
+    texts = [text for text in texts if text.map(lambda cell: is_name(cell) and not has_digit(cell[:1])).all()]
+    text = next((text for text in texts if text.nunique() > 1), None)
+    if text is None:
+        return column, ids
+    repeats = text.duplicated(keep=False)
+    return str(text.name) or column, text.where(~repeats, text + f" ({column} " + ids + ")")
 
 
 def _naming_column(others: pd.DataFrame) -> str:
