@@ -111,13 +111,20 @@ def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> tuple
             raise ValueError(
                 f"{row_word} {line} contains {column[line]!r}, whose year has two digits: write dates as 2024-01-31"
             )
+        if _is_interval(texts[invalid]):
+            raise ValueError(
+                f"{row_word} {line} contains {column[line]!r}, an interval: write one date for each row, its first day "
+                "or the day from which its value is known, as 2024-01-31"
+            )
         if re.fullmatch(r"\d{4}", texts[0]) and is_date(texts[invalid]):
             raise ValueError(
                 f"{row_word} {line} contains {column[line]!r} and rows before it years such as {texts[0]!r}, so they "
                 "are of several frequencies: select the rows of one"
             )
+        steps = ", or name a column that numbers the rows step" if _are_steps(texts) else ""
         raise ValueError(
-            f"{row_word} {line} contains {column[line]!r} instead of a date{context}: write all dates as 2024-01-31"
+            f"{row_word} {line} contains {column[line]!r} instead of a date{context}: write all dates as "
+            f"2024-01-31{steps}"
         )
     index = pd.DatetimeIndex(dates.to_numpy()[codes])
     if offsets.isna().all():
@@ -129,6 +136,18 @@ def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> tuple
             "every row its offset, such as 2024-01-31 09:30+01:00"
         )
     return clock_times(index, index - pd.TimedeltaIndex(offsets.to_numpy()[codes]))
+
+
+def _are_steps(texts: pd.Series) -> bool:
+    """Return whether texts are whole numbers that may count rows."""
+    return bool(texts.str.fullmatch(r"\d{1,7}").all())
+
+
+def _is_interval(text: str) -> bool:
+    """Return whether a text is two dates, of which the first may have no year."""
+    parts = re.split(r" ?(?:–|—|\bto\b|\bbis\b|/(?=\d{4})|(?<= )-(?= )|,) ?", text.strip("[]()"), maxsplit=1)
+    first, second = (part.strip() for part in (*parts, "")[:2])
+    return bool(second) and is_date(second) and (is_date(first) or is_date(f"{first}, {second[-4:]}"))
 
 
 def clock_times(local: pd.DatetimeIndex, utc: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, str]:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import html
 import re
 import zipfile
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from forecast.data.csv.numbers import is_name
+
 EXCEL = (".xlsx", ".xlsm")
+#: A cell of a sheet's XML with a formula and no value, which is not the empty text.
+FORMULA_ALONE = re.compile(
+    r'<c (?![^>]*t="str")[^>]*?r="([A-Z]+\d+)"[^>]*>\s*<f(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
+)
 
 
 def read_sheet(path: Path) -> str:
@@ -24,7 +31,8 @@ def read_sheet(path: Path) -> str:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError("not a readable Excel workbook, perhaps cut short: save or download it again") from error
     tables = {name: sheet for name, sheet in sheets.items() if min(sheet.shape) > 1}
-    if hidden := _hidden_sheets(path) & set(tables):
+    parts = _read_parts(path)
+    if hidden := {part.name for part in parts if part.is_hidden} & set(tables):
         sheets = {name: sheet for name, sheet in sheets.items() if name not in hidden}
         tables = {name: sheet for name, sheet in tables.items() if name not in hidden}
     if hidden and not tables:
@@ -36,17 +44,79 @@ def read_sheet(path: Path) -> str:
         listed = ", ".join(map(repr, sheets))
         problem = "several sheets have tables" if tables else "no sheet has a table"
         raise ValueError(f"{problem}; the sheets are {listed}: save the one with the prices as a workbook or CSV file")
-    (sheet,) = tables.values()
+    ((name, sheet),) = tables.items()
+    for part in parts:
+        if part.name == name:
+            _check_formulas(part.cells)
+            sheet = _fill_merged(sheet, part.cells)
     return sheet.map(_write_number).to_csv(index=False, header=False)
 
 
-def _hidden_sheets(path: Path) -> set[str]:
-    """Return the names of the sheets that Excel does not show."""
+class _Part(NamedTuple):
+    """The name of a sheet, whether Excel hides it, and its cells as XML."""
+
+    name: str
+    is_hidden: bool
+    cells: str
+
+
+def _read_parts(path: Path) -> list[_Part]:
+    """Return the sheets of a workbook as they are in its archive."""
     with zipfile.ZipFile(path) as archive:
-        workbook = archive.read("xl/workbook.xml").decode("utf-8")
-    tags = re.findall(r"<(?:\w+:)?sheet [^>]*>", workbook)
-    hidden = [tag for tag in tags if re.search(r'state="(?:hidden|veryHidden)"', tag)]
-    return {html.unescape(match[1]) for tag in hidden if (match := re.search(r'name="([^"]*)"', tag))}
+        files = {name: archive.read(name).decode("utf-8", "replace") for name in archive.namelist() if "xml" in name}
+    targets = {
+        _attribute(tag, "Id"): _attribute(tag, "Target").rpartition("/")[2]
+        for tag in re.findall(r"<Relationship [^>]*>", files.get("xl/_rels/workbook.xml.rels", ""))
+    }
+    return [
+        _Part(
+            _attribute(tag, "name"),
+            _attribute(tag, "state") in ("hidden", "veryHidden"),
+            files.get(f"xl/worksheets/{targets.get(_attribute(tag, 'r:id'))}", ""),
+        )
+        for tag in re.findall(r"<(?:\w+:)?sheet [^>]*>", files.get("xl/workbook.xml", ""))
+    ]
+
+
+def _attribute(tag: str, name: str) -> str:
+    """Return an attribute of an XML tag; "" if it has none with this name."""
+    match = re.search(rf'\s{name}="([^"]*)"', tag)
+    return html.unescape(match[1]) if match else ""
+
+
+def _check_formulas(cells: str) -> None:
+    """Raise ValueError where a formula has no value, as in a workbook that no spreadsheet has calculated."""
+    empty = FORMULA_ALONE.search(cells)
+    if empty is not None:
+        raise ValueError(
+            f"the cell {empty[1]} has a formula without a value: open the workbook in Excel or LibreOffice and save it"
+        )
+
+
+def _fill_merged(sheet: pd.DataFrame, cells: str) -> pd.DataFrame:
+    """Return a sheet with the date or text of cells that are merged over several rows in each of these rows."""
+    merged = re.findall(r'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"', cells)
+    filled = sheet.copy() if merged else sheet
+    for column, top, last_column, bottom in merged:
+        at, first, last = _position(column), int(top) - 1, int(bottom)
+        if column != last_column or last > len(sheet) or at >= sheet.shape[1]:
+            continue
+        cell = sheet.iat[first, at]
+        if isinstance(cell, datetime) or (isinstance(cell, str) and is_name(cell)):  # a price is not repeated
+            filled.iloc[first:last, at] = cell
+    return filled
+
+
+def _position(column: str) -> int:
+    """Return the position of a column from its letters.
+
+    >>> [_position(letters) for letters in ("A", "Z", "AB")]
+    [0, 25, 27]
+    """
+    number = 0
+    for letter in column:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number - 1
 
 
 def _write_number(cell: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from forecast._io import user_path
 from forecast.data.csv.columns import to_price_table
+from forecast.data.csv.decoding import kind_of_file
 from forecast.data.csv.reader import parse_text, read_text
 from forecast.data.excel import EXCEL, read_sheet
 from forecast.data.fields import TARGETS, canonical_field, default_target
@@ -182,7 +184,22 @@ def _split_name(path: Path) -> tuple[str, str]:
         raise ValueError(f"{path.name} is of no supported kind; {supported} is needed: save or rename it as one")
     if path.stat().st_size == 0:
         raise ValueError(f"{path.name} is empty (0 bytes); a header and rows are needed: save or download it again")
+    _check_content(path, suffix)
     return Path(name).stem, suffix
+
+
+def _check_content(path: Path, suffix: str) -> None:
+    """Raise ValueError where a file that is named as a workbook or Parquet file is of another kind."""
+    marks = {**dict.fromkeys(EXCEL, b"PK"), **dict.fromkeys(PARQUET, b"PAR1")}
+    with path.open("rb") as file:
+        start = file.read(100)
+    if suffix not in marks or start.startswith(marks[suffix]):
+        return
+    is_text = b"\0" not in start and re.search(rb"[,;\t|]", start) is not None
+    kind = kind_of_file(start) or ("a text table" if is_text else None)
+    if kind is not None:
+        advice = "name it .csv" if kind == "a text table" else "save or download it again, or name it by its kind"
+        raise ValueError(f"{path.name} is {kind}, although it is named {suffix}: {advice}")
 
 
 def _read_parquet(path: Path, fields: str | None) -> pd.DataFrame:

@@ -56,7 +56,7 @@ def to_frame(prices: Any) -> pd.DataFrame:
     else:
         raise TypeError(
             "prices must be a DataFrame, Series, array (T,) or (T, N), a mapping, or a table of polars or pyarrow; "
-            f"got {type(prices)}"
+            f"got {f'an array of shape {prices.shape}' if isinstance(prices, np.ndarray) else type(prices)}"
         )
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise ValueError(f"the prices are empty: {frame.shape[0]} rows and {frame.shape[1]} columns")
@@ -249,11 +249,17 @@ def _from_arrow(table: Any) -> pd.DataFrame:
 
 def _align(columns: Mapping[Any, Any]) -> pd.DataFrame:
     """Return a table of a mapping's values, aligned by date or number if they have any, else at the last row."""
-    if tables := [name for name, column in columns.items() if np.ndim(column) != 1]:
-        raise ValueError(
-            f"{tables[0]!r} has several columns; a mapping needs one series per name: join tables with "
-            "pd.concat(prices, axis=1)"
-        )
+    for name, column in columns.items():
+        if isinstance(column, pd.DataFrame) or np.ndim(column) > 1:
+            raise ValueError(
+                f"{name!r} has several columns; a mapping needs one series per name: join tables with "
+                "pd.concat(prices, axis=1)"
+            )
+        if np.ndim(column) == 0:
+            raise ValueError(
+                f"the mapping has one value for {name!r}, of type {type(column).__name__}, instead of a series: give "
+                "each name a list, array or Series, and the values of one series by date as pd.Series(prices)"
+            )
     labels = {name: read_index(column.index)[0] for name, column in columns.items() if isinstance(column, pd.Series)}
     dated = [name for name, index in labels.items() if isinstance(index, pd.DatetimeIndex)]
     if dated and len(dated) < len(columns):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from forecast._validation import did_you_mean
+from forecast.data.csv.numbers import advise
+from forecast.data.fields import CLOSES, FURTHER, kind_of
 from forecast.data.frames import sort_rows, to_frame
 from forecast.data.row_labels import format_date
 from forecast.data.series import PricesWarning, UnclearColumnsError, choose_fields, is_instrument, split_fields
@@ -21,6 +24,8 @@ __all__ = ["Panel", "PricesWarning", "UnclearColumnsError", "as_panel", "build_p
 NUMERIC_KINDS = frozenset(
     ("floating", "integer", "mixed-integer-float", "decimal", "string", "mixed", "mixed-integer", "empty")
 )
+#: Text that is a number with another decimal mark.
+LIKE_NUMBER = re.compile(r"[-+]?[\d.,' ]*\d")
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,12 +186,30 @@ def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[
             raise ValueError(f"a ticker appears more than once in the field {field!r}: give each series its own name")
         _fill(values[:, :, c], fields[field].reindex(columns=wide.columns), field, order)
     if np.isnan(values[:, :, 0]).all():
-        raise ValueError("the prices contain no observed value: every cell of the target is empty")
+        raise ValueError(_describe_empty(target, fields))
     values.setflags(write=False)
     attrs = dict(wide.attrs) if target == "y" else {**wide.attrs, "field": target}
     if note:
         attrs["notes"] = [*attrs.get("notes", []), note]
     return Panel(values, index, names, (target, *exog), attrs)
+
+
+def _describe_empty(target: str, fields: Mapping[str, pd.DataFrame]) -> str:
+    """Return that the target has no value, and which fields have some."""
+    name = f"the field {target!r}" if target != "y" else "the target"
+    others = [
+        field
+        for field, table in fields.items()
+        if any(pd.to_numeric(column, errors="coerce").notna().any() for _, column in table.items())
+    ]
+    others = [field for field in others if kind_of(field) not in (FURTHER, "Volume", "Adj Volume")] or others
+    others = sorted(others, key=lambda field: kind_of(field) not in CLOSES)
+    if not others:
+        return f"the prices contain no observed value: every cell of {name} is empty"
+    return (
+        f"the prices contain no observed value: every cell of {name} is empty, and others have values "
+        f"({', '.join(others)}): choose one of these, as with target={others[0]!r}"
+    )
 
 
 def _describe_missing(field: str, fields: Mapping[str, pd.DataFrame]) -> str:
@@ -240,12 +263,14 @@ def _to_numbers(column: pd.Series, where: str) -> np.ndarray:
     numbers = pd.to_numeric(column, errors="coerce")
     text = numbers.isna() & column.notna()
     if text.any():
-        cells = column[text].astype(str)
-        is_word = ~cells.str.fullmatch(r"[-+]?[\d.,' ]*\d", na=False)  # rather than a number with another decimal mark
-        at = int(np.argmax(is_word.to_numpy())) if is_word.any() else 0
-        advice = "leave the cell empty" if is_word.any() else "write 1234.5 without thousands separators"
-        raise ValueError(
-            f"{where} contains {column[text].iloc[at]!r} at {format_date(cells.index[at])}; prices must be "
-            f"numbers: {advice}"
-        )
+        cells = column[text]
+        is_text = np.array([isinstance(cell, str) for cell in cells])
+        is_word = np.array([not LIKE_NUMBER.fullmatch(str(cell)) for cell in cells])  # and no other decimal mark
+        at = int(np.argmax(is_word)) if is_word.any() else 0
+        cell, date = cells.iloc[at], format_date(cells.index[at])
+        if not is_text[at]:
+            raise ValueError(
+                f"{where} contains a value of type {type(cell).__name__} at {date}; prices must be numbers"
+            )
+        raise ValueError(f"{where} contains {cell!r} at {date}; prices must be numbers: {advise(cell)}")
     return numbers.to_numpy(dtype=np.float64, na_value=np.nan)

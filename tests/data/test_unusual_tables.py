@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from forecast.data.files import read_prices
+from forecast.data.panel import as_panel
 
 DAYS = pd.bdate_range("2020-01-06", periods=12)
 QUARTERS = pd.date_range("1992-01-01", periods=16, freq="QS")
@@ -109,3 +110,90 @@ def test_old_days_in_nanoseconds_are_dates(tmp_path):
     days = pd.bdate_range("1990-01-01", periods=12)
     text = "Date,A\n" + "".join(f"{int(day.timestamp()) * 10**9},{i % 5 + 0.5}\n" for i, day in enumerate(days))
     assert read(tmp_path, text).index.tolist() == days.tolist()
+
+
+CELLS = {
+    "(12.5)": "brackets may mean that a number is below zero: write -1.5 if it is",
+    "12.5-": "a sign behind a number is not read",
+    "–12.5": "its sign is no minus: write -",
+    "12 1/8": "fractions are not read: write 12.125",
+    "112-16": "it may have 32nds or other parts",
+    "12.5 p": "a mark behind a number, as of a provisional value, is not read: write the number alone",
+    "12.5r": "a mark behind a number",
+    "12.5*": "a mark behind a number",
+    "12.5 (p)": "a mark behind a number",
+    "€12.5": "numbers of the column differ in their currency",
+    "12.5%": "not all numbers of the column are percentages",
+    '"1,23,456.78"': "its thousands are grouped as in India: write 1234567.5",
+    "12.5 or so": "write the number alone, as 1234.5, or leave the cell empty if the price is unknown",
+    "halted": "leave the cell empty",
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("name", ["A", "Close"])
+def test_the_cause_of_a_cell_that_is_no_number_is_named(tmp_path, cell, name):
+    cells = [f"{i + 0.5}" for i in range(11)]
+    text = f"Date,{name}\n" + "".join(
+        f"{day:%Y-%m-%d},{value}\n" for day, value in zip(DAYS, [*cells, cell], strict=True)
+    )
+    with pytest.raises(ValueError, match=re.escape(cell.strip('"'))) as error:
+        read(tmp_path, text)
+    assert CELLS[cell] in str(error.value)
+    assert "NAME" not in str(error.value)
+
+
+def test_an_unambiguous_minus_is_read(tmp_path):
+    text = "Date,A,B\n" + rows("{day:%Y-%m-%d},\u2212{a},{b}")
+    assert read(tmp_path, text)["A"].tolist() == [-(i % 5 + 0.5) for i in range(12)]
+
+
+@pytest.mark.parametrize("name", ["Last", "Price", "<BID>"])
+def test_an_empty_close_is_named_with_the_columns_that_have_values(tmp_path, name):
+    text = f"Date,Open,High,Low,Close,{name}\n" + rows("{day:%Y-%m-%d},{b},{b},{b},,{b}")
+    with pytest.raises(ValueError, match="every cell of the field 'Close' is empty, and others have values") as error:
+        read(tmp_path, text)
+    assert ("target='Open'" in str(error.value)) == (name == "<BID>")
+    target = "Open" if name == "<BID>" else name
+    assert f"target={target!r}" in str(error.value)
+    assert read(tmp_path, text, target=target).notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{day:%Y-%m-%d} - {end:%Y-%m-%d}",
+        "{day:%Y-%m-%d}/{end:%Y-%m-%d}",
+        "{day:%d.%m.%Y} - {end:%d.%m.%Y}",
+        "{day:%d.%m.%Y} bis {end:%d.%m.%Y}",
+        "{day:%b %d} - {end:%b %d %Y}",
+    ],
+)
+def test_intervals_of_dates_are_refused(tmp_path, form):
+    labels = [form.format(day=day, end=day + pd.Timedelta(days=6)) for day in DAYS]
+    with pytest.raises(ValueError, match=r"line 2 contains .*, an interval: write one date for each row"):
+        read(tmp_path, "Date,A\n" + "".join(f"{label},1.5\n" for label in labels))
+
+
+def test_cells_between_single_spaces_are_read(tmp_path):
+    assert read(tmp_path, "Date Close Volume\n" + rows("{day:%Y-%m-%d} {a} 100")).index.tolist() == DAYS.tolist()
+    table = read(tmp_path, "Date Time A\n" + rows("{day:%Y-%m-%d} 09:30 {a}"))
+    assert table["A"].tolist() == [i % 5 + 0.5 for i in range(12)]
+    assert list(read(tmp_path, "My Date,A b\n" + rows("{day:%Y-%m-%d} 09:30,{a}"))) == ["A b"]
+
+
+def test_numbers_of_days_are_refused_with_both_remedies(tmp_path):
+    with pytest.raises(ValueError, match=r"'1' instead of a date: .*, or name a column that numbers the rows step"):
+        read(tmp_path, "Day,A\n" + "".join(f"{i},{i + 0.5}\n" for i in range(1, 30)))
+
+
+@pytest.mark.parametrize("value", [1.5, None, "abc", {"2024-01-02": 1.5}])
+def test_a_mapping_without_series_is_refused(value):
+    with pytest.raises(ValueError, match=f"one value for 'A', of type {type(value).__name__}, instead of a series"):
+        as_panel({"A": value, "B": value})
+
+
+def test_a_cell_of_several_values_is_named_by_its_type():
+    frame = pd.DataFrame({"A": [1.5, pd.Series([1, 2]), 3]})
+    with pytest.raises(ValueError, match=r"'A' contains a value of type Series at 1; prices must be numbers$"):
+        as_panel(frame)

@@ -60,13 +60,16 @@ FORMULA = re.compile(r'(?<![^,;\t|\n])(?:="([^"\n]*)"|"=""([^"\n]*)""")(?![^,;\t
 #: A cell in quotes with line ends, and the mark that stands for these.
 BROKEN_CELL = re.compile(r'(?<![^,;\t|\n])"(?:[^"\n]|"")*(?:\n(?:[^"\n]|"")*){1,8}"(?![^,;\t|\n])')
 JOINED = "\x1e"
-UNIT = re.compile("°[CF]|µ[a-z]{1,2}")
+OF_MEASURE = re.compile("°[CF]|µ[a-z]{1,2}")
 #: What separates cells, roughly.
 CELL = re.compile(r"[,;\t|\n\"]")
 #: A line with all its cells in one quote.
 QUOTED_LINE = re.compile(r'"(?:[^"]|"")*[,;\t|](?:[^"]|"")*"')
 #: First characters of files that are no text tables, and what they are.
-OTHER_FILES = {b"PK\x03\x04": "an Excel workbook or a zip archive", b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)"}
+OTHER_FILES = {
+    b"PK\x03\x04": "an Excel workbook (.xlsx) or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
+}
 OTHER_FILES |= {b"%PDF": "a PDF document", b"PAR1": "a Parquet file", b"\x1f\x8b": "a compressed file"}
 OTHER_TEXTS = {"<": "a web page or XML", "{": "JSON", "[{": "JSON", "[[": "JSON"}
 
@@ -123,13 +126,19 @@ def _mark_line_ends(cell: re.Match[str]) -> str:
 
 def _check_kind(raw: bytes) -> None:
     """Raise ValueError where the first characters show that a file is no text table."""
-    kind = next((kind for start, kind in OTHER_FILES.items() if raw.startswith(start)), None)
-    if kind is None:
-        start = raw[:100].decode("ascii", errors="ignore").lstrip()
-        is_table = re.match(r"<\w+>[,;\t|]", start) is not None  # <DATE>,<CLOSE>
-        kind = next((kind for mark, kind in OTHER_TEXTS.items() if start.startswith(mark) and not is_table), None)
+    kind = kind_of_file(raw)
     if kind is not None:
         raise ValueError(f"this is {kind} and no text table: download the prices as CSV, or name the file by its kind")
+
+
+def kind_of_file(raw: bytes) -> str | None:
+    """Return what a file is by its first characters; None for a text that may be a table."""
+    kind = next((kind for start, kind in OTHER_FILES.items() if raw.startswith(start)), None)
+    if kind is not None:
+        return kind
+    start = raw[:100].decode("ascii", errors="ignore").lstrip()
+    is_table = re.match(r"<\w+>[,;\t|]", start) is not None  # <DATE>,<CLOSE>
+    return next((kind for mark, kind in OTHER_TEXTS.items() if start.startswith(mark) and not is_table), None)
 
 
 def _decode(raw: bytes) -> tuple[str, list[str]]:
@@ -213,7 +222,7 @@ def _foreign_words(text: str) -> list[str]:
 
 def _is_latin(text: str, languages: tuple[str, ...]) -> bool:
     """Return whether the words of a text that are not ASCII are all of one of these languages, or signs alone."""
-    words = [word.lstrip(SIGNS).rstrip(ENDS) for word in _foreign_words(text) if not UNIT.fullmatch(word)]
+    words = [word.lstrip(SIGNS).rstrip(ENDS) for word in _foreign_words(text) if not OF_MEASURE.fullmatch(word)]
     words = [word for word in words if any(map(str.isalpha, word)) and not word.isascii()]
     letters = {letter for word in words for letter in word.replace("’", "") if letter not in ASCII}
     if not set(text) - ASCII <= LATIN_CHARACTERS | letters or any(map(_is_no_word, words)):
@@ -224,7 +233,7 @@ def _is_latin(text: str, languages: tuple[str, ...]) -> bool:
 
 
 def _is_no_word(word: str) -> bool:
-    """Return whether a letter that is not ASCII has another case than those next to it, or signs beside it."""
+    """Return whether a letter that is not ASCII has another case than those next to it, or signs next to it."""
     if NOT_BEFORE_VOWELS.search(word) or re.search(r"[\\^`@~{}]|[^\x00-\x7f]\d", word):
         return True
     for before, letter, after in zip(f" {word}", word, f"{word[1:]} ", strict=False):

@@ -114,10 +114,10 @@ def _has_dates(names: Sequence[str], row: Sequence[str]) -> bool:
 
 
 def _is_title(cells: Sequence[str], below: Sequence[str]) -> bool:
-    """Return whether the only text of a line with several cells is a title above names: no dates are below it."""
+    """Return whether the only text of a line, in another cell than the first, is a title above names, not dates."""
     filled = [cell for cell in cells if cell]
     names = [cell for cell in below if cell]
-    if len(filled) != 1 or kind_of(filled[0]) is not None or len(names) < 2:
+    if len(filled) != 1 or cells[0] or kind_of(filled[0]) is not None or len(names) < 2:
         return False
     return all(is_name(cell) and not is_date(cell) for cell in names)
 

@@ -58,12 +58,21 @@ def split_line(line: str, sep: str) -> list[str]:
 
 
 def with_tabs(text: str) -> str:
-    """Return a text with tabs between cells that are aligned by spaces; any other text as it is."""
+    """Return a text with tabs between cells that spaces separate; any other text as it is.
+
+    Spaces separate cells that are aligned by them, or the same number of words in each line, of which the last is a
+    number in all but the first line.
+    """
     lines = [line for line in text[-ALIGNED:].split("\n")[1:] if line.strip()]
     is_aligned = len(lines) > 2 and all(
         re.fullmatch(r" *[^\s,;|]+(?: [^\s,;|]+)*(?: {2,}[^\s,;|]+)+ *", x) for x in lines
     )
-    return re.sub(" {2,}", "\t", text) if is_aligned else text
+    if is_aligned or re.search(r"[,;\t|]", text[:ALIGNED]) or re.search(r"[,;\t|]", text[-ALIGNED:]):
+        return re.sub(" {2,}", "\t", text) if is_aligned else text
+    words = [line.split() for line in text.split("\n") if line.strip()]
+    are_cells = len(words) > 2 and len(words[0]) > 1 and len({len(line) for line in words}) == 1
+    is_spaced = are_cells and all(line[-1].lower() in MISSING or not is_name(line[-1]) for line in words[1:])
+    return re.sub(" +", "\t", text) if is_spaced and is_name(words[0][-1]) else text
 
 
 def without_repeated_headers(body: str, header: str, lines_above: int) -> tuple[str, list[str]]:

@@ -58,6 +58,26 @@ MEASURE = re.compile(
     r"(?:\s?/\s?\w+)?[)\]]?",
     re.IGNORECASE,
 )
+#: Forms of cells that are numbers with something else, and what to do about each.
+UNREAD: tuple[tuple[str, str], ...] = (
+    (r"\(\s*[\d.,]+\s*\)", "brackets may mean that a number is below zero: write -1.5 if it is, else 1.5"),
+    (r"[\d.,]+\s?[-−–]", "a sign behind a number is not read: write it before the number"),
+    (r"[−–]\s?[\d.,]+", "its sign is no minus: write -, as in -1.5"),
+    (r"\d+[ -]\d+/\d+|\d+/\d+", "fractions are not read: write 12.125 for 12 1/8"),
+    (r"\d+['’-]\d{1,3}\+?", "it may have 32nds or other parts: write it with decimals, as 112.5 for 112-16"),
+    (r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?", "its thousands are grouped as in India: write 1234567.5 for 12,34,567.5"),
+    (
+        rf"[+-]?(?:{CURRENCY})\s?[\d.,]+|[\d.,]+\s?(?:{CURRENCY})",
+        "numbers of the column differ in their currency: write them all in one, as 1234.5",
+    ),
+    (r"[+-]?[\d.,]+\s?%", "not all numbers of the column are percentages: write them all alike, as 1.5"),
+    (
+        r"[+-]?[\d.,]+\s*(?:[*†‡#§¹²³]+|\(?[A-Za-z]{1,2}\)?|\[\w{1,2}\])",
+        "a mark behind a number, as of a provisional value, is not read: write the number alone",
+    ),
+    (r"[-+]?[\d.,' ]*\d", "write 1234.5 without thousands separators"),
+    (r".*\d.*", "write the number alone, as 1234.5, or leave the cell empty if the price is unknown"),
+)
 #: Returns the line, the text and the column name of the first of these cells in the file.
 CellFinder = Callable[[Sequence[str]], tuple[int, str, str]]
 
@@ -75,6 +95,16 @@ def is_measure(cell: str) -> bool:
 def is_name(cell: str) -> bool:
     """Return whether a cell is neither missing nor a number."""
     return cell.lower() not in MISSING and not any(form.fullmatch(cell) for form in NUMBER.values())
+
+
+def advise(cell: str) -> str:
+    """Return what to do about a cell that is not read as a number.
+
+    >>> advise("halt"), advise("(12.5)").partition(":")[0]
+    ('leave the cell empty', 'brackets may mean that a number is below zero')
+    """
+    forms = (text for form, text in UNREAD if re.fullmatch(form, cell.strip(), re.IGNORECASE))
+    return next(forms, "leave the cell empty")
 
 
 def has_decimal_comma(names: Iterable[str], dates: Iterable[str]) -> bool:
@@ -95,11 +125,13 @@ def mixes_thousands(cells: Collection[str]) -> bool:
 
 
 def without_spaces(cell: str) -> str:
-    """Return a number without the spaces or apostrophes between its thousands; any other cell as it is.
+    """Return a number with an ASCII minus, without spaces or apostrophes between thousands; any other cell as it is.
 
-    >>> [without_spaces(cell) for cell in ("1 234,50", "1'234'567.5", "12 34", "1.5")]
-    ['1234,50', '1234567.5', '12 34', '1.5']
+    >>> [without_spaces(cell) for cell in ("1 234,50", "1'234'567.5", "12 34", "\u22121.5")]
+    ['1234,50', '1234567.5', '12 34', '-1.5']
     """
+    if cell.startswith("\u2212"):
+        cell = f"-{cell[1:].lstrip()}" if has_digit(cell) else cell
     match = SPACED.fullmatch(cell)
     return cell if match is None else re.sub(r"[\s'’]", "", match["whole"]) + (match["rest"] or "")
 
