@@ -19,6 +19,7 @@ from forecast.data.rolling import find_window
 IDENTIFIER = re.compile(
     r"\b(no|nr|num|number|id|row|rows|key|seq|sequence|counter|code|flag|unnamed|step|year|month|week|day|days|date|dte)\b"
 )
+CALLED_A_PRICE = "is called a price, and the others are not"
 MIN_LIKE = 3  # columns of a table of many that are alike, without the one in question
 MAX_LISTED = 12  # columns that a message lists
 SAMPLED_ROWS = 300  # rows of a wider table that are looked at
@@ -31,13 +32,16 @@ class UnclearColumnsError(ValueError):
     """Several columns may be what is to be forecast; the message lists them and the arguments that choose."""
 
     def __init__(self, reason: str, names: Sequence[str]) -> None:
-        may_be = [name for name in names if _may_be_price(str(name)) and not reason.startswith(repr(name))]
-        may_be = sorted(may_be, key=lambda name: kind_of(str(name)) not in CLOSES) or ["NAME"]
+        # The column in question is no example, unless the question is whether it alone is a price.
+        others = [name for name in names if CALLED_A_PRICE in reason or not reason.startswith(repr(name))]
+        may_be = [str(name) for name in others if _may_be_price(str(name))]
+        may_be = sorted(may_be, key=lambda name: kind_of(name) not in CLOSES)
         listed = ", ".join(map(repr, names[:MAX_LISTED])) + (" …" if len(names) > MAX_LISTED else "")
-        super().__init__(
-            f"{reason}; the columns are {listed}: choose one to forecast with target={may_be[0]!r}, or several with "
-            f"columns={[str(name) for name in (may_be if len(may_be) > 1 else ['NAME', 'NAME'])[:2]]}"
-        )
+        choice = "target must name the one to forecast, or columns must list several"
+        if may_be:
+            several = f", or several with columns={may_be[:2]}" if len(may_be) > 1 else ""
+            choice = f"choose one to forecast with target={may_be[0]!r}{several}"
+        super().__init__(f"{reason}; the columns are {listed}: {choice}")
 
 
 def _may_be_price(name: str) -> bool:
@@ -89,7 +93,7 @@ def _check_names(frame: pd.DataFrame, positions: list[int]) -> None:
     closes = [name for name in names if kind_of(name) in CLOSES]
     strong = [name for name in closes if kind_of(name) not in WEAK_CLOSES and not is_like_ticker(name)]
     if len(strong) == 1 and len(closes) == 1:
-        raise UnclearColumnsError(f"{strong[0]!r} is called a price, and the others are not", names)
+        raise UnclearColumnsError(f"{strong[0]!r} {CALLED_A_PRICE}", names)
 
 
 def check_computed(frame: pd.DataFrame, positions: list[int]) -> None:

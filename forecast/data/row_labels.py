@@ -99,7 +99,9 @@ def _choose_dates(frame: pd.DataFrame, names: list[str], at: int) -> tuple[int, 
     `at` is the first column of dates. Raises ValueError where the names of the columns do not decide.
     """
     further = _further_dates(frame, names, at)
-    if further and names[at] not in DATE_NAMES and frame.iloc[:, at].nunique() == 1:
+    if not further:
+        return at, ""
+    if names[at] not in DATE_NAMES and frame.iloc[:, at].nunique() == 1:
         at, *further = further  # one date of all rows, as of an update
     distinct: dict[int, list[pd.Series]] = {}
     for i in [at, *further]:

@@ -1,5 +1,6 @@
 """Long tables: the column that names the series, or the fields of instruments, or what each row measures."""
 
+import re
 import warnings
 
 import numpy as np
@@ -140,6 +141,17 @@ def test_a_counter_is_no_value_of_a_long_table(number, shops, tmp_path):
 
 @pytest.mark.parametrize("names", [["open", "high", "low", "volume"], ["id", "volume"], ["High", "Low"]])
 def test_no_example_of_a_question_is_a_column_without_prices(names):
-    assert "target='NAME', or several with columns=['NAME', 'NAME']" in str(UnclearColumnsError("why", names))
+    question = "why; the columns are .*: target must name the one to forecast, or columns must list several"
+    assert re.fullmatch(question, str(UnclearColumnsError("why", names)))
     text = str(UnclearColumnsError("why", [*names, "foo", "Last"]))
     assert "target='Last', or several with columns=['Last', 'foo']" in text
+
+
+@pytest.mark.parametrize("names", [["Close", "RSI"], ["RSI", "Close"], ["humidity", "Price", "pressure"]])
+def test_the_example_of_a_question_is_the_column_that_is_called_a_price(names):
+    frame = pd.DataFrame({name: bars(i).close for i, name in enumerate(names)}, index=DATES)
+    price = next(name for name in names if name in ("Close", "Price"))
+    with pytest.raises(
+        UnclearColumnsError, match=f"'{price}' is called a price.*: choose one to forecast with target='{price}'"
+    ):
+        as_panel(frame)

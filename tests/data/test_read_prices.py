@@ -545,6 +545,7 @@ def test_points_that_may_separate_thousands_are_a_question(case, tmp_path):
 
 
 POINTS = {
+    "a trading platform": "<DATE>\t<CLOSE>\t<TICKVOL>\n2021.03.01\t108.756\t152\n2021.03.02\t108.786\t98\n",
     "an office": "observation_date,A\n2021-03-01,1.234\n2021-03-02,1.235\n",
     "months in English": "Date,A\nMar 1 2021,1.234\nMar 2 2021,1.235\n",
     "a volume": "Date,Close,Volume\n2021-03-01,1.234,1000\n2021-03-02,1.235,998\n",

@@ -110,10 +110,9 @@ def unwrap_cells(text: str) -> str:
 
 def _join_broken_cells(text: str) -> str:
     """Return a text with spaces for the line ends within quoted cells, which follow the line of the row instead."""
-    joined = BROKEN_CELL.sub(_mark_line_ends, text)
-    if JOINED not in joined:
+    if not any(line.count('"') % 2 for line in text.split("\n")):
         return text
-    lines = joined.split("\n")
+    lines = BROKEN_CELL.sub(_mark_line_ends, text).split("\n")
     return "\n".join(line.replace(JOINED, " ") + "\n" * line.count(JOINED) for line in lines)
 
 

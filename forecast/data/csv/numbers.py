@@ -37,7 +37,7 @@ COMMA_WORDS |= plain_names("sluttkurs lukkekurs päätöskurssi закрытие
 COMMA_WORDS |= plain_names("penutupan harga inchidere pret κλεισιμο τιμη gia eröffnung apertura ouverture abertura")
 #: A day, a month and a year between points, as languages with a decimal comma write dates.
 COMMA_DATE = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}.*")
-#: Names of columns in the files of offices that write a decimal point in every language.
+#: Names of columns in the files of offices that write a decimal point in every language, as do those with <CLOSE>.
 POINT_NAMES = plain_names("observation_date obs_value")
 #: A date with the month first, as countries with a decimal point write it.
 POINT_DATE = re.compile(r"\d{1,2}/(1[3-9]|2\d|3[01])/\d{4}.*|[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4}.*")
@@ -115,7 +115,11 @@ def has_decimal_comma(names: Iterable[str], dates: Iterable[str]) -> bool:
 
 def has_decimal_point(names: Iterable[str], dates: Iterable[str]) -> bool:
     """Return whether the names of a table's columns, or its dates, are of an origin that writes a decimal point."""
-    return not POINT_NAMES.isdisjoint(map(plain_name, names)) or any(POINT_DATE.fullmatch(date) for date in dates)
+    names = list(names)
+    is_named = not POINT_NAMES.isdisjoint(map(plain_name, names)) or any(
+        re.fullmatch("<[A-Z]+>", name) for name in names
+    )
+    return is_named or any(POINT_DATE.fullmatch(date) for date in dates)
 
 
 def mixes_thousands(cells: Collection[str]) -> bool:
