@@ -107,25 +107,7 @@ def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> tuple
     if dates.isna().any():
         invalid = int(dates.isna().to_numpy().argmax())
         line = column.index[int((codes == invalid).argmax())]
-        if SHORT_YEAR.fullmatch(texts[invalid]) or SHORT_MONTH.fullmatch(texts[invalid]):
-            raise ValueError(
-                f"{row_word} {line} contains {column[line]!r}, whose year has two digits: write dates as 2024-01-31"
-            )
-        if _is_interval(texts[invalid]):
-            raise ValueError(
-                f"{row_word} {line} contains {column[line]!r}, an interval: write one date for each row, its first day "
-                "or the day from which its value is known, as 2024-01-31"
-            )
-        if re.fullmatch(r"\d{4}", texts[0]) and is_date(texts[invalid]):
-            raise ValueError(
-                f"{row_word} {line} contains {column[line]!r} and rows before it years such as {texts[0]!r}, so they "
-                "are of several frequencies: select the rows of one"
-            )
-        steps = ", or name a column that numbers the rows step" if _are_steps(texts) else ""
-        raise ValueError(
-            f"{row_word} {line} contains {column[line]!r} instead of a date{context}: write all dates as "
-            f"2024-01-31{steps}"
-        )
+        raise ValueError(f"{row_word} {line} contains {column[line]!r}{_describe_unread(texts, invalid, context)}")
     index = pd.DatetimeIndex(dates.to_numpy()[codes])
     if offsets.isna().all():
         return index, ""
@@ -136,6 +118,23 @@ def read_dates(column: pd.Series, row_word: str, dayfirst: bool | None) -> tuple
             "every row its offset, such as 2024-01-31 09:30+01:00"
         )
     return clock_times(index, index - pd.TimedeltaIndex(offsets.to_numpy()[codes]))
+
+
+def _describe_unread(texts: pd.Series, invalid: int, context: str) -> str:
+    """Return why a text is no date of a column, and what to do, to follow the text in a message."""
+    text = texts[invalid]
+    if SHORT_YEAR.fullmatch(text) or SHORT_MONTH.fullmatch(text):
+        return ", whose year has two digits: write dates as 2024-01-31"
+    if _is_interval(text):
+        return (
+            ", an interval: write one date for each row, its first day or the day from which its value is known, as "
+            "2024-01-31"
+        )
+    if re.fullmatch(r"\d{4}", texts[0]) and is_date(text):
+        years = f" and rows before it years such as {texts[0]!r}"
+        return f"{years}, so they are of several frequencies: select the rows of one"
+    steps = ", or name a column that numbers the rows step" if _are_steps(texts) else ""
+    return f" instead of a date{context}: write all dates as 2024-01-31{steps}"
 
 
 def _are_steps(texts: pd.Series) -> bool:

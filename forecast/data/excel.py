@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import zipfile
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,26 +31,27 @@ def read_sheet(path: Path) -> str:
         raise ValueError("Excel files need the package openpyxl: pip install 'forecast[excel]'") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError("not a readable Excel workbook, perhaps cut short: save or download it again") from error
-    tables = {name: sheet for name, sheet in sheets.items() if min(sheet.shape) > 1}
-    parts = _read_parts(path)
-    if hidden := {part.name for part in parts if part.is_hidden} & set(tables):
-        sheets = {name: sheet for name, sheet in sheets.items() if name not in hidden}
-        tables = {name: sheet for name, sheet in tables.items() if name not in hidden}
-    if hidden and not tables:
-        listed = ", ".join(map(repr, sorted(hidden)))
-        raise ValueError(
-            f"only hidden sheets have a table ({listed}): show the one with the prices and hide the others"
-        )
-    if len(tables) != 1:
-        listed = ", ".join(map(repr, sheets))
-        problem = "several sheets have tables" if tables else "no sheet has a table"
-        raise ValueError(f"{problem}; the sheets are {listed}: save the one with the prices as a workbook or CSV file")
-    ((name, sheet),) = tables.items()
-    for part in parts:
-        if part.name == name:
-            _check_formulas(part.cells)
-            sheet = _fill_merged(sheet, part.cells)
+    parts = {part.name: part for part in _read_parts(path)}
+    name = _choose_sheet(sheets, {name for name, part in parts.items() if part.is_hidden})
+    sheet = sheets[name]
+    if name in parts:
+        _check_formulas(parts[name].cells)
+        sheet = _fill_merged(sheet, parts[name].cells)
     return sheet.map(_write_number).to_csv(index=False, header=False)
+
+
+def _choose_sheet(sheets: Mapping[str, pd.DataFrame], hidden: Collection[str]) -> str:
+    """Return the name of the only sheet with a table that Excel shows; raise where there are none or several."""
+    tables = [name for name, sheet in sheets.items() if min(sheet.shape) > 1]
+    shown = [name for name in tables if name not in hidden]
+    if len(shown) == 1:
+        return shown[0]
+    if tables and not shown:
+        listed = ", ".join(map(repr, tables))
+        raise ValueError(f"only hidden sheets have a table ({listed}): show the one with the prices in Excel")
+    listed = ", ".join(repr(name) for name in sheets if name not in hidden)
+    problem = "several sheets have tables" if tables else "no sheet has a table"
+    raise ValueError(f"{problem}; the sheets are {listed}: save the one with the prices as a workbook or CSV file")
 
 
 class _Part(NamedTuple):

@@ -67,7 +67,7 @@ CELL = re.compile(r"[,;\t|\n\"]")
 QUOTED_LINE = re.compile(r'"(?:[^"]|"")*[,;\t|](?:[^"]|"")*"')
 #: First characters of files that are no text tables, and what they are.
 OTHER_FILES = {
-    b"PK\x03\x04": "an Excel workbook (.xlsx) or a zip archive",
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
 }
 OTHER_FILES |= {b"%PDF": "a PDF document", b"PAR1": "a Parquet file", b"\x1f\x8b": "a compressed file"}
