@@ -39,7 +39,7 @@ class UnclearColumnsError(ValueError):
         listed = ", ".join(map(repr, names[:MAX_LISTED])) + (" …" if len(names) > MAX_LISTED else "")
         choice = "target must name the one to forecast, or columns must list several"
         if may_be:
-            several = f", or several with columns={may_be[:2]}" if len(may_be) > 1 else ""
+            several = f", or several with columns={may_be[:2]}" if len(may_be) > 1 else "; columns must list several"
             choice = f"choose one to forecast with target={may_be[0]!r}{several}"
         super().__init__(f"{reason}; the columns are {listed}: {choice}")
 
