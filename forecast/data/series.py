@@ -56,6 +56,14 @@ from forecast.data.statements import find_statement
 
 #: Text that is a number in a form that is not read, rather than a code or a date.
 LIKE_NUMBER = re.compile(r"[-+(]?\W?\s?\d[\d.,' ]*\s?\W?\w?\)?")
+SEPARATORS = re.compile(r"[\s_./:|()'\",-]+")
+#: Where two words of a name meet without a separator: AAPL|Close, close|AAPL, 600519|收盘.
+JOINTS = re.compile(
+    r"(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])"
+    r"|(?<=[A-Za-z0-9])(?=[\u2e80-\uffef])|(?<=[\u2e80-\uffef])(?=[A-Za-z0-9])"
+)
+FIELD_WORDS = "adjclose|close|open|high|low|volume"
+LETTERS = {"o": "Open", "h": "High", "l": "Low", "c": "Close", "v": "Volume"}
 MAX_LISTED = 12  # names that a message lists
 MAX_SAMPLED = 12  # distinct cells of a column that show whether it is text
 
@@ -325,21 +333,53 @@ def _add_notes(table: pd.DataFrame, source: pd.DataFrame, notes: list[str]) -> N
 
 
 def _labels_of_instruments(names: list[str]) -> pd.MultiIndex | None:
-    """Return (field, ticker) labels if each name is both, such as "AAPL Close" or "Close_AAPL"; else None.
+    """Return (field, ticker) labels if each name is both: "AAPL Close", "Close_AAPL", "AAPLClose", "c_AAPL"; else None.
 
     Each ticker has a close; a mean next to a maximum and a minimum, such as "Mean Temp", is none.
     """
-    for at in (-1, 0):
-        labels = [_split_label(name, at) for name in names]
-        named = [label for label in labels if label is not None]
-        fields = {field for field, _ in named}
-        closes = {*TARGETS, *CLOSES}
-        if not fields.isdisjoint(("Open", "High", "Low")):
-            closes -= set(WEAK_CLOSES)
-        tickers = {ticker for field, ticker in named if field in closes}
-        if len(set(named)) == len(names) and tickers == {ticker for _, ticker in named}:
-            return pd.MultiIndex.from_tuples([(canonical_field(field), ticker) for field, ticker in named])
+    separated = [[word for word in SEPARATORS.split(name) if word] for name in names]
+    joined = [_joined_words(name) for name in names]
+    for words in (separated, _spell_out(separated, -1), _spell_out(separated, 0), joined):
+        for at in (-1, 0):
+            glue = "" if words is joined else "-"
+            labels = _complete_labels([_split_label(parts, at, glue) for parts in words])
+            if labels is not None:
+                return labels
     return None
+
+
+def _joined_words(name: str) -> list[str]:
+    """Return the words of a name without separators.
+
+    >>> [_joined_words(name) for name in ("AAPLAdjClose", "600519收盘", "msftclose", "closemsft", "MSFT")]
+    [['AAPL', 'Adj', 'Close'], ['600519', '收盘'], ['msft', 'close'], ['close', 'msft'], ['MSFT']]
+    """
+    words = JOINTS.split(name)
+    found = re.fullmatch(f"(.+?)({FIELD_WORDS})|({FIELD_WORDS})(.+)", name) if len(words) == 1 else None
+    return [word for word in found.groups() if word] if found else words
+
+
+def _complete_labels(labels: list[tuple[str, str] | None]) -> pd.MultiIndex | None:
+    """Return labels of fields and tickers as an index if there are all, each once, and a close of each ticker."""
+    named = [label for label in labels if label is not None]
+    fields = {field for field, _ in named}
+    closes = {*TARGETS, *CLOSES}
+    if not fields.isdisjoint(("Open", "High", "Low")):
+        closes -= set(WEAK_CLOSES)
+    tickers = {ticker for field, ticker in named if field in closes}
+    if not named or len(set(named)) < len(labels) or tickers != {ticker for _, ticker in named}:
+        return None
+    return pd.MultiIndex.from_tuples([(canonical_field(field), ticker) for field, ticker in named])
+
+
+def _spell_out(names: list[list[str]], at: int) -> list[list[str]]:
+    """Return the words of names with the fields in place of o, h, l and c, first (0) or last (-1), where all occur."""
+    if not set("ohlc") <= {words[at] for words in names if words}:
+        return []
+    spelt = [list(words) for words in names]
+    for words in spelt:
+        words[at] = LETTERS.get(words[at], words[at])
+    return spelt
 
 
 def _check_quotes(frame: pd.DataFrame, names: list[str]) -> None:
@@ -360,7 +400,7 @@ def _quoted_instrument(name: str) -> str | None:
     >>> [_quoted_instrument(name) for name in ("EURUSD_bid", "ask EURUSD", "EURUSDBidPrice", "Bid", "AMBID")]
     ['eurusd', 'eurusd', 'eurusd', None, None]
     """
-    text = re.sub(r"(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    text = JOINTS.sub(" ", name)
     words = plain_name(text).split()
     for n in range(min(2, len(words) - 1), 0, -1):
         for part, rest in ((words[-n:], words[:-n]), (words[:n], words[n:])):
@@ -369,15 +409,16 @@ def _quoted_instrument(name: str) -> str | None:
     return None
 
 
-def _split_label(name: str, at: int) -> tuple[str, str] | None:
-    """Return the field and the ticker in a name, the field first (0) or last (-1); None without both."""
-    words = [word for word in re.split(r"[\s_./:|()'\",-]+", name) if word]
+def _split_label(words: list[str], at: int, glue: str) -> tuple[str, str] | None:
+    """Return the field and the ticker among the words of a name, the field first (0) or last (-1); None without both.
+
+    The words of a ticker are joined by `glue`.
+    """
     for n in (2, 1):
         if len(words) <= n:
             continue
         field, rest = (words[:n], words[n:]) if at == 0 else (words[-n:], words[:-n])
-        kind = kind_of(" ".join(field))
-        ticker = "-".join(rest) if len(rest) > 1 else rest[0]
+        kind, ticker = kind_of(" ".join(field)), glue.join(rest)
         if kind is not None and kind not in (FURTHER, QUOTE) and kind_of(ticker) in (None, "Open", "High", "Low"):
             return kind, ticker
     return None
