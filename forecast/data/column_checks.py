@@ -12,7 +12,7 @@ from forecast.data.csv.long_tables import ID_NAMES
 from forecast.data.derived import find_derived, is_indicator, moves_with_another
 from forecast.data.fields import CLOSES, FURTHER, WEAK_CLOSES, is_like_ticker, kind_of, plain_name
 from forecast.data.kinds import describe_changes, find_other_kind, has_few_values, is_growing, is_ordered
-from forecast.data.relations import find_relations
+from forecast.data.relations import distinct_columns, find_relations
 from forecast.data.rolling import find_window
 
 #: Words that name a count or a part of the date.
@@ -105,7 +105,10 @@ def check_computed(frame: pd.DataFrame, positions: list[int]) -> None:
 
 
 def _check_values(names: list[str], values: np.ndarray) -> None:
-    """Raise UnclearColumnsError if a column of a table (T, N), oldest row first, is computed from others of it."""
+    """Raise UnclearColumnsError if a column of a table (T, N), oldest row first, is computed from others of it.
+
+    A column that is another one on another scale or level is a series: `check_prices` names it.
+    """
     if len(names) <= MAX_DERIVED:
         derived = find_derived(values)
         if derived:
@@ -114,11 +117,12 @@ def _check_values(names: list[str], values: np.ndarray) -> None:
         if (window := find_window(values)) is not None:
             reason = f"{names[window.column]!r} is computed from {names[window.source]!r} ({window.how})"
             raise UnclearColumnsError(reason, names)
-    for relation in find_relations(values):
-        if not _are_cross_rates([names[i] for i in (relation.column, *relation.sources)]):
-            sources = [repr(names[i]) for i in relation.sources]
-            listed = ", ".join(sources[:MAX_LISTED]) + (" …" if len(sources) > MAX_LISTED else "")
-            raise UnclearColumnsError(f"{names[relation.column]!r} is computed from {listed} ({relation.how})", names)
+    distinct = distinct_columns(values)
+    for relation in find_relations(values[:, distinct]):
+        computed, *sources = (names[distinct[i]] for i in (relation.column, *relation.sources))
+        if not relation.is_rescaled and not _are_cross_rates([computed, *sources]):
+            listed = ", ".join(map(repr, sources[:MAX_LISTED])) + (" …" if len(sources) > MAX_LISTED else "")
+            raise UnclearColumnsError(f"{computed!r} is computed from {listed} ({relation.how})", names)
 
 
 def _check_indicators(columns: _Columns, values: np.ndarray) -> None:

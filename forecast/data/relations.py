@@ -22,6 +22,7 @@ MIN_TOTAL = 5  # columns of which one is the total of all others; of few, it may
 MAX_FITTED = 100  # columns of a table in which some of the others are sought
 MAX_TRIED = 8  # columns of a wide table that nearly follow from the others
 MAX_SIZE = 1e100  # greater numbers have no squares
+RESCALED = ("a multiple of it", "it times a number", "it times a number and a constant")  # of one column
 RIDGE = 1e-12  # which makes the correlations of dependent columns invertible
 
 
@@ -31,6 +32,9 @@ class Relation(NamedTuple):
     column: int
     sources: tuple[int, ...]
     how: str
+    is_rescaled: bool = (
+        False  # whether it is one other column on another scale or level, whose forecasts are as good on either
+    )
 
 
 class _Numbers(NamedTuple):
@@ -81,6 +85,24 @@ def find_relations(values: np.ndarray) -> Iterator[Relation]:
     yield from _relations(logs, logs)
     if len(levels.columns) <= MAX_ROBUST:
         yield from _relations(levels, logs)
+
+
+def distinct_columns(values: np.ndarray) -> list[int]:
+    """Return the columns of a table (T, N) without those that are an earlier one on another scale or level."""
+    found: list[int] = []
+    scaled, slack = np.full_like(values, np.nan), np.zeros(values.shape[1])
+    for j, column in enumerate(values.T):
+        seen = np.isfinite(column)
+        deviation = column[seen].std() if seen.any() else 0.0
+        if 0 < deviation < MAX_SIZE:
+            scaled[:, j] = (column - column[seen].mean()) / deviation
+            slack[j] = HALF * rounding_of(column[seen]) / deviation
+            same = np.abs(scaled[:, found] - scaled[:, [j]]) <= 4 * (slack[found] + slack[j]) + RIDGE
+            both_missing = np.isnan(scaled[:, found]) & ~seen[:, None]
+            if (same | both_missing).all(axis=0).any():
+                continue
+        found.append(j)
+    return found
 
 
 def _totals(values: np.ndarray) -> Iterator[Relation]:
@@ -168,7 +190,11 @@ def _find_sources(target: _Numbers, sources: _Numbers, is_robust: bool) -> Relat
     changes = _losses(np.diff(sources.values, axis=0), fit.weights)
     if fit.losses.min() < GAP * least or (changes < CHANGE_GAP * least).any() or not _is_plain(fit.weights):
         return None
-    return Relation(target.columns[0], tuple(sources.columns), _describe(fit, target.is_log, sources.is_log))
+    how = _describe(fit, target.is_log, sources.is_log)
+    is_rescaled = (
+        len(fit.weights) == 1 and fit.weights[0] > 0 and how != "a power of it" and target.is_log == sources.is_log
+    )
+    return Relation(target.columns[0], tuple(sources.columns), how, bool(is_rescaled))
 
 
 def _explain(target: _Numbers, sources: _Numbers, is_robust: bool) -> _Fit:
@@ -236,8 +262,8 @@ def _describe(fit: _Fit, is_log: bool, has_logs: bool) -> str:
         return "a weighted sum of logarithms"
     if n == 1:
         if is_log:
-            return "a multiple of it" if is_near(1) else "its inverse" if is_near(-1) else "a power of it"
-        return "it times a number" + (" and a constant" if _round_constant(fit) else "")
+            return RESCALED[0] if is_near(1) else "its inverse" if is_near(-1) else "a power of it"
+        return RESCALED[1 + bool(_round_constant(fit))]
     if is_near(1):
         return "their product" if is_log else "their sum"
     if n == 2 and is_near(-1, 1):

@@ -19,9 +19,7 @@ def call(tmp_path, monkeypatch, capsys):
     bars[["number", "price"]].set_axis(["S.No", "Price"], axis=1).to_csv("counted.csv")
     chinese = {"open": "开盘", "price": "收盘", "high": "最高", "low": "最低", "volume": "成交量"}
     bars[list(chinese)].rename(columns=chinese).to_csv("bars.csv")
-    pd.DataFrame({"A, Inc.": bars["price"], "B": bars["open"], "C": random_walk(60, seed=5)["close"]}).to_csv(
-        "wide.csv"
-    )
+    pd.DataFrame({"A, Inc.": bars["price"], "B": bars["open"], "C": bars["close"]}).to_csv("wide.csv")
     return command_line(monkeypatch, capsys)
 
 

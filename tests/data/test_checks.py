@@ -199,14 +199,13 @@ def test_a_fall_of_oil_is_no_split():
 def test_copies_and_multiples_are_named():
     prices = pd.DataFrame({"A": walk(), "B": walk(1)})
     prices["twice"], prices["copy"], prices["near"] = 2 * prices["A"], prices["B"], prices["A"] * 1.5 + 1e-3
-    report = check_prices(fc.as_panel(prices, columns=list(prices)))
+    report = check_prices(prices)
     assert ("twice", "it is 2 times A in every row: is it another series?") in report.findings
     assert ("copy", "it equals B in every row: is it another series?") in report.findings
     assert len([name for name, sentence in report.findings if "in every row" in sentence]) == 2
     gap = prices[["A", "twice"]].copy()
     gap.iloc[5:9, 1] = np.nan
-    panel = fc.as_panel(gap, columns=list(gap))
-    assert not [name for name, sentence in check_prices(panel).findings if "in every row" in sentence]
+    assert not [name for name, sentence in check_prices(gap).findings if "in every row" in sentence]
 
 
 def on(index, seed=0):
@@ -397,7 +396,7 @@ def test_a_missing_session_is_reported_where_no_holiday_explains_it(zone):
     short = bars(days=40, minutes=30, zone=zone)
     without = short[short.index.normalize() != short.index[240].normalize()]
     assert not findings(without)  # perhaps a holiday
-    both = fc.as_panel(pd.DataFrame({"A": without, "B": short * 2}), columns=["A", "B"])
+    both = pd.DataFrame({"A": without, "B": short * 2})
     assert findings(both)[0].startswith("12 bars are missing")
     assert not findings(both, "B")
 

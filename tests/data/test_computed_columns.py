@@ -35,11 +35,6 @@ COMPUTED = {
     "portfolio": lambda t: 10 * t.A + 5 * t.B + 20 * t.C,
     "hedged": lambda t: (t.A - 0.87 * t.B - 3).round(3),
     "spread of logarithms": lambda t: (np.log(t.A) - 0.8 * np.log(t.B)).round(4),
-    "rebased": lambda t: (100 * t.A / t.A.iloc[0]).round(2),
-    "copy": lambda t: t.B,
-    "cents": lambda t: 0.01 * t.A,
-    "cumulative return": lambda t: (t.A / t.A.iloc[0] - 1).round(5),
-    "score": lambda t: ((t.A - t.A.mean()) / t.A.std()).round(3),
     "inverse": lambda t: (1000 / t.A).round(4),
     "rest": lambda t: 5000 - t.A - t.B - t.C,
     "sum with zeros at first": lambda t: (t.A + t.B).where(np.arange(ROWS) > 5, 0),
@@ -56,6 +51,14 @@ COMPUTED = {
 }
 
 
+#: The same series on another scale or level.
+RESCALED = {
+    "rebased": lambda t: (100 * t.A / t.A.iloc[0]).round(2),
+    "copy": lambda t: t.B,
+    "cents": lambda t: 0.01 * t.A,
+    "units": lambda t: 1e6 * t.C + 3e4,
+    "score": lambda t: ((t.A - t.A.mean()) / t.A.std()).round(3),
+}
 #: Relations that are only sought in tables of up to twelve columns.
 OF_FEW = ("spread of logarithms", "sum with zeros at first")
 
@@ -73,6 +76,16 @@ def test_a_computed_column_is_a_question(case, n):
         with pytest.raises(UnclearColumnsError, match="is computed from"):
             as_panel(frame)
         assert as_panel(frame, columns=["A", "B"]).series == ("A", "B")
+
+
+@pytest.mark.parametrize("case", RESCALED)
+def test_a_series_on_another_scale_is_a_series(case):
+    table = walks("A", "B", "C")
+    table = table.assign(Foo=RESCALED[case](table))
+    assert as_panel(table).series == ("A", "B", "C", "Foo")
+    assert as_panel(table[["A", "B", "Foo"]]).series == ("A", "B", "Foo")
+    with pytest.raises(UnclearColumnsError, match="'Sum' is computed from"):
+        as_panel(table.assign(Sum=table.A + table.B))
 
 
 @pytest.mark.parametrize("n", [5, 30, 150])

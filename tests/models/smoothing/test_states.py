@@ -38,7 +38,7 @@ def test_forecasts_follow_scale_and_level(make, factor, shift):
 @every_model
 def test_other_series_change_no_bytes(make):
     frame = pd.DataFrame({"a": _seasonal(), "b": _seasonal(seed=1)})
-    others = frame.assign(zero=np.r_[0.0, _seasonal(seed=2)[1:]], short=np.nan, ends=frame["a"])
+    others = frame.assign(zero=np.r_[0.0, _seasonal(seed=2)[1:]], short=np.nan, ends=_seasonal(seed=3))
     others.loc[others.index[-5:], "short"] = [1.0, 2, 3, 2, 1]
     others.loc[others.index[60:], "ends"] = np.nan
     others = others[["zero", "b", "short", "a", "ends"]]
