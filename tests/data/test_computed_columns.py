@@ -56,7 +56,7 @@ RESCALED = {
     "rebased": lambda t: (100 * t.A / t.A.iloc[0]).round(2),
     "copy": lambda t: t.B,
     "cents": lambda t: 0.01 * t.A,
-    "units": lambda t: 1e6 * t.C + 3e4,
+    "thousandths": lambda t: 1e6 * t.C + 3e4,
     "score": lambda t: ((t.A - t.A.mean()) / t.A.std()).round(3),
 }
 #: Relations that are only sought in tables of up to twelve columns.
