@@ -1,0 +1,274 @@
+"""The inputs of the pretrained network: causal, independent of the series' scale and level, and aware of its season.
+
+A series is split into a pattern, its mean deviation at each place in the season, and the adjusted series, which is
+without it. The network reads both, and for each step a set of simple forecasts (guides), which it combines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LAGS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 28, 32)
+HALF_LIVES = (1, 2, 4, 8, 16, 32, 64)
+GUIDE_MEANS = (0, 1, 3, 5, len(HALF_LIVES))  # of the means, those that are guides
+GUIDE_SLOPES = (4, 16, 64, 256)  # rows over which slopes are guides
+SCALE_HALF_LIFE, SHORT_HALF_LIFE = 24, 4
+CYCLES = 3  # whose mean pattern is one of the seasonal guides
+WINDOW = 256  # rows to which the inputs look back
+PATTERN_CYCLES = 8  # to which the pattern looks back
+
+N_ROW_INPUTS = 1 + 2 * len(LAGS) + len(HALF_LIVES) + 1 + 19
+N_GUIDES = 3 + len(GUIDE_MEANS) + len(GUIDE_SLOPES) + 3
+N_STEP_INPUTS = N_GUIDES + 6
+
+
+@dataclass(frozen=True)
+class EncodedSeries:
+    """Series with what is computed once for all rows.
+
+    Attributes
+    ----------
+    values, adjusted : array of shape (B, T)
+        The values, missing ones replaced by the value before, and the values without the pattern.
+    scale : array of shape (B, T)
+        The mean size of recent changes: of the values, of the adjusted ones or from one season to the next, whichever
+        is the smallest.
+    rows : array of shape (B, T, C), float32
+        The inputs of each row.
+    seasons : array of shape (B,)
+        Rows in a season, 1 for none.
+    means : array of shape (B, T, M)
+        Exponential means of the adjusted values, and last the mean of the last rows.
+    cycle : array of shape (B, T)
+        Mean of the last `seasons` rows.
+    pattern : array of shape (B, T)
+        Mean difference of the values at this place in the last seasons from the mean of the season up to them, times
+        the share of the variance that it has predicted.
+    levels, changes : tuple of two arrays of shape (B, T)
+        Mean and coefficient of a first-order autoregression of the adjusted values, and of their changes.
+    """
+
+    values: np.ndarray
+    adjusted: np.ndarray
+    scale: np.ndarray
+    rows: np.ndarray
+    seasons: np.ndarray
+    means: np.ndarray
+    cycle: np.ndarray
+    pattern: np.ndarray
+    levels: tuple[np.ndarray, np.ndarray]
+    changes: tuple[np.ndarray, np.ndarray]
+
+
+def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> EncodedSeries:
+    """Return the inputs of series (B, T) of which the first value is observed; a row's inputs use no later row."""
+    y = fill_forward(values, observed)
+    y = y - y[:, :1]
+    cycle, pattern, seasonal = _seasonal_parts(y, seasons)
+    adjusted = y - pattern
+    weight = observed.astype(float)
+    weight[:, 0] = 0.0
+    sizes = [np.abs(_changes(series)) for series in (y, adjusted)]
+    recent, quiet = (_weighted_mean(size, weight, SCALE_HALF_LIFE) for size in sizes)
+    season_size = _weighted_mean(np.abs(seasonal), weight * (seasonal != 0), SCALE_HALF_LIFE)
+    scale = np.minimum(recent, np.where(season_size > 0, np.minimum(quiet, season_size), recent))
+    scale = np.maximum(scale, 1e-3 * recent)
+    means = np.stack([*(_exponential_mean(adjusted, h) for h in HALF_LIVES), window_mean(adjusted, WINDOW)], axis=-1)
+    levels, changes = autoregression(adjusted), autoregression(_changes(adjusted))
+    short = _weighted_mean(sizes[1], weight, SHORT_HALF_LIFE)
+    safe = np.where(scale > 0, scale, 1.0)
+
+    def scaled(x: np.ndarray) -> np.ndarray:
+        return np.arcsinh(x / safe)
+
+    t, blank = np.minimum(np.arange(y.shape[1]) + 1.0, WINDOW), np.zeros_like(y)
+    m = seasons[:, None].astype(float)
+    columns = [
+        scaled(_changes(y)),
+        *(scaled(y - lag(y, k)) for k in LAGS),
+        *(scaled(adjusted - lag(adjusted, k)) for k in LAGS),
+        *(scaled(adjusted - means[..., i]) for i in range(means.shape[-1])),
+        scaled((adjusted - lag(adjusted, WINDOW)) / np.sqrt(t)),
+        np.log(np.maximum(short, 1e-3 * safe) / np.maximum(quiet, 1e-3 * safe)),
+        np.log(safe / np.maximum(recent, 1e-9 * safe)),
+        np.log(safe / np.maximum(quiet, 1e-9 * safe)).clip(-5, 5),
+        levels[1],
+        changes[1],
+        scaled(changes[0]),
+        blank + np.log(t) / 3,
+        blank + 1 / t,
+        observed,
+        blank + (scale > 0),
+        scaled(seasonal),
+        scaled(_changes(seasonal)),
+        scaled(cycle - lag_by(cycle, seasons)),
+        scaled(y - cycle),
+        scaled(pattern),
+        blank + np.log(m) / 2,
+        blank + (m > 1),
+        np.where(m > 1, np.log1p(np.minimum(t / m, PATTERN_CYCLES)), 0.0),
+    ]
+    rows = np.stack(columns, axis=-1).astype(np.float32)
+    return EncodedSeries(y, adjusted, scale, rows, seasons, means, cycle, pattern, levels, changes)
+
+
+def step_inputs(series: EncodedSeries, rows: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is known of steps (K,) after rows (B, P) of each series, over the scale.
+
+    Returns
+    -------
+    guides : array of shape (B, P, K, N_GUIDES), float32
+        Simple forecasts, as differences from the value of the row.
+    inputs : array of shape (B, P, K, N_STEP_INPUTS), float32
+        Inputs of each step.
+    """
+    t, k = rows[..., None], np.broadcast_to(steps, (*rows.shape, len(steps)))
+    m = series.seasons[:, None, None]
+    now, adjusted = _at(series.values, t), _at(series.adjusted, t)
+    same = t + k - m * -(-k // m)  # the newest row at the step's place in the season
+    has_season = (m > 1) & (t + 1 >= m)
+    cycles, count = _mean_of_cycles(series, t, same)
+    expected = np.where(has_season, _at(series.pattern, same), 0.0) - now  # what is added to a level
+    guides = [
+        np.where(has_season, _at(series.values, same) - now, 0.0),
+        np.where(has_season, cycles + _at(series.cycle, t) - now, 0.0),
+        adjusted + expected,
+        *(_at(series.means[..., i], t) + expected for i in GUIDE_MEANS),
+        *(k * (adjusted - _at(series.adjusted, t - n)) / np.clip(t, 1, n) for n in GUIDE_SLOPES),
+        k * np.where((m > 1) & (t + 1 >= 2 * m), _at(series.cycle, t) - _at(series.cycle, t - m), 0.0) / m,
+        *_autoregressive_guides(series, t, k, adjusted, expected),
+    ]
+    scale = _at(series.scale, t)[..., None]
+    stacked = np.stack(guides, axis=-1) / np.where(scale > 0, scale, 1.0)
+    known = [np.log(k) / 2, np.sqrt(k) / 4, 1 / k, has_season + 0 * k, count / CYCLES, np.where(m > 1, k / m, 0.0)]
+    inputs = np.concatenate([np.arcsinh(stacked), np.stack(known, axis=-1)], axis=-1)
+    return stacked.astype(np.float32), inputs.astype(np.float32)
+
+
+def _mean_of_cycles(series: EncodedSeries, t: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean deviation at a place in the last seasons from the mean of each, and the number of seasons."""
+    m = series.seasons[:, None, None]
+    total, count = np.zeros(same.shape), np.zeros(same.shape)
+    for j in range(CYCLES):
+        usable = t - j * m >= m - 1
+        total += np.where(usable, _at(series.values, same - j * m) - _at(series.cycle, t - j * m), 0.0)
+        count += usable
+    return total / np.maximum(count, 1), count
+
+
+def _autoregressive_guides(
+    series: EncodedSeries, t: np.ndarray, k: np.ndarray, adjusted: np.ndarray, expected: np.ndarray
+) -> list[np.ndarray]:
+    """Return the forecasts of first-order autoregressions of the adjusted values and of their changes."""
+    mean, coefficient = (_at(array, t) for array in series.levels)
+    level = mean + coefficient**k * (adjusted - mean) + expected
+    drift, coefficient = (_at(array, t) for array in series.changes)
+    newest = adjusted - _at(series.adjusted, t - 1)
+    total = coefficient * (1 - coefficient**k) / (1 - coefficient)
+    return [level, adjusted + k * drift + total * (newest - drift) + expected]
+
+
+def _at(table: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the values of a table (B, T) at rows (B, P, K), those before the first row being the first."""
+    flat = np.maximum(rows, 0).reshape(len(table), -1)
+    return np.take_along_axis(table, flat, axis=1).reshape(rows.shape)
+
+
+def fill_forward(values: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return series (B, T) with the value before in place of each missing one."""
+    newest = np.maximum.accumulate(np.where(observed, np.arange(values.shape[1]), 0), axis=1)
+    return np.take_along_axis(values, newest, axis=1)
+
+
+def lag(y: np.ndarray, k: int) -> np.ndarray:
+    """Return series (B, T) k rows ago, the first value where there is none."""
+    return np.concatenate([np.repeat(y[:, :1], min(k, y.shape[1]), axis=1), y[:, :-k]], axis=1)
+
+
+def lag_by(y: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Return series (B, T) of which each is lagged by its own number of rows (B,)."""
+    rows = np.maximum(np.arange(y.shape[1]) - k[:, None], 0)
+    return np.take_along_axis(y, rows, axis=1)
+
+
+def window_mean(y: np.ndarray, rows: int) -> np.ndarray:
+    """Return the mean of the last rows of series (B, T, …), of fewer at the start."""
+    sums = np.cumsum(y, axis=1)
+    counts = np.minimum(np.arange(1, y.shape[1] + 1.0), rows)
+    means = sums / counts.reshape(-1, *[1] * (y.ndim - 2))
+    means[:, rows:] = (sums[:, rows:] - sums[:, :-rows]) / rows
+    return means
+
+
+def autoregression(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the coefficient of a first-order autoregression of the last rows of series (B, T).
+
+    The coefficient is least squares', between −.95 and .99, drawn towards 0 where there are few rows.
+    """
+    mean = window_mean(y, WINDOW)
+    product = window_mean(y * lag(y, 1), WINDOW) - mean * window_mean(lag(y, 1), WINDOW)
+    square = window_mean(lag(y, 1) ** 2, WINDOW) - window_mean(lag(y, 1), WINDOW) ** 2
+    t = np.minimum(np.arange(1, y.shape[1] + 1.0), WINDOW)
+    ratio = product / np.where(square > 1e-12 * (mean**2 + 1e-300), square, np.inf)
+    return mean, np.clip(ratio * t / (t + 3), -0.95, 0.99)
+
+
+def _changes(y: np.ndarray) -> np.ndarray:
+    return np.diff(y, axis=1, prepend=y[:, :1])
+
+
+def _exponential_mean(y: np.ndarray, half_life: float) -> np.ndarray:
+    """Return exponential means of series that start at 0."""
+    from scipy.signal import lfilter
+
+    decay = 0.5 ** (1 / half_life)
+    return lfilter([1 - decay], [1, -decay], y, axis=1)
+
+
+def _weighted_mean(x: np.ndarray, weight: np.ndarray, half_life: float) -> np.ndarray:
+    """Return exponential means of x by weight, 0 before there is any."""
+    total = _exponential_mean(weight, half_life)
+    return _exponential_mean(x * weight, half_life) / np.where(total > 0, total, 1.0)
+
+
+def _seasonal_parts(y: np.ndarray, seasons: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mean of the last season, the pattern, and the change over a season: each (B, T)."""
+    cycle, pattern, change = y.copy(), np.zeros_like(y), np.zeros_like(y)
+    for m in np.unique(seasons[seasons > 1]):
+        chosen = seasons == m
+        own = y[chosen]
+        cycle[chosen] = mean = window_mean(own, int(m))
+        if y.shape[1] <= m:
+            continue
+        deviation = own - mean
+        pattern[chosen] = _mean_by_place(deviation, int(m))
+        change[chosen, m:] = own[:, m:] - own[:, :-m]
+        pattern[chosen] *= _predicted_share(deviation, pattern[chosen], int(m))
+    return cycle, pattern, change
+
+
+def _predicted_share(deviation: np.ndarray, pattern: np.ndarray, m: int) -> np.ndarray:
+    """Return the share of the deviations' variance that the pattern of the season before has predicted, (B, T)."""
+    known = np.zeros(deviation.shape[1])
+    known[2 * m - 1 :] = 1.0
+    weight = np.broadcast_to(known, deviation.shape)
+    half_life = 2 * m
+    error = _weighted_mean((deviation - lag(pattern, m)) ** 2, weight, half_life)
+    size = _weighted_mean(deviation**2, weight, half_life)
+    share = np.clip(1 - error / np.where(size > 0, size, np.inf), 0, 1)
+    return np.where(known > 0, np.where(size > 0, share, 0.0), 1.0)
+
+
+def _mean_by_place(u: np.ndarray, m: int) -> np.ndarray:
+    """Return the mean of u (B, T) over the last rows at the same place in the season, from the first full season."""
+    b, rows = u.shape
+    first = m - 1
+    length = -(-(rows - first) // m) * m
+    padded = np.zeros((b, length))
+    padded[:, : rows - first] = u[:, first:]
+    folded = window_mean(padded.reshape(b, -1, m), PATTERN_CYCLES)
+    out = np.zeros_like(u)
+    out[:, first:] = folded.reshape(b, length)[:, : rows - first]
+    return out

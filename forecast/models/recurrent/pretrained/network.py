@@ -1,0 +1,47 @@
+"""The pretrained network: an LSTM over the rows, and a head that forecasts the quantiles of each step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from forecast.models.recurrent.pretrained.encoding import N_GUIDES, N_ROW_INPUTS, N_STEP_INPUTS
+
+LSTMState = tuple[Tensor, Tensor]
+LEVELS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98)
+MEDIAN = LEVELS.index(0.5)
+
+
+class PretrainedNetwork(nn.Module):
+    """Rows of inputs in, quantiles of any step out, as differences from the newest value over the scale.
+
+    The median is a combination of simple forecasts with coefficients that depend on the state and the step, plus a
+    correction; the other quantiles follow by positive increments.
+    """
+
+    def __init__(self, hidden: int = 128, layers: int = 2, width: int = 64) -> None:
+        super().__init__()
+        self.rows = nn.LSTM(N_ROW_INPUTS, hidden, layers, batch_first=True)
+        self.state = nn.Linear(hidden + N_ROW_INPUTS, width)
+        self.step = nn.Linear(N_STEP_INPUTS, width)
+        self.inner = nn.Linear(width, width)
+        self.out = nn.Linear(width, N_GUIDES + len(LEVELS))
+        nn.init.zeros_(self.out.bias)
+        with torch.no_grad():
+            self.out.weight.mul_(0.1)
+
+    def read(self, rows: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
+        """Return what is known (B, T, hidden + C) after each row (B, T, C), and the state for the rows after them."""
+        hidden, state = self.rows(rows, state)
+        return torch.cat([hidden, rows], dim=-1), state
+
+    def forward(self, state: Tensor, guides: Tensor, inputs: Tensor) -> Tensor:
+        """Map states (B, P, S), guides and inputs of steps (B, P, K, …) to quantiles (B, P, K, Q)."""
+        hidden = nn.functional.silu(self.state(state)[:, :, None] + self.step(inputs))
+        hidden = nn.functional.silu(self.inner(hidden)) + hidden
+        raw = self.out(hidden)
+        median = (raw[..., :N_GUIDES] * guides).sum(dim=-1) + raw[..., N_GUIDES]
+        gaps = nn.functional.softplus(raw[..., N_GUIDES + 1 :])
+        below = median[..., None] - gaps[..., :MEDIAN].flip(-1).cumsum(-1).flip(-1)
+        above = median[..., None] + gaps[..., MEDIAN:].cumsum(-1)
+        return torch.cat([below, median[..., None], above], dim=-1)

@@ -1,0 +1,338 @@
+"""The simulated processes that the pretrained network learns from: no real series is read.
+
+A batch of series is an array (n, rows). Each process is a function of a random generator and this shape; its parameters
+are drawn for each series. `draw_batch` combines processes, seasons and disturbances.
+
+References
+----------
+Dooley et al. (2023), ForecastPFN; Ansari et al. (2024), Chronos (KernelSynth); Moroshan et al. (2025), TempoPFN: other
+collections of processes that forecasters are trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Process = Callable[[np.random.Generator, int, int], np.ndarray]
+SEASONS = (4, 5, 6, 7, 12, 24, 48, 52)
+BURN_IN = 40  # rows that are simulated before the first
+
+
+@dataclass(frozen=True)
+class SimulatedBatch:
+    """Simulated series (n, rows), whether each value is observed, and the rows in each series' season, 1 for none."""
+
+    values: np.ndarray
+    observed: np.ndarray
+    seasons: np.ndarray  # (n,)
+
+
+# --- shocks ----------------------------------------------------------------------------------------------------------
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float, size: int | tuple[int, ...]) -> np.ndarray:
+    """Return numbers whose logarithm is uniform."""
+    return np.exp(rng.uniform(np.log(low), np.log(high), size))
+
+
+def shocks(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return independent shocks of variance about 1: normal or Student's t, of constant or changing variance."""
+    z = rng.normal(size=(n, rows))
+    degrees = rng.uniform(2.5, 10, (n, 1))
+    heavy = z * np.sqrt((degrees - 2) / (2 * rng.gamma(degrees / 2, size=(n, rows))))
+    z = np.where(rng.random((n, 1)) < 0.4, heavy, z)
+    kind = rng.choice(3, n, p=(0.55, 0.3, 0.15))
+    deviation = np.ones((n, rows))
+    deviation[kind == 1] = stochastic_volatility(rng, int((kind == 1).sum()), rows)
+    deviation[kind == 2] = steps_of_volatility(rng, int((kind == 2).sum()), rows)
+    return z * deviation
+
+
+def garch_shocks(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return GARCH(1,1) shocks of variance 1, with the persistences of daily and weekly prices."""
+    persistence, reaction = rng.uniform(0.9, 0.995, n), rng.uniform(0.03, 0.15, n)
+    z, out, variance = rng.normal(size=(rows, n)), np.empty((rows, n)), np.ones(n)
+    degrees = rng.uniform(4, 12, n)
+    z *= np.where(rng.random(n) < 0.6, np.sqrt((degrees - 2) / (2 * rng.gamma(degrees / 2, size=(rows, n)))), 1.0)
+    for t in range(rows):
+        out[t] = np.sqrt(variance) * z[t]
+        variance = (1 - persistence) + (persistence - reaction) * variance + reaction * np.minimum(out[t] ** 2, 50)
+    return out.T
+
+
+def stochastic_volatility(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return standard deviations whose logarithm is a first-order autoregression."""
+    persistence = 1 - log_uniform(rng, 0.005, 0.2, n)
+    size = rng.uniform(0.2, 0.9, n)
+    path = size[:, None] * first_order(rng.normal(size=(n, rows)), persistence, rng.normal(size=n))
+    return np.exp(path - size[:, None] ** 2)
+
+
+def steps_of_volatility(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return standard deviations that change at a few random rows."""
+    changes = rng.random((n, rows)) < rng.uniform(0.5, 4, (n, 1)) / rows
+    return np.exp(np.cumsum(changes * rng.normal(0, 0.8, (n, rows)), axis=1))
+
+
+def first_order(x: np.ndarray, coefficient: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Return first-order autoregressions (n, rows) of variance 1 from independent shocks x."""
+    out, value = np.empty_like(x), start
+    size = np.sqrt(1 - coefficient**2)
+    for t in range(x.shape[1]):
+        value = coefficient * value + size * x[:, t]
+        out[:, t] = value
+    return out
+
+
+# --- processes: each returns (n, rows), whose changes have any size --------------------------------------------------
+
+
+def arma(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return ARMA(2,1) series, half of them near the unit root."""
+    near = 1 - log_uniform(rng, 0.003, 0.3, n)
+    first = np.where(rng.random(n) < 0.5, near, rng.uniform(-0.5, 0.98, n))
+    second = np.where(rng.random(n) < 0.5, 0.0, rng.uniform(-0.8, 0.9, n))
+    average = np.where(rng.random(n) < 0.5, 0.0, rng.uniform(-0.9, 0.9, n))
+    return _arma(shocks(rng, n, rows + BURN_IN), first, second, average)[:, BURN_IN:]
+
+
+def _arma(e: np.ndarray, first: np.ndarray, second: np.ndarray, average: np.ndarray) -> np.ndarray:
+    """Return the series whose autoregressive roots are `first` and `second`."""
+    total, product = first + second, first * second
+    out, last, before, last_e = np.empty_like(e), np.zeros(len(e)), np.zeros(len(e)), np.zeros(len(e))
+    for t in range(e.shape[1]):
+        last, before = total * last - product * before + e[:, t] + average * last_e, last
+        last_e = e[:, t]
+        out[:, t] = last
+    return out
+
+
+def integrated(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return sums of stationary ARMA changes, with a drift."""
+    first, average = rng.uniform(-0.6, 0.85, n), rng.uniform(-0.8, 0.6, n)
+    keep = rng.random((2, n)) < 0.6
+    changes = _arma(shocks(rng, n, rows), first * keep[0], np.zeros(n), average * keep[1])
+    return np.cumsum(changes + drift(rng, n, 0.5), axis=1)
+
+
+def drift(rng: np.random.Generator, n: int, largest: float) -> np.ndarray:
+    """Return mean changes (n, 1) in units of a shock; 0 for a third."""
+    size = log_uniform(rng, 0.01, largest, (n, 1)) * rng.choice([-1, 1], (n, 1))
+    return np.where(rng.random((n, 1)) < 1 / 3, 0.0, size)
+
+
+def walk(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return random walks as of prices: GARCH or stochastic volatility, and a small drift or none."""
+    garch = garch_shocks(rng, n, rows)
+    other = rng.normal(size=(n, rows)) * stochastic_volatility(rng, n, rows)
+    steps = np.where(rng.random((n, 1)) < 0.6, garch, other)
+    return np.cumsum(steps + drift(rng, n, 0.1), axis=1)
+
+
+def local_level(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return random walks with noise."""
+    ratio = log_uniform(rng, 0.01, 3, (n, 1))
+    return np.cumsum(ratio * shocks(rng, n, rows), axis=1) + shocks(rng, n, rows)
+
+
+def local_trend(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return walks whose mean change is a damped or undamped walk itself, with noise."""
+    damping = np.where(rng.random(n) < 0.3, 1.0, 1 - log_uniform(rng, 0.01, 0.4, n))
+    level, slope = log_uniform(rng, 0.01, 2, n), log_uniform(rng, 0.003, 0.7, n)
+    e, noise = rng.normal(size=(n, rows)), shocks(rng, n, rows)
+    steps = level[:, None] * shocks(rng, n, rows)
+    out, value, change = np.empty((n, rows)), np.zeros(n), slope * 3 * rng.normal(size=n)
+    for t in range(rows):
+        value = value + change + steps[:, t]
+        change = damping * change + slope * e[:, t]
+        out[:, t] = value
+    return out + noise * rng.choice([0.0, 1.0], (n, 1), p=(0.3, 0.7))
+
+
+def broken_trends(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return lines whose slope changes at a few random rows, with ARMA noise."""
+    breaks = rng.random((n, rows)) < log_uniform(rng, 1 / 200, 1 / 15, (n, 1))
+    breaks[:, 0] = True
+    slope = rng.standard_t(3, (n, rows)) * log_uniform(rng, 0.01, 0.5, (n, 1))
+    rows_of = np.maximum.accumulate(np.where(breaks, np.arange(rows), 0), axis=1)
+    return np.cumsum(np.take_along_axis(slope, rows_of, axis=1), axis=1) + arma(rng, n, rows)
+
+
+def waves(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return sums of slow sine waves, with ARMA noise."""
+    out, t = np.zeros((n, rows)), np.arange(rows)
+    for _ in range(3):
+        period, phase = log_uniform(rng, 10, 400, (n, 1)), rng.uniform(0, 2 * np.pi, (n, 1))
+        out += log_uniform(rng, 0.1, 1, (n, 1)) * np.sin(2 * np.pi * t / period + phase)
+    noise = arma(rng, n, rows)
+    return out * log_uniform(rng, 0.5, 10, (n, 1)) + noise / noise.std(axis=1, keepdims=True)
+
+
+def regimes(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return autoregressions whose mean and standard deviation switch between two states."""
+    leave = log_uniform(rng, 0.005, 0.1, (n, 1))
+    state = np.cumsum(rng.random((n, rows)) < leave, axis=1) % 2
+    mean = np.where(state == 1, rng.normal(0, 3, (n, 1)), 0.0)
+    deviation = np.where(state == 1, log_uniform(rng, 0.3, 3, (n, 1)), 1.0)
+    noise = first_order(shocks(rng, n, rows), rng.uniform(-0.2, 0.95, n), np.zeros(n))
+    return mean + deviation * noise
+
+
+def saturation(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return growth that saturates, a logistic curve, with noise in proportion to it."""
+    t = np.arange(rows)
+    middle, width = rng.uniform(-0.5, 1.2, (n, 1)) * rows, log_uniform(rng, 0.03, 0.5, (n, 1)) * rows
+    curve = 1 / (1 + np.exp(-(t - middle) / width)) + rng.uniform(0, 0.5, (n, 1))
+    noise = arma(rng, n, rows)
+    return curve * (10 + log_uniform(rng, 0.01, 1, (n, 1)) * noise / noise.std(axis=1, keepdims=True))
+
+
+def counts(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return intermittent counts, of which many are 0."""
+    level = first_order(rng.normal(size=(n, rows)), np.full(n, 0.98), np.zeros(n))
+    rate = log_uniform(rng, 0.05, 1, (n, 1)) * np.exp(0.5 * level)
+    occurs = rng.random((n, rows)) < np.minimum(rate, 1)
+    size = 1 + rng.poisson(log_uniform(rng, 0.2, 20, (n, 1)), (n, rows))
+    return (occurs * size).astype(float)
+
+
+#: The processes and their shares of the series.
+PROCESSES: dict[Process, float] = {
+    arma: 0.14,
+    integrated: 0.16,
+    walk: 0.14,
+    local_level: 0.12,
+    local_trend: 0.16,
+    broken_trends: 0.1,
+    waves: 0.06,
+    regimes: 0.03,
+    saturation: 0.06,
+    counts: 0.03,
+}
+
+
+def draw_process(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return series of random processes, of which the changes have a standard deviation of 1."""
+    shares = np.array(list(PROCESSES.values()))
+    kind = rng.choice(len(shares), n, p=shares / shares.sum())
+    out = np.empty((n, rows))
+    for i, process in enumerate(PROCESSES):
+        if members := int((kind == i).sum()):
+            out[kind == i] = process(rng, members, rows)
+    return standardise(out)
+
+
+def standardise(values: np.ndarray) -> np.ndarray:
+    """Return series whose changes have a standard deviation of 1, and which start at 0."""
+    values = values - values[:, :1]
+    size = np.diff(values, axis=1).std(axis=1, keepdims=True)
+    return values / np.where(size > 0, size, 1.0)
+
+
+# --- seasons ---------------------------------------------------------------------------------------------------------
+
+
+def season(rng: np.random.Generator, periods: np.ndarray, rows: int) -> np.ndarray:
+    """Return seasonal patterns (n, rows) with mean about 0 and size 1: harmonic, free or a peak, fixed or changing."""
+    out = np.empty((len(periods), rows))
+    for m in np.unique(periods):
+        chosen = periods == m
+        out[chosen] = _season(rng, int(chosen.sum()), int(m), rows)
+    return out
+
+
+def _season(rng: np.random.Generator, n: int, m: int, rows: int) -> np.ndarray:
+    cycles = -(-rows // m) + 1
+    t = np.arange(m) / m
+    waves = np.zeros((n, m))
+    for k in range(1, min(m // 2, 6) + 1):
+        size = rng.normal(size=(2, n, 1)) / k ** rng.uniform(0.3, 2, (n, 1))
+        waves += size[0] * np.sin(2 * np.pi * k * t) + size[1] * np.cos(2 * np.pi * k * t)
+    free, peak = rng.normal(size=(n, m)), (np.arange(m) == rng.integers(m, size=(n, 1))).astype(float)
+    kind = rng.choice(3, (n, 1), p=(0.5, 0.4, 0.1))
+    pattern = np.where(kind == 0, waves, np.where(kind == 1, free, peak))
+    pattern = pattern - pattern.mean(axis=1, keepdims=True)
+    pattern /= np.maximum(pattern.std(axis=1, keepdims=True), 1e-9)
+    rate = log_uniform(rng, 0.005, 0.3, (n, 1, 1)) * (rng.random((n, 1, 1)) < 0.5)
+    change = np.cumsum(rate * rng.normal(size=(n, cycles, m)), axis=1)
+    change -= change.mean(axis=2, keepdims=True)
+    start = int(rng.integers(m))
+    return (pattern[:, None] + change).reshape(n, cycles * m)[:, start : start + rows]
+
+
+def add_seasons(rng: np.random.Generator, values: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """Return series with a season of sizes from a tenth of a change to twenty; a quarter has none though it is given.
+
+    Every sixth series has a second, of seven times its period.
+    """
+    n, rows = values.shape
+    size = log_uniform(rng, 0.1, 20, (n, 1)) * (rng.random((n, 1)) < 0.75)
+    size = np.where(periods[:, None] > 1, size, 0.0)
+    hidden = (periods == 1) & (rng.random(n) < 0.08)  # a season that nobody has declared
+    real = np.where(hidden, rng.choice(SEASONS[:5], n), np.maximum(periods, 2))
+    size = np.where(hidden[:, None], log_uniform(rng, 0.1, 3, (n, 1)), size)
+    second = season(rng, np.where(real > 1, 7 * real, 7), rows) * (rng.random((n, 1)) < 1 / 6)
+    return values + size * (season(rng, real, rows) + 0.5 * second * (real[:, None] >= 7))
+
+
+# --- disturbances ----------------------------------------------------------------------------------------------------
+
+
+def change_shape(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
+    """Return series, a fifth of them as exponentials and a quarter as logarithms of a positive series."""
+    n = len(values)
+    kind = rng.choice(3, (n, 1), p=(0.6, 0.15, 0.25))
+    spread = np.maximum(np.ptp(values, axis=1, keepdims=True), 1e-9)
+    grown = np.exp(log_uniform(rng, 0.05, 3, (n, 1)) * (values - values.min(axis=1, keepdims=True)) / spread)
+    floor = values.min(axis=1, keepdims=True) - log_uniform(rng, 0.02, 3, (n, 1)) * spread
+    return np.where(kind == 0, values, np.where(kind == 1, standardise(grown), standardise(np.log(values - floor))))
+
+
+def disturb(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
+    """Return series with outliers, shifts of the level, rounding and limits, each in some of them."""
+    n, rows = values.shape
+    scale = np.maximum(np.abs(np.diff(values, axis=1)).mean(axis=1, keepdims=True), 1e-9)
+
+    def chosen(share: float) -> np.ndarray:
+        return rng.random((n, 1)) < share
+
+    outliers = (rng.random((n, rows)) < 0.01) * chosen(0.12)
+    values = values + outliers * scale * rng.standard_t(3, (n, rows)) * 5
+    shifts = (rng.random((n, rows)) < 1.5 / rows) * chosen(0.1)
+    values = values + np.cumsum(shifts * scale * rng.normal(0, 6, (n, rows)), axis=1)
+    grid = scale * log_uniform(rng, 0.03, 2, (n, 1))
+    values = np.where(chosen(0.12), np.round(values / grid) * grid, values)
+    limit = np.quantile(values, 0.3, axis=1, keepdims=True)
+    return np.where(chosen(0.03), np.maximum(values, limit), values)
+
+
+def flip(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
+    """Return series, half of them with the opposite sign and a tenth reversed in time."""
+    n = len(values)
+    values = np.where(rng.random((n, 1)) < 0.1, values[:, ::-1], values)
+    return values * rng.choice([-1.0, 1.0], (n, 1))
+
+
+def remove_values(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return which values are observed: all of most series; else single rows or blocks are missing."""
+    single = rng.random((n, rows)) < rng.uniform(0.01, 0.3, (n, 1))
+    start = rng.integers(rows, size=(n, 1))
+    t = np.arange(rows)
+    block = (t >= start) & (t < start + rng.integers(2, 20, (n, 1)))
+    kind = rng.choice(3, (n, 1), p=(0.88, 0.07, 0.05))
+    observed = ~np.where(kind == 1, single, np.where(kind == 2, block, False))
+    observed[:, :2] = True
+    return observed
+
+
+def draw_batch(rng: np.random.Generator, n: int, rows: int) -> SimulatedBatch:
+    """Return simulated series of all processes, seasons and disturbances; a fifth are sums of two processes."""
+    seasons = np.where(rng.random(n) < 0.4, 1, rng.choice(SEASONS, n))
+    values = draw_process(rng, n, rows)
+    other = log_uniform(rng, 0.2, 2, (n, 1)) * (rng.random((n, 1)) < 0.2)
+    values = values + other * draw_process(rng, n, rows)
+    values = flip(rng, change_shape(rng, add_seasons(rng, values, seasons)))
+    return SimulatedBatch(standardise(disturb(rng, values)), remove_values(rng, n, rows), seasons)

@@ -1,0 +1,97 @@
+"""Train the pretrained network: python -m forecast.models.recurrent.pretrained.train --out build/pretrained
+
+The folder holds a checkpoint, from which the same command continues, and a log; at the end also `weights.npz` (half
+precision) and `card.json`: the settings, the versions and the hash of the weights. No file is read but the checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from forecast._io import atomic_file, write_json
+from forecast.models.recurrent.pretrained.network import PretrainedNetwork
+from forecast.models.recurrent.pretrained.pretraining import Training, TrainingConfig
+
+LOGGED = 100  # steps in a line of the log
+CHECKPOINT, LOG, WEIGHTS, CARD = "checkpoint.npz", "log.csv", "weights.npz", "card.json"
+
+
+def run(config: TrainingConfig, folder: Path, until: int | None = None) -> None:
+    """Train up to step `until`, by default the last one, from the checkpoint in the folder if there is one.
+
+    Raises ValueError if the checkpoint is of other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    training = Training(config)
+    if (folder / CHECKPOINT).exists():
+        load_checkpoint(training, folder / CHECKPOINT)
+    last = config.steps if until is None else min(until, config.steps)
+    losses, began = [], time.process_time()
+    while training.step < last:
+        losses.append(training.next_step())
+        if training.step % LOGGED == 0 or training.step == last:
+            line = f"{training.step},{np.mean(losses):.5f},{time.process_time() - began:.0f}"
+            print(line, flush=True)
+            save_checkpoint(training, folder / CHECKPOINT)
+            with (folder / LOG).open("a") as log:
+                log.write(line + "\n")
+            losses, began = [], time.process_time()
+    if training.step == config.steps:
+        write_weights(training.network, config, folder)
+
+
+def save_checkpoint(training: Training, path: Path) -> None:
+    """Write the state of a training."""
+    arrays = training.arrays() | {"config": np.array(json.dumps(asdict(training.config), sort_keys=True))}
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def load_checkpoint(training: Training, path: Path) -> None:
+    """Continue a training from its checkpoint; raise ValueError if that has other settings."""
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    settings = json.dumps(asdict(training.config), sort_keys=True)
+    if str(arrays.pop("config")) != settings:
+        raise ValueError(f"{path} is of a training with other settings: use another --out, or delete the checkpoint")
+    training.load_arrays(arrays)
+
+
+def write_weights(network: PretrainedNetwork, config: TrainingConfig, folder: Path) -> None:
+    """Write the weights in half precision and their card."""
+    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in network.state_dict().items()}
+    with atomic_file(folder / WEIGHTS) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    card = {
+        "trained_on": "simulated processes alone (forecast.models.recurrent.pretrained.priors)",
+        "config": asdict(config),
+        "n_weights": int(sum(array.size for array in arrays.values())),
+        "sha256": hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    write_json(folder / CARD, card)
+
+
+def main() -> None:
+    """Train with the settings of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("build/pretrained"))
+    parser.add_argument("--steps", type=int, default=TrainingConfig.steps, help="of the whole training")
+    parser.add_argument("--until", type=int, help="stop after this step, to continue later")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    run(TrainingConfig(steps=options.steps, seed=options.seed), options.out, options.until)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""The training of the pretrained network: reproducible, resumable, and it learns."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecast.models.recurrent.pretrained.pretraining import Training, TrainingConfig, naive_errors
+from forecast.models.recurrent.pretrained.train import run
+
+SMALL = TrainingConfig(steps=4, n_rows=512, chunk=256, lengths=(64, 128), n_positions=4)
+
+
+def test_the_same_settings_give_the_same_bytes_resumed_or_not(tmp_path):
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    run(SMALL, whole)
+    run(SMALL, resumed, until=2)
+    assert not (resumed / "weights.npz").exists()
+    run(SMALL, resumed)
+    assert (whole / "weights.npz").read_bytes() == (resumed / "weights.npz").read_bytes()
+    assert json.loads((whole / "card.json").read_text()) == json.loads((resumed / "card.json").read_text())
+    with pytest.raises(ValueError, match="of a training with other settings: use another --out"):
+        run(replace(SMALL, seed=1), whole)
+
+
+def test_the_loss_falls():
+    training = Training(replace(SMALL, steps=60, warm_up=5, lr=5e-3))
+    losses = [training.next_step() for _ in range(60)]
+    assert np.mean(losses[-15:]) < 0.85 * np.mean(losses[:15])
+
+
+def test_errors_of_naive_forecasts():
+    t = np.arange(60)
+    y = np.stack([t * 1.0, np.array([0.0, 3.0, -1.0, 2.0])[t % 4]])
+    errors = naive_errors(y, np.array([1, 4]), np.array([1, 3]))
+    assert errors[0] == pytest.approx([1.0, 3.0])
+    assert errors[1] == pytest.approx([0.0, 0.0])
