@@ -109,17 +109,18 @@ def _check_values(names: list[str], values: np.ndarray) -> None:
 
     A column that is another one on another scale or level is a series: `check_prices` names it.
     """
+    distinct = distinct_columns(values)
+    shown, values = [names[i] for i in distinct], values[:, distinct]
     if len(names) <= MAX_DERIVED:
         derived = find_derived(values)
         if derived:
             column, (source, how) = next(iter(derived.items()))
-            raise UnclearColumnsError(f"{names[column]!r} is computed from {names[source]!r} ({how})", names)
+            raise UnclearColumnsError(f"{shown[column]!r} is computed from {shown[source]!r} ({how})", names)
         if (window := find_window(values)) is not None:
-            reason = f"{names[window.column]!r} is computed from {names[window.source]!r} ({window.how})"
+            reason = f"{shown[window.column]!r} is computed from {shown[window.source]!r} ({window.how})"
             raise UnclearColumnsError(reason, names)
-    distinct = distinct_columns(values)
-    for relation in find_relations(values[:, distinct]):
-        computed, *sources = (names[distinct[i]] for i in (relation.column, *relation.sources))
+    for relation in find_relations(values):
+        computed, *sources = (shown[i] for i in (relation.column, *relation.sources))
         if not relation.is_rescaled and not _are_cross_rates([computed, *sources]):
             listed = ", ".join(map(repr, sources[:MAX_LISTED])) + (" …" if len(sources) > MAX_LISTED else "")
             raise UnclearColumnsError(f"{computed!r} is computed from {listed} ({relation.how})", names)

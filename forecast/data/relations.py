@@ -21,6 +21,7 @@ HALF = 0.55  # of the place of the last decimal: what rounding changes at most
 MIN_TOTAL = 5  # columns of which one is the total of all others; of few, it may be near by chance
 MAX_FITTED = 100  # columns of a table in which some of the others are sought
 MAX_TRIED = 8  # columns of a wide table that nearly follow from the others
+MOVES_ALIKE = 0.7  # share of the changes of the same direction less that of the opposite one, of a column and its copy
 MAX_SIZE = 1e100  # greater numbers have no squares
 RESCALED = ("a multiple of it", "it times a number", "it times a number and a constant")  # of one column
 RIDGE = 1e-12  # which makes the correlations of dependent columns invertible
@@ -88,21 +89,31 @@ def find_relations(values: np.ndarray) -> Iterator[Relation]:
 
 
 def distinct_columns(values: np.ndarray) -> list[int]:
-    """Return the columns of a table (T, N) without those that are an earlier one on another scale or level."""
+    """Return the columns of a table (T, N) without those that are, in nearly all rows, an earlier one rescaled.
+
+    The scale or the level of such a column is another; it may have gaps, and single other values.
+    """
+    directions = np.sign(np.nan_to_num(np.diff(values, axis=0)))  # (T − 1, N)
+    both = np.abs(directions).T @ np.abs(directions)
+    alike = directions.T @ directions / np.maximum(both, 1)
     found: list[int] = []
-    scaled, slack = np.full_like(values, np.nan), np.zeros(values.shape[1])
-    for j, column in enumerate(values.T):
-        seen = np.isfinite(column)
-        deviation = column[seen].std() if seen.any() else 0.0
-        if 0 < deviation < MAX_SIZE:
-            scaled[:, j] = (column - column[seen].mean()) / deviation
-            slack[j] = HALF * rounding_of(column[seen]) / deviation
-            same = np.abs(scaled[:, found] - scaled[:, [j]]) <= 4 * (slack[found] + slack[j]) + RIDGE
-            both_missing = np.isnan(scaled[:, found]) & ~seen[:, None]
-            if (same | both_missing).all(axis=0).any():
-                continue
-        found.append(j)
+    for j in range(values.shape[1]):
+        if not any(alike[i, j] > MOVES_ALIKE and _is_rescaled(values[:, i], values[:, j]) for i in found):
+            found.append(j)
     return found
+
+
+def _is_rescaled(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether a column is another one times a positive number plus a constant, in nearly all rows of both."""
+    rows = np.isfinite(x) & np.isfinite(y)
+    if rows.sum() < MIN_ROWS or max(np.ptp(x[rows]), np.ptp(y[rows])) > MAX_SIZE or not np.ptp(x[rows]):
+        return False
+    source, target = (
+        _Numbers(part[rows, None], np.full((rows.sum(), 1), HALF * rounding_of(part[rows])), [0], False)
+        for part in (x, y)
+    )
+    fit = _explain(target, source, is_robust=True)
+    return fit.agrees and fit.weights[0] > 0
 
 
 def _totals(values: np.ndarray) -> Iterator[Relation]:
