@@ -121,7 +121,7 @@ def _check_values(names: list[str], values: np.ndarray) -> None:
             raise UnclearColumnsError(reason, names)
     for relation in find_relations(values):
         computed, *sources = (shown[i] for i in (relation.column, *relation.sources))
-        if not relation.is_rescaled and not _are_cross_rates([computed, *sources]):
+        if not relation.is_series and not _are_cross_rates([computed, *sources]):
             listed = ", ".join(map(repr, sources[:MAX_LISTED])) + (" …" if len(sources) > MAX_LISTED else "")
             raise UnclearColumnsError(f"{computed!r} is computed from {listed} ({relation.how})", names)
 

@@ -24,6 +24,7 @@ MAX_TRIED = 8  # columns of a wide table that nearly follow from the others
 MOVES_ALIKE = 0.7  # share of the changes of the same direction less that of the opposite one, of a column and its copy
 MAX_SIZE = 1e100  # greater numbers have no squares
 RESCALED = ("a multiple of it", "it times a number", "it times a number and a constant")  # of one column
+DIFFERENCES = "all add up to 0"  # as what is measured from the mean of all columns
 RIDGE = 1e-12  # which makes the correlations of dependent columns invertible
 
 
@@ -33,9 +34,7 @@ class Relation(NamedTuple):
     column: int
     sources: tuple[int, ...]
     how: str
-    is_rescaled: bool = (
-        False  # whether it is one other column on another scale or level, whose forecasts are as good on either
-    )
+    is_series: bool = False  # whether the column is one other rescaled, or all are differences from their mean
 
 
 class _Numbers(NamedTuple):
@@ -145,7 +144,9 @@ def _totals(values: np.ndarray) -> Iterator[Relation]:
                 yield Relation(j, tuple(i for i in range(n) if i != j), how)
     complete = total[count == n]
     if len(complete) and np.median(spread) >= CHANGE_GAP * noise and holds(complete - np.median(complete), noise):
-        yield Relation(n - 1, tuple(range(n - 1)), f"all add up to {np.median(complete):.3g}")
+        constant = float(np.median(complete)) if abs(np.median(complete)) > 3 * noise else 0.0
+        how = f"all add up to {constant:.3g}"
+        yield Relation(n - 1, tuple(range(n - 1)), how, how == DIFFERENCES)
 
 
 def _levels(values: np.ndarray) -> _Numbers | None:
@@ -202,10 +203,8 @@ def _find_sources(target: _Numbers, sources: _Numbers, is_robust: bool) -> Relat
     if fit.losses.min() < GAP * least or (changes < CHANGE_GAP * least).any() or not _is_plain(fit.weights):
         return None
     how = _describe(fit, target.is_log, sources.is_log)
-    is_rescaled = (
-        len(fit.weights) == 1 and fit.weights[0] > 0 and how != "a power of it" and target.is_log == sources.is_log
-    )
-    return Relation(target.columns[0], tuple(sources.columns), how, bool(is_rescaled))
+    is_rescaled = len(fit.weights) == 1 and fit.weights[0] > 0 and how in RESCALED
+    return Relation(target.columns[0], tuple(sources.columns), how, bool(is_rescaled or how == DIFFERENCES))
 
 
 def _explain(target: _Numbers, sources: _Numbers, is_robust: bool) -> _Fit:

@@ -88,6 +88,12 @@ def test_a_series_on_another_scale_is_a_series(case):
         as_panel(table.assign(Sum=table.A + table.B))
 
 
+@pytest.mark.parametrize("n", [3, 5, 30])
+def test_differences_from_the_mean_of_all_are_series(n):
+    table = np.log(walks(*(f"T{i}" for i in range(n))))
+    assert len(as_panel(table.sub(table.mean(axis=1), axis=0)).series) == n
+
+
 @pytest.mark.parametrize("n", [5, 30, 150])
 @pytest.mark.parametrize("how", ["sum", "mean", "weights"])
 def test_totals_of_many_columns_are_a_question(n, how):

@@ -23,11 +23,11 @@ def panel(n_series, **odd):
     for i in range(n_series):
         errors = {m: 10.0 ** (i % 3) * e for m, e in correlated_errors(n=30, seed=i, **MODELS).items()}
         tables.append(table_of_errors(errors, series=(f"S{i}",)))
-    return append(pd.concat(tables, ignore_index=True).assign(scale=1.0), odd)
+    return append(tables, odd)
 
 
-def append(table, odd):
-    tables = [table]
+def append(tables, odd):
+    tables = list(tables)
     for i, (name, factors) in enumerate(odd.items()):
         errors = correlated_errors(n=30, seed=1000 + i, **MODELS)
         tables.append(table_of_errors({m: factors.get(m, 1) * e for m, e in errors.items()}, series=(name,)))
@@ -50,7 +50,7 @@ def test_odd_series_do_not_move_the_headline(n_series):
     ability = superior_ability(plain, 1)
     alone = [{name: ODD[name]} for name in ODD]
     for odd in [*alone, ODD]:
-        table = append(plain, odd)
+        table = append([plain], odd)
         found = verdict(table, 1)
         for frame, same in zip(
             [leaderboard(table, FITS), found.table, model_confidence_set(table, 1)], expected, strict=True
