@@ -23,7 +23,6 @@ MAX_FITTED = 100  # columns of a table in which some of the others are sought
 MAX_TRIED = 8  # columns of a wide table that nearly follow from the others
 MOVES_ALIKE = 0.7  # share of the changes of the same direction less that of the opposite one, of a column and its copy
 MAX_SIZE = 1e100  # greater numbers have no squares
-RESCALED = ("a multiple of it", "it times a number", "it times a number and a constant")  # of one column
 DIFFERENCES = "all add up to 0"  # as what is measured from the mean of all columns
 RIDGE = 1e-12  # which makes the correlations of dependent columns invertible
 
@@ -34,7 +33,7 @@ class Relation(NamedTuple):
     column: int
     sources: tuple[int, ...]
     how: str
-    is_series: bool = False  # whether the column is one other rescaled, or all are differences from their mean
+    is_series: bool = False  # whether all columns are differences from their mean
 
 
 class _Numbers(NamedTuple):
@@ -203,8 +202,7 @@ def _find_sources(target: _Numbers, sources: _Numbers, is_robust: bool) -> Relat
     if fit.losses.min() < GAP * least or (changes < CHANGE_GAP * least).any() or not _is_plain(fit.weights):
         return None
     how = _describe(fit, target.is_log, sources.is_log)
-    is_rescaled = len(fit.weights) == 1 and fit.weights[0] > 0 and how in RESCALED
-    return Relation(target.columns[0], tuple(sources.columns), how, bool(is_rescaled or how == DIFFERENCES))
+    return Relation(target.columns[0], tuple(sources.columns), how, how == DIFFERENCES)
 
 
 def _explain(target: _Numbers, sources: _Numbers, is_robust: bool) -> _Fit:
@@ -272,8 +270,8 @@ def _describe(fit: _Fit, is_log: bool, has_logs: bool) -> str:
         return "a weighted sum of logarithms"
     if n == 1:
         if is_log:
-            return RESCALED[0] if is_near(1) else "its inverse" if is_near(-1) else "a power of it"
-        return RESCALED[1 + bool(_round_constant(fit))]
+            return "a multiple of it" if is_near(1) else "its inverse" if is_near(-1) else "a power of it"
+        return "it times a number" + (" and a constant" if _round_constant(fit) else "")
     if is_near(1):
         return "their product" if is_log else "their sum"
     if n == 2 and is_near(-1, 1):
