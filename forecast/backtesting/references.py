@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from forecast.backtesting.season import find_season
+from forecast.models.season import find_season
 from forecast.data.panel import Panel
 from forecast.evaluation.losses import NAIVE, ZERO, check_model
 from forecast.features.windows import forward_fill

@@ -366,6 +366,12 @@ def apply_change(price: np.ndarray, change: np.ndarray, log: np.ndarray) -> np.n
     return np.where(log, price * np.exp(np.where(log, change, 0.0)), price + change)
 
 
+def continue_price(newest: np.ndarray, counted: np.ndarray, change: np.ndarray, log: np.ndarray) -> np.ndarray:
+    """Return the newest price after a change that counts from the last price with a logarithm."""
+    price = apply_change(counted, change, log)
+    return np.where(newest == counted, price, newest + (price - counted))
+
+
 def from_logs(values: np.ndarray, log: np.ndarray) -> np.ndarray:
     """Return values (K, N, …) with those of the series in logs, `log` (N,), turned into prices."""
     log = log.reshape(-1, *[1] * (values.ndim - 2))

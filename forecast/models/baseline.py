@@ -15,8 +15,8 @@ from forecast.models.base import (
     LEVELS,
     Forecast,
     Forecaster,
-    apply_change,
     choose_log,
+    continue_price,
     error_quantiles,
     transform,
     warn_of_unseen_steps,
@@ -120,10 +120,10 @@ class Baseline(Forecaster):
         scale = recent_changes(transform(panel, self.log_))[0][rows]  # (K, N)
         scale = np.where(self.relative_[columns], scale, 1.0)[..., None, None]
         for chunk, last, changes in self._iter_chunks(panel, rows, columns):
-            point[:, chunk] = _continue(*last, changes, log[chunk])
+            point[:, chunk] = continue_price(*last, changes, log[chunk])
             spread = scale[:, chunk] * self.spread_[columns[chunk]]  # (K, chunk, H, Q)
             last = last[0][..., None], last[1][..., None]
-            quantiles[:, chunk] = _continue(*last, changes[..., None] + spread, log[chunk])
+            quantiles[:, chunk] = continue_price(*last, changes[..., None] + spread, log[chunk])
         return Forecast(point, quantiles, levels, panel.series, panel.index[rows])
 
     def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:
@@ -131,7 +131,7 @@ class Baseline(Forecaster):
         log = self.log_.flags(panel)
         point = np.empty((len(rows), len(columns), self.horizon_))
         for chunk, last, changes in self._iter_chunks(panel, rows, columns):
-            point[:, chunk] = _continue(*last, changes, log[chunk])
+            point[:, chunk] = continue_price(*last, changes, log[chunk])
         return point
 
     def _iter_chunks(
@@ -179,12 +179,6 @@ class Baseline(Forecaster):
     def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return the forecast change from the last value to each step, (K, N, H), from each of K rows of y (T, N)."""
         raise NotImplementedError
-
-
-def _continue(newest: np.ndarray, counted: np.ndarray, change: np.ndarray, log: np.ndarray) -> np.ndarray:
-    """Return the newest price after a change that counts from the last price with a logarithm."""
-    price = apply_change(counted, change, log)
-    return np.where(newest == counted, price, newest + (price - counted))
 
 
 def _extend_to_all_steps(spread: np.ndarray, errors: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:

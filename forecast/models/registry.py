@@ -23,6 +23,7 @@ CLASSES = {
     "Tabular": "forecast.models.tabular",
     "Recurrent": "forecast.models.recurrent.forecaster",
     "RecurrentClassifier": "forecast.models.recurrent.classifier",
+    "Pretrained": "forecast.models.recurrent.pretrained.zero_shot",
     "Trainer": "forecast.models.recurrent.trainer",
     "Ensemble": "forecast.models.ensemble",
     "Conformal": "forecast.models.conformal",
@@ -74,6 +75,7 @@ MODELS: dict[str, Entry] = {
     "auto-arima": Entry("ARIMA", {"order": "auto"}, "ARIMA, its order chosen by AICc"),
     "ridge": Entry("Tabular", {}, "ridge regression on lagged windows"),
     "boosting": Entry("Tabular", {"estimator": "boosting"}, "boosted trees on lagged windows"),
+    "pretrained": Entry("Pretrained", {}, "an LSTM trained on simulated series alone; needs no training"),
     "har": Entry("HAR", {}, "for variances: regression on daily, weekly and monthly means"),
     "garch": Entry("GARCH", {}, "for variances: GARCH(1,1)"),
     "ewma": Entry("EWMA", {}, "for variances: exponentially weighted mean"),
@@ -147,10 +149,13 @@ def set_season(model: Any, m: int) -> bool:
     has_m = "m" in params and not str(params.get("shape", "auto")).endswith("N")
     if has_m:
         model.set_params(m=m)
+    has_season = "season" in params
+    if has_season:
+        model.set_params(season=m)
     is_selected = params.get("order") == "auto"
     if is_selected:
         model.set_params(seasonal_order=m)
-    return has_m or is_selected
+    return has_m or has_season or is_selected
 
 
 def parse_value(text: str) -> Any:

@@ -6,6 +6,7 @@ without it. The network reads both, and for each step a set of simple forecasts 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,13 @@ GUIDE_MEANS = (0, 1, 3, 5, len(HALF_LIVES))  # of the means, those that are guid
 GUIDE_SLOPES = (4, 16, 64, 256)  # rows over which slopes are guides
 SCALE_HALF_LIFE, SHORT_HALF_LIFE = 24, 4
 CYCLES = 3  # whose mean pattern is one of the seasonal guides
-WINDOW = 256  # rows to which the inputs look back
+WEEK = 7  # seasons after which another guide repeats: days of a week, where the season is a day
+WINDOW = 1024  # rows to which the inputs look back
 PATTERN_CYCLES = 8  # to which the pattern looks back
 
-N_ROW_INPUTS = 1 + 2 * len(LAGS) + len(HALF_LIVES) + 1 + 19
-N_GUIDES = 3 + len(GUIDE_MEANS) + len(GUIDE_SLOPES) + 3
-N_STEP_INPUTS = N_GUIDES + 6
+N_ROW_INPUTS = 1 + 2 * len(LAGS) + len(HALF_LIVES) + 1 + 21
+N_GUIDES = 5 + len(GUIDE_MEANS) + len(GUIDE_SLOPES) + 4
+N_STEP_INPUTS = N_GUIDES + 7
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class EncodedSeries:
     pattern : array of shape (B, T)
         Mean difference of the values at this place in the last seasons from the mean of the season up to them, times
         the share of the variance that it has predicted.
-    levels, changes : tuple of two arrays of shape (B, T)
-        Mean and coefficient of a first-order autoregression of the adjusted values, and of their changes.
+    levels, changes, places : tuple of two arrays of shape (B, T)
+        Mean and coefficient of a first-order autoregression of the adjusted values, of their changes, and of the
+        values on those one season before.
     """
 
     values: np.ndarray
@@ -60,6 +63,7 @@ class EncodedSeries:
     pattern: np.ndarray
     levels: tuple[np.ndarray, np.ndarray]
     changes: tuple[np.ndarray, np.ndarray]
+    places: tuple[np.ndarray, np.ndarray]
 
 
 def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> EncodedSeries:
@@ -68,16 +72,12 @@ def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> Enc
     y = y - y[:, :1]
     cycle, pattern, seasonal = _seasonal_parts(y, seasons)
     adjusted = y - pattern
-    weight = observed.astype(float)
-    weight[:, 0] = 0.0
-    sizes = [np.abs(_changes(series)) for series in (y, adjusted)]
-    recent, quiet = (_weighted_mean(size, weight, SCALE_HALF_LIFE) for size in sizes)
-    season_size = _weighted_mean(np.abs(seasonal), weight * (seasonal != 0), SCALE_HALF_LIFE)
-    scale = np.minimum(recent, np.where(season_size > 0, np.minimum(quiet, season_size), recent))
-    scale = np.maximum(scale, 1e-3 * recent)
-    means = np.stack([*(_exponential_mean(adjusted, h) for h in HALF_LIVES), window_mean(adjusted, WINDOW)], axis=-1)
-    levels, changes = autoregression(adjusted), autoregression(_changes(adjusted))
-    short = _weighted_mean(sizes[1], weight, SHORT_HALF_LIFE)
+    recent, quiet, short, scale = _sizes(y, adjusted, seasonal, observed)
+    smooth = exponential_means(adjusted, HALF_LIVES)
+    means = np.concatenate([smooth, window_mean(adjusted, WINDOW)[..., None]], axis=-1)
+    one = np.ones(len(y), dtype=np.int64)
+    levels, changes = autoregression(adjusted, one), autoregression(_changes(adjusted), one)
+    places = autoregression(y, seasons)
     safe = np.where(scale > 0, scale, 1.0)
 
     def scaled(x: np.ndarray) -> np.ndarray:
@@ -96,6 +96,7 @@ def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> Enc
         np.log(safe / np.maximum(quiet, 1e-9 * safe)).clip(-5, 5),
         levels[1],
         changes[1],
+        np.where(m > 1, places[1], 0.0),
         scaled(changes[0]),
         blank + np.log(t) / 3,
         blank + 1 / t,
@@ -105,13 +106,26 @@ def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> Enc
         scaled(_changes(seasonal)),
         scaled(cycle - lag_by(cycle, seasons)),
         scaled(y - cycle),
+        scaled(np.where((m >= WEEK) & (t >= (WEEK + 1) * m), y - cycle - lag_by(y - cycle, WEEK * seasons), 0.0)),
         scaled(pattern),
         blank + np.log(m) / 2,
         blank + (m > 1),
         np.where(m > 1, np.log1p(np.minimum(t / m, PATTERN_CYCLES)), 0.0),
     ]
     rows = np.stack(columns, axis=-1).astype(np.float32)
-    return EncodedSeries(y, adjusted, scale, rows, seasons, means, cycle, pattern, levels, changes)
+    return EncodedSeries(y, adjusted, scale, rows, seasons, means, cycle, pattern, levels, changes, places)
+
+
+def _sizes(y: np.ndarray, adjusted: np.ndarray, seasonal: np.ndarray, observed: np.ndarray) -> list[np.ndarray]:
+    """Return mean sizes of changes: of the values, of the adjusted ones, of these recently, and the scale, (B, T) each."""
+    weight = observed.astype(float)
+    weight[:, 0] = 0.0
+    sizes = [np.abs(_changes(series)) for series in (y, adjusted)]
+    recent, quiet = (_weighted_mean(size, weight, SCALE_HALF_LIFE) for size in sizes)
+    season_size = _weighted_mean(np.abs(seasonal), weight * (seasonal != 0), SCALE_HALF_LIFE)
+    scale = np.minimum(recent, np.where(season_size > 0, np.minimum(quiet, season_size), recent))
+    short = _weighted_mean(sizes[1], weight, SHORT_HALF_LIFE)
+    return [recent, quiet, short, np.maximum(scale, 1e-3 * recent)]
 
 
 def step_inputs(series: EncodedSeries, rows: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,54 +134,77 @@ def step_inputs(series: EncodedSeries, rows: np.ndarray, steps: np.ndarray) -> t
     Returns
     -------
     guides : array of shape (B, P, K, N_GUIDES), float32
-        Simple forecasts, as differences from the value of the row.
+        First the newest adjusted value plus the pattern, as difference from the value of the row; then differences of
+        other simple forecasts from it, of the value of the row too; then changes by a trend.
     inputs : array of shape (B, P, K, N_STEP_INPUTS), float32
         Inputs of each step.
     """
     t, k = rows[..., None], np.broadcast_to(steps, (*rows.shape, len(steps)))
     m = series.seasons[:, None, None]
-    now, adjusted = _at(series.values, t), _at(series.adjusted, t)
+    now, adjusted, cycle = _at(series.values, t), _at(series.adjusted, t), _at(series.cycle, t)
     same = t + k - m * -(-k // m)  # the newest row at the step's place in the season
     has_season = (m > 1) & (t + 1 >= m)
-    cycles, count = _mean_of_cycles(series, t, same)
-    expected = np.where(has_season, _at(series.pattern, same), 0.0) - now  # what is added to a level
+    cycles, count = _mean_of_cycles(series, t, same, m)
+    ended = np.minimum(t + m * (-(-k // m) - WEEK), t)  # of the season that has the step's place, a week before
+    weeks, week_count = _mean_of_cycles(series, ended, np.minimum(t + k - WEEK * m, t), WEEK * m)
+    pattern = np.where(has_season, _at(series.pattern, same), 0.0)  # what is added to a level
+    first = adjusted + pattern
+    seasonal = [_at(series.values, same), cycles + cycle, _seasonal_autoregressive_guide(series, t, k, same)]
+    levels = [
+        now + 0 * first,
+        *(_at(series.means[..., i], t) + pattern for i in GUIDE_MEANS),
+        *(guide + pattern for guide in _autoregressive_guides(series, t, k, adjusted)),
+    ]
     guides = [
-        np.where(has_season, _at(series.values, same) - now, 0.0),
-        np.where(has_season, cycles + _at(series.cycle, t) - now, 0.0),
-        adjusted + expected,
-        *(_at(series.means[..., i], t) + expected for i in GUIDE_MEANS),
+        first - now,
+        *(np.where(has_season, guide - first, 0.0) for guide in seasonal),
+        np.where((m >= WEEK) & (week_count > 0), weeks + cycle - first, 0.0),
+        *(guide - first for guide in levels),
         *(k * (adjusted - _at(series.adjusted, t - n)) / np.clip(t, 1, n) for n in GUIDE_SLOPES),
-        k * np.where((m > 1) & (t + 1 >= 2 * m), _at(series.cycle, t) - _at(series.cycle, t - m), 0.0) / m,
-        *_autoregressive_guides(series, t, k, adjusted, expected),
+        k * np.where((m > 1) & (t + 1 >= 2 * m), cycle - _at(series.cycle, t - m), 0.0) / m,
     ]
     scale = _at(series.scale, t)[..., None]
     stacked = np.stack(guides, axis=-1) / np.where(scale > 0, scale, 1.0)
-    known = [np.log(k) / 2, np.sqrt(k) / 4, 1 / k, has_season + 0 * k, count / CYCLES, np.where(m > 1, k / m, 0.0)]
+    known = [np.log(k) / 2, np.sqrt(k) / 4, 1 / k, has_season + 0 * k, count / CYCLES, week_count / CYCLES]
+    known += [np.where(m > 1, k / m, 0.0)]
     inputs = np.concatenate([np.arcsinh(stacked), np.stack(known, axis=-1)], axis=-1)
     return stacked.astype(np.float32), inputs.astype(np.float32)
 
 
-def _mean_of_cycles(series: EncodedSeries, t: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean deviation at a place in the last seasons from the mean of each, and the number of seasons."""
+def _mean_of_cycles(
+    series: EncodedSeries, t: np.ndarray, same: np.ndarray, period: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean deviation of rows `same`, and of those whole periods before, from the season up to t, and to then.
+
+    Also the number of values of which it is the mean, at most three.
+    """
     m = series.seasons[:, None, None]
     total, count = np.zeros(same.shape), np.zeros(same.shape)
     for j in range(CYCLES):
-        usable = t - j * m >= m - 1
-        total += np.where(usable, _at(series.values, same - j * m) - _at(series.cycle, t - j * m), 0.0)
+        ended = t - j * period
+        usable = ended >= m - 1
+        total += np.where(usable, _at(series.values, same - j * period) - _at(series.cycle, ended), 0.0)
         count += usable
     return total / np.maximum(count, 1), count
 
 
 def _autoregressive_guides(
-    series: EncodedSeries, t: np.ndarray, k: np.ndarray, adjusted: np.ndarray, expected: np.ndarray
+    series: EncodedSeries, t: np.ndarray, k: np.ndarray, adjusted: np.ndarray
 ) -> list[np.ndarray]:
     """Return the forecasts of first-order autoregressions of the adjusted values and of their changes."""
     mean, coefficient = (_at(array, t) for array in series.levels)
-    level = mean + coefficient**k * (adjusted - mean) + expected
+    level = mean + coefficient**k * (adjusted - mean)
     drift, coefficient = (_at(array, t) for array in series.changes)
     newest = adjusted - _at(series.adjusted, t - 1)
     total = coefficient * (1 - coefficient**k) / (1 - coefficient)
-    return [level, adjusted + k * drift + total * (newest - drift) + expected]
+    return [level, adjusted + k * drift + total * (newest - drift)]
+
+
+def _seasonal_autoregressive_guide(series: EncodedSeries, t: np.ndarray, k: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """Return the forecast of a first-order autoregression of the values on those one season before."""
+    m = series.seasons[:, None, None]
+    mean, coefficient = (_at(array, t) for array in series.places)
+    return mean + coefficient ** -(-k // m) * (_at(series.values, same) - mean)
 
 
 def _at(table: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -202,14 +239,15 @@ def window_mean(y: np.ndarray, rows: int) -> np.ndarray:
     return means
 
 
-def autoregression(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the coefficient of a first-order autoregression of the last rows of series (B, T).
+def autoregression(y: np.ndarray, lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the coefficient of autoregressions of the last rows of series (B, T), each on its own lag.
 
     The coefficient is least squares', between −.95 and .99, drawn towards 0 where there are few rows.
     """
-    mean = window_mean(y, WINDOW)
-    product = window_mean(y * lag(y, 1), WINDOW) - mean * window_mean(lag(y, 1), WINDOW)
-    square = window_mean(lag(y, 1) ** 2, WINDOW) - window_mean(lag(y, 1), WINDOW) ** 2
+    before = lag_by(y, lags)
+    mean, mean_before = window_mean(y, WINDOW), window_mean(before, WINDOW)
+    product = window_mean(y * before, WINDOW) - mean * mean_before
+    square = window_mean(before**2, WINDOW) - mean_before**2
     t = np.minimum(np.arange(1, y.shape[1] + 1.0), WINDOW)
     ratio = product / np.where(square > 1e-12 * (mean**2 + 1e-300), square, np.inf)
     return mean, np.clip(ratio * t / (t + 3), -0.95, 0.99)
@@ -219,18 +257,20 @@ def _changes(y: np.ndarray) -> np.ndarray:
     return np.diff(y, axis=1, prepend=y[:, :1])
 
 
-def _exponential_mean(y: np.ndarray, half_life: float) -> np.ndarray:
-    """Return exponential means of series that start at 0."""
-    from scipy.signal import lfilter
-
-    decay = 0.5 ** (1 / half_life)
-    return lfilter([1 - decay], [1, -decay], y, axis=1)
+def exponential_means(y: np.ndarray, half_lives: Sequence[float]) -> np.ndarray:
+    """Return the exponential means (B, T, M) of series (B, T) that start at 0, one for each half-life in rows."""
+    keep = 0.5 ** (1 / np.asarray(half_lives, float))
+    new = np.ascontiguousarray(y.T)[..., None] * (1 - keep)  # (T, B, M)
+    for t in range(1, len(new)):
+        new[t] += keep * new[t - 1]
+    return np.ascontiguousarray(new.transpose(1, 0, 2))
 
 
 def _weighted_mean(x: np.ndarray, weight: np.ndarray, half_life: float) -> np.ndarray:
     """Return exponential means of x by weight, 0 before there is any."""
-    total = _exponential_mean(weight, half_life)
-    return _exponential_mean(x * weight, half_life) / np.where(total > 0, total, 1.0)
+    both = exponential_means(np.concatenate([weight, x * weight]), [half_life])[..., 0]
+    total, summed = np.split(both, 2)
+    return summed / np.where(total > 0, total, 1.0)
 
 
 def _seasonal_parts(y: np.ndarray, seasons: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,13 +10,15 @@ from forecast.models.recurrent.pretrained.encoding import N_GUIDES, N_ROW_INPUTS
 LSTMState = tuple[Tensor, Tensor]
 LEVELS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98)
 MEDIAN = LEVELS.index(0.5)
+LONGEST_STEP = 48  # that the network is trained on
 
 
 class PretrainedNetwork(nn.Module):
     """Rows of inputs in, quantiles of any step out, as differences from the newest value over the scale.
 
-    The median is a combination of simple forecasts with coefficients that depend on the state and the step, plus a
-    correction; the other quantiles follow by positive increments.
+    The median is a simple forecast, plus a combination of the differences of others from it with coefficients that
+    depend on the state and the step, plus a correction; the other quantiles follow by positive increments. Before
+    training it is nearly the simple forecast.
     """
 
     def __init__(self, hidden: int = 128, layers: int = 2, width: int = 64) -> None:
@@ -25,7 +27,7 @@ class PretrainedNetwork(nn.Module):
         self.state = nn.Linear(hidden + N_ROW_INPUTS, width)
         self.step = nn.Linear(N_STEP_INPUTS, width)
         self.inner = nn.Linear(width, width)
-        self.out = nn.Linear(width, N_GUIDES + len(LEVELS))
+        self.out = nn.Linear(width, N_GUIDES - 1 + len(LEVELS))
         nn.init.zeros_(self.out.bias)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
@@ -40,8 +42,9 @@ class PretrainedNetwork(nn.Module):
         hidden = nn.functional.silu(self.state(state)[:, :, None] + self.step(inputs))
         hidden = nn.functional.silu(self.inner(hidden)) + hidden
         raw = self.out(hidden)
-        median = (raw[..., :N_GUIDES] * guides).sum(dim=-1) + raw[..., N_GUIDES]
-        gaps = nn.functional.softplus(raw[..., N_GUIDES + 1 :])
+        coefficients, correction, gaps = raw.split([N_GUIDES - 1, 1, len(LEVELS) - 1], dim=-1)
+        median = guides[..., 0] + (coefficients * guides[..., 1:]).sum(dim=-1) + correction[..., 0]
+        gaps = nn.functional.softplus(gaps)
         below = median[..., None] - gaps[..., :MEDIAN].flip(-1).cumsum(-1).flip(-1)
         above = median[..., None] + gaps[..., MEDIAN:].cumsum(-1)
         return torch.cat([below, median[..., None], above], dim=-1)

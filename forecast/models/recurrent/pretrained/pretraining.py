@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from forecast.models.recurrent.pretrained.encoding import encode, step_inputs
-from forecast.models.recurrent.pretrained.network import LEVELS, PretrainedNetwork
-from forecast.models.recurrent.pretrained.priors import draw_batch
+from forecast.models.recurrent.pretrained.network import LEVELS, LONGEST_STEP, PretrainedNetwork
+from forecast.models.recurrent.pretrained.priors import SimulatedBatch, draw_batch
 from forecast.models.recurrent.trainer import AdamW, local_random
 
-LONGEST_STEP = 48
+HALF_PRECISION = True  # of the recurrent layers in training: bfloat16 takes a third of the time
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
@@ -25,7 +25,7 @@ class TrainingConfig:
     steps: int = 20_000
     n_rows: int = 16_384  # of all series of a batch
     chunk: int = 4_096  # rows that are in one backward pass
-    lengths: tuple[int, ...] = (96, 96, 160, 448)
+    lengths: tuple[int, ...] = (64, 96, 96, 160, 160, 320, 448, 1024)
     n_positions: int = 16
     n_horizons: int = 12
     lr: float = 2e-3
@@ -41,12 +41,14 @@ def training_batch(config: TrainingConfig, step: int) -> tuple[Tensor, ...]:
     t = int(rng.choice(config.lengths))
     n = config.n_rows // t
     batch = draw_batch(rng, n, t + LONGEST_STEP)
-    series = encode(batch.values[:, :t], batch.observed[:, :t], batch.seasons)
-    first = 2
-    share = rng.uniform(0, 1, (n, config.n_positions))
-    rows = np.floor(np.exp(np.log(first) + share * (np.log(t) - np.log(first)))).astype(np.int64)
-    rows = np.minimum(rows, t - 1)
+    rows = draw_positions(rng, (n, config.n_positions), t)
     steps = np.unique(np.floor(np.exp(rng.uniform(0, np.log(LONGEST_STEP + 1), config.n_horizons))).astype(np.int64))
+    return tuple(map(torch.from_numpy, make_examples(batch, t, rows, steps)))
+
+
+def make_examples(batch: SimulatedBatch, t: int, rows: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the arguments of `batch_loss`: examples at rows (B, P) of the first t rows of series, for steps (K,)."""
+    series = encode(batch.values[:, :t], batch.observed[:, :t], batch.seasons)
     guides, inputs = step_inputs(series, rows, steps)
     y = batch.values - batch.values[:, :1]
     index = rows[..., None] + steps
@@ -60,8 +62,14 @@ def training_batch(config: TrainingConfig, step: int) -> tuple[Tensor, ...]:
     goal = np.where(usable, (target - now[..., None]) / safe, 0.0)
     weight = np.where(usable, np.minimum(safe / np.where(size > 0, size, 1.0)[:, None], 50.0), 0.0)
     goal = np.clip(goal, -1e4, 1e4)
-    arrays = (series.rows, guides, inputs, goal.astype(np.float32), weight.astype(np.float32))
-    return (torch.from_numpy(rows), *map(torch.from_numpy, arrays))
+    return rows, series.rows, guides, inputs, goal.astype(np.float32), weight.astype(np.float32)
+
+
+def draw_positions(rng: np.random.Generator, shape: tuple[int, int], t: int) -> np.ndarray:
+    """Return rows from 2 to t − 1: two thirds with a uniform logarithm, so that short histories are learnt, or uniform."""
+    early = np.exp(rng.uniform(np.log(2), np.log(t), shape))
+    rows = np.where(rng.random(shape) < 2 / 3, early, rng.uniform(2, t, shape))
+    return np.minimum(rows.astype(np.int64), t - 1)
 
 
 def naive_errors(y: np.ndarray, seasons: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -80,13 +88,14 @@ def naive_errors(y: np.ndarray, seasons: np.ndarray, steps: np.ndarray) -> np.nd
 def batch_loss(network: PretrainedNetwork, batch: tuple[Tensor, ...]) -> Tensor:
     """Return the quantile loss of a batch relative to the errors of naive forecasts."""
     rows, inputs, guides, of_steps, goal, weight = batch
-    state, _ = network.read(inputs)
-    state = torch.take_along_dim(state, rows[..., None], dim=1)
+    with torch.autocast(rows.device.type, torch.bfloat16, enabled=HALF_PRECISION):
+        state, _ = network.read(inputs)
+    state = torch.take_along_dim(state.float(), rows[..., None], dim=1)
     quantiles = network(state, guides, of_steps)
     levels = quantiles.new_tensor(LEVELS)
     error = goal[..., None] - quantiles
     pinball = torch.maximum(levels * error, (levels - 1) * error).mean(dim=-1)
-    return 2 * (pinball * weight).sum() / (weight > 0).sum()
+    return 2 * (pinball * weight).sum() / (weight > 0).sum().clamp(min=1)
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 Process = Callable[[np.random.Generator, int, int], np.ndarray]
-SEASONS = (4, 5, 6, 7, 12, 24, 48, 52)
+#: Seasons and their shares among seasonal series.
+SEASONS = {4: 2, 5: 1, 6: 0.5, 7: 2, 12: 4, 21: 0.3, 24: 2, 48: 0.7, 52: 1.5, 96: 0.4, 168: 0.7, 252: 0.4}
+WEEK = 7  # seasons in a second season
 BURN_IN = 40  # rows that are simulated before the first
 
 
@@ -171,6 +173,17 @@ def waves(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
     return out * log_uniform(rng, 0.5, 10, (n, 1)) + noise / noise.std(axis=1, keepdims=True)
 
 
+def long_memory(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return fractional noise, whose correlations decay slowly as those of volatility do, with noise for half of them."""
+    d, burn_in = rng.uniform(0.1, 0.7, (n, 1)), 200
+    j = np.arange(1, rows + burn_in)
+    weights = np.cumprod(np.concatenate([np.ones((n, 1)), (j - 1 + d) / j], axis=1), axis=1)
+    size = 2 * (rows + burn_in)  # no wrap-around
+    e = shocks(rng, n, rows + burn_in)
+    out = np.fft.irfft(np.fft.rfft(weights, size) * np.fft.rfft(e, size), size)[:, burn_in : burn_in + rows]
+    return out + log_uniform(rng, 0.1, 2, (n, 1)) * (rng.random((n, 1)) < 0.5) * rng.normal(size=(n, rows))
+
+
 def regimes(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
     """Return autoregressions whose mean and standard deviation switch between two states."""
     leave = log_uniform(rng, 0.005, 0.1, (n, 1))
@@ -203,11 +216,12 @@ def counts(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
 PROCESSES: dict[Process, float] = {
     arma: 0.14,
     integrated: 0.16,
-    walk: 0.14,
+    walk: 0.18,
     local_level: 0.12,
     local_trend: 0.16,
     broken_trends: 0.1,
     waves: 0.06,
+    long_memory: 0.06,
     regimes: 0.03,
     saturation: 0.06,
     counts: 0.03,
@@ -259,23 +273,45 @@ def _season(rng: np.random.Generator, n: int, m: int, rows: int) -> np.ndarray:
     rate = log_uniform(rng, 0.005, 0.3, (n, 1, 1)) * (rng.random((n, 1, 1)) < 0.5)
     change = np.cumsum(rate * rng.normal(size=(n, cycles, m)), axis=1)
     change -= change.mean(axis=2, keepdims=True)
+    passing = _passing_pattern(rng, n, m, cycles)
+    fixed = rng.uniform(0, 1, (n, 1, 1)) * (rng.random((n, 1, 1)) < 0.5)
+    returns = rng.random((n, 1, 1)) < 0.15
     start = int(rng.integers(m))
-    return (pattern[:, None] + change).reshape(n, cycles * m)[:, start : start + rows]
+    return np.where(returns, fixed * pattern[:, None] + passing, pattern[:, None] + change).reshape(n, cycles * m)[:, start : start + rows]
+
+
+def _passing_pattern(rng: np.random.Generator, n: int, m: int, cycles: int) -> np.ndarray:
+    """Return patterns (n, cycles, m) of which each value is a first-order autoregression from season to season."""
+    coefficient = rng.uniform(0.1, 0.98, n)
+    e = rng.normal(size=(n, m, cycles)).reshape(n * m, cycles)
+    series = first_order(e, np.repeat(coefficient, m), rng.normal(size=n * m))
+    return series.reshape(n, m, cycles).transpose(0, 2, 1)
+
+
+def draw_seasons(rng: np.random.Generator, n: int, longest: int) -> np.ndarray:
+    """Return seasons (n,), none longer than `longest` rows."""
+    periods = [m for m in SEASONS if m <= longest]
+    shares = np.array([SEASONS[m] for m in periods])
+    return rng.choice(periods, n, p=shares / shares.sum())
 
 
 def add_seasons(rng: np.random.Generator, values: np.ndarray, periods: np.ndarray) -> np.ndarray:
     """Return series with a season of sizes from a tenth of a change to twenty; a quarter has none though it is given.
 
-    Every sixth series has a second, of seven times its period.
+    Every fourth season of 7 rows or more has a second one, of seven times its period, or of a seventh of it.
     """
     n, rows = values.shape
     size = log_uniform(rng, 0.1, 20, (n, 1)) * (rng.random((n, 1)) < 0.75)
     size = np.where(periods[:, None] > 1, size, 0.0)
     hidden = (periods == 1) & (rng.random(n) < 0.08)  # a season that nobody has declared
-    real = np.where(hidden, rng.choice(SEASONS[:5], n), np.maximum(periods, 2))
+    real = np.where(hidden, draw_seasons(rng, n, 24), np.maximum(periods, 2))
     size = np.where(hidden[:, None], log_uniform(rng, 0.1, 3, (n, 1)), size)
-    second = season(rng, np.where(real > 1, 7 * real, 7), rows) * (rng.random((n, 1)) < 1 / 6)
-    return values + size * (season(rng, real, rows) + 0.5 * second * (real[:, None] >= 7))
+    longer = (real >= WEEK) & (2 * WEEK * real <= rows)
+    shorter = (real >= 4 * WEEK) & (real % WEEK == 0)
+    has_second = (longer | shorter) & (rng.random(n) < 0.25)
+    other = np.where(shorter, real // WEEK, np.where(longer, WEEK * real, 2))
+    second = season(rng, np.where(has_second, other, 2), rows) * (log_uniform(rng, 0.2, 2, n) * has_second)[:, None]
+    return values + size * (season(rng, real, rows) + second)
 
 
 # --- disturbances ----------------------------------------------------------------------------------------------------
@@ -330,7 +366,7 @@ def remove_values(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
 
 def draw_batch(rng: np.random.Generator, n: int, rows: int) -> SimulatedBatch:
     """Return simulated series of all processes, seasons and disturbances; a fifth are sums of two processes."""
-    seasons = np.where(rng.random(n) < 0.4, 1, rng.choice(SEASONS, n))
+    seasons = np.where(rng.random(n) < 0.4, 1, draw_seasons(rng, n, rows))
     values = draw_process(rng, n, rows)
     other = log_uniform(rng, 0.2, 2, (n, 1)) * (rng.random((n, 1)) < 0.2)
     values = values + other * draw_process(rng, n, rows)

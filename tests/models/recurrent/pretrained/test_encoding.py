@@ -8,7 +8,8 @@ import pytest
 from forecast.models.recurrent.pretrained.encoding import N_GUIDES, N_ROW_INPUTS, N_STEP_INPUTS, encode, step_inputs
 from forecast.models.recurrent.pretrained.priors import draw_batch
 
-SEASONAL, CYCLES, PATTERN, DRIFT = 0, 1, 2, 8  # of the guides
+PATTERN, SEASONAL, CYCLES, AUTOREGRESSION, WEEK, NOW = range(6)  # of the guides, the others less the first
+SLOPE = N_GUIDES - 5
 
 
 def simulated(rows=120):
@@ -46,7 +47,7 @@ def test_scale_and_level_do_not_matter(factor, shift):
     assert after.rows == pytest.approx(before.rows, abs=1e-3)
 
 
-def test_seasonal_guides_are_exact_on_a_season_with_a_trend():
+def test_seasonal_guides_are_exact_on_a_season():
     t, m = np.arange(150), 12
     pattern = np.random.default_rng(2).normal(size=m)
     pattern -= pattern.mean()
@@ -55,13 +56,45 @@ def test_seasonal_guides_are_exact_on_a_season_with_a_trend():
     row, steps = 120, np.arange(1, 25)
     guides = step_inputs(series, np.array([[row]]), steps)[0][0, 0]
     change = (y[0, row + steps] - y[0, row]) / series.scale[0, row]
-    for guide in (SEASONAL, CYCLES, PATTERN):
-        assert guides[:, guide] == pytest.approx(change, rel=1e-5, abs=1e-3)
-    line = 3.0 * t[None]
-    series = encode(line, np.ones_like(line, bool), np.array([1]))
+    assert guides[:, PATTERN] == pytest.approx(change, rel=1e-5, abs=1e-3)
+    assert guides[:, [SEASONAL, CYCLES, WEEK]] == pytest.approx(np.zeros((24, 3)), abs=1e-3)
+    assert guides[:, NOW] == pytest.approx(-guides[:, PATTERN])
+
+
+def test_the_guide_of_weeks_is_exact_on_days_that_differ():
+    t, m = np.arange(7 * 8 * 5), 8
+    hours, days = np.random.default_rng(2).normal(size=(2, 100))
+    y = (hours[t % m] + days[t // m % 7] * (t % m == 3))[None]
+    series = encode(y, np.ones_like(y, bool), np.array([m]))
+    row, steps = 200, np.arange(1, 40)
     guides = step_inputs(series, np.array([[row]]), steps)[0][0, 0]
-    assert guides[:, DRIFT] == pytest.approx(steps)
-    assert not guides[:, [SEASONAL, CYCLES, PATTERN]].any()
+    cycle = series.cycle[0, row] + y[0, row + steps] - y[0, :1]  # up to the mean of another day, which is known
+    ended = row - 7 * m + m * -(-steps // m)
+    expected = cycle - series.cycle[0, ended] - series.values[0, row]
+    assert guides[:, PATTERN] + guides[:, WEEK] == pytest.approx(expected / series.scale[0, row], abs=1e-3)
+
+
+def test_slopes_are_exact_on_a_line():
+    line = 3.0 * np.arange(150.0)[None]
+    series = encode(line, np.ones_like(line, bool), np.array([1]))
+    steps = np.arange(1, 25)
+    guides = step_inputs(series, np.array([[120]]), steps)[0][0, 0]
+    for slope in range(SLOPE, SLOPE + 4):
+        assert guides[:, slope] == pytest.approx(steps)
+    assert not guides[:, [PATTERN, SEASONAL, CYCLES, AUTOREGRESSION, WEEK, NOW]].any()
+
+
+def test_autoregressions_are_forecast_by_the_guides():
+    rng = np.random.default_rng(3)
+    y, shocks = np.zeros((20, 1300)), rng.normal(size=(20, 1300))
+    for t in range(4, 1300):
+        y[:, t] = 0.7 * y[:, t - 4] + shocks[:, t]
+    series = encode(y, np.ones_like(y, bool), np.full(20, 4))
+    steps, rows = np.arange(1, 6), np.full((20, 1), 1290)
+    guides = step_inputs(series, rows, steps)[0][:, 0] * series.scale[:, 1290, None, None]
+    forecast = guides[..., PATTERN] + guides[..., AUTOREGRESSION] + y[:, [1290]]
+    oracle = 0.7 ** -(-steps // 4) * y[:, 1290 + steps - 4 * -(-steps // 4)]
+    assert np.abs(forecast - oracle).mean() < 0.1
 
 
 def test_a_constant_series_has_no_scale():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import forecast as fc
-from forecast.backtesting.season import candidate_seasons, find_season
+from forecast.models.season import candidate_seasons, find_season
 
 WALKS = ("plain", "heavy tails", "clusters", "one factor")
 

@@ -58,11 +58,24 @@ def find_season(train: Panel) -> int:
     factor of Bartlett's formula, √(1 + 2 Σ r²) over the autocorrelations at shorter lags of the changes less their mean
     in each phase.
     """
-    candidates = [m for m in candidate_seasons(train.index) if len(train) >= MIN_SEASONS * m]
+    return _find_season(train.target, candidate_seasons(train.index))
+
+
+def find_seasons(train: Panel) -> tuple[int, ...]:
+    """Return the season of each series of the training rows, found in its own rows only; 1 for those without one."""
+    candidates = candidate_seasons(train.index)
+    return tuple(_find_season(train.target[:, [n]], candidates) for n in range(len(train.series)))
+
+
+def _find_season(target: np.ndarray, candidates: list[int]) -> int:
+    """Return the season, of these candidates, of series (T, N); 1 if there is none."""
+    candidates = [m for m in candidates if len(target) >= MIN_SEASONS * m]
     if not candidates:
         return 1
-    seasons = train.observed.sum(axis=0) / MIN_SEASONS  # (N,) the longest season that may be found, and more
-    y, seasons = forward_fill(train.target[:, seasons > min(candidates)]), seasons[seasons > min(candidates)]
+    seasons = (~np.isnan(target)).sum(axis=0) / MIN_SEASONS  # (N,) the longest season that may be found, and more
+    y, seasons = forward_fill(target[:, seasons > min(candidates)]), seasons[seasons > min(candidates)]
+    if not len(seasons):
+        return 1
     largest = np.nanmax(np.abs(y), axis=0, initial=0)
     y = y / np.where(largest > 0, largest, 1)
     changes, varies = _standard_changes(y)

@@ -1,0 +1,131 @@
+"""Quantiles of the future from the pretrained network: many series and cutoffs at once, at any step and level.
+
+Batches have a fixed size, so that no forecast depends on how many are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from forecast.models.recurrent.pretrained.encoding import encode, step_inputs
+from forecast.models.recurrent.pretrained.network import LEVELS, LONGEST_STEP, MEDIAN, PretrainedNetwork
+
+SERIES, ROWS = 8, 32  # that the recurrent layers read at once
+GROUP = 32  # series whose inputs are computed at once
+CUTOFFS = 32  # whose steps are computed at once
+MIN_OBSERVED = 3  # rows of a series before its first forecast
+
+
+def future_quantiles(
+    network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield numbers of series (n,), and the quantiles of their change from the last observed value, (K, n, H, Q).
+
+    `y` is (T, N) with NaN where nothing is observed, `seasons` (N,) the rows in a season, `rows` (K,) the cutoffs. A
+    change is NaN where fewer than three rows up to the cutoff are observed.
+    """
+    with torch.no_grad():
+        for first in range(0, y.shape[1], GROUP):
+            numbers = np.arange(first, min(first + GROUP, y.shape[1]))
+            yield numbers, _changes_of(network, y[:, numbers], seasons[numbers], rows, horizon)
+
+
+def _changes_of(
+    network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int
+) -> np.ndarray:
+    """Return the quantiles of the changes of at most GROUP series, (K, n, H, Q)."""
+    block = _block(network, y, seasons, rows, np.arange(1, min(horizon, LONGEST_STEP) + 1))
+    if horizon <= LONGEST_STEP:
+        return block
+    out = np.empty((*block.shape[:2], horizon, len(LEVELS)))
+    out[:, :, :LONGEST_STEP] = block
+    for k, row in enumerate(rows):
+        out[k, :, LONGEST_STEP:] = _later_blocks(network, y[: row + 1], seasons, block[k], horizon)
+    return out
+
+
+def _later_blocks(
+    network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, block: np.ndarray, horizon: int
+) -> np.ndarray:
+    """Return the quantiles after the first block (n, 48, Q) from the last row, (n, H − 48, Q).
+
+    Each block continues from the medians of those before; the distances from the median are added in squares.
+    """
+    observed = ~np.isnan(y)
+    newest = len(y) - 1 - np.argmax(observed[::-1], axis=0)
+    last = y[newest, np.arange(y.shape[1])]  # (n,)
+    blocks, total = [], block
+    for start in range(LONGEST_STEP, horizon, LONGEST_STEP):
+        y = np.concatenate([y, (last[:, None] + total[..., MEDIAN]).T])
+        steps = np.arange(1, min(horizon - start, LONGEST_STEP) + 1)
+        block = _block(network, y, seasons, np.array([len(y) - 1]), steps)[0]
+        ended = total[:, -1:]  # (n, 1, Q) quantiles at the end of the blocks before
+        median = ended[..., MEDIAN, None] + block[..., MEDIAN, None]
+        spread = np.hypot(ended - ended[..., MEDIAN, None], block - block[..., MEDIAN, None])
+        total = median + np.sign(np.array(LEVELS) - 0.5) * spread
+        blocks.append(total)
+    return np.concatenate(blocks, axis=1)
+
+
+def _block(
+    network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """Return the quantiles of the changes to these steps, none above 48, (K, n, H, Q)."""
+    observed = ~np.isnan(y)
+    n_observed = observed.cumsum(axis=0)[rows]  # (K, n)
+    start = np.where(observed.any(axis=0), np.argmax(observed, axis=0), 0)
+    n, length = y.shape[1], int(rows.max()) + 1
+    position = start + np.arange(length)[:, None]  # (T', n) each series from its first observed row
+    inside = position < length
+    values = np.take_along_axis(y, np.minimum(position, length - 1), axis=0)
+    seen = inside & ~np.isnan(values)
+    seen[0] = True
+    values = np.where(seen, np.nan_to_num(values), 0.0)
+    padding = ((0, 0), (0, -n % SERIES))
+    series = encode(np.pad(values, padding).T, np.pad(seen, padding, mode="edge").T, np.pad(seasons, padding[1]).clip(1))
+    at = np.pad(np.maximum(rows[:, None] - start, 0), padding).T  # (n, K)
+    states = _states(network, series.rows, at)
+    out = []
+    for first in range(0, len(rows), CUTOFFS):
+        own = at[:, first : first + CUTOFFS]
+        guides, inputs = step_inputs(series, own, steps)
+        quantiles = network(states[:, first : first + CUTOFFS], torch.from_numpy(guides), torch.from_numpy(inputs))
+        scale = np.take_along_axis(series.scale, own, axis=1)
+        out.append(quantiles.double().numpy() * scale[..., None, None])
+    changes = np.concatenate(out, axis=1)[:n].transpose(1, 0, 2, 3)
+    return np.where((n_observed < MIN_OBSERVED)[..., None, None], np.nan, changes)
+
+
+def _states(network: PretrainedNetwork, inputs: np.ndarray, at: np.ndarray) -> torch.Tensor:
+    """Return what is known after rows `at` (n, K) of the inputs (n, T, C), (n, K, S)."""
+    length = int(at.max()) + 1
+    inputs = np.pad(inputs[:, :length], ((0, 0), (0, -length % ROWS), (0, 0)))
+    found = torch.zeros(*at.shape, network.state.in_features)
+    for top in range(0, len(inputs), SERIES):
+        own, state = at[top : top + SERIES], None
+        for first in range(0, inputs.shape[1], ROWS):
+            chunk = torch.from_numpy(inputs[top : top + SERIES, first : first + ROWS])
+            known, state = network.read(chunk, state)
+            series, cutoffs = np.nonzero((own >= first) & (own < first + ROWS))
+            if len(series):
+                found[series + top, cutoffs] = known[series, own[series, cutoffs] - first]
+    return found
+
+
+def at_levels(quantiles: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Return quantiles (…, Q) of the network at any levels, linear between two of its own in normal deviates.
+
+    >>> at_levels(np.arange(11.0), (0.5, 0.9))
+    array([5., 8.])
+    """
+    from statistics import NormalDist
+
+    normal = NormalDist().inv_cdf
+    own, wanted = np.array([normal(level) for level in LEVELS]), np.array([normal(level) for level in levels])
+    above = np.clip(np.searchsorted(own, wanted), 1, len(own) - 1)
+    share = (wanted - own[above - 1]) / (own[above] - own[above - 1])
+    low, high = quantiles[..., above - 1], quantiles[..., above]
+    return low + share * (high - low)
