@@ -25,7 +25,13 @@ from prices import walks
 import forecast as fc
 
 HORIZON, DRAWS, ROWS, ORIGINS = 5, 5, 3000, 300
-PROCESSES = {"AR(1), .9": (0.9, 1), "AR(1), .5": (0.5, 1), "white noise": (0.0, 1), "walk": (1.0, 1), "seasonal": (0.7, 12)}
+PROCESSES = {
+    "AR(1), .9": (0.9, 1),
+    "AR(1), .5": (0.5, 1),
+    "white noise": (0.0, 1),
+    "walk": (1.0, 1),
+    "seasonal": (0.7, 12),
+}
 Table = list[dict[str, object]]
 
 
@@ -172,7 +178,9 @@ def main() -> None:
     """Print the requested tables."""
     parts = {part.__name__: part for part in (truth, prices, range_variance, rv, weekly, hourly, speed)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["truth", "prices", "range_variance", "speed"], help=", ".join(parts))
+    parser.add_argument(
+        "parts", nargs="*", default=["truth", "prices", "range_variance", "speed"], help=", ".join(parts)
+    )
     parser.add_argument("--data", type=Path, help="folder of realized_variance/ and m4/")
     parser.add_argument("--start-from", help="folder of other weights")
     options = parser.parse_args()

@@ -30,6 +30,7 @@ _PUBLIC = {
     "data.checks": ("PriceReport", "check_prices"),
     "data.targets": ("garman_klass", "log_returns", "make_target", "parkinson", "realised_variance"),
     "models.recurrent.diagnostics": ("gradient_flow",),
+    "models.recurrent.pretrained.simulation": ("simulate",),
     "backtesting.split": ("Fold", "WalkForward"),
     "backtesting.run": ("backtest",),
     "backtesting.result": ("BacktestResult",),

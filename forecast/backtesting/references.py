@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from forecast.models.season import find_season
 from forecast.data.panel import Panel
 from forecast.evaluation.losses import NAIVE, ZERO, check_model
 from forecast.features.windows import forward_fill
 from forecast.models.base import Forecaster
 from forecast.models.naive import Naive, SeasonalNaive, Zero
+from forecast.models.season import find_season
 
 RESERVED: dict[str, type[Forecaster]] = {NAIVE: Naive, ZERO: Zero}
 SEASONAL = "seasonal-naive"

@@ -24,6 +24,8 @@ POINT_LOSSES = ("mse", "mae", "huber")  # losses of a point forecast, which impl
 LOSSES = ("pinball", *POINT_LOSSES, "student-t")
 #: Parameters of the training; all others describe the fitted network and its forecasts.
 TRAINING_PARAMS = ("seed", "n_jobs", "warm_start", "trainer", "epochs", "batch_size", "lr", "validation_split")
+#: Parameters that a forecaster with start="pretrained" uses.
+TUNED_PARAMS = ("start", "log", "levels", "members", "seed", "n_jobs", "trainer")
 SCALARS = (type(None), int, float, str, np.generic)
 SEQUENCES = (tuple, list, np.ndarray)
 
@@ -168,6 +170,21 @@ def check_network(model: Any) -> None:
     check_int("embedding", model.embedding, 0)
     check_jobs(model.n_jobs)
     check_fields(model.exog)
+
+
+def check_start(model: Any) -> None:
+    """Raise ValueError if a recurrent forecaster starts from the pretrained network and describes another one, too."""
+    check_choice("start", model.start, (None, "pretrained"))
+    if model.start is None:
+        return
+    default = type(model)().get_params(deep=False)
+    params = model.get_params(deep=False)
+    others = [name for name in params if name not in TUNED_PARAMS and not _equal(params[name], default[name])]
+    if others:
+        raise ValueError(
+            f"start='pretrained' trains the pretrained network, which has its own layers, inputs and loss: leave out "
+            f"{', '.join(others)}, or use start=None"
+        )
 
 
 def check_combinations(model: Any) -> None:

@@ -31,6 +31,7 @@ from forecast.models.recurrent.config import (
     RecurrentConfig,
     check_combinations,
     check_network,
+    check_start,
     check_unchanged,
     describing_params,
     strategy_of,
@@ -48,6 +49,7 @@ from forecast.models.recurrent.inference import (
     training_errors,
 )
 from forecast.models.recurrent.networks import Network, build_network, network_arrays
+from forecast.models.recurrent.pretrained.zero_shot import Pretrained
 from forecast.models.recurrent.shrinkage import PRIOR
 from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer, example_batch, loss_curve, one_thread
 from forecast.models.serialize import fitted_attributes
@@ -124,6 +126,10 @@ class Recurrent(Forecaster):
         shrinkage of the previous one.
     trainer : Trainer, optional
         How to train (None: `Trainer()`, with batches of 256 windows unless the strategy is aligned).
+    start : {"pretrained"}, optional
+        The weights to start from: those of `Pretrained`, whose network then is the one that is trained, and whose
+        forecasts are the base. Of the other parameters only `log`, `levels`, `members`, `seed`, `n_jobs` and `trainer`
+        (None: 100 steps with a low learning rate) may be set. None: random weights.
 
     Attributes
     ----------
@@ -182,6 +188,7 @@ class Recurrent(Forecaster):
     n_jobs: int = 1
     warm_start: bool = False
     trainer: Trainer | None = None
+    start: str | None = None
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter, or a combination of two, is not valid."""
@@ -191,12 +198,15 @@ class Recurrent(Forecaster):
             raise TypeError(f"trainer must be a Trainer or None; got {self.trainer!r}")
         if not (self.base is None or isinstance(self.base, Forecaster)):
             raise TypeError(f"base must be a Forecaster or None; got {self.base!r}")
+        check_start(self)
         check_combinations(self)
         self._base().check_params()
         self._trainer().check_params()
 
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: a window and its targets."""
+        if self.start is not None:
+            return Pretrained().min_rows(horizon)
         own = max(self.lookback, MIN_CHANGES + 1) + horizon
         base = self._base()
         if isinstance(base, Naive):
@@ -212,6 +222,8 @@ class Recurrent(Forecaster):
 
     def default_trainer(self) -> Trainer:
         """Return the trainer that `trainer=None` stands for: many short examples, or few long ones."""
+        if self.start is not None:
+            return Pretrained().default_trainer()
         return Trainer() if strategy_of(self) == "aligned" else Trainer(batch_size=256)
 
     def default_base(self) -> Forecaster:
@@ -239,6 +251,9 @@ class Recurrent(Forecaster):
     # --- fitting ---
 
     def _fit(self, panel: Panel, horizon: int) -> None:
+        if self.start is not None:
+            self._fine_tune(panel, horizon)
+            return
         previous = None
         if self.warm_start and "nets_" in vars(self):
             previous = (self.config_, self.nets_, self.shrinkage_)
@@ -252,6 +267,21 @@ class Recurrent(Forecaster):
         self.shrinkage_: np.ndarray = np.array(factors) if previous is None else previous[2]
         self._measure_errors(make_error_sample(inputs, base, self.config_))
         self._summarise_fit([records for _, records, _ in fits], len(examples))
+
+    def _fine_tune(self, panel: Panel, horizon: int) -> None:
+        """Fine-tune the pretrained network, once for each member."""
+        self.fitted_params_ = describing_params(self)
+        members = [
+            Pretrained(log=self.log, levels=self.levels, trainer=self._trainer(), seed=self.seed + s)
+            for s in range(self.members)
+        ]
+        fit = delayed(Pretrained._fit_panel)
+        self.tuned_ = Parallel(n_jobs=self.n_jobs)(fit(member, panel, horizon) for member in members)
+        self.nets_ = []
+        self.shrinkage_ = np.array([member.shrinkage_ for member in self.tuned_])
+        tables = [member.history_ for member in self.tuned_]
+        self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
+        self.record_ = self.tuned_[0].record_ | {"shrinkage": [float(factor) for factor in self.shrinkage_]}
 
     def _prepare(self, panel: Panel, horizon: int) -> tuple[Inputs, np.ndarray]:
         """Fit the base; return the inputs of the training rows and the base's forecasts at them, (T, N, H)."""
@@ -386,6 +416,8 @@ class Recurrent(Forecaster):
     # --- forecasting ---
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
+        if self.start is not None:
+            return self.combine([member._predict_at(panel, rows) for member in self.tuned_])
         config, levels, middle = self.config_, self.config_.levels, self.config_.levels.index(0.5)
         inputs = self._inputs(panel)
         base = self.base_._predict_point_at(panel, rows)  # (K, N, H)
@@ -424,6 +456,7 @@ class Recurrent(Forecaster):
     def probe(self, prices: Any, y: Any = None) -> tuple[list[Network], list[torch.Tensor]]:
         """Return the networks and a batch of training examples with one target each, for `gradient_flow`."""
         panel = self._read(prices)
+        self._check_own_network("probe")
         if self.topology.startswith("one-to-"):
             raise ValueError(f"a {self.topology} network reads one row: no row further back has a gradient")
         base = self._base_points(panel)
@@ -435,12 +468,20 @@ class Recurrent(Forecaster):
     def summary(self) -> Summary:
         """Return a table of the network's layers with their output shapes and weights, as Keras prints it."""
         self._check_ready()
+        self._check_own_network("summary")
         strategy, steps = self.config_.strategy, self.config_.steps
         positions = POSITIONS * self.lookback if strategy == "aligned" else 1
         x = torch.zeros(1, self.lookback + positions - 1, self.config_.n_inputs)
         target = torch.zeros(1, positions, steps)
         title = f"{self.cell} {self.topology}, {strategy}: {self.lookback} rows in, {steps} steps out"
         return summarise(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target], title)
+
+    def _check_own_network(self, method: str) -> None:
+        """Raise ValueError if the network is the pretrained one."""
+        if self.start is not None:
+            raise ValueError(
+                f"{method} is of networks with start=None; the pretrained network is described in the docs"
+            )
 
     # --- storing ---
 

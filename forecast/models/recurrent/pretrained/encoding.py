@@ -117,7 +117,7 @@ def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> Enc
 
 
 def _sizes(y: np.ndarray, adjusted: np.ndarray, seasonal: np.ndarray, observed: np.ndarray) -> list[np.ndarray]:
-    """Return mean sizes of changes: of the values, of the adjusted ones, of these recently, and the scale, (B, T) each."""
+    """Return mean sizes of changes: of values, of adjusted ones, of these recently; and the scale, (B, T) each."""
     weight = observed.astype(float)
     weight[:, 0] = 0.0
     sizes = [np.abs(_changes(series)) for series in (y, adjusted)]
@@ -174,7 +174,7 @@ def step_inputs(series: EncodedSeries, rows: np.ndarray, steps: np.ndarray) -> t
 def _mean_of_cycles(
     series: EncodedSeries, t: np.ndarray, same: np.ndarray, period: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean deviation of rows `same`, and of those whole periods before, from the season up to t, and to then.
+    """Return the mean deviation of rows `same`, and of those periods before, from the season up to t, and to then.
 
     Also the number of values of which it is the mean, at most three.
     """

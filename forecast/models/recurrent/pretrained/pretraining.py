@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from forecast.models.recurrent.pretrained.encoding import encode, step_inputs
-from forecast.models.recurrent.pretrained.network import LEVELS, LONGEST_STEP, PretrainedNetwork
+from forecast.models.recurrent.pretrained.network import LONGEST_STEP, PretrainedNetwork
 from forecast.models.recurrent.pretrained.priors import SimulatedBatch, draw_batch
 from forecast.models.recurrent.trainer import AdamW, local_random
 
-HALF_PRECISION = True  # of the recurrent layers in training: bfloat16 takes a third of the time
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
@@ -22,11 +21,11 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 class TrainingConfig:
     """The settings of a training; all that decides its result."""
 
-    steps: int = 20_000
+    steps: int = 17_000
     n_rows: int = 16_384  # of all series of a batch
     chunk: int = 4_096  # rows that are in one backward pass
     lengths: tuple[int, ...] = (64, 96, 96, 160, 160, 320, 448, 1024)
-    n_positions: int = 16
+    n_positions: int = 2_720  # with a loss, of all series of a batch
     n_horizons: int = 12
     lr: float = 2e-3
     warm_up: int = 200
@@ -41,7 +40,7 @@ def training_batch(config: TrainingConfig, step: int) -> tuple[Tensor, ...]:
     t = int(rng.choice(config.lengths))
     n = config.n_rows // t
     batch = draw_batch(rng, n, t + LONGEST_STEP)
-    rows = draw_positions(rng, (n, config.n_positions), t)
+    rows = draw_positions(rng, (n, config.n_positions // n), t)
     steps = np.unique(np.floor(np.exp(rng.uniform(0, np.log(LONGEST_STEP + 1), config.n_horizons))).astype(np.int64))
     return tuple(map(torch.from_numpy, make_examples(batch, t, rows, steps)))
 
@@ -66,7 +65,7 @@ def make_examples(batch: SimulatedBatch, t: int, rows: np.ndarray, steps: np.nda
 
 
 def draw_positions(rng: np.random.Generator, shape: tuple[int, int], t: int) -> np.ndarray:
-    """Return rows from 2 to t − 1: two thirds with a uniform logarithm, so that short histories are learnt, or uniform."""
+    """Return rows from 2 to t − 1: two thirds have a uniform logarithm, so that short histories are learnt."""
     early = np.exp(rng.uniform(np.log(2), np.log(t), shape))
     rows = np.where(rng.random(shape) < 2 / 3, early, rng.uniform(2, t, shape))
     return np.minimum(rows.astype(np.int64), t - 1)
@@ -85,19 +84,6 @@ def naive_errors(y: np.ndarray, seasons: np.ndarray, steps: np.ndarray) -> np.nd
     return out
 
 
-def batch_loss(network: PretrainedNetwork, batch: tuple[Tensor, ...]) -> Tensor:
-    """Return the quantile loss of a batch relative to the errors of naive forecasts."""
-    rows, inputs, guides, of_steps, goal, weight = batch
-    with torch.autocast(rows.device.type, torch.bfloat16, enabled=HALF_PRECISION):
-        state, _ = network.read(inputs)
-    state = torch.take_along_dim(state.float(), rows[..., None], dim=1)
-    quantiles = network(state, guides, of_steps)
-    levels = quantiles.new_tensor(LEVELS)
-    error = goal[..., None] - quantiles
-    pinball = torch.maximum(levels * error, (levels - 1) * error).mean(dim=-1)
-    return 2 * (pinball * weight).sum() / (weight > 0).sum().clamp(min=1)
-
-
 def learning_rate(config: TrainingConfig, step: int) -> float:
     """Return the learning rate of a step: a warm-up, then a cosine to zero."""
     if step < config.warm_up:
@@ -112,6 +98,7 @@ class Training:
         self.config, self.step = config, 0
         with local_random(torch.Generator().manual_seed(config.seed)):
             self.network = PretrainedNetwork()
+        self.network.half_precision = True
         self.optimizer = AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
 
     def next_step(self) -> float:
@@ -123,7 +110,7 @@ class Training:
         self.optimizer.zero_grad()
         total = 0.0
         for part in zip(*(tensor.chunk(n_chunks) for tensor in batch), strict=True):
-            loss = batch_loss(self.network, part) / n_chunks
+            loss = self.network.batch_loss(*part) / n_chunks
             loss.backward()
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)

@@ -174,7 +174,7 @@ def waves(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
 
 
 def long_memory(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
-    """Return fractional noise, whose correlations decay slowly as those of volatility do, with noise for half of them."""
+    """Return fractional noise, whose correlations decay slowly, as those of volatility; half of them with noise."""
     d, burn_in = rng.uniform(0.1, 0.7, (n, 1)), 200
     j = np.arange(1, rows + burn_in)
     weights = np.cumprod(np.concatenate([np.ones((n, 1)), (j - 1 + d) / j], axis=1), axis=1)
@@ -275,9 +275,10 @@ def _season(rng: np.random.Generator, n: int, m: int, rows: int) -> np.ndarray:
     change -= change.mean(axis=2, keepdims=True)
     passing = _passing_pattern(rng, n, m, cycles)
     fixed = rng.uniform(0, 1, (n, 1, 1)) * (rng.random((n, 1, 1)) < 0.5)
-    returns = rng.random((n, 1, 1)) < 0.15
+    returns = rng.random((n, 1, 1)) < 0.2
     start = int(rng.integers(m))
-    return np.where(returns, fixed * pattern[:, None] + passing, pattern[:, None] + change).reshape(n, cycles * m)[:, start : start + rows]
+    out = np.where(returns, fixed * pattern[:, None] + passing, pattern[:, None] + change)
+    return out.reshape(n, cycles * m)[:, start : start + rows]
 
 
 def _passing_pattern(rng: np.random.Generator, n: int, m: int, cycles: int) -> np.ndarray:
@@ -337,7 +338,7 @@ def disturb(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
 
     outliers = (rng.random((n, rows)) < 0.01) * chosen(0.12)
     values = values + outliers * scale * rng.standard_t(3, (n, rows)) * 5
-    shifts = (rng.random((n, rows)) < 1.5 / rows) * chosen(0.1)
+    shifts = (rng.random((n, rows)) < 1.5 / rows) * chosen(0.2)
     values = values + np.cumsum(shifts * scale * rng.normal(0, 6, (n, rows)), axis=1)
     grid = scale * log_uniform(rng, 0.03, 2, (n, 1))
     values = np.where(chosen(0.12), np.round(values / grid) * grid, values)

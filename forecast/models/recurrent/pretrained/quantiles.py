@@ -27,12 +27,12 @@ def future_quantiles(
     `y` is (T, N) with NaN where nothing is observed, `seasons` (N,) the rows in a season, `rows` (K,) the cutoffs. A
     change is NaN where fewer than three rows up to the cutoff are observed.
     """
-    with torch.no_grad():
-        for first in range(0, y.shape[1], GROUP):
-            numbers = np.arange(first, min(first + GROUP, y.shape[1]))
-            yield numbers, _changes_of(network, y[:, numbers], seasons[numbers], rows, horizon)
+    for first in range(0, y.shape[1], GROUP):
+        numbers = np.arange(first, min(first + GROUP, y.shape[1]))
+        yield numbers, _changes_of(network, y[:, numbers], seasons[numbers], rows, horizon)
 
 
+@torch.no_grad()  # not around the loop above: a generator would leave it on between two of its values
 def _changes_of(
     network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int
 ) -> np.ndarray:
@@ -85,7 +85,9 @@ def _block(
     seen[0] = True
     values = np.where(seen, np.nan_to_num(values), 0.0)
     padding = ((0, 0), (0, -n % SERIES))
-    series = encode(np.pad(values, padding).T, np.pad(seen, padding, mode="edge").T, np.pad(seasons, padding[1]).clip(1))
+    series = encode(
+        np.pad(values, padding).T, np.pad(seen, padding, mode="edge").T, np.pad(seasons, padding[1]).clip(1)
+    )
     at = np.pad(np.maximum(rows[:, None] - start, 0), padding).T  # (n, K)
     states = _states(network, series.rows, at)
     out = []

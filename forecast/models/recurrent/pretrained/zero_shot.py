@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 
 from forecast._validation import check_int
 from forecast.data.panel import Panel
-from forecast.models.season import find_seasons
 from forecast.features.windows import forward_fill
 from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, continue_price, transform
+from forecast.models.recurrent.pretrained.fine_tuning import fine_tune, fine_tuning_trainer
 from forecast.models.recurrent.pretrained.quantiles import at_levels, future_quantiles
 from forecast.models.recurrent.pretrained.weights import network_of, read_weights
+from forecast.models.recurrent.trainer import Trainer
+from forecast.models.season import find_seasons
 
 MIN_ROWS = 3  # observed rows from which a series is forecast
 
@@ -39,14 +42,27 @@ class Pretrained(Forecaster):
     start_from : str or path, optional
         A folder with other weights, which `python -m forecast.models.recurrent.pretrained.train` wrote (None: those of
         the package).
+    trainer : Trainer, optional
+        If given, the network is fine-tuned on the training rows of all series (`default_trainer()` is a start: 100
+        steps with a low learning rate).
+    seed : int, default 0
+        Seed of the fine-tuning.
 
     Attributes
     ----------
     seasons_ : tuple of int
         The season of each series.
+    shrinkage_ : float
+        How far the fine-tuned network is followed, 0 (not at all) to 1.
+    history_ : DataFrame
+        Loss, gradient norm and learning rate of every step of the fine-tuning, if there is one.
 
     Notes
     -----
+    Fine-tuning holds back the newest fifth of the training rows for four fifths of its steps. The quantiles are those
+    of the weights before it plus `shrinkage_` times the difference made by it: the probability, by the errors at these
+    rows, that the difference is an improvement (see `Recurrent`). Where rows are too few to hold some back, nothing is
+    tuned.
     Steps beyond 48 repeat the forecast from its own medians; the spreads of the repetitions are added in squares.
     Missing rows are forward-filled; which they are is an input. The points are medians.
 
@@ -63,11 +79,15 @@ class Pretrained(Forecaster):
         log: bool | str = "auto",
         levels: tuple[float, ...] = LEVELS,
         start_from: str | os.PathLike[str] | None = None,
+        trainer: Trainer | None = None,
+        seed: int = 0,
     ) -> None:
         self.season = season
         self.log = log
         self.levels = levels
         self.start_from = start_from
+        self.trainer = trainer
+        self.seed = seed
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter is not valid."""
@@ -76,20 +96,41 @@ class Pretrained(Forecaster):
             check_int("season", self.season, 1)
         if not (self.start_from is None or isinstance(self.start_from, (str, os.PathLike))):
             raise TypeError(f"start_from must be the path of a folder, or None; got {self.start_from!r}")
+        check_int("seed", self.seed, 0)
+        if not (self.trainer is None or isinstance(self.trainer, Trainer)):
+            raise TypeError(f"trainer must be a Trainer or None; got {self.trainer!r}")
+        if self.trainer is not None:
+            self.trainer.check_params()
+
+    def default_trainer(self) -> Trainer:
+        """Return a trainer for fine-tuning: few steps with a low learning rate."""
+        return fine_tuning_trainer()
 
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs, whatever the horizon: three."""
         return MIN_ROWS
 
+    def _fit_panel(self, panel: Panel, horizon: int) -> Self:
+        """Fit the model to a validated panel, as a part of another model."""
+        self.horizon_, self.series_ = horizon, panel.series
+        self._fit(panel, horizon)
+        return self
+
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.weights_ = read_weights(self.start_from)
         self.log_ = choose_log(self.log, panel)
-        transform(panel, self.log_)  # raises if a value has no logarithm
+        y = transform(panel, self.log_)  # raises if a value has no logarithm
         n = len(panel.series)
         self.seasons_ = find_seasons(panel) if self.season == "auto" else (int(self.season),) * n
         same = len(set(self.seasons_)) == 1
         seasons = self.seasons_[0] if same else dict(zip(panel.series, self.seasons_, strict=True))
         self.record_ = {"log": self.log_.summary(), "season": seasons}
+        self.tuned_weights_: dict[str, np.ndarray] | None = None
+        self.shrinkage_ = 0.0
+        if self.trainer is not None:
+            tuned = fine_tune(self.trainer, self.weights_, y, np.array(self.seasons_), horizon, self.seed)
+            self.tuned_weights_, self.shrinkage_, self.history_ = tuned
+            self.record_["shrinkage"] = self.shrinkage_
 
     def _seasons(self, panel: Panel) -> np.ndarray:
         """Return the season of each series of a panel, (N,); of a new one the most frequent."""
@@ -112,5 +153,10 @@ class Pretrained(Forecaster):
         self, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield numbers of series, and their quantiles of the change from the last value, (K, n, H, Q)."""
-        network = network_of(self.weights_)
-        yield from future_quantiles(network, y, seasons, rows, self.horizon_)
+        request = (y, seasons, rows, self.horizon_)
+        if self.tuned_weights_ is None:
+            yield from future_quantiles(network_of(self.weights_), *request)
+            return
+        both = (future_quantiles(network_of(weights), *request) for weights in (self.weights_, self.tuned_weights_))
+        for (numbers, start), (_, tuned) in zip(*both, strict=True):
+            yield numbers, start + self.shrinkage_ * (tuned - start)

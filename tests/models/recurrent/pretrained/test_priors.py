@@ -8,6 +8,7 @@ import socket
 import numpy as np
 import pytest
 
+import forecast as fc
 from forecast.models.recurrent.pretrained import priors
 from forecast.models.recurrent.pretrained.pretraining import TrainingConfig, training_batch
 
@@ -59,3 +60,13 @@ def test_training_reads_neither_files_nor_the_network(monkeypatch):
     monkeypatch.setattr(builtins, "open", refuse)
     monkeypatch.setattr(socket, "socket", refuse)
     assert len(training_batch(config, 1)) == 6
+
+
+@pytest.mark.parametrize("process", ["mixture", *(process.__name__ for process in priors.PROCESSES)])
+def test_simulated_series_have_the_shape_and_follow_the_seed(process):
+    frame, same, other = (fc.simulate(process, series=4, rows=60, seed=seed) for seed in (0, 0, 1))
+    assert frame.shape == (60, 4)
+    assert frame.equals(same)
+    assert not frame.equals(other)
+    with pytest.raises(ValueError, match="process must be one of"):
+        fc.simulate("prices")
