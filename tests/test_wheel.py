@@ -26,8 +26,9 @@ def wheel(tmp_path_factory):
 
 def test_wheel_contains_package_and_samples_only(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for required in ("forecast/py.typed", "forecast/report/html/report.html", "forecast/_samples/stocks.parquet"):
-        assert required in names
+    required = {"forecast/py.typed", "forecast/report/html/report.html", "forecast/_samples/stocks.parquet"}
+    required |= {f"forecast/models/recurrent/pretrained/{name}" for name in ("weights.npz", "card.json")}
+    assert required <= set(names)
     assert not [name for name in names if name.startswith(("tests", "data", "benchmarks")) or "__pycache__" in name]
     assert wheel.stat().st_size < 2_000_000
 
@@ -47,11 +48,12 @@ def test_wheel_works_outside_the_checkout(wheel, tmp_path):
     path, shapes = done.stdout.strip().splitlines()
     assert path.startswith(str(folder))
     assert shapes == "(3270, 4) (2000, 7)"
-    command = [sys.executable, "-P", "-m", "forecast", "backtest", "stocks", "--models", "drift", "--windows", "3"]
+    command = [sys.executable, "-P", "-m", "forecast", "backtest", "stocks", "--models", "drift,pretrained", "--windows", "3"]
     done = subprocess.run(
         [*command, "--out", "run"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert "drift" in done.stdout
+    assert "pretrained" in done.stdout
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
         "fits.parquet",
         "forecasts.parquet",
