@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from forecast.features.windows import forward_fill
 from forecast.models.recurrent.pretrained.encoding import encode, step_inputs
 from forecast.models.recurrent.pretrained.network import LEVELS, LONGEST_STEP, MEDIAN, PretrainedNetwork
 
@@ -17,6 +18,8 @@ SERIES, ROWS = 8, 32  # that the recurrent layers read at once
 GROUP = 32  # series whose inputs are computed at once
 CUTOFFS = 32  # whose steps are computed at once
 MIN_OBSERVED = 3  # rows of a series before its first forecast
+HISTORY = 1024  # rows that later blocks read
+MOST_GROWTH = 1.5  # power of the step with which spreads grow after step 48, at most
 
 
 def future_quantiles(
@@ -40,34 +43,45 @@ def _changes_of(
     block = _block(network, y, seasons, rows, np.arange(1, min(horizon, LONGEST_STEP) + 1))
     if horizon <= LONGEST_STEP:
         return block
-    out = np.empty((*block.shape[:2], horizon, len(LEVELS)))
-    out[:, :, :LONGEST_STEP] = block
-    for k, row in enumerate(rows):
-        out[k, :, LONGEST_STEP:] = _later_blocks(network, y[: row + 1], seasons, block[k], horizon)
-    return out
+    first = block.reshape(-1, LONGEST_STEP, len(LEVELS))  # each pair of a cutoff and a series is a series of its own
+    pairs = [(row, n) for row in rows for n in range(y.shape[1])]
+    medians = []
+    for top in range(0, len(pairs), GROUP):
+        histories = [y[max(row + 1 - HISTORY, 0) : row + 1, n] for row, n in pairs[top : top + GROUP]]
+        own = seasons[[n for _, n in pairs[top : top + GROUP]]]
+        medians.append(_later_medians(network, histories, own, first[top : top + GROUP, :, MEDIAN], horizon))
+    later = _with_spread(first, np.concatenate(medians))
+    return np.concatenate([block, later.reshape(*block.shape[:2], *later.shape[1:])], axis=2)
 
 
-def _later_blocks(
-    network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, block: np.ndarray, horizon: int
+def _later_medians(
+    network: PretrainedNetwork, histories: list[np.ndarray], seasons: np.ndarray, medians: np.ndarray, horizon: int
 ) -> np.ndarray:
-    """Return the quantiles after the first block (n, 48, Q) from the last row, (n, H − 48, Q).
-
-    Each block continues from the medians of those before; the distances from the median are added in squares.
-    """
-    observed = ~np.isnan(y)
-    newest = len(y) - 1 - np.argmax(observed[::-1], axis=0)
-    last = y[newest, np.arange(y.shape[1])]  # (n,)
-    blocks, total = [], block
+    """Return the medians after the first 48 (n, 48), (n, H − 48): each block continues from those before."""
+    length = max(map(len, histories))
+    y = np.stack([np.pad(own, (length - len(own), 0), constant_values=np.nan) for own in histories], axis=1)
+    last = forward_fill(y)[-1][:, None]  # (n, 1)
     for start in range(LONGEST_STEP, horizon, LONGEST_STEP):
-        y = np.concatenate([y, (last[:, None] + total[..., MEDIAN]).T])
+        y = np.concatenate([y, (last + medians[:, -LONGEST_STEP:]).T])
         steps = np.arange(1, min(horizon - start, LONGEST_STEP) + 1)
-        block = _block(network, y, seasons, np.array([len(y) - 1]), steps)[0]
-        ended = total[:, -1:]  # (n, 1, Q) quantiles at the end of the blocks before
-        median = ended[..., MEDIAN, None] + block[..., MEDIAN, None]
-        spread = np.hypot(ended - ended[..., MEDIAN, None], block - block[..., MEDIAN, None])
-        total = median + np.sign(np.array(LEVELS) - 0.5) * spread
-        blocks.append(total)
-    return np.concatenate(blocks, axis=1)
+        block = _block(network, y, seasons, np.array([len(y) - 1]), steps)[0, ..., MEDIAN]
+        medians = np.concatenate([medians, medians[:, -1:] + block], axis=1)
+    return medians[:, LONGEST_STEP:]
+
+
+def _with_spread(first: np.ndarray, medians: np.ndarray) -> np.ndarray:
+    """Return quantiles around later medians (n, H − 48): their spread is a power of the step, as in the first block.
+
+    `first` are the quantiles of the first 48 steps, (n, 48, Q). A random walk has the power ½, a stationary series 0.
+    The history that ends with medians has no noise, so that spreads from it would be too small.
+    """
+    spread = np.abs(first - first[..., MEDIAN, None])  # (n, 48, Q)
+    early, late = (spread[:, steps].mean(axis=1) for steps in (slice(12, 24), slice(36, 48)))
+    known = (early > 0) & (late > 0)
+    growth = np.log(np.where(known, late, 1.0) / np.where(known, early, 1.0)) / np.log(42.5 / 18.5)
+    steps = np.arange(LONGEST_STEP + 1, LONGEST_STEP + 1 + medians.shape[1]) / LONGEST_STEP
+    factor = steps[:, None] ** np.clip(growth, 0, MOST_GROWTH)[:, None]  # (n, H − 48, Q)
+    return medians[..., None] + np.sign(np.array(LEVELS) - 0.5) * spread[:, -1:] * factor
 
 
 def _block(

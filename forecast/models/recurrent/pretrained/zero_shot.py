@@ -63,7 +63,7 @@ class Pretrained(Forecaster):
     of the weights before it plus `shrinkage_` times the difference made by it: the probability, by the errors at these
     rows, that the difference is an improvement (see `Recurrent`). Where rows are too few to hold some back, nothing is
     tuned.
-    Steps beyond 48 repeat the forecast from its own medians; the spreads of the repetitions are added in squares.
+    Steps beyond 48 continue from the medians of the steps before; their spread goes on growing, by a power of the step.
     Missing rows are forward-filled; which they are is an input. The points are medians.
 
     Examples

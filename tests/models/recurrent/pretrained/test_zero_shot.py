@@ -104,7 +104,8 @@ def test_long_horizons_repeat_the_forecast():
     np.testing.assert_array_equal(long.quantiles[:, :, :LONGEST_STEP], short.quantiles)
     width = long.quantiles[..., -1] - long.quantiles[..., 0]
     assert (np.diff(long.quantiles, axis=-1) > 0).all()
-    assert (np.diff(width[..., LONGEST_STEP - 1 :: LONGEST_STEP], axis=-1) > 0).all()
+    assert (np.diff(width[..., LONGEST_STEP - 1 :], axis=-1) >= 0).all()
+    assert width[0, 1, 143] == pytest.approx(np.sqrt(3) * width[0, 1, 47], rel=0.25)  # of a walk
     later = long.point[0, 0, 60:132].reshape(6, 12)
     assert np.corrcoef(later)[0, 1:] == pytest.approx(1, abs=0.1)  # the season goes on
 
