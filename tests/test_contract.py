@@ -315,7 +315,7 @@ def test_levels_can_be_chosen(name, prices):
 def test_coverage_is_near_its_level(name):
     frame = series_for(name, rows=900, series=2, seed=3)
     model = fc.make_model(name)
-    if "trainer" in model.get_params(deep=False):
+    if "hidden" in model.get_params(deep=False):
         model.set_params(hidden=4, lookback=20, trainer=fc.Trainer(steps=40, batch_size=32))
     rows = np.arange(500, 890)
     forecast = model.fit(frame.iloc[:500], HORIZON).predict_at(frame, rows)

@@ -48,7 +48,18 @@ def test_wheel_works_outside_the_checkout(wheel, tmp_path):
     path, shapes = done.stdout.strip().splitlines()
     assert path.startswith(str(folder))
     assert shapes == "(3270, 4) (2000, 7)"
-    command = [sys.executable, "-P", "-m", "forecast", "backtest", "stocks", "--models", "drift,pretrained", "--windows", "3"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "forecast",
+        "backtest",
+        "stocks",
+        "--models",
+        "drift,pretrained",
+        "--windows",
+        "3",
+    ]
     done = subprocess.run(
         [*command, "--out", "run"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )

@@ -29,7 +29,7 @@ def test_every_model_passes(name):
     assert report.passed, str(report)
     checks = report.table.set_index("check")
     assert checks.loc["freshness", "passed"] is (
-        True if "trainer" in vars(quick(name)) and "one-to" not in name else None
+        True if "hidden" in vars(quick(name)) and "one-to" not in name else None
     )
     assert "depend on the scale" not in checks.loc["prices × 10", "detail"]
     assert checks.loc["other sources", "passed"] is True

@@ -278,7 +278,7 @@ class Recurrent(Forecaster):
         fit = delayed(Pretrained._fit_panel)
         self.tuned_ = Parallel(n_jobs=self.n_jobs)(fit(member, panel, horizon) for member in members)
         self.nets_ = []
-        self.shrinkage_ = np.array([member.shrinkage_ for member in self.tuned_])
+        self.shrinkage_ = np.array([member.tuned_share_ for member in self.tuned_])
         tables = [member.history_ for member in self.tuned_]
         self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
         self.record_ = self.tuned_[0].record_ | {"shrinkage": [float(factor) for factor in self.shrinkage_]}

@@ -21,7 +21,13 @@ NEGLIGIBLE = 1e-9  # change of a loss, relative to it, that is a rounding error
 MAX_LOG_ODDS = 500.0
 
 
-def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray, loss: Loss = np.square) -> float:
+def shrinkage_factor(
+    correction: np.ndarray,
+    error: np.ndarray,
+    rows: np.ndarray,
+    loss: Loss = np.square,
+    prior_odds: float = PRIOR_ODDS,
+) -> float:
     """Return the posterior probability that corrections are real, in (0, 1).
 
     The errors of the base are regressed on the corrections: the slope is 1 or more if they are real, 0 if they are
@@ -43,6 +49,8 @@ def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray
         The numbers of the rows, increasing.
     loss : callable, default numpy.square
         A convex loss of errors, whose slope is measured: the regression is by least squares, or least absolute errors.
+    prior_odds : float, default 1 / 20
+        The odds, before any evidence, that the corrections are real.
 
     Returns
     -------
@@ -57,18 +65,19 @@ def shrinkage_factor(correction: np.ndarray, error: np.ndarray, rows: np.ndarray
     else:
         blocks = min(losses.shape[1:])
         groups = [(losses.sum(axis=1), 1.0), (losses.sum(axis=2), float(horizon))]
+    prior = prior_odds / (1 + prior_odds)
     if blocks < 2:
-        return PRIOR
+        return prior
     none, half, full = losses.sum(axis=(1, 2))
     claimed = 2 * (full + none - 2 * half)  # the parabola through the three; of squared errors: Σ correction²
     total = (none - full + claimed) / 2  # Σ correction · error
     negligible = NEGLIGIBLE * (none + full)
     if max(claimed, abs(total)) <= negligible:
-        return PRIOR
+        return prior
     variances = [dependence * _variance_of_total(sums, negligible) for sums, dependence in groups]
     spread = blocks * max(variances) + negligible**2
     log_ratio = blocks / 2 * (np.log1p(total**2 / spread) - np.log1p(min(total - claimed, 0.0) ** 2 / spread))
-    log_odds = np.clip(np.log(PRIOR_ODDS) + log_ratio, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    log_odds = np.clip(np.log(prior_odds) + log_ratio, -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return float(1 / (1 + np.exp(-log_odds)))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from forecast.features.windows import forward_fill, future_windows
-from forecast.models.recurrent.pretrained.network import LONGEST_STEP, MEDIAN, PretrainedNetwork
+from forecast.models.recurrent.pretrained.network import LONGEST_STEP, PretrainedNetwork
 from forecast.models.recurrent.pretrained.pretraining import make_examples
 from forecast.models.recurrent.pretrained.priors import SimulatedBatch
-from forecast.models.recurrent.pretrained.quantiles import future_quantiles
+from forecast.models.recurrent.pretrained.start import Start
 from forecast.models.recurrent.pretrained.weights import network_of
 from forecast.models.recurrent.shrinkage import shrinkage_factor
 from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer
@@ -31,7 +31,7 @@ def fine_tuning_trainer() -> Trainer:
 
 
 def fine_tune(
-    trainer: Trainer, weights: Weights, y: np.ndarray, seasons: np.ndarray, horizon: int, seed: int
+    start: Start, trainer: Trainer, y: np.ndarray, horizon: int, seed: int
 ) -> tuple[Weights | None, float, pd.DataFrame]:
     """Train the network on series (T, N), with NaN where nothing is observed.
 
@@ -39,18 +39,17 @@ def fine_tune(
     -------
     weights : dict of arrays, or None
         The weights after the training; None where there are too few rows to hold some back.
-    shrinkage : float
-        The probability that they forecast better than those before, measured on rows that they were not trained on.
+    share : float
+        The probability that they forecast better than the start, measured on rows that they were not trained on.
     history : DataFrame
         A row for each training step.
     """
-    held_back = _hold_back(weights, y, seasons, horizon)
+    held_back = _hold_back(start, y, horizon)
     if held_back is None:
         return None, 0.0, pd.DataFrame(columns=[*RECORD, "validation"])
-    examples = SeriesExamples(y, seasons, horizon)
-    network, records, measured = trainer.train(partial(_trainable, weights), examples, seed, held_back)
-    tuned = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    return tuned, float(measured or 0.0), pd.DataFrame(records, columns=[*RECORD, "validation"])
+    examples = SeriesExamples(y, start.seasons, horizon)
+    network, records, measured = trainer.train(partial(_trainable, start.weights), examples, seed, held_back)
+    return _arrays(network), float(measured or 0.0), pd.DataFrame(records, columns=[*RECORD, "validation"])
 
 
 def _trainable(weights: Weights) -> PretrainedNetwork:
@@ -89,39 +88,39 @@ class SeriesExamples:
 
 @dataclass(frozen=True)
 class Sample:
-    """Held-back rows of some series, from which networks forecast."""
+    """Held-back rows of some series, the forecasts of the start from them, and what came after."""
 
+    start: Start
     y: np.ndarray  # (T, N)
-    seasons: np.ndarray  # (N,)
     rows: np.ndarray  # (K,)
     horizon: int
+    points: np.ndarray  # (K, N, H) changes that the start forecasts
 
-    def points(self, network: PretrainedNetwork) -> np.ndarray:
-        """Return the medians of the changes, (K, N, H)."""
-        quantiles = future_quantiles(network, self.y, self.seasons, self.rows, self.horizon)
-        return np.concatenate([own[..., MEDIAN] for _, own in quantiles], axis=1)
-
-    def probability(self, network: PretrainedNetwork, start: np.ndarray) -> float:
+    def probability(self, network: PretrainedNetwork) -> float:
         """Return the probability that a tuned network improves the points from which it started."""
         last = forward_fill(self.y)
         truth = future_windows(self.y, self.horizon)[self.rows] - last[self.rows][..., None]  # (K, N, H)
         size = np.nanmean(np.abs(np.diff(last, axis=0)), axis=0)
         scale = np.where(size > 0, size, np.nan)[:, None]
-        correction = (self.points(network.requires_grad_(False).eval()) - start) / scale
-        error = np.where(np.isnan(correction), np.nan, (truth - start) / scale)
+        tuned = replace(self.start, weights=_arrays(network), shrinkage=np.ones(self.y.shape[1]))
+        correction = (tuned.points(self.y, self.rows, self.horizon) - self.points) / scale
+        error = np.where(np.isnan(correction), np.nan, (truth - self.points) / scale)
         return shrinkage_factor(np.nan_to_num(correction), error, self.rows)
 
 
-def _hold_back(weights: Weights, y: np.ndarray, seasons: np.ndarray, horizon: int) -> HeldBack | None:
+def _hold_back(start: Start, y: np.ndarray, horizon: int) -> HeldBack | None:
     """Return the newest rows to measure a tuned network on; None if there are too few."""
     cut = round(len(y) * (1 - HELD_BACK_SHARE))
-    early, late = SeriesExamples(y[:cut], seasons, horizon), SeriesExamples(y[cut:], seasons, horizon)
+    early, late = (SeriesExamples(part, start.seasons, horizon) for part in (y[:cut], y[cut:]))
     rows = np.arange(cut, len(y) - 1)
     series = np.flatnonzero((~np.isnan(y[cut:])).any(axis=0) & (~np.isnan(y[:cut])).any(axis=0))
     if not (len(early) and len(rows) and len(series)):
         return None
     series = series[:: -(-len(series) // MEASURED_SERIES)]
     rows = rows[:: -(-len(rows) // MEASURED_ROWS)]
-    sample = Sample(y[:, series], seasons[series], rows, horizon)
-    start = sample.points(network_of(weights))
-    return HeldBack(early, late, partial(sample.probability, start=start))
+    own, values = start.select(series), y[:, series]
+    return HeldBack(early, late, Sample(own, values, rows, horizon, own.points(values, rows, horizon)).probability)
+
+
+def _arrays(network: PretrainedNetwork) -> Weights:
+    return {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}

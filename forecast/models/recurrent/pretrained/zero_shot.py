@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -14,8 +14,9 @@ from forecast.data.panel import Panel
 from forecast.features.windows import forward_fill
 from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, continue_price, transform
 from forecast.models.recurrent.pretrained.fine_tuning import fine_tune, fine_tuning_trainer
-from forecast.models.recurrent.pretrained.quantiles import at_levels, future_quantiles
-from forecast.models.recurrent.pretrained.weights import network_of, read_weights
+from forecast.models.recurrent.pretrained.quantiles import at_levels
+from forecast.models.recurrent.pretrained.start import Start, point_shrinkage
+from forecast.models.recurrent.pretrained.weights import read_weights
 from forecast.models.recurrent.trainer import Trainer
 from forecast.models.season import find_seasons
 
@@ -25,9 +26,10 @@ MIN_ROWS = 3  # observed rows from which a series is forecast
 class Pretrained(Forecaster):
     """An LSTM that was trained once, on simulated series alone: it forecasts without being trained on the prices.
 
-    `fit` only finds the season and whether to work in logs. No real series was in its training, so no test set can
-    have been. It knows random walks, autoregressions, trends, seasons and clusters of volatility from many millions of
-    simulated rows, and reads from the history which of them a series is like.
+    `fit` only finds the season, whether to work in logs, and for long series whether the points are better than the
+    last value. No real series was in its training, so no test set can have been. It knows random walks,
+    autoregressions, trends, seasons and clusters of volatility from many millions of simulated rows, and reads from the
+    history which of them a series is like.
 
     Parameters
     ----------
@@ -52,17 +54,22 @@ class Pretrained(Forecaster):
     ----------
     seasons_ : tuple of int
         The season of each series.
-    shrinkage_ : float
+    shrinkage_ : array of shape (N,)
+        How far the points depart from the last value: 1 (as the network forecasts) to 0 (not at all).
+    tuned_share_ : float
         How far the fine-tuned network is followed, 0 (not at all) to 1.
     history_ : DataFrame
         Loss, gradient norm and learning rate of every step of the fine-tuning, if there is one.
 
     Notes
     -----
+    Where a series has at least 250 training rows, they show whether the network's point is better than the last value,
+    since it was not trained on them: `shrinkage_` is the probability that it is (see `Recurrent`; the prior odds are 1
+    to 4). On prices the point is then almost the last value, and the spread that of the network.
+
     Fine-tuning holds back the newest fifth of the training rows for four fifths of its steps. The quantiles are those
-    of the weights before it plus `shrinkage_` times the difference made by it: the probability, by the errors at these
-    rows, that the difference is an improvement (see `Recurrent`). Where rows are too few to hold some back, nothing is
-    tuned.
+    of the weights before it plus `tuned_share_` times the difference made by it: the probability, by the errors at
+    these rows, that the difference is an improvement. Where rows are too few to hold some back, nothing is tuned.
     Steps beyond 48 continue from the medians of the steps before; their spread goes on growing, by a power of the step.
     Missing rows are forward-filled; which they are is an input. The points are medians.
 
@@ -125,38 +132,39 @@ class Pretrained(Forecaster):
         same = len(set(self.seasons_)) == 1
         seasons = self.seasons_[0] if same else dict(zip(panel.series, self.seasons_, strict=True))
         self.record_ = {"log": self.log_.summary(), "season": seasons}
+        start = Start(self.weights_, np.array(self.seasons_), np.ones(n))
+        start = replace(start, shrinkage=point_shrinkage(start, y, horizon))
+        self.shrinkage_ = start.shrinkage
         self.tuned_weights_: dict[str, np.ndarray] | None = None
-        self.shrinkage_ = 0.0
+        self.tuned_share_ = 0.0
         if self.trainer is not None:
-            tuned = fine_tune(self.trainer, self.weights_, y, np.array(self.seasons_), horizon, self.seed)
-            self.tuned_weights_, self.shrinkage_, self.history_ = tuned
-            self.record_["shrinkage"] = self.shrinkage_
+            self.tuned_weights_, self.tuned_share_, self.history_ = fine_tune(
+                start, self.trainer, y, horizon, self.seed
+            )
+        self.record_ |= {"shrinkage": self.shrinkage_.tolist(), "tuned_share": self.tuned_share_}
 
-    def _seasons(self, panel: Panel) -> np.ndarray:
-        """Return the season of each series of a panel, (N,); of a new one the most frequent."""
-        by_name = dict(zip(self.series_, self.seasons_, strict=True))
-        most_frequent = Counter(self.seasons_).most_common(1)[0][0]
-        return np.array([by_name.get(name, most_frequent) for name in panel.series])
+    def _start(self, panel: Panel) -> Start:
+        """Return how each series of a panel is forecast; a new one as most are."""
+        numbers = {name: n for n, name in enumerate(self.series_)}
+        known = np.array([numbers.get(name, -1) for name in panel.series])
+        usual = Counter(self.seasons_).most_common(1)[0][0], np.median(self.shrinkage_)
+        fitted = np.array(self.seasons_), self.shrinkage_
+        seasons, shrinkage = (np.where(known < 0, u, values[known]) for u, values in zip(usual, fitted, strict=True))
+        return Start(self.weights_, seasons, shrinkage)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         y, log, levels = transform(panel, self.log_), self.log_.flags(panel), tuple(self.levels)
         newest = forward_fill(panel.target)[rows][:, :, None]  # (K, N, 1)
         counted = forward_fill(np.where(np.isnan(y), np.nan, panel.target))[rows][:, :, None]
         changes = np.full((len(rows), y.shape[1], self.horizon_, len(levels) + 1), np.nan)
-        with_median = (*levels, 0.5)
-        for n, change in self._iter_changes(y, self._seasons(panel), rows):
-            changes[:, n] = at_levels(change, with_median)
+        start, with_median = self._start(panel), (*levels, 0.5)
+        parts = [start.quantiles(y, rows, self.horizon_)]
+        if self.tuned_weights_ is not None:
+            tuned = replace(start, weights=self.tuned_weights_, shrinkage=np.ones_like(start.shrinkage))
+            parts.append(tuned.quantiles(y, rows, self.horizon_))
+        for (numbers, change), *others in zip(*parts, strict=True):
+            for _, tuned_change in others:
+                change = change + self.tuned_share_ * (tuned_change - change)
+            changes[:, numbers] = at_levels(change, with_median)
         quantiles = continue_price(newest[..., None], counted[..., None], changes, log)
         return Forecast(quantiles[..., -1], quantiles[..., :-1], levels, panel.series, panel.index[rows])
-
-    def _iter_changes(
-        self, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield numbers of series, and their quantiles of the change from the last value, (K, n, H, Q)."""
-        request = (y, seasons, rows, self.horizon_)
-        if self.tuned_weights_ is None:
-            yield from future_quantiles(network_of(self.weights_), *request)
-            return
-        both = (future_quantiles(network_of(weights), *request) for weights in (self.weights_, self.tuned_weights_))
-        for (numbers, start), (_, tuned) in zip(*both, strict=True):
-            yield numbers, start + self.shrinkage_ * (tuned - start)

@@ -96,11 +96,11 @@ def test_levels_between_those_of_the_network_are_interpolated():
 
 
 def test_long_horizons_repeat_the_forecast():
-    t = np.arange(400)
-    y = np.column_stack([5 * np.sin(2 * np.pi * t / 12), np.zeros(400)]) + walk(400, 2)
-    y[390:, 1] = np.nan  # ends before the cutoff
-    short = fc.Pretrained(season=12).fit(y, LONGEST_STEP).predict_at(y, [395, 399])
-    long = fc.Pretrained(season=12).fit(y, 150).predict_at(y, [395, 399])
+    t = np.arange(240)
+    y = np.column_stack([5 * np.sin(2 * np.pi * t / 12), np.zeros(240)]) + walk(240, 2)
+    y[230:, 1] = np.nan  # ends before the cutoff
+    short = fc.Pretrained(season=12).fit(y, LONGEST_STEP).predict_at(y, [235, 239])
+    long = fc.Pretrained(season=12).fit(y, 150).predict_at(y, [235, 239])
     np.testing.assert_array_equal(long.quantiles[:, :, :LONGEST_STEP], short.quantiles)
     width = long.quantiles[..., -1] - long.quantiles[..., 0]
     assert (np.diff(long.quantiles, axis=-1) > 0).all()
@@ -108,6 +108,18 @@ def test_long_horizons_repeat_the_forecast():
     assert width[0, 1, 143] == pytest.approx(np.sqrt(3) * width[0, 1, 47], rel=0.25)  # of a walk
     later = long.point[0, 0, 60:132].reshape(6, 12)
     assert np.corrcoef(later)[0, 1:] == pytest.approx(1, abs=0.1)  # the season goes on
+
+
+def test_long_series_show_whether_they_can_be_forecast():
+    y = np.column_stack([autoregression(0.7, 600), walk(600, seed=5)[:, 0], np.zeros(600)])
+    y[:400, 2], y[400:, 2] = np.nan, autoregression(0.9, 200)
+    model = fc.Pretrained().fit(y, 5)
+    assert model.shrinkage_[0] > 0.95
+    assert model.shrinkage_[1] < 0.5
+    assert model.shrinkage_[2] == 1  # too short to show it
+    assert fc.Pretrained().fit(y[:, 1], 5).shrinkage_ == pytest.approx(model.shrinkage_[1], rel=1e-6)
+    point = model.predict(y).point[0, 1]
+    assert np.abs(point - y[-1, 1]).max() < 0.5
 
 
 def test_a_late_series_is_forecast_as_if_alone():

@@ -1,0 +1,65 @@
+"""What the pretrained network forecasts before any fine-tuning, and how far its points are followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.features.windows import forward_fill, future_windows
+from forecast.models.recurrent.pretrained.network import MEDIAN
+from forecast.models.recurrent.pretrained.quantiles import future_quantiles
+from forecast.models.recurrent.pretrained.weights import network_of
+from forecast.models.recurrent.shrinkage import shrinkage_factor
+
+MEASURED_FROM = 250  # observed training rows of a series, which then show whether its points can be forecast
+FIRST_ROW = 100  # the first at which that is measured
+MEASURED_ROWS = 300  # at which it is measured, at most
+PRIOR_ODDS = 1 / 4  # that the points are better than the last value
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights of the network, and the season and shrinkage of N series."""
+
+    weights: dict[str, np.ndarray]
+    seasons: np.ndarray  # (N,)
+    shrinkage: np.ndarray  # (N,)
+
+    def select(self, series: np.ndarray) -> Start:
+        """Return the start of these series."""
+        return Start(self.weights, self.seasons[series], self.shrinkage[series])
+
+    def quantiles(self, y: np.ndarray, rows: np.ndarray, horizon: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield numbers of series, and the quantiles of their change from the last value, (K, n, H, Q).
+
+        The median is shrunk towards 0, and the others move with it.
+        """
+        for numbers, change in future_quantiles(network_of(self.weights), y, self.seasons, rows, horizon):
+            left_out = 1 - self.shrinkage[numbers][:, None, None]
+            yield numbers, change - left_out * change[..., [MEDIAN]]
+
+    def points(self, y: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
+        """Return the medians of the changes, (K, N, H)."""
+        return np.concatenate([own[..., MEDIAN] for _, own in self.quantiles(y, rows, horizon)], axis=1)
+
+
+def point_shrinkage(start: Start, y: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the probability that the network's points are better than the last value, for series (T, N), (N,).
+
+    It is 1 for series with fewer than 250 observed rows: they cannot show it.
+    """
+    factors = np.ones(y.shape[1])
+    long = np.flatnonzero((~np.isnan(y)).sum(axis=0) >= MEASURED_FROM)
+    if not len(long):
+        return factors
+    rows = np.unique(np.linspace(FIRST_ROW, len(y) - 2, MEASURED_ROWS).astype(np.int64))
+    points = start.select(long).points(y[:, long], rows, horizon)
+    last = forward_fill(y[:, long])
+    size = np.nanmean(np.abs(np.diff(last, axis=0)), axis=0)
+    scale = np.where(size > 0, size, np.nan)[:, None]
+    error = (future_windows(y[:, long], horizon)[rows] - last[rows][..., None]) / scale  # (K, n, H)
+    for i, n in enumerate(long):
+        factors[n] = shrinkage_factor(points[:, [i]] / scale[i], error[:, [i]], rows, prior_odds=PRIOR_ODDS)
+    return factors
