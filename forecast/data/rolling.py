@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from forecast.data.relations import AGREES, MAX_SIZE, is_smooth
 
 MAX_WINDOW = 260  # rows
 WINDOWS = np.array([n for n in range(2, MAX_WINDOW + 1) if n <= 30 or n % 5 == 0 or n % 6 == 0 or n % 21 == 0])
+MIN_VALUES = 4  # different ones of a column that may be a statistic
 SAMPLED, VERIFIED = 12, 400  # rows that show which statistics may be a column, and rows that prove it
 PRECISION = 1e-6  # of what is computed from rounded numbers, relative to its range
 ROUNDING = 0.6  # of the place of the last decimal
@@ -44,18 +46,42 @@ def find_window(values: np.ndarray) -> Window | None:
     rows = rows[rows > len(x) // 2] if len(x) < 2 * MAX_WINDOW else rows[rows > MAX_WINDOW]
     if len(known) < 2 or len(rows) < MIN_ROWS:
         return None
-    sampled = rows[np.linspace(0, len(rows) - 1, SAMPLED).astype(int)]
-    y = x[sampled]
-    tolerance = np.array([_tolerance(x[rows, i]) for i in range(x.shape[1])])
-    limit = SAMPLED * tolerance**2 + PRECISION**2 * (y**2).sum(axis=0)
-    statistics = _statistics(x, sampled, windows)
-    alike = [(name, _are_alike(statistic, y, limit)) for name, statistic in statistics.by_name.items()]
-    for name, found in [*alike, (BAND, _are_bands(statistics, y, limit))]:
-        for window, source, column in found:
+    for sampled, columns in _samples(x, rows):
+        for name, window, source, column in _candidates(x, rows, sampled, columns, windows):
             n = int(windows[window])
             if source != column and _is_statistic(x[:, [source, column]], rows, name, n):
                 return Window(known[column], known[source], f"{name}, {n} rows")
     return None
+
+
+def _samples(x: np.ndarray, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield rows that show which statistics columns of a table (T, N) may be, and those columns.
+
+    Most columns vary between evenly spaced rows. A column that does not, as of payments, has rows of its own, on which
+    it has different values; of a constant on those rows too, every statistic might be one.
+    """
+    sampled = rows[np.linspace(0, len(rows) - 1, SAMPLED).astype(int)]
+    columns = np.arange(x.shape[1])
+    flat = np.ptp(x[sampled], axis=0) <= 2 * np.array([_tolerance(x[rows, i]) for i in columns])
+    yield sampled, columns[~flat]
+    for i in columns[flat]:
+        _, first = np.unique(x[rows, i], return_index=True)
+        if len(first) >= MIN_VALUES:
+            yield np.sort(rows[first[np.unique(np.linspace(0, len(first) - 1, SAMPLED).astype(int))]]), columns[[i]]
+
+
+def _candidates(
+    x: np.ndarray, rows: np.ndarray, sampled: np.ndarray, columns: np.ndarray, windows: np.ndarray
+) -> Iterator[tuple[str, int, int, int]]:
+    """Yield what these columns may be, by the sampled rows: a statistic, its window's number, a source, a column."""
+    y = x[sampled][:, columns]
+    tolerance = np.array([_tolerance(x[rows, i]) for i in columns])
+    limit = len(sampled) * tolerance**2 + PRECISION**2 * (y**2).sum(axis=0)
+    statistics = _statistics(x, sampled, windows)
+    alike = [(name, _are_alike(statistic, y, limit)) for name, statistic in statistics.by_name.items()]
+    for name, found in [*alike, (BAND, _are_bands(statistics, y, limit))]:
+        for window, source, column in found:
+            yield name, int(window), int(source), int(columns[column])
 
 
 def _tolerance(y: np.ndarray) -> float:
@@ -96,7 +122,7 @@ def _mean_and_deviation(x: np.ndarray, windows: np.ndarray) -> tuple[np.ndarray,
 
 
 def _are_alike(statistic: np.ndarray, y: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Return the windows, sources and columns (found, 3) where a statistic (R, W, N) and a constant explain y (R, N).
+    """Return the windows, sources and columns (found, 3) where a statistic (R, W, N) and a constant explain y (R, C).
 
     `limit` is the sum of the squares of what may be left.
     """
@@ -105,7 +131,8 @@ def _are_alike(statistic: np.ndarray, y: np.ndarray, limit: np.ndarray) -> np.nd
     explained = np.sqrt(np.maximum((y**2).sum(axis=0) - limit, 0.0))
     along = s.reshape(len(s), -1).T @ y
     found = np.argwhere(np.abs(along, out=along) >= explained)
-    return np.column_stack([found[:, 0] // y.shape[1], found[:, 0] % y.shape[1], found[:, 1]])
+    n_sources = statistic.shape[2]
+    return np.column_stack([found[:, 0] // n_sources, found[:, 0] % n_sources, found[:, 1]])
 
 
 def _are_bands(statistics: _Statistics, y: np.ndarray, limit: np.ndarray) -> np.ndarray:
@@ -119,7 +146,8 @@ def _are_bands(statistics: _Statistics, y: np.ndarray, limit: np.ndarray) -> np.
     along = deviation.T @ y
     along -= (mean * deviation).sum(axis=0)[:, None]
     found = np.argwhere(np.square(along, out=along) >= left)
-    return np.column_stack([found[:, 0] // y.shape[1], found[:, 0] % y.shape[1], found[:, 1]])
+    n_sources = statistics.mean.shape[2]
+    return np.column_stack([found[:, 0] // n_sources, found[:, 0] % n_sources, found[:, 1]])
 
 
 def _is_statistic(x: np.ndarray, rows: np.ndarray, name: str, window: int) -> bool:

@@ -21,7 +21,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 class TrainingConfig:
     """The settings of a training; all that decides its result."""
 
-    steps: int = 17_000
+    steps: int = 14_000
     n_rows: int = 16_384  # of all series of a batch
     chunk: int = 4_096  # rows that are in one backward pass
     lengths: tuple[int, ...] = (64, 96, 96, 160, 160, 320, 448, 1024)

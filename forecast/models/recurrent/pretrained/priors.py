@@ -126,6 +126,15 @@ def drift(rng: np.random.Generator, n: int, largest: float) -> np.ndarray:
     return np.where(rng.random((n, 1)) < 1 / 3, 0.0, size)
 
 
+def trend(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return lines with autoregressive noise, or random walks with a drift that is as large as a shock."""
+    noise = first_order(shocks(rng, n, rows), rng.uniform(0, 0.98, n), np.zeros(n))
+    steps = shocks(rng, n, rows)
+    slope = rng.uniform(0.1, 1.5, (n, 1))
+    line = slope * np.arange(rows)
+    return line + np.where(rng.random((n, 1)) < 0.4, noise, np.cumsum(steps, axis=1))
+
+
 def walk(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
     """Return random walks as of prices: GARCH or stochastic volatility, and a small drift or none."""
     garch = garch_shocks(rng, n, rows)
@@ -146,7 +155,8 @@ def local_trend(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
     level, slope = log_uniform(rng, 0.01, 2, n), log_uniform(rng, 0.003, 0.7, n)
     e, noise = rng.normal(size=(n, rows)), shocks(rng, n, rows)
     steps = level[:, None] * shocks(rng, n, rows)
-    out, value, change = np.empty((n, rows)), np.zeros(n), slope * 3 * rng.normal(size=n)
+    start = np.maximum(3 * slope, log_uniform(rng, 0.02, 1, n)) * rng.normal(size=n)
+    out, value, change = np.empty((n, rows)), np.zeros(n), start
     for t in range(rows):
         value = value + change + steps[:, t]
         change = damping * change + slope * e[:, t]
@@ -214,16 +224,17 @@ def counts(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
 
 #: The processes and their shares of the series.
 PROCESSES: dict[Process, float] = {
-    arma: 0.14,
-    integrated: 0.16,
+    arma: 0.12,
+    integrated: 0.12,
+    trend: 0.2,
     walk: 0.18,
-    local_level: 0.12,
+    local_level: 0.1,
     local_trend: 0.16,
-    broken_trends: 0.1,
-    waves: 0.06,
+    broken_trends: 0.08,
+    waves: 0.04,
     long_memory: 0.06,
     regimes: 0.03,
-    saturation: 0.06,
+    saturation: 0.04,
     counts: 0.03,
 }
 
@@ -299,7 +310,8 @@ def draw_seasons(rng: np.random.Generator, n: int, longest: int) -> np.ndarray:
 def add_seasons(rng: np.random.Generator, values: np.ndarray, periods: np.ndarray) -> np.ndarray:
     """Return series with a season of sizes from a tenth of a change to twenty; a quarter has none though it is given.
 
-    Every fourth season of 7 rows or more has a second one, of seven times its period, or of a seventh of it.
+    Every fourth season of 7 rows or more has a second one, of seven times its period, or of a seventh of it; of every
+    tenth series it is nearly all that changes.
     """
     n, rows = values.shape
     size = log_uniform(rng, 0.1, 20, (n, 1)) * (rng.random((n, 1)) < 0.75)
@@ -312,7 +324,8 @@ def add_seasons(rng: np.random.Generator, values: np.ndarray, periods: np.ndarra
     has_second = (longer | shorter) & (rng.random(n) < 0.25)
     other = np.where(shorter, real // WEEK, np.where(longer, WEEK * real, 2))
     second = season(rng, np.where(has_second, other, 2), rows) * (log_uniform(rng, 0.2, 2, n) * has_second)[:, None]
-    return values + size * (season(rng, real, rows) + second)
+    quiet = np.where((periods[:, None] > 1) & (rng.random((n, 1)) < 0.1), log_uniform(rng, 0.01, 0.5, (n, 1)), 1.0)
+    return quiet * values + size * (season(rng, real, rows) + second)
 
 
 # --- disturbances ----------------------------------------------------------------------------------------------------
