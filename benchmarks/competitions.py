@@ -36,7 +36,9 @@ import pandas as pd
 from speed.processes import BUILD, python_of
 
 import forecast as fc
+from forecast.evaluation.metrics import naive2, seasonal_scale, smape
 from forecast.models.registry import set_season
+from forecast.models.smoothing.seasonality import is_seasonal, seasonal_indices
 
 PEER = Path(__file__).with_name("competitions_peer.py")
 CACHE = BUILD.parent / "competitions"
@@ -107,51 +109,9 @@ def _forecast(name: str, row: Row) -> Row:
     return {"point": forecast.point[0, 0], "low": low, "high": high, "seconds": seconds}
 
 
-def naive2(y: np.ndarray, m: int, horizon: int) -> np.ndarray:
-    """Return the last value, seasonally adjusted by a classical multiplicative decomposition where there is a season.
-
-    A series without a season, or with a phase whose index is not positive, is forecast by its last value
-    (Makridakis, Spiliotis and Assimakopoulos, 2020).
-    """
-    season = np.ones(m)
-    if m > 1 and is_seasonal(y, m):
-        season = seasonal_indices(y, m)
-    if not (season > 0).all():
-        season = np.ones(m)
-    return y[-1] / season[(len(y) - 1) % m] * season[(len(y) + np.arange(horizon)) % m]
-
-
-def is_seasonal(y: np.ndarray, m: int) -> bool:
-    """Test the autocorrelation at lag m at the 90 % level, given three seasons, by Bartlett's variance."""
-    if len(y) < 3 * m or np.ptp(y) == 0:
-        return False
-    centred = y - y.mean()
-    acf = np.array([centred[k:] @ centred[: len(y) - k] for k in range(m + 1)]) / (centred @ centred)
-    return bool(abs(acf[m]) > 1.645 * np.sqrt((1 + 2 * (acf[1:m] ** 2).sum()) / len(y)))
-
-
-def seasonal_indices(y: np.ndarray, m: int) -> np.ndarray:
-    """Return m multiplicative indices, by rows since the first: mean ratios to a moving average, scaled to 1."""
-    weights = np.ones(m) / m if m % 2 else np.array([0.5, *np.ones(m - 1), 0.5]) / m
-    trend = np.convolve(y, weights, mode="valid")
-    half = len(weights) // 2
-    inner = y[half : half + len(trend)]
-    ratios = np.divide(inner, trend, out=np.full(len(trend), np.nan), where=trend != 0)
-    phase = (half + np.arange(len(trend))) % m
-    indices = np.array([np.nanmean(ratios[phase == k]) if (phase == k).any() else np.nan for k in range(m)])
-    return indices / indices.mean()
-
-
-def smape(y: np.ndarray, forecast: np.ndarray) -> float:
-    """Return the symmetric mean absolute percentage error, 0 to 200; a row where both are 0 has no error."""
-    size = np.abs(y) + np.abs(forecast)
-    return float(200 * np.divide(np.abs(y - forecast), size, out=np.zeros(len(y)), where=size > 0).mean())
-
-
 def mase(y: np.ndarray, forecast: np.ndarray, train: np.ndarray, m: int) -> float:
     """Return the mean absolute error over the seasonal naive's in training; NaN where that is zero."""
-    scale = np.abs(train[m:] - train[:-m]).mean()
-    return float(np.abs(y - forecast).mean() / scale) if scale > 0 else float("nan")
+    return float(np.abs(y - forecast).mean() / seasonal_scale(train, m))
 
 
 def score(method: str, series: list[Row], forecasts: Iterable[Row]) -> pd.DataFrame:
@@ -248,7 +208,7 @@ def check(series: list[Row]) -> None:
             assert is_seasonal(train, m) == (abs(r[m]) > 1.645 * np.sqrt((1 + 2 * r[1:m] @ r[1:m]) / len(train)))
             if (train > 0).all():
                 expected = seasonal_decompose(train, "multiplicative", period=m).seasonal[:m]
-                assert np.allclose(seasonal_indices(train, m), expected)
+                assert np.allclose(seasonal_indices(train, m, multiply=True), expected)
     print(f"sMAPE, MASE, the test and the indices agree on {len(series):,} series")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from forecast.models.smoothing.seasonality import is_seasonal, seasonal_indices
+
 
 def mae(y: np.ndarray, y_hat: np.ndarray) -> float:
     """Return the mean absolute error, in the units of the series."""
@@ -39,6 +41,74 @@ def smape(y: np.ndarray, y_hat: np.ndarray) -> float:
     size = np.abs(y) + np.abs(y_hat)
     ratio = np.divide(np.abs(y - y_hat), size, out=np.zeros_like(size), where=size != 0)
     return float(200 * np.nanmean(ratio))
+
+
+def naive2(train: np.ndarray, m: int, horizon: int) -> np.ndarray:
+    """Return the forecast Naive2 of the M competitions: the last value, in the season of m rows if a test finds one.
+
+    The season is that of a multiplicative classical decomposition; with an index that is not positive the series counts
+    as one without a season (Makridakis, Spiliotis and Assimakopoulos, 2020). `train` is one series (T,).
+
+    >>> naive2(np.array([1.0, 4.0, 2.0]), m=1, horizon=2).tolist()
+    [2.0, 2.0]
+    """
+    season = seasonal_indices(train, m, multiply=True) if is_seasonal(train, m) else np.ones(m)
+    if not (season > 0).all():
+        season = np.ones(m)
+    rows = len(train) + np.arange(horizon)
+    return train[-1] / season[(len(train) - 1) % m] * season[rows % m]
+
+
+def seasonal_scale(train: np.ndarray, m: int) -> float:
+    """Return the mean absolute change over a season of m rows, by which MASE divides; NaN where it is 0 or unknown."""
+    change = np.abs(train[m:] - train[:-m])
+    scale = float(np.nanmean(change)) if (~np.isnan(change)).any() else 0.0
+    return scale if scale > 0 else float("nan")
+
+
+def owa(y: np.ndarray, y_hat: np.ndarray, train: np.ndarray, m: int) -> float:
+    """Return the mean of sMAPE and MASE over those of Naive2 on one series, (H,): below 1 is better than Naive2.
+
+    Over several series the M4 competition divides the mean sMAPE and the mean MASE by those of Naive2, which
+    `competition_scores` does.
+    """
+    return competition_scores([y], [y_hat], [train], m)["owa"]
+
+
+def competition_scores(
+    y: Sequence[np.ndarray], y_hat: Sequence[np.ndarray], train: Sequence[np.ndarray], m: int
+) -> dict[str, float]:
+    """Return "smape", "mase" and "owa" of forecasts of several series as the M4 competition computes them.
+
+    Parameters
+    ----------
+    y, y_hat : sequence of arrays of shape (H,)
+        What came, and what was forecast; the horizon may differ between series.
+    train : sequence of arrays of shape (T,)
+        The training rows of each series.
+    m : int
+        The rows in a season, 1 for none.
+
+    Returns
+    -------
+    dict of str to float
+        Means over the series; "owa" is the mean of the ratios of both to Naive2's. A series whose training rows do not
+        change over a season has no MASE and is left out of its mean.
+    """
+    naive = [naive2(own, m, len(actual)) for own, actual in zip(train, y, strict=True)]
+    scales = [seasonal_scale(own, m) for own in train]
+
+    def means(forecasts: Sequence[np.ndarray]) -> np.ndarray:
+        pairs = list(zip(y, forecasts, scales, strict=True))
+        errors = [np.abs(actual - forecast).mean() / scale for actual, forecast, scale in pairs]
+        known = [error for error in errors if np.isfinite(error)]
+        return np.array(
+            [np.mean([smape(actual, own) for actual, own, _ in pairs]), np.mean(known) if known else np.nan]
+        )
+
+    ours, theirs = means(y_hat), means(naive)
+    ratios = np.divide(ours, theirs, out=np.full(2, np.nan), where=theirs > 0)
+    return {"smape": float(ours[0]), "mase": float(ours[1]), "owa": float(np.mean(ratios))}
 
 
 def qlike(y: np.ndarray, y_hat: np.ndarray) -> float:

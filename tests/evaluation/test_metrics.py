@@ -354,3 +354,48 @@ def test_members_and_their_spread():
     expected = (spread.groupby(level=0, observed=True).mean() / size).mean()
     assert row["spread"] == pytest.approx(expected)
     assert fc.backtest(fc.Drift(), prices, fc.WalkForward(2, 3)).members().empty
+
+
+def _monthly(seed, rows=96):
+    rng, t = np.random.default_rng(seed), np.arange(rows)
+    return (50 + t) * (1 + 0.3 * np.sin(2 * np.pi * t / 12)) * np.exp(rng.normal(0, 0.05, rows))
+
+
+def test_naive2_is_the_seasonally_adjusted_last_value():
+    """The indices are those of statsmodels; without a season it is the last value."""
+    from statsmodels.tsa.seasonal import seasonal_decompose
+
+    y = _monthly(0)
+    index = seasonal_decompose(y, "multiplicative", period=12).seasonal
+    expected = y[-1] / index[-1] * index[np.arange(96, 114) % 12]
+    np.testing.assert_allclose(metrics.naive2(y, 12, 18), expected)
+    walk = np.random.default_rng(1).normal(size=80).cumsum()
+    assert metrics.naive2(walk, 12, 4).tolist() == [walk[-1]] * 4
+    assert metrics.naive2(y[:20], 12, 2).tolist() == [y[19]] * 2  # fewer than three seasons
+
+
+def test_scores_of_the_competitions_equal_those_of_utilsforecast():
+    series = [_monthly(seed) for seed in range(4)]
+    train, y = [own[:-12] for own in series], [own[-12:] for own in series]
+    forecasts = [own[:-12][-12:] for own in series]
+    frame = pd.DataFrame({"unique_id": np.repeat(range(4), 12), "ds": np.tile(range(12), 4), "y": np.concatenate(y)})
+    frame["ours"] = np.concatenate(forecasts)
+    frame["naive2"] = np.concatenate([metrics.naive2(own, 12, 12) for own in train])
+    past = pd.DataFrame({"unique_id": np.repeat(range(4), 84), "ds": np.tile(range(84), 4), "y": np.concatenate(train)})
+    models = ["ours", "naive2"]
+    smape = 200 * losses.smape(frame, models)[models].mean()
+    mase = losses.mase(frame, models, seasonality=12, train_df=past)[models].mean()
+    found = metrics.competition_scores(y, forecasts, train, 12)
+    assert found["smape"] == pytest.approx(smape["ours"])
+    assert found["mase"] == pytest.approx(mase["ours"])
+    ratios = (smape["ours"] / smape["naive2"], mase["ours"] / mase["naive2"])
+    assert found["owa"] == pytest.approx(np.mean(ratios))
+    own = metrics.naive2(train[0], 12, 12)
+    assert metrics.owa(y[0], own, train[0], 12) == pytest.approx(1)
+
+
+def test_a_series_without_a_change_over_a_season_has_no_mase():
+    constant, walk = np.full(40, 3.0), np.random.default_rng(2).normal(size=40).cumsum()
+    found = metrics.competition_scores([walk[-4:]] * 2, [walk[-5:-1]] * 2, [constant, walk[:-4]], 1)
+    assert found["mase"] == pytest.approx(np.abs(np.diff(walk[-5:])).mean() / np.abs(np.diff(walk[:-4])).mean())
+    assert np.isnan(metrics.seasonal_scale(constant, 4))
