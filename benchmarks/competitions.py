@@ -44,6 +44,7 @@ PEER = Path(__file__).with_name("competitions_peer.py")
 CACHE = BUILD.parent / "competitions"
 PEERS = {"theta": "DynamicOptimizedTheta", "ets": "AutoETS", "auto-arima": "AutoARIMA"}
 NAIVE2 = "Naive2"
+BOOTSTRAP = 2000  # draws
 Row = dict[str, Any]
 
 
@@ -167,6 +168,8 @@ def report(scores: pd.DataFrame) -> None:
     print(table.reset_index().to_string(index=False, formatters={k: v.format for k, v in formats.items()}))
     print("\nMean of the two ratios")
     print(table["mean"].unstack(sort=False).to_string(float_format="{:.4f}".format))
+    print("\nMean over the parts, 90 % intervals by bootstrap over series, and differences from the first model")
+    print(bootstrap(scores).to_string(float_format="{:.4f}".format))
     overall = table.loc["overall"]
     for ours, peer in PEERS.items():
         if ours in overall.index and peer in overall.index:
@@ -177,6 +180,29 @@ def report(scores: pd.DataFrame) -> None:
         print("\nsMAPE on M3, 0 to 200, over rows (published: Naive2 15.47, Theta 13.01) and over series (Theta 12.76)")
         means = m3.groupby("method", sort=False).apply(_mean_smape)
         print(means.to_string(float_format="{:.3f}".format))
+
+
+def bootstrap(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean ratio of each method over the parts, and of its differences, with 90 % intervals over series.
+
+    Series are drawn with replacement within each part, the same ones for all methods.
+    """
+    rng = np.random.default_rng(0)
+    draws: dict[str, np.ndarray] = {}
+    for _, part in scores.groupby("part", sort=False):
+        table = part.set_index(["method", "series"])[["smape", "mase"]]
+        n = part["series"].nunique()
+        weights = rng.multinomial(n, np.full(n, 1 / n), BOOTSTRAP) / n
+        weights = np.vstack([np.full(n, 1 / n), weights])  # first the sample itself
+        means = {name: weights @ table.loc[name].fillna(0).to_numpy() for name in part["method"].unique()}
+        for name, mean in means.items():
+            draws.setdefault(name, np.zeros(BOOTSTRAP + 1))
+            draws[name] += (mean / means[NAIVE2]).mean(axis=1) / scores["part"].nunique()
+    rows = {name: ratio for name, ratio in draws.items() if name != NAIVE2}
+    first = next(iter(rows))
+    rows |= {f"{first} - {name}": rows[first] - ratio for name, ratio in list(rows.items())[1:]}
+    intervals = {name: [ratio[0], *np.quantile(ratio[1:], [0.05, 0.95])] for name, ratio in rows.items()}
+    return pd.DataFrame.from_dict(intervals, orient="index", columns=["mean", "5 %", "95 %"])
 
 
 def _mean_smape(scores: pd.DataFrame) -> pd.Series:

@@ -12,7 +12,7 @@ from torch import Tensor
 from forecast.models.recurrent.pretrained.encoding import encode, step_inputs
 from forecast.models.recurrent.pretrained.network import LONGEST_STEP, PretrainedNetwork
 from forecast.models.recurrent.pretrained.priors import SimulatedBatch, draw_batch
-from forecast.models.recurrent.trainer import AdamW, local_random
+from forecast.models.recurrent.trainer import AdamW, find_device, local_random
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
@@ -94,18 +94,19 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 class Training:
     """A training in progress: the network, the optimizer and the number of steps taken."""
 
-    def __init__(self, config: TrainingConfig) -> None:
-        self.config, self.step = config, 0
+    def __init__(self, config: TrainingConfig, device: str = "cpu") -> None:
+        self.config, self.step, self.device = config, 0, find_device(device)
         with local_random(torch.Generator().manual_seed(config.seed)):
             self.network = PretrainedNetwork()
         self.network.half_precision = True
+        self.network.to(self.device)
         self.optimizer = AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
 
     def next_step(self) -> float:
         """Take one step and return its loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
-        batch = training_batch(self.config, self.step)
+        batch = tuple(tensor.to(self.device) for tensor in training_batch(self.config, self.step))
         n_chunks = -(-batch[1].shape[0] * batch[1].shape[1] // self.config.chunk)
         self.optimizer.zero_grad()
         total = 0.0
@@ -122,9 +123,9 @@ class Training:
         """Return what a training needs to continue."""
         arrays = {"step": np.array(self.step)}
         for name, weight in self.network.named_parameters():
-            arrays[f"weight.{name}"] = weight.detach().numpy()
+            arrays[f"weight.{name}"] = weight.detach().cpu().numpy()
             for moment in MOMENTS if self.step else ():
-                arrays[f"{moment}.{name}"] = self.optimizer.state[weight][moment].numpy()
+                arrays[f"{moment}.{name}"] = self.optimizer.state[weight][moment].cpu().numpy()
         return arrays
 
     def load_arrays(self, arrays: dict[str, np.ndarray]) -> None:
@@ -134,5 +135,5 @@ class Training:
             with torch.no_grad():
                 weight.copy_(torch.from_numpy(arrays[f"weight.{name}"]))
             if self.step:
-                moments = {moment: torch.from_numpy(arrays[f"{moment}.{name}"]) for moment in MOMENTS}
+                moments = {m: torch.from_numpy(arrays[f"{m}.{name}"]).to(self.device) for m in MOMENTS}
                 self.optimizer.state[weight] = {"step": torch.tensor(float(self.step)), **moments}

@@ -19,18 +19,19 @@ import torch
 from forecast._io import atomic_file, write_json
 from forecast.models.recurrent.pretrained.network import PretrainedNetwork
 from forecast.models.recurrent.pretrained.pretraining import Training, TrainingConfig
+from forecast.models.recurrent.trainer import DEVICES
 
 LOGGED = 100  # steps in a line of the log
 CHECKPOINT, LOG, WEIGHTS, CARD = "checkpoint.npz", "log.csv", "weights.npz", "card.json"
 
 
-def run(config: TrainingConfig, folder: Path, until: int | None = None) -> None:
+def run(config: TrainingConfig, folder: Path, until: int | None = None, device: str = "cpu") -> None:
     """Train up to step `until`, by default the last one, from the checkpoint in the folder if there is one.
 
-    Raises ValueError if the checkpoint is of other settings.
+    Raises ValueError if the checkpoint is of other settings, or there is no such device.
     """
+    training = Training(config, device)
     folder.mkdir(parents=True, exist_ok=True)
-    training = Training(config)
     if (folder / CHECKPOINT).exists():
         load_checkpoint(training, folder / CHECKPOINT)
     last = config.steps if until is None else min(until, config.steps)
@@ -45,7 +46,7 @@ def run(config: TrainingConfig, folder: Path, until: int | None = None) -> None:
                 log.write(line + "\n")
             losses, began = [], time.process_time()
     if training.step == config.steps:
-        write_weights(training.network, config, folder)
+        write_weights(training.network, config, folder, str(training.device))
 
 
 def save_checkpoint(training: Training, path: Path) -> None:
@@ -65,9 +66,9 @@ def load_checkpoint(training: Training, path: Path) -> None:
     training.load_arrays(arrays)
 
 
-def write_weights(network: PretrainedNetwork, config: TrainingConfig, folder: Path) -> None:
+def write_weights(network: PretrainedNetwork, config: TrainingConfig, folder: Path, device: str) -> None:
     """Write the weights in half precision and their card."""
-    arrays = {name: tensor.numpy().astype(np.float16) for name, tensor in network.state_dict().items()}
+    arrays = {name: tensor.cpu().numpy().astype(np.float16) for name, tensor in network.state_dict().items()}
     with atomic_file(folder / WEIGHTS) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
     card = {
@@ -75,6 +76,7 @@ def write_weights(network: PretrainedNetwork, config: TrainingConfig, folder: Pa
         "config": asdict(config),
         "n_weights": int(sum(array.size for array in arrays.values())),
         "sha256": hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest(),
+        "device": device,
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
@@ -88,9 +90,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=TrainingConfig.steps, help="of the whole training")
     parser.add_argument("--until", type=int, help="stop after this step, to continue later")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="by default a GPU if there is one")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    run(TrainingConfig(steps=options.steps, seed=options.seed), options.out, options.until)
+    run(TrainingConfig(steps=options.steps, seed=options.seed), options.out, options.until, options.device)
 
 
 if __name__ == "__main__":

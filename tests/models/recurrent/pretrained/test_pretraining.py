@@ -47,3 +47,10 @@ def test_errors_of_naive_forecasts():
     errors = naive_errors(y, np.array([1, 4]), np.array([1, 3]))
     assert errors[0] == pytest.approx([1.0, 3.0])
     assert errors[1] == pytest.approx([0.0, 0.0])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="cuda"):
+        run(SMALL, tmp_path / "out", device="cuda")
+    assert not (tmp_path / "out").exists()
