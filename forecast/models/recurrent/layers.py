@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from forecast.models.recurrent.cells import FastGRU, FastRNN
 from forecast.models.recurrent.config import StackConfig
 from forecast.models.registry import CELLS
 
 #: A new cell is constructed and called as these are, and has their attributes `hidden_size` and `bidirectional`. The
 #: names of its parameters start with weight_ih, weight_hh, bias_ih and bias_hh. Its gates are blocks of `hidden` rows,
 #: the second of which keeps the state. The state is a tensor (directions, B, hidden), or a pair (h, c) of an `nn.LSTM`.
-LAYERS = dict(zip(CELLS, (nn.RNN, nn.LSTM, nn.GRU), strict=True))
+LAYERS = dict(zip(CELLS, (FastRNN, nn.LSTM, FastGRU), strict=True))
 #: The state of a stack between two rows: for each layer a tensor (directions, B · dilation, hidden), an LSTM's a pair.
 State = list[Any]
 
