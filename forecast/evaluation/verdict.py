@@ -141,11 +141,22 @@ class Verdict:
         if undecided := self.models("not distinguishable"):
             detectable = self.table.set_index("model").loc[undecided, "detectable"]
             yield (
-                f"not distinguishable from {self.against}: {self._name(undecided)}; this run finds a true skill of "
+                f"not distinguishable from {self.against}: {self._name(undecided)}; this run would find a true skill of "
                 f"{_span(detectable)} with a probability of {POWER:.0%}"
             )
+            yield from self._higher_skills(undecided)
         if self.without_levels:
             yield f"not compared, as without quantiles: {join_names(list(self.without_levels))}"
+
+    def _higher_skills(self, undecided: list[str]) -> Iterator[str]:
+        """Yield why models that do not win have a higher skill than one that does, if there are any."""
+        skill, winners = self.table.set_index("model")["skill"], self.models("better")
+        higher = [name for name in undecided if winners and skill[name] > skill[winners].min() + NEGLIGIBLE]
+        if higher:
+            yield (
+                f"the skill of {join_names(higher)} is higher than that of {skill[winners].idxmin()}, but varies more "
+                "from cutoff to cutoff, so that it may be chance"
+            )
 
     def _name(self, names: list[str]) -> str:
         if len(names) < 4:

@@ -97,7 +97,7 @@ def test_many_models():
     assert re.fullmatch(r"Where will it be: best \(.*\) and good \(.*\) beat naive, the last value\.", result.sentence)
     assert re.fullmatch(
         r"40 cutoffs, 1 series\. Significantly worse than naive: bad and awful\. Not distinguishable from naive: near; "
-        r"this run finds a true skill of [\d.]+% with a probability of 80%\.",
+        r"this run would find a true skill of [\d.]+% with a probability of 80%\.",
         result.note,
     )
     alone = verdict(table, 1, models=["good"])
@@ -117,6 +117,21 @@ def test_winners_are_listed_best_first(names, sentence):
     scales = {name: 0.5 - 0.1 * i for i, name in enumerate(names)}
     result = verdict(table_of_errors(correlated_errors(naive=1, **scales)), 1)
     assert re.fullmatch(f"Where will it be: {sentence}\\.", result.sentence)
+
+
+def test_a_higher_skill_that_may_be_chance_is_explained():
+    e = correlated_errors(naive=1)
+    e["steady"] = 0.95 * e["naive"]
+    e["wild"] = 0.7 * e["naive"]
+    largest = np.argsort(np.abs(e["naive"]), axis=None)[-1]
+    e["wild"].flat[largest] = 1.4 * e["naive"].flat[largest]
+    result = verdict(table_of_errors(e), 1)
+    assert findings(result) == {"steady": "better", "wild": "not distinguishable"}
+    skill = result.table.set_index("model")["skill"]
+    assert skill["wild"] > skill["steady"]
+    assert result.note.endswith(
+        "The skill of wild is higher than that of steady, but varies more from cutoff to cutoff, so that it may be chance."
+    )
 
 
 @pytest.mark.parametrize("n_models", [3, 4])
