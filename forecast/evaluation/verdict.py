@@ -141,8 +141,8 @@ class Verdict:
         if undecided := self.models("not distinguishable"):
             detectable = self.table.set_index("model").loc[undecided, "detectable"]
             yield (
-                f"not distinguishable from {self.against}: {self._name(undecided)}; this run would find a true skill of "
-                f"{_span(detectable)} with a probability of {POWER:.0%}"
+                f"not distinguishable from {self.against}: {self._name(undecided)}; this run would find a true skill "
+                f"of {_span(detectable)} with a probability of {POWER:.0%}"
             )
             yield from self._higher_skills(undecided)
         if self.without_levels:

@@ -130,7 +130,8 @@ def test_a_higher_skill_that_may_be_chance_is_explained():
     skill = result.table.set_index("model")["skill"]
     assert skill["wild"] > skill["steady"]
     assert result.note.endswith(
-        "The skill of wild is higher than that of steady, but varies more from cutoff to cutoff, so that it may be chance."
+        "The skill of wild is higher than that of steady, but varies more from cutoff to cutoff, so that it may be "
+        "chance."
     )
 
 
