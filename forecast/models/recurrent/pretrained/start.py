@@ -17,19 +17,23 @@ MEASURED_FROM = 250  # observed training rows of a series, which then show wheth
 FIRST_ROW = 100  # the first at which that is measured
 MEASURED_ROWS = 300  # at which it is measured, at most
 PRIOR_ODDS = 1 / 4  # that the points are better than the last value
+#: Real series vary more than simulated ones: the spread of a series with few rows is multiplied by this (chosen on M1).
+WIDENING = 1.2
+WIDENED_ROWS = 150, 250  # observed training rows up to which it is widened in full, and from which on not at all
 
 
 @dataclass(frozen=True)
 class Start:
-    """Weights of the network, and the season and shrinkage of N series."""
+    """Weights of the network, and for N series the season, the shrinkage of points and a factor of spreads."""
 
     weights: dict[str, np.ndarray]
     seasons: np.ndarray  # (N,)
     shrinkage: np.ndarray  # (N,)
+    widening: np.ndarray  # (N,)
 
     def select(self, series: np.ndarray) -> Start:
         """Return the start of these series."""
-        return Start(self.weights, self.seasons[series], self.shrinkage[series])
+        return Start(self.weights, self.seasons[series], self.shrinkage[series], self.widening[series])
 
     def quantiles(self, y: np.ndarray, rows: np.ndarray, horizon: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield numbers of series, and the quantiles of their change from the last value, (K, n, H, Q).
@@ -37,12 +41,19 @@ class Start:
         The median is shrunk towards 0, and the others move with it.
         """
         for numbers, change in future_quantiles(network_of(self.weights), y, self.seasons, rows, horizon):
-            left_out = 1 - self.shrinkage[numbers][:, None, None]
-            yield numbers, change - left_out * change[..., [MEDIAN]]
+            median = change[..., [MEDIAN]]
+            point = self.shrinkage[numbers][:, None, None] * median
+            yield numbers, point + self.widening[numbers][:, None, None] * (change - median)
 
     def points(self, y: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
         """Return the medians of the changes, (K, N, H)."""
         return np.concatenate([own[..., MEDIAN] for _, own in self.quantiles(y, rows, horizon)], axis=1)
+
+
+def spread_widening(n_observed: np.ndarray) -> np.ndarray:
+    """Return the factor of the spreads of series with so many observed training rows, (N,)."""
+    few, many = WIDENED_ROWS
+    return 1 + (WIDENING - 1) * np.clip((many - n_observed) / (many - few), 0, 1)
 
 
 def point_shrinkage(start: Start, y: np.ndarray, horizon: int) -> np.ndarray:
