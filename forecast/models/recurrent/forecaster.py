@@ -129,7 +129,7 @@ class Recurrent(Forecaster):
     start : {"pretrained"}, optional
         The weights to start from: those of `Pretrained`, whose network then is the one that is trained, and whose
         forecasts are the base. Of the other parameters only `log`, `levels`, `members`, `seed`, `n_jobs` and `trainer`
-        (None: 100 steps with a low learning rate) may be set. None: random weights.
+        (None: 200 steps) may be set. None: random weights.
 
     Attributes
     ----------

@@ -26,8 +26,8 @@ MEASURED_ROWS, MEASURED_SERIES = 60, 50  # at which the held-back errors are mea
 
 
 def fine_tuning_trainer() -> Trainer:
-    """Return the trainer of a fine-tuning; nothing pulls the weights towards 0."""
-    return Trainer(steps=100, lr=3e-4, weight_decay=0.0)
+    """Return the trainer of a fine-tuning, in which nothing draws the weights towards 0."""
+    return Trainer(steps=200, lr=1e-3, weight_decay=0.0)
 
 
 def fine_tune(

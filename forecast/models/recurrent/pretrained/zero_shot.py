@@ -45,8 +45,8 @@ class Pretrained(Forecaster):
         A folder with other weights, which `python -m forecast.models.recurrent.pretrained.train` wrote (None: those of
         the package).
     trainer : Trainer, optional
-        If given, the network is fine-tuned on the training rows of all series (`default_trainer()` is a start: 100
-        steps with a low learning rate).
+        If given, the network is fine-tuned on the training rows of all series (`default_trainer()`: 200
+        steps).
     seed : int, default 0
         Seed of the fine-tuning.
 
@@ -115,7 +115,7 @@ class Pretrained(Forecaster):
             self.trainer.check_params()
 
     def default_trainer(self) -> Trainer:
-        """Return a trainer for fine-tuning: few steps with a low learning rate."""
+        """Return a trainer for fine-tuning: 200 steps."""
         return fine_tuning_trainer()
 
     def min_rows(self, horizon: int) -> int:
