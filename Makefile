@@ -13,7 +13,7 @@ LONG := notebook or docs or wheel or cluster or kill or slow
 START := --resume
 backtest: .venv/installed
 	$(BIN) -m forecast backtest stocks \
-	  --models naive,drift,arima,rnn,lstm,gru,lstm-many-to-one,lstm-seq2seq \
+	  --models naive,drift,arima,pretrained,rnn,lstm,gru,lstm-many-to-one,lstm-seq2seq \
 	  --horizon 5 --windows 200 --refit 50 --jobs 2 --out runs/stocks $(START)
 
 test: lint types pytest

@@ -4,8 +4,8 @@ python benchmarks/pretrained.py                          # truth, prices, range_
 python benchmarks/pretrained.py rv weekly hourly --data DIR           # DIR has realized_variance/ and m4/
 python benchmarks/pretrained.py truth --start-from build/pretrained   # other weights
 
-Nothing is trained: a fit finds the season and whether to work in logs. The tables of M1, M3 and Tourism are those of
-`competitions.py --models pretrained pretrained+theta`.
+Nothing is trained but the rows `fine-tuned`: a fit finds the season and whether to work in logs. The tables of M1, M3
+and Tourism are those of `competitions.py --models pretrained pretrained+theta`.
 """
 
 from __future__ import annotations
@@ -76,8 +76,7 @@ def truth(options: argparse.Namespace) -> Table:
 def prices(options: argparse.Namespace) -> Table:
     """Skill on points and on the spread (pinball loss), relative to naive; 200 cutoffs, of the 40 walks 40 cutoffs.
 
-    The networks, ARIMA and GARCH are refitted at every 50th cutoff (walks: 20th); `p` of the pretrained network's
-    spread is that of the verdict against the strongest of all other models.
+    The networks, ARIMA and GARCH are refitted at every 50th cutoff (walks: 20th).
     """
     table = []
     for name in ("stocks", "sp500", "nasdaq", "walks"):
@@ -90,7 +89,7 @@ def prices(options: argparse.Namespace) -> Table:
         for model in ("naive", *models):
             row = board.loc[model]
             table.append(
-                {"set": name, "model": model, "skill": f"{row['skill']:.2%}", "spread": f"{row['spread_skill']:.2%}"}
+                {"set": name, "model": model, "skill": f"{row['skill']:.2%}", "spread": f"{row['spread']:.2%}"}
                 | {"coverage": f"{row['coverage']:.3f}"}
             )
     return table
@@ -138,6 +137,8 @@ def _m4(options: argparse.Namespace, frequency: str, horizon: int, seasons: tupl
     naive = fc.Naive() if seasons[0] == 1 else fc.SeasonalNaive(seasons[0])
     models = {f"naive of {seasons[0]}": naive}
     models |= {f"pretrained, season {m}": make(options, season=m) for m in seasons}
+    trainer = fc.Pretrained().default_trainer()
+    models[f"fine-tuned, season {seasons[-1]}"] = make(options, season=seasons[-1], trainer=trainer)
     scale = np.nanmean(np.abs(train[seasons[0] :] - train[: -seasons[0]]), axis=0)[:, None]
     table, first = [], None
     for name, model in models.items():

@@ -40,6 +40,7 @@ from forecast.evaluation.verdicts import Question, Verdicts
 
 #: Classes of simple baselines, as in a spec: their point forecasts have no parameter that is estimated.
 SIMPLE = ("Naive", "Zero", "SeasonalNaive")
+NETWORKS = ("Recurrent", "Pretrained")
 #: Targets whose forecasts a position can follow.
 TRADED = ("y", "Adj Close", "Close", "Open", "return")
 FIT_COLUMNS = ("model", "member", "cutoff", "rows", "seconds_fit", "seconds_predict", "warnings", "error", "details")
@@ -217,7 +218,7 @@ class BacktestResult:
         """
         ran = set(self.forecasts["model"].astype(str).unique())
         classes = {name: model["class"] for name, model in self.spec["models"].items() if name in ran}
-        networks = [name for name, class_name in classes.items() if class_name == "Recurrent"]
+        networks = [name for name, class_name in classes.items() if class_name in NETWORKS]
         arimas = [name for name, class_name in classes.items() if class_name == "ARIMA"]
         judges_spread = has_spread(self.forecasts, self.reference, self.spec.get("against") or self.reference)
         default = [SQUARED, PINBALL] if judges_spread else [SQUARED]

@@ -151,6 +151,6 @@ class FastRNN(_FastLayer, nn.RNN):  # type: ignore[misc]
 
 
 class FastGRU(_FastLayer, nn.GRU):  # type: ignore[misc]
-    """The gated recurrent unit of Cho et al. (2014), as torch defines it."""
+    """The GRU of Cho et al. (2014), as torch defines it."""
 
     function = _GRU
