@@ -63,7 +63,8 @@ def _samples(x: np.ndarray, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.n
     sampled = rows[np.linspace(0, len(rows) - 1, SAMPLED).astype(int)]
     columns = np.arange(x.shape[1])
     flat = np.ptp(x[sampled], axis=0) <= 2 * np.array([_tolerance(x[rows, i]) for i in columns])
-    yield sampled, columns[~flat]
+    if not flat.all():
+        yield sampled, columns[~flat]
     for i in columns[flat]:
         _, first = np.unique(x[rows, i], return_index=True)
         if len(first) >= MIN_VALUES:

@@ -508,6 +508,7 @@ def test_season_is_learnt_through_the_shortcut():
 
 #: Another valid value of every parameter that describes a fitted model.
 CHANGES = {
+    "start": "pretrained",
     "cell": "gru",
     "topology": "one-to-one",
     "strategy": "seq2seq",
