@@ -246,7 +246,7 @@ class Recurrent(Forecaster):
 
     def nests(self, other: Forecaster) -> bool:
         """Return whether `other` is the base, which a correction of 0 leaves unchanged, or is nested in the base."""
-        return self._base().same_as(other) or self._base().nests(other)
+        return self.start is None and (self._base().same_as(other) or self._base().nests(other))
 
     # --- fitting ---
 

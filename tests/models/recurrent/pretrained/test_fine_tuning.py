@@ -58,6 +58,12 @@ def test_fine_tuning_is_reproducible_and_members_differ(tmp_path):
     np.testing.assert_array_equal(fc.load_model(tmp_path / "model").predict(y).quantiles, forecast.quantiles)
 
 
+def test_a_tuned_network_contains_no_simple_forecast():
+    """Clark and West's test is of nested models: no correction of the pretrained network is the last value."""
+    assert fc.Recurrent().nests(fc.Naive())
+    assert not fc.Recurrent(start="pretrained").nests(fc.Naive())
+
+
 def test_parameters_of_another_network_are_refused():
     with pytest.raises(ValueError, match="leave out cell, hidden, or use start=None"):
         fc.Recurrent("gru", hidden=8, start="pretrained").fit(waves(60, 1), 3)
