@@ -12,12 +12,12 @@ import collections
 import subprocess
 import tempfile
 import time
-import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tables import print_tables
 
 import forecast as fc
 
@@ -199,16 +199,10 @@ def keras_epochs(python: str, x: list[list[int]], y: np.ndarray, network: str) -
 
 def main() -> None:
     """Print the requested tables."""
-    parts = {part.__name__: part for part in (season, memory, aligned, rv, m4, words)}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["season", "memory", "aligned"], help=", ".join(parts))
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of realized_variance/, m4/ and sentence_polarity/")
     parser.add_argument("--keras", help="a Python that has keras and torch")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    for part in options.parts:
-        print(f"\n{(parts[part].__doc__ or '').strip()}")
-        print(pd.DataFrame(parts[part](options)).to_string(index=False), flush=True)
+    print_tables(parser, (season, memory, aligned, rv, m4, words), ["season", "memory", "aligned"])
 
 
 if __name__ == "__main__":

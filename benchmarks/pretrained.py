@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-import warnings
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 from prices import walks
+from tables import print_tables
 
 import forecast as fc
 
@@ -177,18 +177,11 @@ def speed(options: argparse.Namespace) -> Table:
 
 def main() -> None:
     """Print the requested tables."""
-    parts = {part.__name__: part for part in (truth, prices, range_variance, rv, weekly, hourly, speed)}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "parts", nargs="*", default=["truth", "prices", "range_variance", "speed"], help=", ".join(parts)
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of realized_variance/ and m4/")
     parser.add_argument("--start-from", help="folder of other weights")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    for part in options.parts:
-        print(f"\n{(parts[part].__doc__ or '').strip()}")
-        print(pd.DataFrame(parts[part](options)).to_string(index=False), flush=True)
+    parts = (truth, prices, range_variance, rv, weekly, hourly, speed)
+    print_tables(parser, parts, ["truth", "prices", "range_variance", "speed"])
 
 
 if __name__ == "__main__":
