@@ -17,6 +17,7 @@ from forecast._validation import check_choice, check_int, check_levels, check_lo
 from forecast.data.fields import named_field
 from forecast.data.panel import Panel, as_panel, format_date
 from forecast.models.price_kind import PriceKind
+from forecast.models.sampling import sample_paths
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -231,6 +232,22 @@ class Forecaster(Estimator):
         panel = self._read(prices)
         rows = check_rows(cutoffs, len(panel))
         return self._predict_at(panel[: int(rows.max()) + 1], rows)
+
+    def sample(self, prices: Any, n: int = 100, seed: int = 0) -> np.ndarray:
+        """Return n sample paths of each series from the last row of the prices, (n, N, H).
+
+        At each step they have the distribution of the forecast. Between steps they have the dependence of the model's
+        errors at past cutoffs of these prices, so that quantiles of sums and maxima over the steps are right. A seed
+        makes the same paths again. Raises ValueError for a model that forecasts no quantiles.
+
+        >>> prices = fc.load_sample("stocks").iloc[-500:]
+        >>> paths = fc.Naive().fit(prices, horizon=5).sample(prices, n=1000)
+        >>> np.quantile(paths.max(axis=2), 0.9, axis=0).shape  # of the highest price of the next five rows
+        (4,)
+        """
+        check_int("n", n, 1)
+        check_int("seed", seed, 0)
+        return sample_paths(self, self._read(prices), int(n), int(seed))
 
     def _read(self, prices: Any) -> Panel:
         """Return prices of the fitted kind as a panel; raise ValueError for another kind, or if nothing is fitted."""

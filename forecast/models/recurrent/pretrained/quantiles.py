@@ -13,6 +13,7 @@ import torch
 from forecast.features.windows import forward_fill
 from forecast.models.recurrent.pretrained.encoding import encode, step_inputs
 from forecast.models.recurrent.pretrained.network import LEVELS, LONGEST_STEP, MEDIAN, PretrainedNetwork
+from forecast.models.sampling import between_levels, normal_deviates
 
 SERIES, ROWS = 8, 32  # that the recurrent layers read at once
 GROUP = 32  # series whose inputs are computed at once
@@ -137,11 +138,4 @@ def at_levels(quantiles: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     >>> at_levels(np.arange(11.0), (0.5, 0.9))
     array([5., 8.])
     """
-    from statistics import NormalDist
-
-    normal = NormalDist().inv_cdf
-    own, wanted = np.array([normal(level) for level in LEVELS]), np.array([normal(level) for level in levels])
-    above = np.clip(np.searchsorted(own, wanted), 1, len(own) - 1)
-    share = (wanted - own[above - 1]) / (own[above] - own[above - 1])
-    low, high = quantiles[..., above - 1], quantiles[..., above]
-    return low + share * (high - low)
+    return between_levels(quantiles, normal_deviates(LEVELS), normal_deviates(levels))
