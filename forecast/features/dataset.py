@@ -24,10 +24,10 @@ def trainable_rows(
 ) -> np.ndarray:
     """Return from which rows a training example can start, (T, N) of bool.
 
-    These are the observed rows with enough changes before them and a scale to measure the target in. With `horizon`, a
-    missing row t is included too if row t + 1 is observed but none of the rows t + 1 − `horizon` … t is; otherwise the
-    value at t + 1 would never be a target. One step ahead, in a panel of a stock and a coin, only Sunday, which holds
-    Friday's price and a flag, can predict Monday's stock price.
+    These are the observed rows with enough changes before them, a weight above 0 and a scale to measure the target in.
+    With `horizon`, a missing row t is included too if row t + 1 is observed but none of the rows t + 1 − `horizon` … t
+    is; otherwise the value at t + 1 would never be a target. One step ahead, in a panel of a stock and a coin, only
+    Sunday, which holds Friday's price and a flag, can predict Monday's stock price.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def trainable_rows(
     array of bool, shape (T, N)
     """
     trainable = inputs.observed if horizon is None else inputs.observed | _before_unreached(inputs.observed, horizon)
-    trainable = trainable & (inputs.n_changes >= min_changes)
+    trainable = trainable & (inputs.n_changes >= min_changes) & (inputs.weight > 0)
     if needs_scale:
         trainable &= inputs.scale > 0
     trainable[:first] = False
@@ -67,7 +67,7 @@ class Batch(NamedTuple):
     x: np.ndarray  # (B, L, C) float32
     series: np.ndarray  # (B,) numbers of their series
     target: np.ndarray  # (B, P, H) float32: corrections of the base, relative to the scale
-    weight: np.ndarray  # (B, P, H) float32: 1 where the target is known, else 0
+    weight: np.ndarray  # (B, P, H) float32: that of the row where the target is known (1 on average), else 0
 
 
 class SequenceDataset:
@@ -107,6 +107,7 @@ class SequenceDataset:
         self.length = length
         self.positions = positions
         self._target = _corrections(inputs, base, first, steps)  # (T, N, H) float32, NaN where there is no target
+        self._weight = _mean_one(inputs.weight, (~np.isnan(self._target)).sum(axis=2))  # (T, N), None if all are 1
         self.pairs = self._pairs()  # (M, 2): series, origin
 
     def __len__(self) -> int:
@@ -131,8 +132,21 @@ class SequenceDataset:
         rows = origin[:, None] + np.arange(1 - self.positions, 1)  # (B, P)
         inside = (rows >= 0) & (rows < len(self._target))
         target = self._target[np.where(inside, rows, 0), series[:, None]]  # (B, P, H)
-        weight = inside[..., None] & ~np.isnan(target)
-        return Batch(x, series, np.where(weight, target, np.float32(0)), weight.astype(np.float32))
+        known = inside[..., None] & ~np.isnan(target)
+        weight = known.astype(np.float32)
+        if self._weight is not None:
+            weight *= self._weight[np.where(inside, rows, 0), series[:, None], None]
+        return Batch(x, series, np.where(known, target, np.float32(0)), weight)
+
+
+def _mean_one(weight: np.ndarray, count: np.ndarray) -> np.ndarray | None:
+    """Return weights (T, N) times a factor, float32, so that their mean over `count` targets a row, (T, N), is 1.
+
+    None if all are equal.
+    """
+    if not count.any() or np.ptp(weight[count > 0]) == 0:
+        return None
+    return (weight * (count.sum() / (weight * count).sum())).astype(np.float32)
 
 
 def _corrections(inputs: Inputs, base: np.ndarray, first: int, steps: int | None) -> np.ndarray:
@@ -183,6 +197,8 @@ class LaggedDataset:
         self.trainable = trainable_rows(inputs, first=lagged.lookback - 1)  # (T, N)
         self.cells = np.flatnonzero(self.trainable)  # (M,)
         self._y, self._future, self._scale = y, future_windows(y, horizon), inputs.scale
+        weight = inputs.weight[self.trainable]  # (M,)
+        self._weight = weight if len(weight) and np.ptp(weight) > 0 else None
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -200,6 +216,10 @@ class LaggedDataset:
         """Return the changes after these examples, relative to the scale, (H, M); NaN where they are not known."""
         cells = np.divmod(self.cells[examples], self.lagged.n_series)
         return ((self._future[cells] - self._y[cells][:, None]) / self._scale[cells][:, None]).T
+
+    def weights(self, examples: slice) -> np.ndarray | None:
+        """Return the weights of these examples, (M,); None if all are equal."""
+        return None if self._weight is None else self._weight[examples]
 
     def feature_matrix(self) -> np.ndarray:
         """Return the features of all examples, (M, F) float32."""

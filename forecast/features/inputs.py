@@ -33,6 +33,7 @@ class Inputs:
     scale: np.ndarray  # (T, N) scale of the targets: recent mean |error of the base|, 0 before the first error
     observed: np.ndarray  # (T, N) bool
     n_changes: np.ndarray  # (T, N) number of errors so far (changes, if the base is the last value)
+    weight: np.ndarray  # (T, N) of the training examples that start from a row
 
     def __getitem__(self, rows: slice) -> Inputs:
         """Return the inputs of these rows."""
@@ -52,14 +53,15 @@ def causal_inputs(y: np.ndarray, base: np.ndarray | None = None) -> Inputs:
     """
     result: dict[str, np.ndarray] = {}
     for chunk in iter_series_chunks(y.shape[1]):
-        part = vars(_chunk_inputs(y[:, chunk], None if base is None else base[:, chunk]))
+        part = dict(vars(_chunk_inputs(y[:, chunk], None if base is None else base[:, chunk])))
+        part.pop("weight")
         for name, array in part.items():
             lead = () if name == "start" else (slice(None),)
             if name not in result:
                 shape = (*array.shape[: len(lead)], y.shape[1], *array.shape[len(lead) + 1 :])
                 result[name] = np.empty(shape, array.dtype)
             result[name][*lead, chunk] = array
-    return Inputs(**result)
+    return Inputs(**result, weight=_equal_weights(y))
 
 
 def recent_changes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +105,12 @@ def _chunk_inputs(y: np.ndarray, base: np.ndarray | None) -> Inputs:
     x[:, :, -1] = observed
     x[count == 0] = 0
     level = np.where(count > 0, unpack(packed), np.nan)
-    return Inputs(x, packed[0], level, recent_change, scale, observed, n_changes)
+    return Inputs(x, packed[0], level, recent_change, scale, observed, n_changes, _equal_weights(y))
+
+
+def _equal_weights(y: np.ndarray) -> np.ndarray:
+    """Return a weight of 1 for each row and series of (T, N), as a view of one number."""
+    return np.broadcast_to(np.ones(()), y.shape)
 
 
 def _error_scale(error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,7 +38,7 @@ class SummedRidge(Estimator):
                 x, targets = _append_one(dataset.features(chunk)), dataset.targets(chunk)
                 if weights is not None:
                     errors[:, chunk] = targets - weights @ x
-                sums.add(x, targets)
+                sums.add(x, targets, dataset.weights(chunk))
         self.weights_ = sums.weights(self.alpha)  # (H, F + 1)
         return errors
 
@@ -53,31 +53,36 @@ class _Sums:
     def __init__(self, horizon: int, n_features: int) -> None:
         self.xx = np.zeros((horizon, n_features + 1, n_features + 1))
         self.xy = np.zeros((horizon, n_features + 1))
+        self.count = np.zeros((horizon, 1))  # known targets
 
-    def add(self, x: np.ndarray, targets: np.ndarray) -> None:
-        """Add examples (F + 1, M) with their targets (H, M), those of each step that are known."""
+    def add(self, x: np.ndarray, targets: np.ndarray, weight: np.ndarray | None = None) -> None:
+        """Add examples (F + 1, M) with their targets (H, M), those of each step that are known; None: weights of 1."""
         known = ~np.isnan(targets)
         complete = known.all(axis=0)
         columns = slice(None) if complete.all() else complete  # a slice does not copy
-        self._add(slice(None), x[:, columns], targets[:, columns])
+        weighted = x if weight is None else x * weight
+        self._add(slice(None), x[:, columns], weighted[:, columns], targets[:, columns])
         for step in np.flatnonzero((known & ~complete).any(axis=1)):
             rest = known[step] & ~complete
-            self._add(slice(step, step + 1), x[:, rest], targets[step : step + 1, rest])
+            self._add(slice(step, step + 1), x[:, rest], weighted[:, rest], targets[step : step + 1, rest])
 
-    def _add(self, steps: slice, x: np.ndarray, targets: np.ndarray) -> None:
-        self.xx[steps] += x @ x.T
-        self.xy[steps] += targets @ x.T
+    def _add(self, steps: slice, x: np.ndarray, weighted: np.ndarray, targets: np.ndarray) -> None:
+        self.xx[steps] += x @ weighted.T
+        self.xy[steps] += targets @ weighted.T
+        self.count[steps] += targets.shape[1]
 
     def min_count(self) -> int:
         """Return the number of known targets of the step that has the fewest."""
-        return int(self.xx[:, -1, -1].min())
+        return int(self.count.min())
 
     def weights(self, alpha: float) -> np.ndarray:
-        """Return the slopes and, last, the intercept of each step, (H, F + 1)."""
-        count = self.xx[:, -1:, -1]  # (H, 1)
-        x_mean, y_mean = self.xx[:, -1, :-1] / count, self.xy[:, -1:] / count  # (H, F) and (H, 1)
-        xx = self.xx[:, :-1, :-1] - count[:, :, None] * x_mean[:, :, None] * x_mean[:, None, :]
-        xy = self.xy[:, :-1] - count * x_mean * y_mean
+        """Return the slopes and, last, the intercept of each step, (H, F + 1); weights have a mean of 1."""
+        count = self.count  # (H, 1)
+        factor = count / self.xx[:, -1:, -1]  # 1 if all weights are
+        sums_x, sums_y = self.xx * factor[:, :, None], self.xy * factor
+        x_mean, y_mean = sums_x[:, -1, :-1] / count, sums_y[:, -1:] / count  # (H, F) and (H, 1)
+        xx = sums_x[:, :-1, :-1] - count[:, :, None] * x_mean[:, :, None] * x_mean[:, None, :]
+        xy = sums_y[:, :-1] - count * x_mean * y_mean
         inverse = np.linalg.pinv(xx + alpha * np.eye(x_mean.shape[1]), hermitian=True)  # alpha may be 0
         slopes = (inverse @ xy[:, :, None])[:, :, 0]
         return np.concatenate([slopes, y_mean - (slopes * x_mean).sum(axis=1, keepdims=True)], axis=1)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_CUTOFFS = 500  # past cutoffs, evenly spaced where there are more
 MAX_BURN_IN = 20  # first rows of a panel, at most half of them, from which no past forecast is made
 MIN_CUTOFFS = 3  # with scores, more than there are steps; with fewer the errors are those of a random walk
+MIN_INDEPENDENT = 2  # times as many cutoffs as overlap, without which correlations have no estimated variance
 SHAPE_PRIOR = 10  # forecasts that do not overlap, of which the shape between levels is half that of past scores
 CORRELATED_STEPS = 24  # whose correlations decide on the shrinkage, evenly spaced
 RIDGE = 1e-6  # added to correlations of scores, which may be 1
@@ -173,7 +174,7 @@ def _draw_scores(past: _PastScores, series: int, draws: _SharedDraws, rng: np.ra
     number = np.full(len(past.scores), -1)
     number[known] = np.arange(len(known))
     picked = np.where(number[draws.cutoffs] >= 0, number[draws.cutoffs], others)
-    if len(known) < horizon + MIN_CUTOFFS:
+    if len(known) < max(horizon, MIN_INDEPENDENT * past.overlap) + MIN_CUTOFFS:
         return normal[picked[:, 1:], 0].cumsum(axis=1)
     mixture = draws.mixture if len(known) == len(past.scores) else draws.mixture[:, known]
     combined = mixture @ normal / np.sqrt(len(known))
@@ -194,6 +195,7 @@ def _shrinking_map(normal: np.ndarray, overlap: int) -> np.ndarray:
     every = -(-len(steps) // CORRELATED_STEPS)
     distance = ((own - walk)[::every, ::every] ** 2).sum()
     variance = _variance_of_correlations(normal[:, ::every], overlap)
+    variance /= 1 - MIN_INDEPENDENT * overlap / len(normal)  # in small samples it is too small
     share = min(variance / distance, 1.0) if distance > 0 else 0.0
     ridge = RIDGE * np.eye(len(steps))
     shrunk, present = (np.linalg.cholesky(matrix + ridge) for matrix in ((1 - share) * own + share * walk, own))

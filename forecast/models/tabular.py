@@ -24,6 +24,7 @@ from forecast.models.base import (
     transform,
 )
 from forecast.models.ridge import SummedRidge
+from forecast.models.sample_weights import check_weights, weight_fields, weighted_inputs
 
 NAMES = ("ridge", "boosting")
 
@@ -49,12 +50,19 @@ class Tabular(Forecaster):
         Fields that are read in addition to the target.
     levels : tuple of float, default (0.1, 0.5, 0.9)
         The quantile levels.
+    half_life : float, optional
+        Rows after which a training example counts half, before the last training row (None: all count the same).
+    weight : str, optional
+        A field of the prices whose values, 0 or more, are the weights of the examples that start from a row.
 
     Notes
     -----
     "ridge" has the solution of scikit-learn's `Ridge`, from sums over windows that are computed chunk by chunk: its
     memory grows with the panel. Any other estimator is fitted to one matrix of all windows, which grows with panel ×
     `lookback`: 4 × (`lookback` + 3) bytes for each row of each series, plus the copies that the estimator makes.
+
+    Weights, of age times of the field, have a mean of 1 in each fit and go to the estimator as `sample_weight`. Rows of
+    weight 0 are left out. The quantiles are those of the errors of all others, with equal weights.
     """
 
     estimator: Any = "ridge"
@@ -62,12 +70,14 @@ class Tabular(Forecaster):
     log: bool | str = "auto"
     exog: tuple[str, ...] = ()
     levels: tuple[float, ...] = LEVELS
+    half_life: float | None = None
+    weight: str | None = None
 
     nests_naive = True  # with all coefficients 0 the series does not move
 
     def required_fields(self) -> tuple[str, ...]:
         """Return the names of the fields that are read in addition to the target."""
-        return tuple(self.exog)
+        return tuple(dict.fromkeys([*self.exog, *weight_fields(self.weight)]))
 
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: a window, and 20 examples before the second block."""
@@ -78,6 +88,7 @@ class Tabular(Forecaster):
         super().check_params()
         check_int("lookback", self.lookback, 1)
         check_fields(self.exog)
+        check_weights(self.half_life, self.weight)
         estimator = self.estimator
         if isinstance(estimator, SummedRidge):
             check_number("alpha", estimator.alpha, 0)
@@ -89,6 +100,15 @@ class Tabular(Forecaster):
         if isinstance(estimator, (type, str)) or not hasattr(estimator, "fit") or not is_regressor(estimator):
             names = ", ".join(map(repr, NAMES))
             raise TypeError(f"estimator must be {names} or a scikit-learn regressor; got {estimator!r}")
+        if self.half_life is not None or self.weight is not None:
+            from sklearn.utils.validation import has_fit_parameter
+
+            if not has_fit_parameter(estimator, "sample_weight"):
+                raise ValueError(
+                    f"half_life and weight need an estimator whose fit takes sample_weight, and that of "
+                    f"{type(estimator).__name__} does not: use another one, such as 'ridge', or half_life=None and "
+                    "weight=None"
+                )
 
     def default_estimator(self) -> Any:
         """Return the estimator of the name."""
@@ -114,7 +134,7 @@ class Tabular(Forecaster):
     def _fit(self, panel: Panel, horizon: int) -> None:
         self.log_ = choose_log(self.log, panel)
         y = transform(panel, self.log_)
-        inputs = causal_inputs(y)
+        inputs = weighted_inputs(causal_inputs(y), panel, self.half_life, self.weight)
         dataset = LaggedDataset(y, inputs, self._lagged(panel, inputs), horizon)
         if len(dataset) == 0:
             raise ValueError(f"{type(self).__name__} has nothing to learn: no series changes {MIN_CHANGES} times")
@@ -163,13 +183,14 @@ class _StepRegressors:
 
     def fit(self, dataset: LaggedDataset) -> np.ndarray:
         """Fit to all examples; return the errors (H, M) of fits to the examples before each block, NaN without one."""
-        x, targets = dataset.feature_matrix(), dataset.targets(slice(0, len(dataset)))
-        self.estimators = self._fit(x, targets)
+        everything = slice(0, len(dataset))
+        x, targets, weight = dataset.feature_matrix(), dataset.targets(everything), dataset.weights(everything)
+        self.estimators = self._fit(x, targets, weight)
         errors = np.full_like(targets, np.nan)
         for before, block in dataset.blocks():
             known = ~np.isnan(targets[:, before])
             if known.sum(axis=1).min() >= MIN_CHANGES and block.start < block.stop:
-                earlier = self._fit(x[before], targets[:, before])
+                earlier = self._fit(x[before], targets[:, before], dataset.weights(before))
                 errors[:, block] = targets[:, block] - _predict_steps(earlier, x[block]).T
         return errors
 
@@ -177,11 +198,13 @@ class _StepRegressors:
         """Return the forecasts (M, H) from features (F, M)."""
         return _predict_steps(self.estimators, np.ascontiguousarray(features.T))
 
-    def _fit(self, x: np.ndarray, targets: np.ndarray) -> list[Any]:
+    def _fit(self, x: np.ndarray, targets: np.ndarray, weight: np.ndarray | None) -> list[Any]:
         """Return an estimator for each step, fitted to the examples (M, F) whose target (H, M) is known."""
-        return [
-            clone(self.estimator).fit(x[known], y[known]) for y, known in zip(targets, ~np.isnan(targets), strict=True)
-        ]
+        estimators = []
+        for y, known in zip(targets, ~np.isnan(targets), strict=True):
+            weights = {} if weight is None else {"sample_weight": weight[known] / weight[known].mean()}
+            estimators.append(clone(self.estimator).fit(x[known], y[known], **weights))
+        return estimators
 
 
 def _predict_steps(estimators: list[Any], x: np.ndarray) -> np.ndarray:

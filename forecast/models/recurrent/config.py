@@ -11,6 +11,7 @@ from forecast._estimator import clone
 from forecast._validation import check_choice, check_fields, check_int, check_jobs, check_number
 from forecast.features.inputs import N_STATE_CHANNELS
 from forecast.models.registry import CELLS
+from forecast.models.sample_weights import check_weights
 
 #: The topologies and their strategies; the first strategy is the default.
 STRATEGIES = {
@@ -170,6 +171,7 @@ def check_network(model: Any) -> None:
     check_int("embedding", model.embedding, 0)
     check_jobs(model.n_jobs)
     check_fields(model.exog)
+    check_weights(model.half_life, model.weight)
 
 
 def check_start(model: Any) -> None:

@@ -52,6 +52,7 @@ from forecast.models.recurrent.networks import Network, build_network, network_a
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
 from forecast.models.recurrent.shrinkage import PRIOR
 from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer, example_batch, loss_curve, one_thread
+from forecast.models.sample_weights import weight_fields, weighted_inputs
 from forecast.models.serialize import fitted_attributes
 
 POSITIONS = 2  # targets of an aligned example, in lookbacks; one lookback of rows comes before them
@@ -130,6 +131,10 @@ class Recurrent(Forecaster):
         The weights to start from: those of `Pretrained`, whose network then is the one that is trained, and whose
         forecasts are the base. Of the other parameters only `log`, `levels`, `members`, `seed`, `n_jobs` and `trainer`
         (None: 200 steps) may be set. None: random weights.
+    half_life : float, optional
+        Rows after which a training example counts half in the loss, before the last training row (None: all the same).
+    weight : str, optional
+        A field of the prices whose values, 0 or more, weight the losses of forecasts from a row (docs/models.md).
 
     Attributes
     ----------
@@ -151,9 +156,6 @@ class Recurrent(Forecaster):
 
     A fitted model forecasts only with the parameters of its fit; `seed`, `n_jobs`, `warm_start` and `trainer`, which
     matter to the next fit only, may change.
-
-    The path of a prediction: `predict_at` → `_predict_at` (inputs, scale and base) → `inference.predict`, which selects
-    by strategy how the rows are read → the network.
 
     Examples
     --------
@@ -189,6 +191,8 @@ class Recurrent(Forecaster):
     warm_start: bool = False
     trainer: Trainer | None = None
     start: str | None = None
+    half_life: float | None = None
+    weight: str | None = None
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter, or a combination of two, is not valid."""
@@ -218,7 +222,7 @@ class Recurrent(Forecaster):
 
     def required_fields(self) -> tuple[str, ...]:
         """Return the fields that the network or its base reads in addition to the target."""
-        return tuple(dict.fromkeys([*self.exog, *self._base().required_fields()]))
+        return tuple(dict.fromkeys([*self.exog, *self._base().required_fields(), *weight_fields(self.weight)]))
 
     def default_trainer(self) -> Trainer:
         """Return the trainer that `trainer=None` stands for: many short examples, or few long ones."""
@@ -288,7 +292,7 @@ class Recurrent(Forecaster):
         self.log_ = choose_log(self.log, panel)
         self.base_ = set_log(clone(self._base()), self.log).fit(panel, horizon)
         base = base_in_training(set_log(clone(self._base()), self.log), self.base_, panel, self.log_)
-        inputs = self._inputs(panel, base)
+        inputs = weighted_inputs(self._inputs(panel, base), panel, self.half_life, self.weight)
         self.config_: RecurrentConfig = self._config(inputs)
         return inputs, base
 

@@ -136,7 +136,7 @@ def make_output(loss: str, horizon: int, levels: Sequence[float]) -> Output:
 
 
 def _weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
-    return (loss * weight).sum() / weight.sum().clamp_min(1)
+    return (loss * weight).sum() / (weight > 0).sum().clamp_min(1)  # weights are 1 on average
 
 
 class Head(nn.Module):

@@ -143,7 +143,8 @@ def make_error_sample(inputs: Inputs, base: np.ndarray, config: RecurrentConfig,
     known = known[(known >= first) & (known < len(truth) - 1)]
     count = max(ERROR_FORECASTS // len(series), 20)
     rows = known[:: max(len(known) // count, 1)]
-    return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config), truth[rows])
+    truth = np.where((inputs.weight[rows] > 0)[:, :, None], truth[rows], np.nan)
+    return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config), truth)
 
 
 def _measured_series(n_observed: np.ndarray) -> np.ndarray:

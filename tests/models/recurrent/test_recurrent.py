@@ -530,6 +530,8 @@ CHANGES = {
     "loss": "mse",
     "gate_bias": "chrono",
     "members": 1,
+    "half_life": 20,
+    "weight": "Volume",
 }
 
 
