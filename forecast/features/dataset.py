@@ -61,6 +61,23 @@ def _before_unreached(observed: np.ndarray, horizon: int) -> np.ndarray:
     return unreached & np.pad(observed[1:], ((0, 1), (0, 0)))
 
 
+def changes_needed(rows: int) -> int:
+    """Return how many changes must come before a training example where the median series has so many rows.
+
+    They are 20, so that a scale is that of many changes, and fewer only where half of the series are shorter than 100
+    rows: a fifth of their rows, at least 2.
+    """
+    return min(MIN_CHANGES, max(rows // 5, 2))
+
+
+def rows_needed(lookback: int, horizon: int) -> int:
+    """Return the fewest rows of a series, alone in its panel, that have a training example with all its targets."""
+    rows = lookback + horizon
+    while rows < changes_needed(rows) + 1 + horizon:
+        rows += 1
+    return rows
+
+
 class Batch(NamedTuple):
     """B training examples: inputs, targets, and where the targets are known."""
 
@@ -92,6 +109,8 @@ class SequenceDataset:
         Rows before it are inputs only.
     steps : int, optional
         How many of the H steps are targets (None: all).
+    min_changes : int, default 20
+        Changes that must come before a row with targets.
     """
 
     def __init__(
@@ -102,16 +121,32 @@ class SequenceDataset:
         positions: int = 1,
         first: int = 0,
         steps: int | None = None,
+        min_changes: int = MIN_CHANGES,
     ) -> None:
         self.inputs = inputs
         self.length = length
         self.positions = positions
-        self._target = _corrections(inputs, base, first, steps)  # (T, N, H) float32, NaN where there is no target
+        # (T, N, H) float32, NaN where there is no target
+        self._target = _corrections(inputs, base, first, steps, min_changes)
         self._weight = _mean_one(inputs.weight, (~np.isnan(self._target)).sum(axis=2))  # (T, N), None if all are 1
         self.pairs = self._pairs()  # (M, 2): series, origin
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    def check(self, min_changes: int) -> None:
+        """Raise ValueError if there is nothing to learn."""
+        if not self.inputs.scale.any():
+            raise ValueError(
+                "the scale is 0 at every training row: no series changes, or the base is never wrong, so there is "
+                "nothing to learn"
+            )
+        if not len(self):
+            raise ValueError(
+                f"the {len(self._target)} training rows have no training example: an example needs {min_changes} "
+                "earlier changes, a base forecast and a later value; no row has all three. Use more history, or a base "
+                "that needs less"
+            )
 
     def _pairs(self) -> np.ndarray:
         """Return series and origin of every example that has at least one target, (M, 2)."""
@@ -149,9 +184,9 @@ def _mean_one(weight: np.ndarray, count: np.ndarray) -> np.ndarray | None:
     return (weight * (count.sum() / (weight * count).sum())).astype(np.float32)
 
 
-def _corrections(inputs: Inputs, base: np.ndarray, first: int, steps: int | None) -> np.ndarray:
+def _corrections(inputs: Inputs, base: np.ndarray, first: int, steps: int | None, min_changes: int) -> np.ndarray:
     """Return the targets of every row, relative to the scale, (T, N, H) float32; NaN where there is none."""
-    trainable = trainable_rows(inputs, first=first, horizon=base.shape[2])
+    trainable = trainable_rows(inputs, first=first, horizon=base.shape[2], min_changes=min_changes)
     base = base[..., :steps]
     future = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
     target = np.full(base.shape, np.nan, dtype=np.float32)

@@ -42,6 +42,7 @@ PARTS = {
     "SummedRidge": "forecast.models.ridge",
     "RecurrentConfig": "forecast.models.recurrent.config",
     "ClassifierConfig": "forecast.models.recurrent.config",
+    **dict.fromkeys(("Facts", "Choices"), "forecast.models.recurrent.defaults"),
 }
 
 CELLS = ("rnn", "lstm", "gru")

@@ -26,7 +26,9 @@ LOSSES = ("pinball", *POINT_LOSSES, "student-t")
 #: Parameters of the training; all others describe the fitted network and its forecasts.
 TRAINING_PARAMS = ("seed", "n_jobs", "warm_start", "trainer", "epochs", "batch_size", "lr", "validation_split")
 #: Parameters that a forecaster with start="pretrained" uses.
-TUNED_PARAMS = ("start", "log", "levels", "members", "seed", "n_jobs", "trainer")
+TUNED_PARAMS = ("start", "season", "log", "levels", "members", "seed", "n_jobs", "trainer")
+#: Parameters of the network that a forecaster chooses from the training rows where they are None.
+CHOSEN_PARAMS = ("lookback", "patch", "hidden", "skip")
 SCALARS = (type(None), int, float, str, np.generic)
 SEQUENCES = (tuple, list, np.ndarray)
 
@@ -135,14 +137,15 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(np.all(a == b)) if isinstance(a, SCALARS) or isinstance(b, SCALARS) else type(a) is type(b)
 
 
-def check_stack(model: Any) -> None:
-    """Raise TypeError or ValueError if a parameter of the recurrent layers is not valid."""
+def check_stack(model: Any, chosen: tuple[str, ...] = ()) -> None:
+    """Raise TypeError or ValueError if a parameter of the recurrent layers is not valid; those `chosen` may be None."""
     check_choice("cell", model.cell, CELLS)
     check_choice("gate_bias", model.gate_bias, ("one", "chrono"))
     for name in ("bidirectional", "residual"):
         check_choice(name, getattr(model, name), (True, False))
     for name in ("hidden", "lookback"):
-        check_int(name, getattr(model, name), 1)
+        if name not in chosen or getattr(model, name) is not None:
+            check_int(name, getattr(model, name), 1)
     check_int("seed", model.seed, 0)
     check_number("dropout", model.dropout, 0.0, below=1.0)
     if isinstance(model.layers, (tuple, list)):
@@ -160,14 +163,17 @@ def check_stack(model: Any) -> None:
 
 def check_network(model: Any) -> None:
     """Raise TypeError or ValueError if a parameter of a recurrent forecaster is not valid on its own."""
-    check_stack(model)
+    check_stack(model, CHOSEN_PARAMS)
     check_choice("topology", model.topology, tuple(STRATEGIES))
     check_choice("strategy", model.strategy, (None, *STRATEGIES[model.topology]))
     check_choice("loss", model.loss, LOSSES)
     for name in ("calendar", "warm_start"):
         check_choice(name, getattr(model, name), (True, False))
     for name in ("patch", "skip", "members"):
-        check_int(name, getattr(model, name), 1)
+        if name not in CHOSEN_PARAMS or getattr(model, name) is not None:
+            check_int(name, getattr(model, name), 1)
+    if model.season != "auto":
+        check_int("season", model.season, 1)
     check_int("embedding", model.embedding, 0)
     check_jobs(model.n_jobs)
     check_fields(model.exog)
@@ -207,13 +213,12 @@ def check_combinations(model: Any) -> None:
         raise ValueError(
             "trainer.bptt truncates back-propagation, which only the aligned strategy supports: use it, or bptt=None"
         )
-    if strategy in ("direct", "recursive", "seq2seq") and model.lookback % model.patch:
-        multiple = -(-model.lookback // model.patch) * model.patch
-        raise ValueError(
-            f"lookback={model.lookback} rows are not a multiple of patch={model.patch}: use lookback={multiple}"
-        )
-    if model.skip > model.lookback:
-        raise ValueError(f"skip={model.skip} rows are more than the lookback={model.lookback} rows that are read")
+    lookback, patch, skip = model.lookback or 0, model.patch or 1, model.skip or 1  # 0: chosen to fit the others
+    if strategy in ("direct", "recursive", "seq2seq") and lookback % patch:
+        multiple = -(-lookback // patch) * patch
+        raise ValueError(f"lookback={lookback} rows are not a multiple of patch={patch}: use lookback={multiple}")
+    if lookback and skip > lookback:
+        raise ValueError(f"skip={skip} rows are more than the lookback={lookback} rows that are read")
 
 
 def _check_recursive(model: Any) -> None:
@@ -232,8 +237,8 @@ def _check_recursive(model: Any) -> None:
 def _check_one_row(model: Any) -> None:
     reasons = {
         "bidirectional": (model.bidirectional, "one row has no second direction"),
-        "patch": (model.patch > 1, "there is one row to read, not a patch"),
-        "skip": (model.skip > 1, "the linear shortcut can read only that row"),
+        "patch": ((model.patch or 1) > 1, "there is one row to read, not a patch"),
+        "skip": ((model.skip or 1) > 1, "the linear shortcut can read only that row"),
         "layers": (max(dilations(model.layers)) > 1, "a dilation reaches back to rows that are not read"),
     }
     for name, (excluded, reason) in reasons.items():

@@ -13,7 +13,7 @@ from forecast.features.windows import block_edges
 from forecast.models.base import Forecaster, LogChoice, ShortSeriesWarning
 
 
-def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, log: LogChoice) -> np.ndarray:
+def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, log: LogChoice, first: int = 0) -> np.ndarray:
     """Return the forecasts of a base at every training row as if that row were new.
 
     Models without search, and ARIMA with its few parameters, may use their one fit. Any other base is better on rows
@@ -30,6 +30,8 @@ def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, log: Lo
         The T training rows of N series.
     log : LogChoice
         The series on which the network works in logs.
+    first : int, default 0
+        The first row at which a base whose one fit is used forecasts.
 
     Returns
     -------
@@ -37,7 +39,8 @@ def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, log: Lo
         The forecasts of H steps, in logs where the network works in logs; NaN where there is none.
     """
     if base.in_sample_is_valid:
-        point = fitted._predict_point_at(panel, np.arange(len(panel)))
+        point = np.full((len(panel), len(panel.series), fitted.horizon_), np.nan)
+        point[first:] = fitted._predict_point_at(panel, np.arange(first, len(panel)))
     else:
         point = _out_of_sample_points(base, panel, fitted.horizon_)
     return log_points(point, base, panel, log)

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 
 from forecast._estimator import check_fitted, clone
 from forecast.data.panel import Panel
-from forecast.features.dataset import SequenceDataset
+from forecast.features.dataset import SequenceDataset, rows_needed
 from forecast.features.inputs import (
     MIN_CHANGES,
     N_STATE_CHANNELS,
@@ -25,7 +25,15 @@ from forecast.features.inputs import (
     causal_inputs,
 )
 from forecast.features.windows import BLOCKS
-from forecast.models.base import LEVELS, Forecast, Forecaster, apply_change, choose_log, combine_forecasts, transform
+from forecast.models.base import (
+    LEVELS,
+    Forecast,
+    Forecaster,
+    apply_change,
+    choose_log,
+    combine_forecasts,
+    transform,
+)
 from forecast.models.naive import Naive
 from forecast.models.recurrent.config import (
     RecurrentConfig,
@@ -37,6 +45,7 @@ from forecast.models.recurrent.config import (
     strategy_of,
 )
 from forecast.models.recurrent.crossfit import base_in_training, log_points, set_log
+from forecast.models.recurrent.defaults import Choices, blend, choose, keep, limit_scale, may_be_pretrained
 from forecast.models.recurrent.diagnostics import Summary, summarise
 from forecast.models.recurrent.inference import (
     ErrorSample,
@@ -45,8 +54,8 @@ from forecast.models.recurrent.inference import (
     error_grid,
     held_back_shrinkage,
     make_error_sample,
+    member_errors,
     predict,
-    training_errors,
 )
 from forecast.models.recurrent.networks import Network, build_network, network_arrays
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
@@ -81,12 +90,12 @@ class Recurrent(Forecaster):
         decoder).
     bidirectional : bool, default False
         Whether a window is read in both directions (not with the aligned strategy).
-    lookback : int, default 60
+    lookback : int, optional
         Rows of a window. For an aligned network: its training examples have up to 3 × `lookback` rows; forecasts
-        read all rows.
-    patch : int, default 1
+        read all rows. None, here and below: chosen from the training rows (see Notes).
+    patch : int, optional
         Rows that are read at each recurrent step.
-    hidden : int, default 16
+    hidden : int, optional
         Size of the state.
     layers : int or tuple of int, default 1
         The number of layers, or the dilation of each, such as (1, 7, 28).
@@ -94,10 +103,12 @@ class Recurrent(Forecaster):
         Whether the input of a layer is added to its output.
     dropout : float, default 0.0
         Dropout between layers, in training.
-    skip : int, default 1
+    skip : int, optional
         Newest rows that a linear shortcut, parallel to the network, reads.
     base : Forecaster, optional
-        The forecast that is corrected (None: `Naive()`).
+        The forecast that is corrected.
+    season : int or "auto", default "auto"
+        Rows in a season, 1 for none; "auto": what the dates suggest, if a test finds it in the training rows.
     log : bool or "auto", default "auto"
         Whether to work in logs; "auto" if all training values are positive.
     exog : tuple of str, default ()
@@ -129,8 +140,8 @@ class Recurrent(Forecaster):
         How to train (None: `Trainer()`, with batches of 256 windows unless the strategy is aligned).
     start : {"pretrained"}, optional
         The weights to start from: those of `Pretrained`, whose network then is the one that is trained, and whose
-        forecasts are the base. Of the other parameters only `log`, `levels`, `members`, `seed`, `n_jobs` and `trainer`
-        (None: 200 steps) may be set. None: random weights.
+        forecasts are the base. Of the other parameters only `season`, `log`, `levels`, `members`, `seed`, `n_jobs` and
+        `trainer` (None: 200 steps) may be set. None: random weights.
     half_life : float, optional
         Rows after which a training example counts half in the loss, before the last training row (None: all the same).
     weight : str, optional
@@ -138,6 +149,8 @@ class Recurrent(Forecaster):
 
     Attributes
     ----------
+    choices_ : Choices
+        The parameters that were chosen from the training rows, and those that were given.
     shrinkage_ : array of shape (members,)
         The shrinkage of each member, also in the fit's record.
     history_ : DataFrame
@@ -145,14 +158,19 @@ class Recurrent(Forecaster):
 
     Notes
     -----
-    **Shrinkage.** On a series with nothing to learn a network still corrects its base, by a drift and by patterns of
-    the training rows, and all of it makes the forecasts worse. The newest fifth of the training rows is therefore held
-    back for the first four fifths of the training steps. The errors of the base at these rows are regressed on the
-    network's corrections, and the shrinkage is the posterior probability that the slope is 1 or more rather than 0,
-    from prior odds of 1 to 20 and a variance that holds under dependent errors. The regression is by least squares;
-    with the losses "mae" and "huber" it is by these. The last fifth of the steps draws from all rows.
-    The point is shrunk towards the base and the other quantiles move with it, so the spread is that of the network.
-    With too few rows to hold some back the prior decides, and the forecast is almost that of the base.
+    **Choices.** What is None is chosen from the training rows: their number, the number of series and the season.
+    Long series without a season have a lookback of 60 rows and `Naive` as base; short ones, and those with a season,
+    `Pretrained`, whose quantiles the network corrects. `choices_` has what was chosen, the page on models the table.
+
+    **Shrinkage.** On a series with nothing to learn a network still corrects its base, by patterns of the training rows
+    that do not last. The newest fifth of the training rows is therefore held back for the first four fifths of the
+    training steps. The errors of the base at these rows are regressed on the network's corrections, and the shrinkage
+    is the posterior probability that the slope is 1 or more rather than 0, from prior odds of 1 to 20 and a variance
+    that holds under dependent errors. The regression is by least squares; with the losses "mae" and "huber", and on
+    `Pretrained`, by absolute or Huber errors. The last fifth of the steps draws from all rows.
+    The point is shrunk towards the base and the other quantiles move with it, so the spread is that of the network; on
+    `Pretrained` all quantiles are shrunk towards its own. With too few rows to hold some back the prior decides (on
+    `Pretrained`: 0), and the forecast is almost that of the base.
 
     A fitted model forecasts only with the parameters of its fit; `seed`, `n_jobs`, `warm_start` and `trainer`, which
     matter to the next fit only, may change.
@@ -169,14 +187,15 @@ class Recurrent(Forecaster):
     topology: str = "many-to-many"
     strategy: str | None = None
     bidirectional: bool = False
-    lookback: int = 60
-    patch: int = 1
-    hidden: int = 16
+    lookback: int | None = None
+    patch: int | None = None
+    hidden: int | None = None
     layers: int | tuple[int, ...] = 1
     residual: bool = False
     dropout: float = 0.0
-    skip: int = 1
+    skip: int | None = None
     base: Forecaster | None = None
+    season: int | str = "auto"
     log: bool | str = "auto"
     exog: tuple[str, ...] = ()
     calendar: bool = False
@@ -208,10 +227,10 @@ class Recurrent(Forecaster):
         self._trainer().check_params()
 
     def min_rows(self, horizon: int) -> int:
-        """Return how many observed training rows a series needs: a window and its targets."""
-        if self.start is not None:
+        """Return how many observed training rows a series needs: a window and its targets, or by default three."""
+        if self.start is not None or may_be_pretrained(self):
             return Pretrained().min_rows(horizon)
-        own = max(self.lookback, MIN_CHANGES + 1) + horizon
+        own = rows_needed(self.lookback or 1, horizon)
         base = self._base()
         if isinstance(base, Naive):
             return own
@@ -231,7 +250,7 @@ class Recurrent(Forecaster):
         return Trainer() if strategy_of(self) == "aligned" else Trainer(batch_size=256)
 
     def default_base(self) -> Forecaster:
-        """Return the base that `base=None` stands for."""
+        """Return the base that `base=None` stands for on long series without a season."""
         return Naive()
 
     def _trainer(self) -> Trainer:
@@ -262,12 +281,14 @@ class Recurrent(Forecaster):
         if self.warm_start and "nets_" in vars(self):
             previous = (self.config_, self.nets_, self.shrinkage_)
         self.fitted_params_ = describing_params(self)
+        self.choices_: Choices = choose(self, panel) if previous is None else keep(self.choices_, self, panel)
         inputs, base = self._prepare(panel, horizon)
         examples = self._training_examples(inputs, base)
         held_back = None if previous else self._held_back(inputs, base)  # the previous fit has seen the newest rows
         fits = self._train(examples, held_back, previous)
         self.nets_: list[Network] = [net for net, _, _ in fits]
-        factors = [PRIOR if factor is None else factor for _, _, factor in fits]
+        unknown = 0.0 if self._base_has_spread() else PRIOR
+        factors = [unknown if factor is None else factor for _, _, factor in fits]
         self.shrinkage_: np.ndarray = np.array(factors) if previous is None else previous[2]
         self._measure_errors(make_error_sample(inputs, base, self.config_))
         self._summarise_fit([records for _, records, _ in fits], len(examples))
@@ -275,10 +296,13 @@ class Recurrent(Forecaster):
     def _fine_tune(self, panel: Panel, horizon: int) -> None:
         """Fine-tune the pretrained network, once for each member."""
         self.fitted_params_ = describing_params(self)
-        members = [
-            Pretrained(log=self.log, levels=self.levels, trainer=self._trainer(), seed=self.seed + s)
-            for s in range(self.members)
-        ]
+        params: dict[str, Any] = {
+            "season": self.season,
+            "log": self.log,
+            "levels": self.levels,
+            "trainer": self._trainer(),
+        }
+        members = [Pretrained(**params, seed=self.seed + s) for s in range(self.members)]
         fit = delayed(Pretrained._fit_panel)
         self.tuned_ = Parallel(n_jobs=self.n_jobs)(fit(member, panel, horizon) for member in members)
         self.nets_ = []
@@ -290,8 +314,9 @@ class Recurrent(Forecaster):
     def _prepare(self, panel: Panel, horizon: int) -> tuple[Inputs, np.ndarray]:
         """Fit the base; return the inputs of the training rows and the base's forecasts at them, (T, N, H)."""
         self.log_ = choose_log(self.log, panel)
-        self.base_ = set_log(clone(self._base()), self.log).fit(panel, horizon)
-        base = base_in_training(set_log(clone(self._base()), self.log), self.base_, panel, self.log_)
+        model = set_log(clone(self.choices_.base), self.log)
+        self.base_ = clone(model).fit(panel, horizon)
+        base = base_in_training(model, self.base_, panel, self.log_, self.choices_.first)
         inputs = weighted_inputs(self._inputs(panel, base), panel, self.half_life, self.weight)
         self.config_: RecurrentConfig = self._config(inputs)
         return inputs, base
@@ -299,22 +324,15 @@ class Recurrent(Forecaster):
     def _training_examples(self, inputs: Inputs, base: np.ndarray) -> SequenceDataset:
         """Return the examples of all training rows; raise ValueError if there is nothing to learn."""
         examples = self._examples(inputs, base)
-        if not inputs.scale.any():
-            raise ValueError(
-                "the scale is 0 at every training row: no series changes, or the base is never wrong, so there is "
-                "nothing to learn"
-            )
-        if not len(examples):
-            raise ValueError(
-                f"the {len(base)} training rows have no training example: an example needs {MIN_CHANGES} earlier "
-                "changes, a base forecast and a later value; no row has all three. Use more history, or a base that "
-                "needs less"
-            )
+        if not self._base_has_spread():  # whose forecast is used where there are no examples
+            examples.check(self.choices_.min_changes)
         return examples
 
     def _train(self, examples: SequenceDataset, held_back: HeldBack | None, previous: Any) -> list[Any]:
         """Train the members; return each network with the records of its steps and its shrinkage."""
-        trainer = self._trainer()
+        trainer = self.choices_.trainer
+        if not len(examples):
+            trainer = clone(trainer).set_params(steps=0, patience=None)
         weights: list[Any] = [None] * self.members
         if previous is not None:
             trainer, (config, nets, _) = trainer.warm(), previous
@@ -334,10 +352,10 @@ class Recurrent(Forecaster):
     def _measure_errors(self, sample: ErrorSample) -> None:
         """Set the spread of each member, (S, H, Q), and its distribution of errors, (S, H, E), where they are used."""
         self.spread_, self.errors_ = None, None
-        if self.config_.needs_spread or self.point == "mean":
-            with one_thread():
-                pairs = zip(self.nets_, self.shrinkage_, strict=True)
-                errors = [training_errors(net, sample, factor) for net, factor in pairs]  # (M, H) each
+        if self._base_has_spread() and not sample.has_every_step():
+            self.shrinkage_ = np.zeros(self.members)  # nothing shows how far a network would be off
+        elif self.config_.needs_spread or self.point == "mean":
+            errors = member_errors(self.nets_, self.shrinkage_, sample)  # (M, H) each
             if self.config_.needs_spread:
                 self.spread_ = np.stack([centred_quantiles(error, self.levels) for error in errors])
             if self.point == "mean":
@@ -349,6 +367,7 @@ class Recurrent(Forecaster):
         self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
         self.record_ = {
             "log": self.log_.summary(),
+            "choices": self.choices_.summary(),
             "examples": n_examples,
             "parameters": sum(p.numel() for p in self.nets_[0].parameters() if p.requires_grad),
             "steps": [int(table["loss"].notna().sum()) for table in tables],
@@ -365,29 +384,32 @@ class Recurrent(Forecaster):
             n_inputs=inputs.x.shape[2],
             series=self.series_ if self.embedding else (),
             steps=1 if strategy == "recursive" else self.horizon_,
-            bptt=self._trainer().bptt,
+            bptt=self.choices_.trainer.bptt,
+            **self.choices_.sizes(),
         )
 
     def _examples(self, inputs: Inputs, base: np.ndarray, first: int = 0) -> SequenceDataset:
         """Return the training examples of these rows; rows before `first` are inputs only."""
+        length, changes = self.config_.lookback, self.choices_.min_changes
         if self.config_.strategy != "aligned":
-            return SequenceDataset(inputs, base, self.lookback, first=first, steps=self.config_.steps)
-        positions = max(min(POSITIONS * self.lookback, len(base) - self.lookback), 1)
-        return SequenceDataset(inputs, base, self.lookback + positions, positions, first=first)
+            return SequenceDataset(inputs, base, length, first=first, steps=self.config_.steps, min_changes=changes)
+        positions = max(min(POSITIONS * length, len(base) - length), 1)
+        return SequenceDataset(inputs, base, length + positions, positions, first=first, min_changes=changes)
 
     def _held_back(self, inputs: Inputs, base: np.ndarray) -> HeldBack | None:
         """Return the newest rows to measure a network on: every early target precedes them. None if rows are too few.
 
         Raises ValueError if `patience` needs them.
         """
-        cut = round(len(base) * (1 - HELD_BACK_SHARE))
-        patient = self._trainer().patience is not None
+        first = self.choices_.first
+        cut = first + round((len(base) - first) * (1 - HELD_BACK_SHARE))
+        patient = self.choices_.trainer.patience is not None
         early, late = self._examples(inputs[:cut], base[:cut]), None
         if patient:
             late = self._examples(inputs, base, first=cut)
         sample = make_error_sample(inputs, base, self.config_, first=cut)
         if len(early) and len(sample.request.rows) and (late is None or len(late)):
-            return HeldBack(early, late, partial(held_back_shrinkage, sample=sample))
+            return HeldBack(early, late, partial(held_back_shrinkage, sample=sample, loss=self.choices_.loss))
         if patient:
             raise ValueError(
                 f"patience needs training examples before and after row {cut} of the {len(base)} training rows: use "
@@ -398,12 +420,13 @@ class Recurrent(Forecaster):
     def _inputs(self, panel: Panel, base: np.ndarray | None = None) -> Inputs:
         """Return the inputs of every row: of the target, the exog fields and the calendar.
 
-        The scale is the recent error of the base. For `Naive`, and for a base whose in-sample errors are too small, it
-        is the recent change. `base`: the base's forecasts (T, N, H), computed if None.
+        The scale is the recent error of the base. For `Naive`, for `Pretrained`, which would take long at every row,
+        and for a base whose in-sample errors are too small, it is the recent change. `base`: the base's forecasts
+        (T, N, H), computed if None.
         """
         y = transform(panel, self.log_)
         one_step = None
-        if not isinstance(self.base_, Naive) and self.base_.in_sample_is_valid:
+        if not isinstance(self.base_, (Naive, Pretrained)) and self.base_.in_sample_is_valid:
             one_step = (self._base_points(panel) if base is None else base)[..., 0].copy()
         fields = (panel.values[:, :, panel.channels.index(name)] for name in self.exog)
         more = [causal_inputs(field).x[..., N_STATE_CHANNELS:] for field in fields]
@@ -411,7 +434,8 @@ class Recurrent(Forecaster):
             if not isinstance(panel.index, pd.DatetimeIndex):
                 raise ValueError(f"calendar=True needs rows with dates; these have {panel.index.dtype} labels")
             more.append(calendar_inputs(panel.index.tz_localize(None).to_numpy(), len(panel.series)))
-        return append_channels(causal_inputs(y, one_step), more)
+        limit = np.where(self.log_.flags(panel), self.choices_.max_log_scale, np.inf)
+        return append_channels(limit_scale(causal_inputs(y, one_step), limit), more)
 
     def _base_points(self, panel: Panel) -> np.ndarray:
         """Return the forecasts of the fitted base at every row, in logs if the model works in logs, (T, N, H)."""
@@ -419,12 +443,23 @@ class Recurrent(Forecaster):
 
     # --- forecasting ---
 
+    def _base_has_spread(self) -> bool:
+        """Return whether the base has quantiles that are as good at a step as its point, for a network to correct."""
+        return isinstance(self.base_, Pretrained)
+
+    def _base_forecast(self, panel: Panel, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the points of the base, (K, N, H), and its quantiles, (K, N, H, Q), if they are to be corrected."""
+        if not self._base_has_spread():
+            return self.base_._predict_point_at(panel, rows), None
+        forecast = self.base_._predict_at(panel, rows)
+        return forecast.point, forecast.quantiles
+
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         if self.start is not None:
             return self.combine([member._predict_at(panel, rows) for member in self.tuned_])
         config, levels, middle = self.config_, self.config_.levels, self.config_.levels.index(0.5)
         inputs = self._inputs(panel)
-        base = self.base_._predict_point_at(panel, rows)  # (K, N, H)
+        base, own = self._base_forecast(panel, rows)
         numbers = {name: i for i, name in enumerate(self.series_)}
         series = np.array([numbers.get(name, -1) for name in panel.series])
         in_logs = log_points(base, self.base_, panel, self.log_)
@@ -437,19 +472,25 @@ class Recurrent(Forecaster):
                 output = predict(net, request)  # (K, N, H, n)
             correction = np.where(no_log, 0.0, self._corrections(s, output))  # (K, N, H, Q)
             quantiles = apply_change(base[..., None], scale * correction, log)
+            if own is not None:
+                quantiles = blend(own, quantiles, np.where(no_log, 0.0, self.shrinkage_[s]), log)
             point = quantiles[..., middle]
             if self.errors_ is not None:
-                draws = correction[..., middle, None] + self.errors_[s]  # (K, N, H, E)
+                share = 1.0 if own is None else self.shrinkage_[s]
+                draws = share * correction[..., middle, None] + self.errors_[s]  # (K, N, H, E)
                 point = apply_change(base[..., None], scale * draws, log).mean(axis=-1)
             forecasts.append(Forecast(point, quantiles, levels, panel.series, panel.index[rows]))
         return self.combine(forecasts)
 
     def _corrections(self, member: int, output: np.ndarray) -> np.ndarray:
         """Return the quantiles of a member's output (K, N, H, n), its point shrunk towards 0, (K, N, H, Q)."""
-        distribution, factor = self.nets_[member].output, self.shrinkage_[member]
+        distribution = self.nets_[member].output
+        factor = 1.0 if self._base_has_spread() else self.shrinkage_[member]
         point = output[..., distribution.middle, None]
         if self.spread_ is not None:
             return factor * point + self.spread_[member]
+        if self.config_.needs_spread:  # no error is known
+            return np.repeat(factor * point, len(self.config_.levels), axis=-1)
         return distribution.quantiles(output, self.config_.levels) - (1 - factor) * point
 
     def _check_ready(self) -> None:
@@ -463,8 +504,8 @@ class Recurrent(Forecaster):
         self._check_own_network("probe")
         if self.topology.startswith("one-to-"):
             raise ValueError(f"a {self.topology} network reads one row: no row further back has a gradient")
-        base = self._base_points(panel)
-        examples = SequenceDataset(self._inputs(panel, base), base, self.lookback, steps=self.config_.steps)
+        base, config = self._base_points(panel), self.config_
+        examples = SequenceDataset(self._inputs(panel, base), base, config.lookback, steps=config.steps)
         if not len(examples):
             raise ValueError(f"these {len(panel)} rows have no example with a known target: use more history")
         return self.nets_, example_batch(examples)
@@ -473,11 +514,11 @@ class Recurrent(Forecaster):
         """Return a table of the network's layers with their output shapes and weights, as Keras prints it."""
         self._check_ready()
         self._check_own_network("summary")
-        strategy, steps = self.config_.strategy, self.config_.steps
-        positions = POSITIONS * self.lookback if strategy == "aligned" else 1
-        x = torch.zeros(1, self.lookback + positions - 1, self.config_.n_inputs)
+        strategy, steps, lookback = self.config_.strategy, self.config_.steps, self.config_.lookback
+        positions = POSITIONS * lookback if strategy == "aligned" else 1
+        x = torch.zeros(1, lookback + positions - 1, self.config_.n_inputs)
         target = torch.zeros(1, positions, steps)
-        title = f"{self.cell} {self.topology}, {strategy}: {self.lookback} rows in, {steps} steps out"
+        title = f"{self.cell} {self.topology}, {strategy}: {lookback} rows in, {steps} steps out"
         return summarise(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target], title)
 
     def _check_own_network(self, method: str) -> None:

@@ -20,6 +20,7 @@ from forecast.models.base import missing_errors_message
 from forecast.models.recurrent.config import RecurrentConfig
 from forecast.models.recurrent.networks import Aligned, Classifier, Network
 from forecast.models.recurrent.shrinkage import SHRINKAGE_LOSSES, shrinkage_factor
+from forecast.models.recurrent.trainer import one_thread
 
 CHUNK = 256  # rows of a sequence, or windows, that are computed at once
 MAX_ROWS = 4096  # upper bound of rows × series computed at once, to limit memory
@@ -130,6 +131,12 @@ class ErrorSample:
     request: PredictionRequest
     truth: np.ndarray  # (K, N, H) what came after them, NaN where it is not known
 
+    def has_every_step(self) -> bool:
+        """Return whether an error is known at each step."""
+        request = self.request
+        known = request.inputs.observed[request.rows] & (request.inputs.scale[request.rows] > 0)  # (K, N)
+        return bool((np.isfinite(self.truth - request.base) & known[..., None]).any(axis=(0, 1)).all())
+
 
 def make_error_sample(inputs: Inputs, base: np.ndarray, config: RecurrentConfig, first: int = 0) -> ErrorSample:
     """Return about 2000 forecasts of training rows: evenly spaced rows from `first` on, of at most 50 series.
@@ -172,10 +179,10 @@ def measure_corrections(net: Network, sample: ErrorSample) -> tuple[np.ndarray, 
     return correction, np.where(request.inputs.observed[rows][..., None], error, np.nan)
 
 
-def held_back_shrinkage(net: Network, sample: ErrorSample) -> float:
-    """Return the shrinkage factor of a network that was not trained on the rows of the sample."""
-    loss = SHRINKAGE_LOSSES.get(sample.request.config.loss, np.square)
-    return shrinkage_factor(*measure_corrections(net, sample), sample.request.rows, loss)
+def held_back_shrinkage(net: Network, sample: ErrorSample, loss: str | None = None) -> float:
+    """Return the shrinkage factor, by a loss (None: that of the training), of a network not trained on the sample."""
+    measure = SHRINKAGE_LOSSES.get(loss or sample.request.config.loss, np.square)
+    return shrinkage_factor(*measure_corrections(net, sample), sample.request.rows, measure)
 
 
 def training_errors(net: Network, sample: ErrorSample, shrinkage: float) -> np.ndarray:
@@ -186,6 +193,12 @@ def training_errors(net: Network, sample: ErrorSample, shrinkage: float) -> np.n
     if unknown.any():
         raise ValueError(missing_errors_message(int(np.argmax(unknown)) + 1))
     return error
+
+
+def member_errors(nets: Sequence[Network], shrinkage: np.ndarray, sample: ErrorSample) -> list[np.ndarray]:
+    """Return the errors of each network on training rows, (M, H) each."""
+    with one_thread():
+        return [training_errors(net, sample, factor) for net, factor in zip(nets, shrinkage, strict=True)]
 
 
 def centred_quantiles(error: np.ndarray, levels: Sequence[float]) -> np.ndarray:

@@ -114,6 +114,11 @@ class Pretrained(Forecaster):
         if self.trainer is not None:
             self.trainer.check_params()
 
+    @property
+    def in_sample_is_valid(self) -> bool:
+        """Whether it was not fine-tuned on the training rows, so that it forecasts them as well as later ones."""
+        return self.trainer is None
+
     def default_trainer(self) -> Trainer:
         """Return a trainer for fine-tuning: 200 steps."""
         return fine_tuning_trainer()
