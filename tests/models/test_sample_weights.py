@@ -53,7 +53,7 @@ def test_a_very_long_half_life_is_none(estimator):
 
 
 def test_a_very_long_half_life_is_none_in_a_network():
-    y = walks(200)
+    y = walks(300)
     forecasts = [quick("lstm", half_life=half_life).fit(y, 2).predict(y).quantiles for half_life in (None, 1e9, 30)]
     np.testing.assert_allclose(forecasts[1], forecasts[0], rtol=1e-5)
     assert not np.allclose(forecasts[2], forecasts[0], rtol=1e-5)
