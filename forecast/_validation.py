@@ -50,10 +50,10 @@ def check_levels(levels: Any) -> None:
         raise ValueError(f"levels must increase between 0 and 1 and include 0.5, the point forecast; got {levels!r}")
 
 
-def check_fields(exog: Any) -> None:
-    """Raise unless `exog` is a list of field names."""
-    if not isinstance(exog, (tuple, list)) or not all(isinstance(name, str) for name in exog):
-        raise TypeError(f"exog must be a list of fields, such as ('Volume',); got {exog!r}")
+def check_fields(fields: Any, parameter: str = "exog") -> None:
+    """Raise unless a parameter is a list of field names."""
+    if not isinstance(fields, (tuple, list)) or not all(isinstance(name, str) for name in fields):
+        raise TypeError(f"{parameter} must be a list of fields, such as ('Volume',); got {fields!r}")
 
 
 def check_log(log: Any) -> None:

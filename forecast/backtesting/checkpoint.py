@@ -231,7 +231,7 @@ class Checkpoint:
 
 def _names(tasks: Sequence[FitTask], panel: Panel, horizon: int) -> Iterator[tuple[tuple[str, int, int], str]]:
     """Yield the key of each task with the hash of everything that its result depends on."""
-    data = hash_history(panel, [task.period.history.stop for task in tasks])
+    data = hash_history(panel, [task.period.history.stop for task in tasks], horizon)
     shared = [versions(), horizon]
     models = {task.key[:2]: task.model for task in tasks}
     fingerprints = {name: fingerprint(model) for name, model in models.items()}

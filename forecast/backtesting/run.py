@@ -226,7 +226,8 @@ class _Plan:
 def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings: _Settings) -> _Plan:
     """Return the run's refit periods and tasks; raise ValueError if the prices cannot support them."""
     exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
-    panel = as_panel(prices, exog=tuple(exog))
+    future = dict.fromkeys(name for model in models.values() for name in model.future_fields())
+    panel = as_panel(prices, exog=tuple(exog), future=tuple(future))
     periods = make_periods(list(cv.split(panel)), settings.refit)
     train, (refit, warm, season, reference, against) = panel[periods[0].train], settings
     check_season(train, season)

@@ -41,9 +41,10 @@ def make_spec(
             "field": panel.attrs.get("field"),
             "series": list(panel.series),
             "channels": list(panel.channels),
+            **({} if panel.future is None else {"future": list(panel.future.names)}),
             "missing": {name: int(count) for name, count in panel.missing().items() if count},
             "report": check_prices(panel).to_dict(),
-            "sha256": hash_history(panel, [len(panel)])[len(panel)],
+            "sha256": hash_history(panel, [len(panel)], cv.horizon)[len(panel)],
         },
         "models": {name: _model_spec(model) for name, model in models.items()},
         "nests": {name: nested for name in models if (nested := _nested(models, name))},
@@ -72,15 +73,19 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in VERSIONS}
 
 
-def hash_history(panel: Panel, stops: Iterable[int]) -> dict[int, str]:
-    """Return the hash of the prices before each of these rows: values, dates and names."""
+def hash_history(panel: Panel, stops: Iterable[int], horizon: int) -> dict[int, str]:
+    """Return the hash of the prices before each of these rows: values, dates, names and known inputs of H more rows."""
     digest = hashlib.sha256(repr((panel.series, panel.channels)).encode())
     hashes = {}
     start = 0
     for stop in sorted(set(stops)):
         digest.update(np.ascontiguousarray(panel.values[start:stop]).tobytes())
         digest.update(repr(list(map(format_date, panel.index[start:stop]))).encode())
-        hashes[stop], start = digest.copy().hexdigest(), stop
+        known = digest.copy()
+        if panel.future is not None:
+            known.update(repr(panel.future.names).encode())
+            known.update(np.ascontiguousarray(panel.future.values[stop : stop + horizon]).tobytes())
+        hashes[stop], start = known.hexdigest(), stop
     return hashes
 
 

@@ -15,8 +15,16 @@ from forecast._validation import did_you_mean
 from forecast.data.csv.numbers import advise
 from forecast.data.fields import CLOSES, FURTHER, kind_of
 from forecast.data.frames import sort_rows, to_frame
+from forecast.data.future import FutureInputs, append_rows
 from forecast.data.row_labels import format_date
-from forecast.data.series import PricesWarning, UnclearColumnsError, choose_fields, is_instrument, split_fields
+from forecast.data.series import (
+    PricesWarning,
+    UnclearColumnsError,
+    choose_fields,
+    is_instrument,
+    separate_columns,
+    split_fields,
+)
 
 __all__ = ["Panel", "PricesWarning", "UnclearColumnsError", "as_panel", "build_panel", "format_date", "split_fields"]
 
@@ -48,6 +56,8 @@ class Panel:
         Names of the C channels.
     attrs : mapping, optional
         Attributes of the source table, such as where the prices are from.
+    future : FutureInputs, optional
+        The channels whose values are known before their row, with rows after the last one of the panel.
 
     Examples
     --------
@@ -61,12 +71,26 @@ class Panel:
     series: tuple[str, ...]
     channels: tuple[str, ...] = ("y",)
     attrs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    future: FutureInputs | None = None
 
     def __getitem__(self, rows: slice) -> Panel:
-        """Return the panel of these rows without copying."""
+        """Return the panel of these rows without copying; what is known of later rows remains in `future`."""
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError(f"a Panel takes a slice of rows, such as panel[:100]; got {rows!r}")
-        return Panel(self.values[rows], self.index[rows], self.series, self.channels, self.attrs)
+        future = self.future and self.future[rows.indices(len(self))[0] :]
+        return Panel(self.values[rows], self.index[rows], self.series, self.channels, self.attrs, future)
+
+    def known(self, names: Sequence[str]) -> FutureInputs:
+        """Return these channels of all rows, and what is known of later ones; raise ValueError if one is no input."""
+        if self.future is None:
+            raise ValueError(f"these prices have no future inputs {', '.join(names)}")
+        return self.future.select(names)
+
+    def known_until(self, row: int) -> Panel:
+        """Return the panel with what is known of the rows before this one only, of its own rows at least."""
+        if self.future is None:
+            return self
+        return dataclasses.replace(self, future=self.future[: max(row, len(self))])
 
     def __len__(self) -> int:
         return len(self.values)
@@ -91,7 +115,10 @@ class Panel:
 
     def __repr__(self) -> str:
         span = f"{format_date(self.index[0])} to {format_date(self.index[-1])}" if len(self) else "empty"
-        return f"Panel({len(self)} rows, {span}; {len(self.series)} series; channels {', '.join(self.channels)})"
+        text = f"Panel({len(self)} rows, {span}; {len(self.series)} series; channels {', '.join(self.channels)}"
+        if self.future is None:
+            return f"{text})"
+        return f"{text}; known of {len(self.future) - len(self)} later rows: {', '.join(self.future.names)})"
 
 
 def as_panel(
@@ -100,6 +127,7 @@ def as_panel(
     columns: Sequence[str] | None = None,
     target: str | None = None,
     exog: Sequence[str] = (),
+    future: Sequence[str] = (),
     how: str = "all",
 ) -> Panel:
     """Validate prices once and return them as a frozen `Panel`.
@@ -117,7 +145,12 @@ def as_panel(
         Field to forecast, or a column by its own name. By default Adj Close if available, else Close, else the first
         field; of a wide table every column that is a series.
     exog : sequence of str, default ()
-        Further fields that a model may use.
+        Further fields that a model may use. In a wide table these may be columns: they then are no series, and hold for
+        all series.
+    future : sequence of str, default ()
+        Further fields, or columns, whose values are known before their row: a holiday, a forecast of the weather. The
+        rows after the last price contain what is known of the future. In a backtest the value at a later row must be
+        the one that was known at the cutoff.
     how : {"all", "common"}, default "all"
         "all" keeps all rows, with NaN where a series did not trade; "common" keeps the rows where every series has a
         target.
@@ -125,12 +158,12 @@ def as_panel(
     Returns
     -------
     Panel
-        Values of shape (T, N, 1 + len(exog)).
+        Values of shape (T, N, 1 + E), with E further channels.
 
     Raises
     ------
     TypeError
-        If `prices` or `exog` is of no supported type.
+        If `prices`, `exog` or `future` is of no supported type.
     ValueError
         If dates repeat or cannot be read, prices contain text or infinity, nothing is observed, or a field is missing;
         UnclearColumnsError, a ValueError, if several columns may be what is to be forecast.
@@ -154,24 +187,36 @@ def as_panel(
     """
     if how not in ("all", "common"):
         raise ValueError(f"how must be 'all' or 'common'; got {how!r}")
+    for name, names in (("exog", exog), ("future", future)):
+        if isinstance(names, str):
+            raise TypeError(f"{name} must be a list of fields, such as [{names!r}]; got {names!r}")
+    further = tuple(dict.fromkeys([*exog, *future]))
     if isinstance(prices, Panel):
-        if columns or target not in (None, prices.channels[0]) or any(name not in prices.channels for name in exog):
+        if columns or target not in (None, prices.channels[0]) or any(name not in prices.channels for name in further):
             raise ValueError(f"the Panel has the channels {', '.join(prices.channels)}: build it again from the prices")
+        if unknown := [name for name in future if prices.future is None or name not in prices.future.names]:
+            raise ValueError(
+                f"the Panel has no future values of {unknown[0]}: build it with as_panel(…, future={list(future)})"
+            )
         return _common(prices) if how == "common" else prices
-    if isinstance(exog, str):
-        raise TypeError(f"exog must be a list of fields, such as [{exog!r}]; got {exog!r}")
     frame = to_frame(prices)
+    frame, shared = separate_columns(frame, further, target)
     is_chosen = isinstance(prices, np.ndarray) or (isinstance(prices, Mapping) and not is_instrument(frame))
     if is_chosen and target is None and columns is None:
         fields, target = {"y": frame}, "y"
     else:
         fields, target = choose_fields(frame, columns, target)
-    panel = build_panel(fields, target, exog)
+    panel = build_panel({**fields, **shared}, target, further)
+    if future:
+        panel = _separate_future(panel, future)
     return _common(panel) if how == "common" else panel
 
 
 def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[str] = ()) -> Panel:
-    """Return the panel of a price table's fields, one of which is the target, with all rows."""
+    """Return the panel of a price table's fields, one of which is the target, with all rows.
+
+    A further field of one column without the name of a series holds for all series.
+    """
     wide = fields[target]
     names = tuple(str(name) for name in wide.columns)
     if duplicates := _duplicates(names):
@@ -184,7 +229,7 @@ def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[
             raise ValueError(_describe_missing(field, fields))
         if fields[field].columns.has_duplicates:
             raise ValueError(f"a ticker appears more than once in the field {field!r}: give each series its own name")
-        _fill(values[:, :, c], fields[field].reindex(columns=wide.columns), field, order)
+        _fill(values[:, :, c], _of_series(fields[field], wide.columns), field, order)
     if np.isnan(values[:, :, 0]).all():
         raise ValueError(_describe_empty(target, fields))
     values.setflags(write=False)
@@ -192,6 +237,34 @@ def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[
     if note:
         attrs["notes"] = [*attrs.get("notes", []), note]
     return Panel(values, index, names, (target, *exog), attrs)
+
+
+def _of_series(table: pd.DataFrame, series: pd.Index) -> pd.DataFrame:
+    """Return a field's table with a column for each series; a column that holds for all of them is repeated."""
+    if table.shape[1] == 1 and table.columns[0] not in series:
+        return table.iloc[:, [0] * len(series)].set_axis(series, axis=1)
+    return table.reindex(columns=series)
+
+
+def _separate_future(panel: Panel, names: Sequence[str]) -> Panel:
+    """Return the panel up to the last row with a target; what is known of all rows is in `future`."""
+    rows = np.flatnonzero(panel.observed.any(axis=1))
+    n = int(rows[-1]) + 1
+    channels = [panel.channels.index(name) for name in dict.fromkeys(names)]
+    future = FutureInputs(tuple(dict.fromkeys(names)), panel.values[:, :, channels], panel.index)
+    return dataclasses.replace(panel, values=panel.values[:n], index=panel.index[:n], future=future)
+
+
+def with_future(panel: Panel, table: pd.DataFrame) -> Panel:
+    """Return the panel with the rows of a table after its last one as what is known of the future.
+
+    The table has the future inputs as columns, for all series, or under (field, series). Rows up to the panel's last
+    are not read. Raises ValueError if a field, or every later row, is missing, or the labels are of another kind.
+    """
+    if panel.future is None:
+        raise ValueError("these prices have no future inputs: declare them with as_panel(…, future=[…])")
+    known = panel.future[: len(panel)]
+    return dataclasses.replace(panel, future=append_rows(known, table, panel.series))
 
 
 def _describe_empty(target: str, fields: Mapping[str, pd.DataFrame]) -> str:
@@ -235,7 +308,9 @@ def _common(panel: Panel) -> Panel:
         return panel
     values = panel.values if rows.all() else panel.values[rows]
     values.setflags(write=False)
-    return Panel(values, panel.index[rows], panel.series, panel.channels, {**panel.attrs, "rows": "common"})
+    attrs = {**panel.attrs, "rows": "common"}
+    future = None if panel.future is None else panel.future.take(np.flatnonzero(rows), len(panel))
+    return Panel(values, panel.index[rows], panel.series, panel.channels, attrs, future)
 
 
 def _duplicates(names: Sequence[str]) -> list[str]:

@@ -132,6 +132,24 @@ def choose_columns(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return chosen
 
 
+def separate_columns(
+    frame: pd.DataFrame, names: Sequence[str], target: str | None = None
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Return a table without the columns of these names, and each of them as a field that holds for all series.
+
+    Only a flat table that is not one instrument's bars is separated: in others the names are those of fields.
+    """
+    own = [str(name) for name in frame.columns] if _is_flat(frame) else []
+    chosen = [i for i, name in enumerate(own) if name in names]
+    if not chosen or len(chosen) == len(own) or is_instrument(frame):
+        return frame, {}
+    if target in names:
+        raise ValueError(f"{target!r} is what is to be forecast, so it is no input: leave it out of exog and future")
+    rest = frame.iloc[:, [i for i in range(len(own)) if i not in chosen]]
+    rest.attrs = dict(frame.attrs)
+    return rest, {own[i]: frame.iloc[:, [i]].set_axis([own[i]], axis=1) for i in chosen}
+
+
 def choose_fields(
     frame: pd.DataFrame, columns: Sequence[str] | None, target: str | None
 ) -> tuple[dict[str, pd.DataFrame], str]:

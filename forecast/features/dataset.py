@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from forecast.features.inputs import MIN_CHANGES, N_INPUTS, N_STATE_CHANNELS, Inputs, iter_series_chunks
+from forecast.features.step_inputs import StepInputs
 from forecast.features.windows import block_edges, future_change, future_windows, windows_ending_at
 
 EXAMPLES_PER_CHUNK = 8192  # lagged windows that are computed at the same time: they fit into a processor's cache
@@ -78,6 +80,40 @@ def rows_needed(lookback: int, horizon: int) -> int:
     return rows
 
 
+@dataclass(frozen=True)
+class TrainingRows:
+    """Rows that a network is trained on, and what it corrects there."""
+
+    inputs: Inputs
+    base: np.ndarray  # (T, N, H) the forecasts that are corrected
+    known: StepInputs | None = None  # what is known in advance of each step
+    stride: int = 1  # examples forecast from every stride-th row,
+    phase: int = 0  # of those whose number has this remainder
+    min_changes: int = MIN_CHANGES  # observed changes before a row with targets
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def __getitem__(self, rows: slice) -> TrainingRows:
+        """Return the first rows."""
+        known = None if self.known is None else self.known[rows]
+        return replace(self, inputs=self.inputs[rows], base=self.base[rows], known=known)
+
+    def of_series(self, series: np.ndarray) -> TrainingRows:
+        """Return the rows of these series; the same object if they are all."""
+        if len(series) == self.base.shape[1]:
+            return self
+        arrays = {name: array[:, series] for name, array in vars(self.inputs).items() if name != "start"}
+        known = None if self.known is None else self.known.of_series(series)
+        return replace(
+            self, inputs=Inputs(start=self.inputs.start[series], **arrays), base=self.base[:, series], known=known
+        )
+
+    def starts(self) -> np.ndarray:
+        """Return whether an example forecasts from each row, (T,)."""
+        return np.arange(len(self)) % self.stride == self.phase
+
+
 class Batch(NamedTuple):
     """B training examples: inputs, targets, and where the targets are known."""
 
@@ -85,6 +121,7 @@ class Batch(NamedTuple):
     series: np.ndarray  # (B,) numbers of their series
     target: np.ndarray  # (B, P, H) float32: corrections of the base, relative to the scale
     weight: np.ndarray  # (B, P, H) float32: that of the row where the target is known (1 on average), else 0
+    steps: np.ndarray  # (B, P, H, C') float32: what is known in advance of each step
 
 
 class SequenceDataset:
@@ -97,10 +134,8 @@ class SequenceDataset:
 
     Parameters
     ----------
-    inputs : Inputs
-        The inputs of T rows and N series.
-    base : array of shape (T, N, H)
-        The forecasts that are corrected.
+    data : TrainingRows
+        The T rows of N series, with the forecasts that are corrected.
     length : int
         Rows of an example.
     positions : int, default 1
@@ -114,21 +149,14 @@ class SequenceDataset:
     """
 
     def __init__(
-        self,
-        inputs: Inputs,
-        base: np.ndarray,
-        length: int,
-        positions: int = 1,
-        first: int = 0,
-        steps: int | None = None,
-        min_changes: int = MIN_CHANGES,
+        self, data: TrainingRows, length: int, positions: int = 1, first: int = 0, steps: int | None = None
     ) -> None:
-        self.inputs = inputs
+        self.inputs, self.known = data.inputs, data.known
         self.length = length
         self.positions = positions
-        # (T, N, H) float32, NaN where there is no target
-        self._target = _corrections(inputs, base, first, steps, min_changes)
-        self._weight = _mean_one(inputs.weight, (~np.isnan(self._target)).sum(axis=2))  # (T, N), None if all are 1
+        self._target = _corrections(data, first, steps)  # (T, N, H) float32, NaN where there is no target
+        count = (~np.isnan(self._target)).sum(axis=2)
+        self._weight = _mean_one(self.inputs.weight, count)  # (T, N), None if all are 1
         self.pairs = self._pairs()  # (M, 2): series, origin
 
     def __len__(self) -> int:
@@ -171,7 +199,10 @@ class SequenceDataset:
         weight = known.astype(np.float32)
         if self._weight is not None:
             weight *= self._weight[np.where(inside, rows, 0), series[:, None], None]
-        return Batch(x, series, np.where(known, target, np.float32(0)), weight)
+        steps = np.empty((*target.shape, 0), dtype=np.float32)
+        if self.known is not None:
+            steps = self.known.at(np.where(inside, rows, 0), series[:, None])
+        return Batch(x, series, np.where(known, target, np.float32(0)), weight, steps)
 
 
 def _mean_one(weight: np.ndarray, count: np.ndarray) -> np.ndarray | None:
@@ -184,10 +215,12 @@ def _mean_one(weight: np.ndarray, count: np.ndarray) -> np.ndarray | None:
     return (weight * (count.sum() / (weight * count).sum())).astype(np.float32)
 
 
-def _corrections(inputs: Inputs, base: np.ndarray, first: int, steps: int | None, min_changes: int) -> np.ndarray:
+def _corrections(data: TrainingRows, first: int, steps: int | None) -> np.ndarray:
     """Return the targets of every row, relative to the scale, (T, N, H) float32; NaN where there is none."""
-    trainable = trainable_rows(inputs, first=first, horizon=base.shape[2], min_changes=min_changes)
-    base = base[..., :steps]
+    inputs = data.inputs
+    trainable = trainable_rows(inputs, first=first, horizon=data.base.shape[2], min_changes=data.min_changes)
+    trainable &= data.starts()[:, None]
+    base = data.base[..., :steps]
     future = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
     target = np.full(base.shape, np.nan, dtype=np.float32)
     for chunk in iter_series_chunks(base.shape[1]):
@@ -225,14 +258,18 @@ class LaggedFeatures:
 
 
 class LaggedDataset:
-    """The cells that a regression is trained on: their features, and the changes after them relative to the scale."""
+    """The cells that a regression is trained on: their features, and the changes after them relative to the scale.
 
-    def __init__(self, y: np.ndarray, inputs: Inputs, lagged: LaggedFeatures, horizon: int) -> None:
-        self.lagged, self.horizon = lagged, horizon
-        self.trainable = trainable_rows(inputs, first=lagged.lookback - 1)  # (T, N)
+    `data` has the base's forecasts, the last value at every step, and what is known in advance of each step.
+    """
+
+    def __init__(self, y: np.ndarray, data: TrainingRows, lagged: LaggedFeatures) -> None:
+        self.lagged, self.horizon, self.known = lagged, data.base.shape[2], data.known
+        trainable = trainable_rows(data.inputs, first=lagged.lookback - 1)  # (T, N)
+        self.trainable = trainable & data.starts()[:, None]
         self.cells = np.flatnonzero(self.trainable)  # (M,)
-        self._y, self._future, self._scale = y, future_windows(y, horizon), inputs.scale
-        weight = inputs.weight[self.trainable]  # (M,)
+        self._y, self._future, self._scale = y, future_windows(y, self.horizon), data.inputs.scale
+        weight = data.inputs.weight[self.trainable]  # (M,)
         self._weight = weight if len(weight) and np.ptp(weight) > 0 else None
 
     def __len__(self) -> int:
@@ -247,6 +284,10 @@ class LaggedDataset:
         """Return the features of these examples, (F, M)."""
         return self.lagged.at(self.cells[examples])
 
+    def step_features(self, examples: slice) -> np.ndarray:
+        """Return what is known in advance of the steps after these examples, (H, C, M); C is 0 if nothing is."""
+        return step_features(self.known, self.cells[examples], self.lagged.n_series, self.horizon)
+
     def targets(self, examples: slice) -> np.ndarray:
         """Return the changes after these examples, relative to the scale, (H, M); NaN where they are not known."""
         cells = np.divmod(self.cells[examples], self.lagged.n_series)
@@ -257,7 +298,7 @@ class LaggedDataset:
         return None if self._weight is None else self._weight[examples]
 
     def feature_matrix(self) -> np.ndarray:
-        """Return the features of all examples, (M, F) float32."""
+        """Return the features of all examples that all steps share, (M, F) float32."""
         x = np.empty((len(self), self.lagged.n_features), dtype=np.float32)
         for chunk in iter_example_chunks(slice(0, len(self))):
             x[chunk] = self.features(chunk).T
@@ -273,10 +314,17 @@ class LaggedDataset:
         return slice(*np.searchsorted(self.cells, [first * self.lagged.n_series, stop * self.lagged.n_series]))
 
 
-def iter_example_chunks(examples: slice) -> Iterator[slice]:
+def step_features(known: StepInputs | None, cells: np.ndarray, n_series: int, horizon: int) -> np.ndarray:
+    """Return what is known in advance of the steps after cells (M,), (H, C, M); C is 0 if nothing is."""
+    if known is None:
+        return np.empty((horizon, 0, len(cells)))
+    return np.moveaxis(known.at(*np.divmod(cells, n_series)), 0, 2)
+
+
+def iter_example_chunks(examples: slice, size: int = EXAMPLES_PER_CHUNK) -> Iterator[slice]:
     """Yield chunks of examples that are small enough for all their features to be computed at once."""
-    for first in range(examples.start, examples.stop, EXAMPLES_PER_CHUNK):
-        yield slice(first, min(first + EXAMPLES_PER_CHUNK, examples.stop))
+    for first in range(examples.start, examples.stop, size):
+        yield slice(first, min(first + size, examples.stop))
 
 
 class LabelledSequences:

@@ -131,6 +131,26 @@ def recent_mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.maximum(recent, SCALE_FLOOR * total / np.maximum(count, 1))
 
 
+def fix_scale(inputs: Inputs, scales: np.ndarray) -> Inputs:
+    """Return inputs relative to constant scales (2, N), of the changes and of the targets, where these are not NaN."""
+    fixed = np.isfinite(scales).all(axis=0)
+    change = np.where(fixed & (inputs.recent_change > 0), scales[0], inputs.recent_change)
+    scale = np.where(fixed & (inputs.scale > 0), scales[1], inputs.scale)
+    x = inputs.x.copy()
+    x[:, :, RECENT_CHANGE], x[:, :, SCALE] = change, scale
+    x[:, :, N_STATE_CHANNELS : N_INPUTS - 1] *= _ratio(inputs.recent_change, change)[..., None]
+    return replace(inputs, x=x, recent_change=change, scale=scale)
+
+
+def mean_scales(inputs: Inputs) -> np.ndarray:
+    """Return the means of the scales of changes and targets over the rows, (2, N); NaN for a series without any."""
+    scales = []
+    for scale in (inputs.recent_change, inputs.scale):
+        count = (scale > 0).sum(axis=0)
+        scales.append(np.where(count > 0, scale.sum(axis=0) / np.maximum(count, 1), np.nan))
+    return np.stack(scales)
+
+
 def append_channels(inputs: Inputs, more: Sequence[np.ndarray]) -> Inputs:
     """Return the inputs with further channels, (T, N, E) each."""
     return replace(inputs, x=np.concatenate([inputs.x, *more], axis=2)) if len(more) else inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ import pandas as pd
 from forecast._estimator import Estimator, check_fitted, clone
 from forecast._validation import check_choice, check_int, check_levels, check_log
 from forecast.data.fields import named_field
-from forecast.data.panel import Panel, as_panel, format_date
+from forecast.data.panel import Panel, as_panel, format_date, with_future
 from forecast.models.price_kind import PriceKind
 from forecast.models.sampling import sample_paths
 
@@ -145,6 +145,10 @@ class Forecaster(Estimator):
         """Return the names of the fields that are read in addition to the target."""
         return ()
 
+    def future_fields(self) -> tuple[str, ...]:
+        """Return the names of the required fields of which the rows that are forecast are read, too."""
+        return ()
+
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs."""
         return horizon + 2
@@ -193,7 +197,8 @@ class Forecaster(Estimator):
         """
         check_int("horizon", horizon, 1)
         self.check_params()
-        panel = as_panel(prices, exog=self.required_fields())
+        panel = as_panel(prices, exog=self.required_fields(), future=self.future_fields())
+        panel = panel.known_until(len(panel))  # of later rows nothing is read, also where it is known
         self._check_lengths(panel, horizon)
         before = dict(vars(self))
         try:
@@ -220,18 +225,33 @@ class Forecaster(Estimator):
             message = f"too short to be fitted, with fewer than {needed} observed rows: {', '.join(short)}"
             warnings.warn(message, ShortSeriesWarning, stacklevel=3)
 
-    def predict(self, prices: Any) -> Forecast:
+    def predict(self, prices: Any, future: pd.DataFrame | None = None) -> Forecast:
         """Forecast from the last row of the prices; the fitted model is not changed.
 
-        Raises ValueError for prices of another kind than the fitted ones: volumes in place of prices, hours of days.
+        `future` has the rows after the last price of the inputs that `future_fields` names, as columns, where the
+        prices do not contain them; other rows and columns are not read. Raises ValueError for prices of another kind
+        than the fitted ones (volumes in place of prices, hours of days), and if a future input is missing.
         """
-        return self._predict(self._read(prices))
+        panel = self._read(prices)
+        if future is not None:
+            panel = self._with_future(panel, future)
+        return self._predict(self._known(panel, np.array([len(panel) - 1])))
+
+    def predict_scenarios(self, prices: Any, futures: Mapping[str, pd.DataFrame]) -> dict[str, Forecast]:
+        """Forecast from the last row of the prices under several futures by name, each as `future` of `predict`."""
+        if not isinstance(futures, Mapping) or not futures:
+            raise TypeError(f"futures must map names to tables, such as {{'windy': table}}; got {type(futures)}")
+        panel = self._read(prices)
+        return {name: self.predict(panel, future) for name, future in futures.items()}
 
     def predict_at(self, prices: Any, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
-        """Forecast from each of these rows (0 is the first), using no row after it."""
+        """Forecast from each of these rows (0 is the first), using no row after it.
+
+        Of the inputs that `future_fields` names, the rows that are forecast are read as well.
+        """
         panel = self._read(prices)
         rows = check_rows(cutoffs, len(panel))
-        return self._predict_at(panel[: int(rows.max()) + 1], rows)
+        return self._predict_at(self._known(panel[: int(rows.max()) + 1], rows), rows)
 
     def sample(self, prices: Any, n: int = 100, seed: int = 0) -> np.ndarray:
         """Return n sample paths of each series from the last row of the prices, (n, N, H).
@@ -252,7 +272,33 @@ class Forecaster(Estimator):
     def _read(self, prices: Any) -> Panel:
         """Return prices of the fitted kind as a panel; raise ValueError for another kind, or if nothing is fitted."""
         self._check_ready()
-        return self.prices_.panel(prices, self.required_fields(), type(self).__name__)
+        return self.prices_.panel(prices, self.required_fields(), self.future_fields(), type(self).__name__)
+
+    def _with_future(self, panel: Panel, future: pd.DataFrame) -> Panel:
+        """Return the panel with later rows of the future inputs; raise ValueError if the model reads none."""
+        if not self.future_fields():
+            raise ValueError(
+                f"{type(self).__name__} reads no inputs of the rows that it forecasts: leave future out, or name them "
+                "in the model's parameter `future` and fit it again"
+            )
+        return with_future(panel, future)
+
+    def _known(self, panel: Panel, rows: np.ndarray) -> Panel:
+        """Return the panel with what is known of the rows that are forecast from its last row and no later ones.
+
+        Raises ValueError if an input of a row that is forecast is missing.
+        """
+        names = self.future_fields()
+        if panel.future is None or not names:
+            return panel
+        panel = panel.known_until(len(panel) + self.horizon_)
+        read = panel.known(names)
+        if missing := read.first_unknown(rows, panel.observed[rows], self.horizon_):
+            raise ValueError(
+                f"{type(self).__name__} reads inputs of the rows that it forecasts, and lacks {missing}: add rows "
+                "after the last price that contain them, or pass them as future"
+            )
+        return panel
 
     def save(self, folder: str | os.PathLike[str], replace: bool = False) -> None:
         """Write the fitted model into a folder, from which `forecast.load_model` reads it without running any code.

@@ -58,13 +58,13 @@ class PriceKind:
             instrument=panel.attrs.get("instrument"),
         )
 
-    def panel(self, prices: Any, exog: Sequence[str], model: str) -> Panel:
+    def panel(self, prices: Any, exog: Sequence[str], future: Sequence[str], model: str) -> Panel:
         """Return prices as a panel of the fitted quantity; raise ValueError if they are of another kind.
 
         `model` is the model's name in the error. Prices whose kind is unknown are not refused: those without a name of
         their quantity, without dates, or of a few rows.
         """
-        panel = self._choose_target(prices, exog)
+        panel = self._choose_target(prices, exog, future)
         if self._is_other_quantity(panel):
             other = quantity_of(panel)
             raise ValueError(
@@ -79,14 +79,14 @@ class PriceKind:
         self._check_distance(panel.index, model)
         return panel
 
-    def _choose_target(self, prices: Any, exog: Sequence[str]) -> Panel:
+    def _choose_target(self, prices: Any, exog: Sequence[str], future: Sequence[str]) -> Panel:
         """Return the panel of the fitted quantity where a table has it, of the default target otherwise."""
         names = list(prices.columns) if isinstance(prices, pd.DataFrame) else []
         if self.quantity in names:
-            return as_panel(prices, target=self.quantity, exog=exog)
-        panel = as_panel(prices, exog=exog)
+            return as_panel(prices, target=self.quantity, exog=exog, future=future)
+        panel = as_panel(prices, exog=exog, future=future)
         if names and self._is_other_quantity(panel) and self.quantity in split_fields(prices):
-            return as_panel(prices, target=self.quantity, exog=exog)
+            return as_panel(prices, target=self.quantity, exog=exog, future=future)
         return panel
 
     def is_same_data(self, other: PriceKind) -> bool:

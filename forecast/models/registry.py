@@ -35,6 +35,7 @@ FUNCTIONS = {"load_model": "forecast.models.store", "make_model": __name__, "mod
 PARTS = {
     "LogChoice": "forecast.models.base",
     "PriceKind": "forecast.models.price_kind",
+    "FixedScale": "forecast.models.scale",
     "Smoothing": "forecast.models.smoothing.ets",
     "ThetaFit": "forecast.models.smoothing.theta",
     "SeriesFit": "forecast.models.arima.state_space",

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from forecast._estimator import clone
-from forecast._validation import check_fields, check_int, check_number
+from forecast._validation import check_choice, check_fields, check_int, check_number
 from forecast.data.panel import Panel
-from forecast.features.dataset import LaggedDataset, LaggedFeatures
+from forecast.features.dataset import LaggedDataset, LaggedFeatures, TrainingRows, step_features
 from forecast.features.inputs import MIN_CHANGES, Inputs, causal_inputs
+from forecast.features.step_inputs import make_step_inputs
 from forecast.features.windows import forward_fill
 from forecast.models.base import (
     LEVELS,
@@ -25,6 +26,7 @@ from forecast.models.base import (
 )
 from forecast.models.ridge import SummedRidge
 from forecast.models.sample_weights import check_weights, weight_fields, weighted_inputs
+from forecast.models.scale import SCALES, FixedScale, choose_scale
 
 NAMES = ("ridge", "boosting")
 
@@ -48,6 +50,17 @@ class Tabular(Forecaster):
         Whether to work in logs; "auto": if all training prices are positive.
     exog : tuple of str, default ()
         Fields that are read in addition to the target.
+    future : tuple of str, default ()
+        Fields of which the rows that are forecast are known as well: each step reads its own row.
+    season : int, default 1
+        Rows in a season, 1 for none. Each step then also reads the values 1, 2, 3 and 7 seasons before it, and how the
+        `future` fields differ from a season before.
+    scale : {"auto", "recent", "fixed"}, default "auto"
+        What changes are relative to: "recent" movement, as where volatility clusters; "fixed", the mean over the
+        training rows, as where a known input has a constant effect. "auto" is "fixed" where there are `future` inputs.
+    stride : int, default 1
+        Rows from one training forecast to the next, counted from the last training row: 24 trains hourly prices that
+        are always forecast at midnight from midnights only.
     levels : tuple of float, default (0.1, 0.5, 0.9)
         The quantile levels.
     half_life : float, optional
@@ -69,6 +82,10 @@ class Tabular(Forecaster):
     lookback: int = 20
     log: bool | str = "auto"
     exog: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    season: int = 1
+    scale: str = "auto"
+    stride: int = 1
     levels: tuple[float, ...] = LEVELS
     half_life: float | None = None
     weight: str | None = None
@@ -77,11 +94,15 @@ class Tabular(Forecaster):
 
     def required_fields(self) -> tuple[str, ...]:
         """Return the names of the fields that are read in addition to the target."""
-        return tuple(dict.fromkeys([*self.exog, *weight_fields(self.weight)]))
+        return tuple(dict.fromkeys([*self.exog, *self.future, *weight_fields(self.weight)]))
+
+    def future_fields(self) -> tuple[str, ...]:
+        """Return the names of the required fields of which the rows that are forecast are read, too."""
+        return tuple(self.future)
 
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: a window, and 20 examples before the second block."""
-        return max(self.lookback, MIN_CHANGES) + 2 * horizon + 40
+        return max(self.lookback, MIN_CHANGES) + 2 * horizon + 40 * self.stride
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter is not valid."""
@@ -89,6 +110,10 @@ class Tabular(Forecaster):
         check_int("lookback", self.lookback, 1)
         check_fields(self.exog)
         check_weights(self.half_life, self.weight)
+        check_fields(self.future, "future")
+        check_int("season", self.season, 1)
+        check_choice("scale", self.scale, SCALES)
+        check_int("stride", self.stride, 1)
         estimator = self.estimator
         if isinstance(estimator, SummedRidge):
             check_number("alpha", estimator.alpha, 0)
@@ -135,7 +160,9 @@ class Tabular(Forecaster):
         self.log_ = choose_log(self.log, panel)
         y = transform(panel, self.log_)
         inputs = weighted_inputs(causal_inputs(y), panel, self.half_life, self.weight)
-        dataset = LaggedDataset(y, inputs, self._lagged(panel, inputs), horizon)
+        self.scale_: FixedScale | None = choose_scale(self.scale, self.future, inputs, panel.series)
+        data = self._rows(panel, self._scaled(inputs, panel))
+        dataset = LaggedDataset(y, data, self._lagged(panel, data.inputs))
         if len(dataset) == 0:
             raise ValueError(f"{type(self).__name__} has nothing to learn: no series changes {MIN_CHANGES} times")
         if (step := dataset.step_without_target()) is not None:
@@ -145,9 +172,22 @@ class Tabular(Forecaster):
         self.regression_ = clone(estimator) if isinstance(estimator, SummedRidge) else _StepRegressors(estimator)
         self.spread_ = self._spread(self.regression_.fit(dataset))  # (H, Q), relative to the scale
 
+    def _scaled(self, inputs: Inputs, panel: Panel) -> Inputs:
+        """Return the inputs relative to the scale of the model."""
+        return inputs if self.scale_ is None else self.scale_.apply(inputs, panel.series)
+
+    def _rows(self, panel: Panel, inputs: Inputs) -> TrainingRows:
+        """Return the rows with the last value as base, and what is known in advance of each step."""
+        base = np.broadcast_to(inputs.y[:, :, None], (*inputs.y.shape, self.horizon_))
+        known = None
+        if self.future or self.season > 1:
+            fields = panel.known(self.future).values if self.future else panel.values[:, :, :0]
+            known = make_step_inputs(fields, inputs, base, self.season)
+        return TrainingRows(inputs, base, known, self.stride, (len(panel) - 1) % self.stride)
+
     def _lagged(self, panel: Panel, inputs: Inputs) -> LaggedFeatures:
-        """Return the features of the target and of each field in `exog`."""
-        fields = [panel.values[:, :, panel.channels.index(name)] for name in self.exog]
+        """Return the features of the target and of each further field."""
+        fields = [panel.values[:, :, panel.channels.index(name)] for name in dict.fromkeys([*self.exog, *self.future])]
         return LaggedFeatures([inputs.x, *(causal_inputs(field).x for field in fields)], self.lookback)
 
     def _spread(self, errors: np.ndarray) -> np.ndarray:
@@ -162,11 +202,15 @@ class Tabular(Forecaster):
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         y, log = transform(panel, self.log_), self.log_.flags(panel)
-        inputs = causal_inputs(y)
-        lagged, n_series = self._lagged(panel, inputs), len(panel.series)
+        inputs = self._scaled(causal_inputs(y), panel)
+        lagged, known, n_series = self._lagged(panel, inputs), self._rows(panel, inputs).known, len(panel.series)
         # Cutoff by cutoff: the last bits of a matrix product depend on how many rows it has.
         cells = rows[:, None] * n_series + np.arange(n_series)  # (K, N)
-        output = np.stack([self.regression_.predict(lagged.at(at_row)) for at_row in cells])  # (K, N, H)
+        outputs = [
+            self.regression_.predict(lagged.at(at_row), step_features(known, at_row, n_series, self.horizon_))
+            for at_row in cells
+        ]
+        output = np.stack(outputs)  # (K, N, H)
         scale = np.where(inputs.n_changes[rows] > 0, inputs.scale[rows], np.nan)[:, :, None]  # (K, N, 1)
         change = scale * output
         last = forward_fill(np.where(np.isnan(y), np.nan, panel.target))[rows][:, :, None]
@@ -185,28 +229,40 @@ class _StepRegressors:
         """Fit to all examples; return the errors (H, M) of fits to the examples before each block, NaN without one."""
         everything = slice(0, len(dataset))
         x, targets, weight = dataset.feature_matrix(), dataset.targets(everything), dataset.weights(everything)
-        self.estimators = self._fit(x, targets, weight)
+        steps = dataset.step_features(everything)
+        self.estimators = self._fit(x, steps, targets, weight)
         errors = np.full_like(targets, np.nan)
         for before, block in dataset.blocks():
             known = ~np.isnan(targets[:, before])
             if known.sum(axis=1).min() >= MIN_CHANGES and block.start < block.stop:
-                earlier = self._fit(x[before], targets[:, before], dataset.weights(before))
-                errors[:, block] = targets[:, block] - _predict_steps(earlier, x[block]).T
+                earlier = self._fit(x[before], steps[:, :, before], targets[:, before], dataset.weights(before))
+                errors[:, block] = targets[:, block] - _predict_steps(earlier, x[block], steps[:, :, block]).T
         return errors
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Return the forecasts (M, H) from features (F, M)."""
-        return _predict_steps(self.estimators, np.ascontiguousarray(features.T))
+    def predict(self, features: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Return the forecasts (M, H) from features (F, M) and those of each step (H, C, M)."""
+        return _predict_steps(self.estimators, np.ascontiguousarray(features.T), steps)
 
-    def _fit(self, x: np.ndarray, targets: np.ndarray, weight: np.ndarray | None) -> list[Any]:
+    def _fit(self, x: np.ndarray, steps: np.ndarray, targets: np.ndarray, weight: np.ndarray | None) -> list[Any]:
         """Return an estimator for each step, fitted to the examples (M, F) whose target (H, M) is known."""
         estimators = []
-        for y, known in zip(targets, ~np.isnan(targets), strict=True):
+        for step, y, known in zip(steps, targets, ~np.isnan(targets), strict=True):
             weights = {} if weight is None else {"sample_weight": weight[known] / weight[known].mean()}
-            estimators.append(clone(self.estimator).fit(x[known], y[known], **weights))
+            estimators.append(clone(self.estimator).fit(_append(x, step)[known], y[known], **weights))
         return estimators
 
 
-def _predict_steps(estimators: list[Any], x: np.ndarray) -> np.ndarray:
-    """Return the forecasts of each step, (M, H), from features (M, F)."""
-    return np.stack([np.asarray(estimator.predict(x), dtype=np.float64) for estimator in estimators], axis=1)
+def _predict_steps(estimators: list[Any], x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the forecasts of each step, (M, H), from features (M, F) and those of the step (H, C, M)."""
+    return np.stack(
+        [
+            np.asarray(estimator.predict(_append(x, step)), dtype=np.float64)
+            for estimator, step in zip(estimators, steps, strict=True)
+        ],
+        axis=1,
+    )
+
+
+def _append(x: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return features (M, F) with those of a step (C, M)."""
+    return np.concatenate([x, step.T], axis=1, dtype=np.float32, casting="same_kind") if len(step) else x

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import forecast as fc
+from forecast.features.dataset import TrainingRows
 from forecast.models.recurrent.crossfit import base_in_training
 
 HOLIDAYS = {"us": ["07-04", "11-28", "12-25"], "uk": ["05-06", "08-26", "12-25", "12-26"], "jp": ["01-02", "05-03"]}
@@ -32,7 +33,8 @@ def training_shares(model, prices, horizon):
     panel = fc.as_panel(prices)
     model = model.set_params(trainer=fc.Trainer(steps=1)).fit(panel, horizon)
     inputs = model._inputs(panel)
-    examples = model._examples(inputs, base_in_training(model._base(), model.base_, panel, model.log_))
+    base = base_in_training(model._base(), model.base_, panel, model.log_)
+    examples = model._examples(TrainingRows(inputs, base))
     is_origin, is_target = (np.zeros((len(panel) + horizon, len(panel.series)), dtype=bool) for _ in range(2))
     for at in np.array_split(np.arange(len(examples)), max(1, len(examples) // 2000)):
         batch = examples.gather(at)  # weight (B, P, H)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast.features.dataset import SequenceDataset, trainable_rows
+from forecast.features.dataset import SequenceDataset, TrainingRows, trainable_rows
 from forecast.features.inputs import (
     MIN_CHANGES,
     N_INPUTS,
@@ -123,7 +123,7 @@ def _dataset(length, positions, missing=()):
     y[list(missing), 0] = np.nan
     inputs = causal_inputs(y)
     base = np.repeat(inputs.y[:, :, None], 3, axis=2)
-    return y, inputs, SequenceDataset(inputs, base, length, positions)
+    return y, inputs, SequenceDataset(TrainingRows(inputs, base), length, positions)
 
 
 @pytest.mark.parametrize("positions", [1, 5, 20])
@@ -192,14 +192,14 @@ def test_chunks_of_series_equal_each_series_alone(with_base):
     y = _wide_panel()
     base = np.stack([0.9 * forward_fill(y), 0.8 * forward_fill(y)], axis=2)  # (T, N, H)
     inputs = causal_inputs(y, base[..., 0] if with_base else None)
-    dataset = SequenceDataset(inputs, base, 12, 4)
+    dataset = SequenceDataset(TrainingRows(inputs, base), 12, 4)
     for n in range(y.shape[1]):
         one = slice(n, n + 1)
         alone = causal_inputs(y[:, one], base[:, one, 0] if with_base else None)
         for name in ("x", "y", "recent_change", "scale", "observed", "n_changes"):
             np.testing.assert_array_equal(getattr(inputs, name)[:, one], getattr(alone, name), err_msg=name)
         assert inputs.start[n] == alone.start[0]
-        expected = SequenceDataset(alone, base[:, one], 12, 4)
+        expected = SequenceDataset(TrainingRows(alone, base[:, one]), 12, 4)
         numbers = np.flatnonzero(dataset.pairs[:, 0] == n)
         assert dataset.pairs[numbers, 1].tolist() == expected.pairs[:, 1].tolist()
         batches = dataset.gather(numbers), expected.gather(np.arange(len(expected)))

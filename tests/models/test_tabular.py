@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 import forecast as fc
 from forecast.features import dataset
-from forecast.features.dataset import LaggedDataset, LaggedFeatures
+from forecast.features.dataset import LaggedDataset, LaggedFeatures, TrainingRows
 from forecast.features.inputs import MIN_CHANGES, causal_inputs
 from forecast.models.ridge import SummedRidge
 
@@ -123,7 +123,8 @@ def test_too_few_rows_for_errors_are_refused():
 def _dataset(frame, lookback, horizon):
     y = np.log(frame.to_numpy())
     inputs = causal_inputs(y)
-    return LaggedDataset(y, inputs, LaggedFeatures([inputs.x], lookback), horizon)
+    base = np.repeat(inputs.y[:, :, None], horizon, axis=2)
+    return LaggedDataset(y, TrainingRows(inputs, base), LaggedFeatures([inputs.x], lookback))
 
 
 def _with_missing_rows():
@@ -145,7 +146,9 @@ def test_ridge_equals_that_of_scikit_learn(frame, alpha, monkeypatch):
         known = ~np.isnan(target)
         theirs = Ridge(alpha).fit(x[known], target[known])
         np.testing.assert_allclose(ours.weights_[k], [*theirs.coef_, theirs.intercept_], rtol=0, atol=1e-8)
-        np.testing.assert_allclose(ours.predict(x[-9:].T)[:, k], theirs.predict(x[-9:]), rtol=0, atol=1e-8)
+        np.testing.assert_allclose(
+            ours.predict(x[-9:].T, np.empty((3, 0, 9)))[:, k], theirs.predict(x[-9:]), rtol=0, atol=1e-8
+        )
         assert np.isnan(errors[k, rows < 80]).all()
         for start, stop in pairwise([80, 160, 240, 320, 400]):
             before, block = known & (rows < start - 3), (rows >= start) & (rows < stop)

@@ -43,8 +43,8 @@ CONSTANT_VARIANCE = 1e-30  # innovation variance of a series that never changes
 class ARIMA(Forecaster):
     """(Seasonal) ARIMA by exact maximum likelihood, fitted to each series on its own.
 
-    Each value is explained by its own past changes and past shocks (Box and Jenkins, 1970), with a trend and lagged
-    channels as optional regressors.
+    Each value is explained by its own past changes and past shocks (Box and Jenkins, 1970), with a trend, and
+    lagged or known channels as optional regressors.
 
     Parameters
     ----------
@@ -62,6 +62,8 @@ class ARIMA(Forecaster):
     exog : tuple of str, default ()
         Fields to regress on. Step k uses their values of k rows before, the newest that are available at the cutoff;
         so there is one model for each step.
+    future : tuple of str, default ()
+        Fields to regress on of which the rows that are forecast are known as well: step k uses their values of its row.
     levels : tuple of float, default (0.1, 0.5, 0.9)
         Levels of the quantiles.
     point : {"median", "mean"}, default "median"
@@ -100,6 +102,7 @@ class ARIMA(Forecaster):
     trend: str | None = None
     log: bool | str = "auto"
     exog: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
     levels: tuple[float, ...] = LEVELS
     point: str = "median"
     warm_start: bool = False
@@ -108,6 +111,7 @@ class ARIMA(Forecaster):
         """Raise TypeError or ValueError if a parameter cannot be used."""
         super().check_params()
         check_fields(self.exog)
+        check_fields(self.future, "future")
         check_choice("trend", self.trend, (None, *TRENDS))
         if self.order == "auto":
             if self.seasonal_order is not None:
@@ -132,7 +136,11 @@ class ARIMA(Forecaster):
 
     def required_fields(self) -> tuple[str, ...]:
         """Return the names of the fields used in addition to the target."""
-        return tuple(self.exog)
+        return tuple(dict.fromkeys([*self.exog, *self.future]))
+
+    def future_fields(self) -> tuple[str, ...]:
+        """Return the names of the required fields of which the rows that are forecast are read, too."""
+        return tuple(self.future)
 
     @property
     def nests_naive(self) -> bool:
@@ -149,9 +157,12 @@ class ARIMA(Forecaster):
         lost to differences and lags.
         """
         if self.order == "auto":
-            return 10 + 3 * len(self.exog) if self.exog else 3
+            return 10 + 3 * self._n_channels() if self._n_channels() else 3
         order = self._order()
-        return max(3, 3 * (order.n_coefs + 1 + len(self.exog)) + order.n_lost + order.max_lag)
+        return max(3, 3 * (order.n_coefs + 1 + self._n_channels()) + order.n_lost + order.max_lag)
+
+    def _n_channels(self) -> int:
+        return len(self.exog) + len(self.future)
 
     def _order(self) -> Order:
         numbers: list[Any] = [*self.order, *(self.seasonal_order or (0, 0, 0, 0))]  # type: ignore[misc]
@@ -169,7 +180,7 @@ class ARIMA(Forecaster):
             if len(observed) < self.min_rows(horizon):
                 continue
             if np.ptp(y[observed, n]) == 0:
-                beta, start = np.zeros(len(self.exog)), panel.index[observed[0]]
+                beta, start = np.zeros(self._n_channels()), panel.index[observed[0]]
                 constant = SeriesFit(Order(d=1), np.empty(0), beta, CONSTANT_VARIANCE, start, NORMAL)
                 self.fits_[name] = [constant] * (horizon if self.exog else 1)
                 self.record_["order"][name] = "never changes"
@@ -195,12 +206,13 @@ class ARIMA(Forecaster):
         fits: list[SeriesFit] = []
         found: SearchResult | None = None
         for lag in range(1, self.horizon_ + 1 if self.exog else 2):
-            regressors = make_regressors(channels, observed, lag, self.horizon_)
+            regressors = make_regressors(*channels, observed, lag, self.horizon_)
             first = regressors.first_row
             n_rows = int((observed >= first).sum())
             if n_rows < self.min_rows(1):
+                fields = ", ".join(self.required_fields())
                 message = (
-                    f"{name} has {n_rows} rows on which all of {', '.join(self.exog)} are available; ARIMA needs "
+                    f"{name} has {n_rows} rows on which all of {fields} are available; ARIMA needs "
                     f"{self.min_rows(1)}: leave the field out, or add more of its history"
                 )
                 warnings.warn(message, ShortSeriesWarning, stacklevel=2)
@@ -250,7 +262,7 @@ class ARIMA(Forecaster):
         return bool(order.n_lost) or "c" in order.trend
 
     def _record_fit(self, name: str, found: SearchResult) -> None:
-        names = [*TRENDS[found.order.trend], *self.exog, *found.order.coef_names()]
+        names = [*TRENDS[found.order.trend], *self.exog, *self.future, *found.order.coef_names()]
         values = [float(f"{value:.6g}") for value in (*found.beta, *found.coefs)]
         self.record_["order"][name] = str(found.order)
         self.record_["params"][name] = dict(zip(names, values, strict=True))
@@ -321,11 +333,13 @@ class ARIMA(Forecaster):
             )
         start = panel.index.get_loc(fit.start) if fit.start in panel.index else 0
         observed = np.flatnonzero(~np.isnan(y))
-        return make_regressors(self._channels(panel, n), observed[observed >= start], lag, self.horizon_)
+        return make_regressors(*self._channels(panel, n), observed[observed >= start], lag, self.horizon_)
 
-    def _channels(self, panel: Panel, n: int) -> np.ndarray:
-        """Return the channels of one series, forward-filled, (T, E)."""
-        return forward_fill(panel.values[:, n, [panel.channels.index(name) for name in self.exog]])
+    def _channels(self, panel: Panel, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the channels of one series, forward-filled: lagged ones (T, E), and known ones (T + H, F)."""
+        lagged = forward_fill(panel.values[:, n, [panel.channels.index(name) for name in self.exog]])
+        known = panel.known(self.future).values[:, n] if self.future else np.empty((len(panel), 0))
+        return lagged, forward_fill(known)
 
 
 def _check_orders(name: str, orders: Any, letters: tuple[str, ...]) -> None:

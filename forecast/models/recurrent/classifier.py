@@ -277,7 +277,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
 
     def _read(self, prices: Any) -> Panel:
         """Return prices of the fitted kind as a panel; raise ValueError for another kind."""
-        return self.prices_.panel(prices, (), type(self).__name__)
+        return self.prices_.panel(prices, (), (), type(self).__name__)
 
     def _fitted_sequences(self, X: Any) -> Sequence[np.ndarray]:
         """Return sequences; raise ValueError if they have other channels than those of the fit."""

@@ -12,6 +12,7 @@ from forecast._validation import check_choice, check_fields, check_int, check_jo
 from forecast.features.inputs import N_STATE_CHANNELS
 from forecast.models.registry import CELLS
 from forecast.models.sample_weights import check_weights
+from forecast.models.scale import SCALES
 
 #: The topologies and their strategies; the first strategy is the default.
 STRATEGIES = {
@@ -68,6 +69,7 @@ class RecurrentConfig(StackConfig):
     series: tuple[str, ...]  # those with a vector
     steps: int  # that the network predicts at once
     bptt: int | None
+    n_step_inputs: int = 0  # channels that are known in advance of each step
 
     @property
     def n_features(self) -> int:
@@ -169,7 +171,8 @@ def check_network(model: Any) -> None:
     check_choice("loss", model.loss, LOSSES)
     for name in ("calendar", "warm_start"):
         check_choice(name, getattr(model, name), (True, False))
-    for name in ("patch", "skip", "members"):
+    check_choice("scale", model.scale, SCALES)
+    for name in ("patch", "skip", "members", "stride"):
         if name not in CHOSEN_PARAMS or getattr(model, name) is not None:
             check_int(name, getattr(model, name), 1)
     if model.season != "auto":
@@ -178,6 +181,7 @@ def check_network(model: Any) -> None:
     check_jobs(model.n_jobs)
     check_fields(model.exog)
     check_weights(model.half_life, model.weight)
+    check_fields(model.future, "future")
 
 
 def check_start(model: Any) -> None:
@@ -227,10 +231,15 @@ def _check_recursive(model: Any) -> None:
             f"a recursive model adds each step to the one before, and {model.base!r} would need to forecast again from "
             "steps that were never observed: use Naive or Drift as its base, or strategy='direct'"
         )
-    if model.exog or model.calendar:
+    if model.scale == "fixed":
         raise ValueError(
-            "a recursive model reads the rows that it has forecast, for which neither exog nor calendar is available: "
-            "a step is the next trading row, whatever its date. Use strategy='direct'"
+            "a recursive model measures its scale again after each step that it has forecast: use scale='recent', or "
+            "strategy='direct'"
+        )
+    if model.exog or model.calendar or model.future:
+        raise ValueError(
+            "a recursive model reads the rows that it has forecast, for which neither exog nor calendar is available, "
+            "and it has no step for future inputs: use strategy='direct'"
         )
 
 

@@ -11,7 +11,7 @@ from forecast.data.panel import Panel
 from forecast.features.dataset import changes_needed
 from forecast.features.inputs import SCALE, Inputs
 from forecast.models.base import Forecaster, with_levels
-from forecast.models.naive import Naive
+from forecast.models.naive import Naive, SeasonalNaive
 from forecast.models.recurrent.config import strategy_of
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
 from forecast.models.recurrent.trainer import Trainer
@@ -95,6 +95,8 @@ def choose(model: Any, panel: Panel) -> Choices:
     chosen = recipe(facts) | given
     if strategy_of(model) == "recursive" and model.base is None:
         chosen["base"] = Naive()  # each step is added to the one before
+    if model.future and model.base is None and facts.is_long:
+        chosen["base"] = Naive() if facts.season == 1 else SeasonalNaive(facts.season)  # from all training rows
     if strategy_of(model).startswith("one-to-"):
         chosen |= {"skip": 1, "patch": 1}  # they read one row
     if model.lookback is None:

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 
 from forecast._estimator import check_fitted, clone
 from forecast.data.panel import Panel
-from forecast.features.dataset import SequenceDataset, rows_needed
+from forecast.features.dataset import SequenceDataset, TrainingRows, rows_needed
 from forecast.features.inputs import (
     MIN_CHANGES,
     N_STATE_CHANNELS,
@@ -24,6 +24,7 @@ from forecast.features.inputs import (
     calendar_inputs,
     causal_inputs,
 )
+from forecast.features.step_inputs import StepInputs, make_step_inputs
 from forecast.features.windows import BLOCKS
 from forecast.models.base import (
     LEVELS,
@@ -62,6 +63,7 @@ from forecast.models.recurrent.pretrained.zero_shot import Pretrained
 from forecast.models.recurrent.shrinkage import PRIOR
 from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer, example_batch, loss_curve, one_thread
 from forecast.models.sample_weights import weight_fields, weighted_inputs
+from forecast.models.scale import FixedScale, choose_scale
 from forecast.models.serialize import fitted_attributes
 
 POSITIONS = 2  # targets of an aligned example, in lookbacks; one lookback of rows comes before them
@@ -113,6 +115,16 @@ class Recurrent(Forecaster):
         Whether to work in logs; "auto" if all training values are positive.
     exog : tuple of str, default ()
         Fields to read in addition to the target.
+    future : tuple of str, default ()
+        Fields of which the rows that are forecast are known as well: each step reads its own row (not with the
+        recursive strategy).
+    scale : {"auto", "recent", "fixed"}, default "auto"
+        What corrections are relative to: "recent", the recent error of the base, as where volatility clusters;
+        "fixed", its mean over the training rows, as where a known input has a constant effect (not with the recursive
+        strategy). "auto" is "fixed" where there are `future` inputs.
+    stride : int, default 1
+        Rows from one training forecast to the next, counted from the last training row: 24 trains hourly prices that
+        are always forecast at midnight from midnights only.
     calendar : bool, default False
         Whether day, week, month and year of a row are inputs.
     embedding : int, default 0
@@ -198,6 +210,9 @@ class Recurrent(Forecaster):
     season: int | str = "auto"
     log: bool | str = "auto"
     exog: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    scale: str = "auto"
+    stride: int = 1
     calendar: bool = False
     embedding: int = 0
     levels: tuple[float, ...] = LEVELS
@@ -241,7 +256,12 @@ class Recurrent(Forecaster):
 
     def required_fields(self) -> tuple[str, ...]:
         """Return the fields that the network or its base reads in addition to the target."""
-        return tuple(dict.fromkeys([*self.exog, *self._base().required_fields(), *weight_fields(self.weight)]))
+        names = [*self.exog, *self.future, *self._base().required_fields(), *weight_fields(self.weight)]
+        return tuple(dict.fromkeys(names))
+
+    def future_fields(self) -> tuple[str, ...]:
+        """Return the names of the required fields of which the rows that are forecast are read, too."""
+        return tuple(dict.fromkeys([*self.future, *self._base().future_fields()]))
 
     def default_trainer(self) -> Trainer:
         """Return the trainer that `trainer=None` stands for: many short examples, or few long ones."""
@@ -282,15 +302,15 @@ class Recurrent(Forecaster):
             previous = (self.config_, self.nets_, self.shrinkage_)
         self.fitted_params_ = describing_params(self)
         self.choices_: Choices = choose(self, panel) if previous is None else keep(self.choices_, self, panel)
-        inputs, base = self._prepare(panel, horizon)
-        examples = self._training_examples(inputs, base)
-        held_back = None if previous else self._held_back(inputs, base)  # the previous fit has seen the newest rows
+        data = self._prepare(panel, horizon)
+        examples = self._training_examples(data)
+        held_back = None if previous else self._held_back(data)  # the previous fit has seen the newest rows
         fits = self._train(examples, held_back, previous)
         self.nets_: list[Network] = [net for net, _, _ in fits]
         unknown = 0.0 if self._base_has_spread() else PRIOR
         factors = [unknown if factor is None else factor for _, _, factor in fits]
         self.shrinkage_: np.ndarray = np.array(factors) if previous is None else previous[2]
-        self._measure_errors(make_error_sample(inputs, base, self.config_))
+        self._measure_errors(make_error_sample(data, self.config_))
         self._summarise_fit([records for _, records, _ in fits], len(examples))
 
     def _fine_tune(self, panel: Panel, horizon: int) -> None:
@@ -311,19 +331,25 @@ class Recurrent(Forecaster):
         self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
         self.record_ = self.tuned_[0].record_ | {"shrinkage": [float(factor) for factor in self.shrinkage_]}
 
-    def _prepare(self, panel: Panel, horizon: int) -> tuple[Inputs, np.ndarray]:
-        """Fit the base; return the inputs of the training rows and the base's forecasts at them, (T, N, H)."""
+    def _prepare(self, panel: Panel, horizon: int) -> TrainingRows:
+        """Fit the base and the scale; return the training rows with their inputs and the base's forecasts."""
         self.log_ = choose_log(self.log, panel)
         model = set_log(clone(self.choices_.base), self.log)
         self.base_ = clone(model).fit(panel, horizon)
         base = base_in_training(model, self.base_, panel, self.log_, self.choices_.first)
+        self.scale_: FixedScale | None = None
         inputs = weighted_inputs(self._inputs(panel, base), panel, self.half_life, self.weight)
-        self.config_: RecurrentConfig = self._config(inputs)
-        return inputs, base
+        self.scale_ = choose_scale(self.scale, self.future, inputs, panel.series)
+        if self.scale_ is not None:
+            inputs = self.scale_.apply(inputs, panel.series)
+        known = self._step_inputs(panel, inputs, base)
+        self.config_: RecurrentConfig = self._config(inputs, known)
+        phase = (len(panel) - 1) % self.stride
+        return TrainingRows(inputs, base, known, self.stride, phase, self.choices_.min_changes)
 
-    def _training_examples(self, inputs: Inputs, base: np.ndarray) -> SequenceDataset:
+    def _training_examples(self, data: TrainingRows) -> SequenceDataset:
         """Return the examples of all training rows; raise ValueError if there is nothing to learn."""
-        examples = self._examples(inputs, base)
+        examples = self._examples(data)
         if not self._base_has_spread():  # whose forecast is used where there are no examples
             examples.check(self.choices_.min_changes)
         return examples
@@ -375,7 +401,7 @@ class Recurrent(Forecaster):
             "shrinkage": [float(factor) for factor in self.shrinkage_],
         }
 
-    def _config(self, inputs: Inputs) -> RecurrentConfig:
+    def _config(self, inputs: Inputs, known: StepInputs | None) -> RecurrentConfig:
         strategy = strategy_of(self)
         return RecurrentConfig.of(
             self,
@@ -385,34 +411,35 @@ class Recurrent(Forecaster):
             series=self.series_ if self.embedding else (),
             steps=1 if strategy == "recursive" else self.horizon_,
             bptt=self.choices_.trainer.bptt,
+            n_step_inputs=0 if known is None else known.n_channels,
             **self.choices_.sizes(),
         )
 
-    def _examples(self, inputs: Inputs, base: np.ndarray, first: int = 0) -> SequenceDataset:
+    def _examples(self, data: TrainingRows, first: int = 0) -> SequenceDataset:
         """Return the training examples of these rows; rows before `first` are inputs only."""
-        length, changes = self.config_.lookback, self.choices_.min_changes
+        length = self.config_.lookback
         if self.config_.strategy != "aligned":
-            return SequenceDataset(inputs, base, length, first=first, steps=self.config_.steps, min_changes=changes)
-        positions = max(min(POSITIONS * length, len(base) - length), 1)
-        return SequenceDataset(inputs, base, length + positions, positions, first=first, min_changes=changes)
+            return SequenceDataset(data, length, first=first, steps=self.config_.steps)
+        positions = max(min(POSITIONS * length, len(data) - length), 1)
+        return SequenceDataset(data, length + positions, positions, first=first)
 
-    def _held_back(self, inputs: Inputs, base: np.ndarray) -> HeldBack | None:
+    def _held_back(self, data: TrainingRows) -> HeldBack | None:
         """Return the newest rows to measure a network on: every early target precedes them. None if rows are too few.
 
         Raises ValueError if `patience` needs them.
         """
         first = self.choices_.first
-        cut = first + round((len(base) - first) * (1 - HELD_BACK_SHARE))
+        cut = first + round((len(data) - first) * (1 - HELD_BACK_SHARE))
         patient = self.choices_.trainer.patience is not None
-        early, late = self._examples(inputs[:cut], base[:cut]), None
+        early, late = self._examples(data[:cut]), None
         if patient:
-            late = self._examples(inputs, base, first=cut)
-        sample = make_error_sample(inputs, base, self.config_, first=cut)
+            late = self._examples(data, first=cut)
+        sample = make_error_sample(data, self.config_, first=cut)
         if len(early) and len(sample.request.rows) and (late is None or len(late)):
             return HeldBack(early, late, partial(held_back_shrinkage, sample=sample, loss=self.choices_.loss))
         if patient:
             raise ValueError(
-                f"patience needs training examples before and after row {cut} of the {len(base)} training rows: use "
+                f"patience needs training examples before and after row {cut} of the {len(data)} training rows: use "
                 "more history, or set patience=None"
             )
         return None
@@ -428,14 +455,22 @@ class Recurrent(Forecaster):
         one_step = None
         if not isinstance(self.base_, (Naive, Pretrained)) and self.base_.in_sample_is_valid:
             one_step = (self._base_points(panel) if base is None else base)[..., 0].copy()
-        fields = (panel.values[:, :, panel.channels.index(name)] for name in self.exog)
+        names = dict.fromkeys([*self.exog, *self.future])
+        fields = (panel.values[:, :, panel.channels.index(name)] for name in names)
         more = [causal_inputs(field).x[..., N_STATE_CHANNELS:] for field in fields]
         if self.calendar:
             if not isinstance(panel.index, pd.DatetimeIndex):
                 raise ValueError(f"calendar=True needs rows with dates; these have {panel.index.dtype} labels")
             more.append(calendar_inputs(panel.index.tz_localize(None).to_numpy(), len(panel.series)))
         limit = np.where(self.log_.flags(panel), self.choices_.max_log_scale, np.inf)
-        return append_channels(limit_scale(causal_inputs(y, one_step), limit), more)
+        inputs = append_channels(limit_scale(causal_inputs(y, one_step), limit), more)
+        return inputs if self.scale_ is None else self.scale_.apply(inputs, panel.series)
+
+    def _step_inputs(self, panel: Panel, inputs: Inputs, base: np.ndarray) -> StepInputs | None:
+        """Return what is known in advance of the steps after every row; `base` is (T, N, H)."""
+        if not self.future:
+            return None
+        return make_step_inputs(panel.known(self.future).values, inputs, base, self.choices_.facts.season)
 
     def _base_points(self, panel: Panel) -> np.ndarray:
         """Return the forecasts of the fitted base at every row, in logs if the model works in logs, (T, N, H)."""
@@ -463,7 +498,12 @@ class Recurrent(Forecaster):
         numbers = {name: i for i, name in enumerate(self.series_)}
         series = np.array([numbers.get(name, -1) for name in panel.series])
         in_logs = log_points(base, self.base_, panel, self.log_)
-        request = PredictionRequest(inputs, rows, in_logs, series, config)
+        known = None
+        if config.n_step_inputs:
+            at_rows = np.full((len(panel), *in_logs.shape[1:]), np.nan)
+            at_rows[rows] = in_logs
+            known = self._step_inputs(panel, inputs, at_rows)
+        request = PredictionRequest(inputs, rows, in_logs, series, config, known)
         no_log = np.isnan(in_logs)[..., None]  # no logarithm, no correction
         scale = np.where(no_log, 0.0, inputs.scale[rows][:, :, None, None])  # (K, N, H, 1)
         forecasts, log = [], self.log_.flags(panel)
@@ -505,7 +545,9 @@ class Recurrent(Forecaster):
         if self.topology.startswith("one-to-"):
             raise ValueError(f"a {self.topology} network reads one row: no row further back has a gradient")
         base, config = self._base_points(panel), self.config_
-        examples = SequenceDataset(self._inputs(panel, base), base, config.lookback, steps=config.steps)
+        inputs = self._inputs(panel, base)
+        data = TrainingRows(inputs, base, self._step_inputs(panel, inputs, base))
+        examples = SequenceDataset(data, config.lookback, steps=config.steps)
         if not len(examples):
             raise ValueError(f"these {len(panel)} rows have no example with a known target: use more history")
         return self.nets_, example_batch(examples)
@@ -519,7 +561,8 @@ class Recurrent(Forecaster):
         x = torch.zeros(1, lookback + positions - 1, self.config_.n_inputs)
         target = torch.zeros(1, positions, steps)
         title = f"{self.cell} {self.topology}, {strategy}: {lookback} rows in, {steps} steps out"
-        return summarise(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target], title)
+        known = torch.zeros(*target.shape, self.config_.n_step_inputs)
+        return summarise(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target, known], title)
 
     def _check_own_network(self, method: str) -> None:
         """Raise ValueError if the network is the pretrained one."""

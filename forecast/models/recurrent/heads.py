@@ -23,6 +23,7 @@ SOFTPLUS_0 = math.log(2)  # softplus(0)
 SHORTCUT_GAIN, STATE_GAIN = 20.0, 0.5
 #: Student's t: lower bounds of its scale and degrees of freedom (above 2 the variance is finite), and initial degrees.
 MIN_SCALE, MIN_FREEDOM, INITIAL_FREEDOM = 1e-4, 2, 10
+STEP_HIDDEN = 32  # width of the head that reads the inputs of each step
 LOSS_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "mse": nn.functional.mse_loss,
     "mae": nn.functional.l1_loss,
@@ -183,6 +184,38 @@ class LinearShortcut(nn.Module):
             distance = ratio(newest[..., LEVEL, None] - levels, newest[..., SCALE, None])
             features = torch.cat([features, distance * self.inverse_root], dim=-1)
         return SHORTCUT_GAIN * self.linear(features).unflatten(-1, self.shape)
+
+
+class StepHead(nn.Module):
+    """A map of a state and of the inputs of each step to raw numbers, zero at the start.
+
+    The inputs of a step are multiplied by coefficients, one set for each step and another that depends on the state and
+    the inputs, and added to the point; a further term, which depends on both, is added to all numbers.
+    """
+
+    growth: Tensor
+
+    def __init__(self, width: int, n_inputs: int, output: Output, hidden: int = STEP_HIDDEN) -> None:
+        super().__init__()
+        self.middle, self.n = output.middle, output.n
+        self.register_buffer("growth", output.growth, persistent=False)  # (H, 1)
+        self.state, self.inputs = nn.Linear(width, hidden), nn.Linear(n_inputs, hidden, bias=False)
+        self.place = nn.Parameter(torch.zeros(len(output.growth), hidden))
+        self.out = nn.Linear(hidden, output.n + n_inputs)
+        self.linear = nn.Parameter(torch.zeros(len(output.growth), n_inputs))
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, state: Tensor, inputs: Tensor, first: int = 0) -> Tensor:
+        """Map states (…, 1 or H', width) and inputs (…, H', C) of the steps from `first` on to (…, H', n)."""
+        steps = slice(first, first + inputs.shape[-2])
+        hidden = nn.functional.silu(self.state(state) + self.inputs(inputs) + SHORTCUT_GAIN * self.place[steps])
+        raw, coefficients = (STATE_GAIN * self.out(hidden)).split([self.n, inputs.shape[-1]], dim=-1)
+        coefficients = coefficients + SHORTCUT_GAIN * self.linear[steps]
+        point = (coefficients * inputs).sum(dim=-1, keepdim=True) / self.growth[steps]
+        return torch.cat(
+            [raw[..., : self.middle], raw[..., self.middle : self.middle + 1] + point, raw[..., self.middle + 1 :]], -1
+        )
 
 
 def ratio(distance: Tensor, scale: Tensor) -> Tensor:

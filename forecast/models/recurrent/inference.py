@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecast.features.dataset import LabelledSequences, batches_by_length
+from forecast.features.dataset import LabelledSequences, TrainingRows, batches_by_length
 from forecast.features.inputs import Inputs, RecursiveState
+from forecast.features.step_inputs import StepInputs
 from forecast.features.windows import future_windows, windows_ending_at
 from forecast.models.base import missing_errors_message
 from forecast.models.recurrent.config import RecurrentConfig
@@ -38,6 +39,13 @@ class PredictionRequest:
     base: np.ndarray  # (K, N, H) the base's forecasts at these rows, in logs if the model works in logs
     series: np.ndarray  # (N,) numbers of the series in training, -1 for unseen ones
     config: RecurrentConfig
+    known: StepInputs | None = None  # what is known in advance of each step
+
+    def steps(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return what is known of the steps after pairs of a row and a series, (M, 1, H, C)."""
+        if self.known is None:
+            return np.empty((len(rows), 1, self.config.steps, 0), dtype=np.float32)
+        return self.known.at(rows, columns)[:, None]
 
     def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield at most CHUNK pairs of a row and a series as (rows (M,), series (M,), their base (M, H))."""
@@ -67,11 +75,22 @@ def predict_rows(net: Aligned, request: PredictionRequest) -> np.ndarray:
     for start in range(0, int(rows.max()) + 1, length):
         chunk = x[start : start + length]
         padded = np.pad(chunk, ((0, length - len(chunk)), (0, 0), (0, 0)))
-        output, state = net.step(torch.from_numpy(padded).transpose(0, 1), series, state)  # (N, length, H, n)
         requested = np.flatnonzero((rows >= start) & (rows < start + length))
+        steps = _known_of_rows(request, rows[requested], start, length)
+        output, state = net.step(torch.from_numpy(padded).transpose(0, 1), series, state, steps)  # (N, length, H, n)
         outputs.append(output[:, rows[requested] - start].transpose(0, 1).double().numpy())
         order.append(requested)
     return np.concatenate(outputs)[np.argsort(np.concatenate(order))]
+
+
+def _known_of_rows(request: PredictionRequest, rows: np.ndarray, start: int, length: int) -> Tensor | None:
+    """Return what is known of the steps after these rows, 0 for others from `start` on, (N, length, H, C)."""
+    if request.known is None:
+        return None
+    n = len(request.series)
+    steps = np.zeros((n, length, request.config.steps, request.known.n_channels), dtype=np.float32)
+    steps[:, rows - start] = request.known.at(rows, np.arange(n)[:, None])
+    return torch.from_numpy(steps)
 
 
 @torch.no_grad()
@@ -79,7 +98,8 @@ def predict_windows(net: Network, request: PredictionRequest) -> np.ndarray:
     """Return the outputs of a network that reads windows, (K, N, H, n)."""
     outputs = []
     for rows, columns, _ in request.batches():
-        output = net(*_padded(request.windows(rows, columns), request.series[columns]))[: len(rows), 0]
+        windows, steps = request.windows(rows, columns), request.steps(rows, columns)
+        output = net(*_padded(windows, request.series[columns], steps))[: len(rows), 0]
         outputs.append(output.double().numpy())
     return request.by_row(outputs)
 
@@ -93,12 +113,12 @@ def predict_recursive(net: Network, request: PredictionRequest) -> np.ndarray:
     """
     inputs, middle, outputs = request.inputs, net.output.middle, []
     for rows, columns, base in request.batches():
-        windows, series = request.windows(rows, columns), request.series[columns]
+        windows, series, steps = request.windows(rows, columns), request.series[columns], request.steps(rows, columns)
         state = RecursiveState(inputs, rows, columns)
         base_before = value = inputs.y[rows, columns]  # (M,)
         values = []
         for step in base.T:
-            output = net(*_padded(windows, series))[: len(rows), 0, 0].double().numpy()  # (M, n)
+            output = net(*_padded(windows, series, steps))[: len(rows), 0, 0].double().numpy()  # (M, n)
             value = value + (step - base_before) + state.scale * output[:, middle]
             base_before = step
             values.append(value)
@@ -117,11 +137,13 @@ def predict(net: Any, request: PredictionRequest) -> np.ndarray:
     return special.get(request.config.strategy, predict_windows)(net, request)
 
 
-def _padded(x: np.ndarray, series: np.ndarray) -> tuple[Tensor, None, Tensor]:
+def _padded(x: np.ndarray, series: np.ndarray, steps: np.ndarray) -> tuple[Tensor, None, Tensor, Tensor]:
     """Return the arguments of a network for windows (M, L, C), padded to CHUNK of them."""
-    missing = CHUNK - len(x)
-    padded, numbers = np.pad(x, ((0, missing), (0, 0), (0, 0))), np.pad(series, (0, missing))
-    return torch.from_numpy(padded), None, torch.from_numpy(numbers)
+
+    def pad(array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.pad(array, [(0, CHUNK - len(array)), *[(0, 0)] * (array.ndim - 1)]))
+
+    return pad(x), None, pad(series), pad(steps)
 
 
 @dataclass(frozen=True)
@@ -138,20 +160,19 @@ class ErrorSample:
         return bool((np.isfinite(self.truth - request.base) & known[..., None]).any(axis=(0, 1)).all())
 
 
-def make_error_sample(inputs: Inputs, base: np.ndarray, config: RecurrentConfig, first: int = 0) -> ErrorSample:
-    """Return about 2000 forecasts of training rows: evenly spaced rows from `first` on, of at most 50 series.
-
-    `base` is that of all rows, (T, N, H).
-    """
-    series = _measured_series(inputs.observed[first:].sum(axis=0))
-    inputs, base = select_series(inputs, series), base[:, series]
+def make_error_sample(data: TrainingRows, config: RecurrentConfig, first: int = 0) -> ErrorSample:
+    """Return about 2000 forecasts of training rows: evenly spaced rows from `first` on, of at most 50 series."""
+    series = _measured_series(data.inputs.observed[first:].sum(axis=0))
+    data = data.of_series(series)
+    inputs, base = data.inputs, data.base
     truth = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
-    known = np.flatnonzero((np.isfinite(base).all(axis=2) & (inputs.scale > 0)).any(axis=1))
-    known = known[(known >= first) & (known < len(truth) - 1)]
+    usable = (np.isfinite(base).all(axis=2) & (inputs.scale > 0)).any(axis=1) & data.starts()
+    rows = np.flatnonzero(usable)
+    rows = rows[(rows >= first) & (rows < len(truth) - 1)]
     count = max(ERROR_FORECASTS // len(series), 20)
-    rows = known[:: max(len(known) // count, 1)]
+    rows = rows[:: max(len(rows) // count, 1)]
     truth = np.where((inputs.weight[rows] > 0)[:, :, None], truth[rows], np.nan)
-    return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config), truth)
+    return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config, data.known), truth)
 
 
 def _measured_series(n_observed: np.ndarray) -> np.ndarray:
@@ -160,14 +181,6 @@ def _measured_series(n_observed: np.ndarray) -> np.ndarray:
         return np.arange(len(n_observed))
     series = np.flatnonzero(2 * n_observed >= n_observed.max())
     return series[:: -(-len(series) // ERROR_SERIES)]
-
-
-def select_series(inputs: Inputs, series: np.ndarray) -> Inputs:
-    """Return the inputs of these series (N,); the same object if they are all."""
-    if len(series) == len(inputs.start):
-        return inputs
-    arrays = {name: array[:, series] for name, array in vars(inputs).items() if name != "start"}
-    return Inputs(start=inputs.start[series], **arrays)
 
 
 def measure_corrections(net: Network, sample: ErrorSample) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from forecast.features.inputs import LEVEL, N_STATE_CHANNELS, RECENT_CHANGE
 from forecast.models.recurrent.config import ClassifierConfig, RecurrentConfig
-from forecast.models.recurrent.heads import Head, LinearShortcut, make_output, ratio
+from forecast.models.recurrent.heads import Head, LinearShortcut, StepHead, make_output, ratio
 from forecast.models.recurrent.layers import Stack, State, detached, map_state
 from forecast.models.recurrent.trainer import Trainable, local_random
 
@@ -39,22 +39,36 @@ class SeriesVectors(nn.Module):
 class Network(Trainable):
     """A map of inputs, optionally with a series embedding, to the parameters of H steps: head plus linear shortcut.
 
-    A subclass creates its recurrent layers, then the shortcut, then what else it has, and last the head: initial
+    Inputs that are known in advance of each step are read by a head of their own, whose output is added.
+
+    A subclass creates its recurrent layers, then the shortcut, then what else it has, and last the heads: initial
     weights are drawn in this order.
     """
 
     shortcut: LinearShortcut
     head: Head
+    step_head: StepHead | None
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__()
         self.config = config
         self.output = make_output(config.loss, config.steps, config.levels)
         self.register_module("shortcut", None)  # first in `parameters()`, and in the sum of the gradient norm
+        self.register_module("step_head", None)
         self.vectors = SeriesVectors(len(config.series), config.embedding) if config.embedding else None
 
     def _make_shortcut(self) -> LinearShortcut:
         return LinearShortcut(self.config.n_features, self.output, self.config.skip)
+
+    def _make_step_head(self, width: int) -> StepHead | None:
+        return StepHead(width, self.config.n_step_inputs, self.output) if self.config.n_step_inputs else None
+
+    def _of_steps(self, state: Tensor, steps: Tensor | None, first: int = 0) -> Tensor | float:
+        """Return what is added for the inputs (…, H, C) of steps, with states (…, 1 or H, width); 0 without any."""
+        if self.step_head is None:
+            return 0.0
+        assert steps is not None
+        return self.step_head(state, steps, first)
 
     def _make_decoder(self, n_inputs: int) -> Stack:
         layers = (1,) * len(self.config.layers)
@@ -65,9 +79,9 @@ class Network(Trainable):
         return x if self.vectors is None else self.vectors(x, series)
 
     def batch_loss(self, *batch: Tensor) -> Tensor:
-        """Return the loss of a batch: inputs (B, L, C), series (B,), target (B, P, H), weight (B, P, H)."""
-        x, series, target, weight = batch
-        return self.output.loss(self(x, target, series), target, weight)
+        """Return the loss of a batch: inputs (B, L, C), series (B,), target, weight (B, P, H), steps (B, P, H, C')."""
+        x, series, target, weight, steps = batch
+        return self.output.loss(self(x, target, series, steps), target, weight)
 
 
 class Aligned(Network):
@@ -84,9 +98,13 @@ class Aligned(Network):
         self.stack = Stack(replace(config, layers=layers), config.n_features * config.patch, config.lookback)
         self.shortcut = self._make_shortcut()
         self.head = Head(self.stack.width, self.shortcut.shape)
+        self.step_head = self._make_step_head(self.stack.width)
 
-    def forward(self, x: Tensor, target: Tensor, series: Tensor | None = None) -> Tensor:
-        """Map (B, L, C) to (B, P, H, n) at the last P rows; of `target` (B, P, H) only the shape is used."""
+    def forward(self, x: Tensor, target: Tensor, series: Tensor | None = None, steps: Tensor | None = None) -> Tensor:
+        """Map (B, L, C) to (B, P, H, n) at the last P rows; of `target` (B, P, H) only the shape is used.
+
+        `steps` (B, P, H, C') is what is known in advance of each step.
+        """
         x = self.with_vectors(x, series)
         states, state = [], None
         for chunk in self._patches(x[..., N_STATE_CHANNELS:]).split(self.config.bptt or x.shape[1], dim=1):
@@ -95,10 +113,13 @@ class Aligned(Network):
         positions = target.shape[1]
         needed = positions + self.shortcut.rows - 1
         padded = nn.functional.pad(x, (0, 0, max(needed - x.shape[1], 0), 0))
-        raw = self.head(torch.cat(states, dim=1)[:, -positions:]) + self.shortcut.at_every_row(padded[:, -needed:])
-        return self.output(raw)
+        out = torch.cat(states, dim=1)[:, -positions:]
+        raw = self.head(out) + self.shortcut.at_every_row(padded[:, -needed:])
+        return self.output(raw + self._of_steps(out[:, :, None], steps))
 
-    def step(self, x: Tensor, series: Tensor | None, state: AlignedState | None) -> tuple[Tensor, AlignedState]:
+    def step(
+        self, x: Tensor, series: Tensor | None, state: AlignedState | None, steps: Tensor | None = None
+    ) -> tuple[Tensor, AlignedState]:
         """Read further rows (B, L, C): return the output at each, (B, L, H, n), and the state for the next rows."""
         x = self.with_vectors(x, series)
         n_before = max(self.patch, self.shortcut.rows) - 1
@@ -106,6 +127,7 @@ class Aligned(Network):
         padded = torch.cat([before, x], dim=1)  # (B, n_before + L, C)
         out, stack_state = self.stack(self._patches(padded[..., N_STATE_CHANNELS:])[:, n_before:], stack_state)
         raw = self.head(out) + self.shortcut.at_every_row(padded[:, n_before + 1 - self.shortcut.rows :])
+        raw = raw + self._of_steps(out[:, :, None], steps)
         return self.output(raw), (padded[:, padded.shape[1] - n_before :], stack_state)
 
     def _patches(self, x: Tensor) -> Tensor:
@@ -124,12 +146,17 @@ class ManyToOne(Network):
         self.stack = Stack(config, (config.n_features + 1) * config.patch, config.lookback // config.patch)
         self.shortcut = self._make_shortcut()
         self.head = Head(self.stack.width, self.shortcut.shape)
+        self.step_head = self._make_step_head(self.stack.width)
 
-    def forward(self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None) -> Tensor:
-        """Map (B, L, C) to (B, 1, H, n)."""
+    def forward(
+        self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None, steps: Tensor | None = None
+    ) -> Tensor:
+        """Map (B, L, C), with what is known of each step (B, 1, H, C'), to (B, 1, H, n)."""
         x = self.with_vectors(x, series)
         out, _ = self.stack(window_features(x, self.patch))
-        return self.output(self.head(self.stack.last_output(out)) + self.shortcut(x))[:, None]
+        last = self.stack.last_output(out)
+        raw = (self.head(last) + self.shortcut(x))[:, None]
+        return self.output(raw + self._of_steps(last[:, None, None], steps))
 
 
 class OneToOne(ManyToOne):
@@ -143,9 +170,11 @@ class OneToOne(ManyToOne):
         for name, weight in self.stack.named_parameters():
             weight.requires_grad_("weight_hh" not in name)  # the output does not depend on them
 
-    def forward(self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None, steps: Tensor | None = None
+    ) -> Tensor:
         """Map (B, L, C), of which the newest row is read, to (B, 1, H, n)."""
-        return super().forward(x[:, -1:], target, series)
+        return super().forward(x[:, -1:], target, series, steps)
 
 
 class OneToMany(Network):
@@ -160,14 +189,18 @@ class OneToMany(Network):
         self.shortcut = self._make_shortcut()
         self.initial = nn.Linear(config.n_features, config.hidden * len(config.layers))
         self.head = Head(self.decoder.width, (self.output.n,))
+        self.step_head = self._make_step_head(self.decoder.width)
 
-    def forward(self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None, steps: Tensor | None = None
+    ) -> Tensor:
         """Map (B, L, C), of which the newest row is read, to (B, 1, H, n)."""
         newest = self.with_vectors(x[:, -1:], series)
         row = newest[..., N_STATE_CHANNELS:]  # (B, 1, C)
         initial = torch.tanh(self.initial(row[:, 0])).chunk(len(self.decoder.layers), dim=-1)
         out, _ = self.decoder(row.expand(-1, self.shortcut.shape[0], -1), self.decoder.initial_state(list(initial)))
-        return self.output(self.head(out) + self.shortcut(newest))[:, None]
+        raw = (self.head(out) + self.shortcut(newest))[:, None]
+        return self.output(raw + self._of_steps(out[:, None], steps))
 
 
 class Seq2Seq(Network):
@@ -185,8 +218,11 @@ class Seq2Seq(Network):
         self.shortcut = self._make_shortcut()
         self.bridge = nn.Linear(self.encoder.width, self.decoder.width) if config.bidirectional else nn.Identity()
         self.head = Head(self.decoder.width + 1, (self.output.n,))  # reads the previous step, too
+        self.step_head = self._make_step_head(self.decoder.width)
 
-    def forward(self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None, steps: Tensor | None = None
+    ) -> Tensor:
         """Map (B, L, C) to (B, 1, H, n); `target` (B, 1, H), if given, is what the decoder reads."""
         x = self.with_vectors(x, series)
         _, encoded = self.encoder(window_features(x, self.patch))
@@ -194,19 +230,23 @@ class Seq2Seq(Network):
         shortcut = self.shortcut(x)  # (B, H, n)
         if target is not None:
             previous = nn.functional.pad(target[:, 0, :-1], (1, 0))[..., None]  # (B, H, 1): no correction before step 1
-            raw, _ = self._decode(previous, state, shortcut)
+            raw, _ = self._decode(previous, state, shortcut, steps)
             return self.output(raw)[:, None]
-        steps, previous = [], x.new_zeros(len(x), 1, 1)
+        decoded, previous = [], x.new_zeros(len(x), 1, 1)
         for k, growth in enumerate(self.output.growth):
-            raw, state = self._decode(previous, state, shortcut[:, k : k + 1])
-            steps.append(raw)
+            raw, state = self._decode(previous, state, shortcut[:, k : k + 1], steps, k)
+            decoded.append(raw)
             previous = growth * raw[..., self.output.middle, None]
-        return self.output(torch.cat(steps, dim=1))[:, None]
+        return self.output(torch.cat(decoded, dim=1))[:, None]
 
-    def _decode(self, previous: Tensor, state: State, shortcut: Tensor) -> tuple[Tensor, State]:
-        """Return the raw numbers of one or all steps, (B, steps, n), and the decoder's state after them."""
+    def _decode(
+        self, previous: Tensor, state: State, shortcut: Tensor, steps: Tensor | None, first: int = 0
+    ) -> tuple[Tensor, State]:
+        """Return the raw numbers of the steps from `first` on, (B, steps, n), and the decoder's state after them."""
         out, state = self.decoder(previous, state)
-        return self.head(torch.cat([out, previous], dim=-1)) + shortcut, state
+        known = None if steps is None else steps[:, 0, first : first + out.shape[1]]
+        raw = self.head(torch.cat([out, previous], dim=-1)) + shortcut + self._of_steps(out, known, first)
+        return raw, state
 
 
 def window_features(x: Tensor, patch: int) -> Tensor:

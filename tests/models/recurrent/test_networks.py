@@ -213,7 +213,7 @@ def test_teacher_forcing_in_training_only(cell):
     assert torch.equal(net(x), net(x))
     weight = torch.ones(2, 1, H)
     series = torch.zeros(2, dtype=torch.int64)
-    assert net.batch_loss(x, series, target, weight) != net.batch_loss(x, series, other, weight)
+    assert net.batch_loss(x, series, target, weight, None) != net.batch_loss(x, series, other, weight, None)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

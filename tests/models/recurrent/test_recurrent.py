@@ -15,6 +15,7 @@ from helpers.quick import quick, walks
 from sklearn.base import clone
 
 import forecast as fc
+from forecast.features.dataset import TrainingRows
 from forecast.features.windows import forward_fill
 from forecast.models.base import Forecast, choose_log
 from forecast.models.recurrent.config import STRATEGIES, TRAINING_PARAMS
@@ -150,7 +151,7 @@ def test_recursive_step_reads_the_previous_one(cell, monkeypatch):
     (net,), calls = model.nets_, []
     forward = net.forward
 
-    def changed(windows, target, series):
+    def changed(windows, target, series, *steps):
         calls.append(len(windows))
         return forward(windows, target, series) + (1.0 if len(calls) == 3 else 0.0)
 
@@ -402,8 +403,8 @@ def test_patience_only_chooses_the_number_of_steps():
     net = build_network(patient.config_, seed=0)
     base = base_in_training(fc.Naive(), patient.base_, fc.as_panel(prices), patient.log_)
     inputs = patient._inputs(fc.as_panel(prices))
-    early = patient._held_back(inputs, base).early
-    examples = StagedExamples(early, int(0.8 * last), patient._examples(inputs, base))
+    early = patient._held_back(TrainingRows(inputs, base)).early
+    examples = StagedExamples(early, int(0.8 * last), patient._examples(TrainingRows(inputs, base)))
     with one_thread():
         for record in plain.run(net, examples, seed=0):
             if record["step"] == last:
@@ -419,11 +420,11 @@ def test_held_back_rows_are_purged():
         model = quick(name, trainer=fc.Trainer(steps=3, patience=5)).fit(panel, 4)
         base = base_in_training(fc.Naive(), model.base_, panel, model.log_)
         inputs = model._inputs(panel)
-        held_back = model._held_back(inputs, base)
+        held_back = model._held_back(TrainingRows(inputs, base))
         early, late = held_back.early, held_back.late
         cut = 240
         changed = dataclasses.replace(inputs, y=np.where(np.arange(300)[:, None] >= cut, 99.0, inputs.y))
-        other = model._held_back(changed, base).early
+        other = model._held_back(TrainingRows(changed, base)).early
         batches = early.gather(np.arange(len(early))), other.gather(np.arange(len(other)))
         assert all(a.tobytes() == b.tobytes() for a, b in zip(*batches, strict=True))
         batch = late.gather(np.arange(len(late)))
@@ -527,6 +528,9 @@ CHANGES = {
     "season": 5,
     "log": False,
     "exog": ("Volume",),
+    "future": ("Load",),
+    "scale": "fixed",
+    "stride": 2,
     "calendar": True,
     "embedding": 2,
     "levels": (0.05, 0.5, 0.95),

@@ -8,6 +8,7 @@ from helpers.quick import quick, walks
 from scipy import stats
 
 import forecast as fc
+from forecast.features.dataset import TrainingRows
 from forecast.models.recurrent.inference import PredictionRequest, make_error_sample, predict
 from forecast.models.recurrent.shrinkage import PRIOR, PRIOR_ODDS, huber, shrinkage_factor
 
@@ -182,7 +183,7 @@ def test_large_panels_are_measured_on_a_sample_of_series():
     model = quick("lstm-recursive", embedding=2).fit(prices, 2)
     base = np.repeat(np.log(prices.to_numpy())[:, :, None], 2, axis=2)
     inputs = model._inputs(fc.as_panel(prices))
-    sample = make_error_sample(inputs, base, model.config_, first=130)
+    sample = make_error_sample(TrainingRows(inputs, base), model.config_, first=130)
     chosen, rows = sample.request.series, sample.request.rows
     assert 20 < len(chosen) <= 50
     assert rows.min() == 130
