@@ -253,12 +253,13 @@ class Forecaster(Estimator):
         rows = check_rows(cutoffs, len(panel))
         return self._predict_at(self._known(panel[: int(rows.max()) + 1], rows), rows)
 
-    def sample(self, prices: Any, n: int = 100, seed: int = 0) -> np.ndarray:
+    def sample(self, prices: Any, n: int = 100, seed: int = 0, future: pd.DataFrame | None = None) -> np.ndarray:
         """Return n sample paths of each series from the last row of the prices, (n, N, H).
 
         At each step they have the distribution of the forecast. Between steps they have the dependence of the model's
         errors at past cutoffs of these prices, so that quantiles of sums and maxima over the steps are right. A seed
-        makes the same paths again. Raises ValueError for a model that forecasts no quantiles.
+        makes the same paths again. `future` is that of `predict`. Raises ValueError for a model that forecasts no
+        quantiles.
 
         >>> prices = fc.load_sample("stocks").iloc[-500:]
         >>> paths = fc.Naive().fit(prices, horizon=5).sample(prices, n=1000)
@@ -267,7 +268,10 @@ class Forecaster(Estimator):
         """
         check_int("n", n, 1)
         check_int("seed", seed, 0)
-        return sample_paths(self, self._read(prices), int(n), int(seed))
+        panel = self._read(prices)
+        if future is not None:
+            panel = self._with_future(panel, future)
+        return sample_paths(self, self._known(panel, np.array([len(panel) - 1])), int(n), int(seed))
 
     def _read(self, prices: Any) -> Panel:
         """Return prices of the fitted kind as a panel; raise ValueError for another kind, or if nothing is fitted."""

@@ -131,7 +131,7 @@ def _past_scores(model: Forecaster, panel: Panel, own: np.ndarray, positive: np.
         return _PastScores(np.empty((0, len(panel.series), horizon)), overlap)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of early rows, from which a model may have no interval yet
-        quantiles = model._predict_at(panel[: last + 1], rows).quantiles
+        quantiles = model._predict_at(panel[: last + 1].known_until(len(panel)), rows).quantiles
     assert quantiles is not None  # as the newest forecast has them
     values = future_windows(forward_fill(panel.target), horizon)[rows]  # (M, N, H)
     observed = future_windows(panel.observed.astype(float), horizon)[rows]

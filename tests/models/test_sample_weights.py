@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
 
 import forecast as fc
-from forecast.features.dataset import LaggedDataset, LaggedFeatures, SequenceDataset
+from forecast.features.dataset import LaggedDataset, LaggedFeatures, SequenceDataset, TrainingRows
 from forecast.features.inputs import causal_inputs
 from forecast.models.ridge import SummedRidge
 from forecast.models.sample_weights import training_weights
@@ -66,7 +66,8 @@ def _weighted(y, weight):
 
 def _dataset(y, weight):
     inputs = replace(causal_inputs(y), weight=weight)
-    return LaggedDataset(y, inputs, LaggedFeatures([inputs.x], 5), 2)
+    base = np.repeat(inputs.y[:, :, None], 2, axis=2)
+    return LaggedDataset(y, TrainingRows(inputs, base), LaggedFeatures([inputs.x], 5))
 
 
 def test_rows_of_weight_0_are_left_out_of_a_ridge():
@@ -116,7 +117,7 @@ def test_weights_of_batches_are_those_of_the_rows_and_1_on_average(positions):
     half_life[50:60] = 0.0
     inputs = replace(causal_inputs(y), weight=half_life)
     base = np.repeat(y[:, :, None], 3, axis=2)
-    examples = SequenceDataset(inputs, base, 12, positions)
+    examples = SequenceDataset(TrainingRows(inputs, base), 12, positions)
     batch = examples.gather(np.arange(len(examples)))
     rows = examples.pairs[:, 1, None] + np.arange(1 - positions, 1)
     expected = half_life[rows.clip(0, 119), batch.series[:, None]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.quick import quick, series_for, walks
 from scipy.stats import spearmanr
@@ -143,6 +144,23 @@ def test_paths_of_positive_series_are_positive():
     volatile = np.exp(np.random.default_rng(0).normal(size=(300, 1)))
     assert (fc.Naive().fit(prices, HORIZON).sample(prices) > 0).all()
     assert (fc.WindowMean().fit(volatile, HORIZON).sample(volatile, n=1000) > 0).all()
+
+
+def test_paths_depend_on_inputs_whose_future_is_known():
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame({"Price": 0.0, "Load": rng.standard_normal(200)}, pd.bdate_range("2024-01-01", periods=200))
+    table["Price"] = 50 + 2 * table["Load"] + 0.3 * rng.standard_normal(200)
+    prices = table.assign(Price=table["Price"].where(np.arange(200) < 195))
+    known = fc.as_panel(prices, columns=["Price"], future=("Load",))
+    model = fc.Tabular(future=("Load",), lookback=5, log=False).fit(known[:195], HORIZON)
+    paths = model.sample(known[:195], n=500)
+    later = table.iloc[195:].assign(Load=lambda rows: rows["Load"] + [0, 0, 1, 0, 0])
+    moved = model.sample(known[:195].known_until(195), n=500, future=later)
+    change = np.median(moved - paths, axis=0)[0]
+    assert change[2] > 1.0
+    assert np.abs(np.delete(change, 2)).max() < 1e-9
+    with pytest.raises(ValueError, match="reads inputs of the rows that it forecasts, and lacks"):
+        model.sample(known[:195].known_until(195))
 
 
 def test_interpolation_of_the_pretrained_network_is_the_same():
