@@ -34,6 +34,7 @@ def _fit(name, prices):
     return model.fit(prices.iloc[:130], 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*fc.model_names(), *COMBINED])
 def test_paths_of_every_model(name):
     """Shape, seed, the forecast's own quantiles at each step, no later row, and prices × 10 give paths × 10."""
