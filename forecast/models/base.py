@@ -232,10 +232,7 @@ class Forecaster(Estimator):
         prices do not contain them; other rows and columns are not read. Raises ValueError for prices of another kind
         than the fitted ones (volumes in place of prices, hours of days), and if a future input is missing.
         """
-        panel = self._read(prices)
-        if future is not None:
-            panel = self._with_future(panel, future)
-        return self._predict(self._known(panel, np.array([len(panel) - 1])))
+        return self._predict(self._read_to_predict(prices, future))
 
     def predict_scenarios(self, prices: Any, futures: Mapping[str, pd.DataFrame]) -> dict[str, Forecast]:
         """Forecast from the last row of the prices under several futures by name, each as `future` of `predict`."""
@@ -268,15 +265,19 @@ class Forecaster(Estimator):
         """
         check_int("n", n, 1)
         check_int("seed", seed, 0)
-        panel = self._read(prices)
-        if future is not None:
-            panel = self._with_future(panel, future)
-        return sample_paths(self, self._known(panel, np.array([len(panel) - 1])), int(n), int(seed))
+        return sample_paths(self, self._read_to_predict(prices, future), int(n), int(seed))
 
     def _read(self, prices: Any) -> Panel:
         """Return prices of the fitted kind as a panel; raise ValueError for another kind, or if nothing is fitted."""
         self._check_ready()
         return self.prices_.panel(prices, self.required_fields(), self.future_fields(), type(self).__name__)
+
+    def _read_to_predict(self, prices: Any, future: pd.DataFrame | None) -> Panel:
+        """Return prices and what is known of the rows after them, to forecast from the last row."""
+        panel = self._read(prices)
+        if future is not None:
+            panel = self._with_future(panel, future)
+        return self._known(panel, np.array([len(panel) - 1]))
 
     def _with_future(self, panel: Panel, future: pd.DataFrame) -> Panel:
         """Return the panel with later rows of the future inputs; raise ValueError if the model reads none."""

@@ -88,6 +88,15 @@ def test_rows_after_the_last_price_and_a_table_of_the_future_are_the_same(fitted
     assert (scenarios["cold"].point != expected.point).any()
 
 
+def test_sample_paths_read_the_future(fitted):
+    model, table = fitted
+    paths = model.sample(panel(table, 200), n=20)
+    later = model.sample(panel(table)[:200].known_until(200), n=20, future=table.iloc[200:])
+    np.testing.assert_array_equal(paths, later)
+    with pytest.raises(ValueError, match="of which 0 are there"):
+        model.sample(panel(table)[:200].known_until(200), n=20)
+
+
 def test_a_stored_model_forecasts_the_same(fitted, tmp_path):
     model, table = fitted
     if "Ridge()" in repr(model):
