@@ -13,10 +13,11 @@ RETURNS = ("zero",)  # models of returns, which are negative as often as not
 
 
 def quick(name: str, **params: object) -> fc.Forecaster:
-    """Return a registry model; networks are small and trained for a few steps at a high learning rate."""
+    """Return a registry model; networks are small, correct naive and are trained for a few steps at a high rate."""
     model = fc.make_model(name)
     if "hidden" in model.get_params(deep=False):
-        model.set_params(hidden=4, lookback=12, trainer=fc.Trainer(steps=6, batch_size=8, lr=0.05))
+        trainer = fc.Trainer(steps=6, batch_size=8, lr=0.05)
+        model.set_params(hidden=4, lookback=12, base=fc.Naive(), trainer=trainer)
     if name == "boosting":
         set_parameter(model, "estimator.max_iter", 5, name)
     return model.set_params(**params)

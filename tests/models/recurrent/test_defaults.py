@@ -167,5 +167,5 @@ def test_a_warm_fit_continues_with_the_choices_of_the_previous_one():
 def test_the_table_of_the_documentation_is_that_of_the_code():
     """A fit on each kind of panel reports what the table states."""
     kinds = {"long": walks(rows=300), "short": walks(rows=60), "season": monthly(rows=300)}
-    bases = {name: quick("lstm").fit(frame, 2).record_["choices"]["base"] for name, frame in kinds.items()}
+    bases = {name: quick("lstm", base=None).fit(frame, 2).record_["choices"]["base"] for name, frame in kinds.items()}
     assert bases == {"long": "Naive()", "short": "Pretrained(season=1)", "season": "Pretrained(season=12)"}

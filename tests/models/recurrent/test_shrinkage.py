@@ -173,7 +173,7 @@ def test_warm_refit_keeps_the_shrinkage():
 
 
 def test_series_too_short_to_hold_rows_back_have_the_prior():
-    model = fc.Recurrent(lookback=5, hidden=3, trainer=fc.Trainer(steps=5)).fit(walks(rows=24), 1)
+    model = fc.Recurrent(lookback=5, hidden=3, base=fc.Naive(), trainer=fc.Trainer(steps=5)).fit(walks(rows=12), 1)
     assert model.shrinkage_ == pytest.approx(PRIOR)
 
 
