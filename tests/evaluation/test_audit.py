@@ -320,9 +320,9 @@ def test_a_stale_network_is_found():
     assert fresh_steps(nets[0], batch).all()
 
     class Stale(type(nets[0])):
-        def forward(self, x, target=None, series=None):
-            late = super().forward(x[:, :-1], target, series)
-            now = super().forward(x, target, series)
+        def forward(self, x, target=None, series=None, steps=None):
+            late = super().forward(x[:, :-1], target, series, steps)
+            now = super().forward(x, target, series, steps)
             return (
                 late[:, :, [0, 0, 0]] * 0
                 + late * (late.new_tensor([0.0, 1.0, 1.0])[:, None])

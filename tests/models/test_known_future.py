@@ -139,6 +139,15 @@ def test_a_network_learns_the_effect_of_a_known_input():
     assert np.abs(model.predict_at(panel(table), rows).point - truth).mean() < 0.4 * naive
 
 
+def test_summary_and_gradients_of_a_network_with_known_inputs(fitted):
+    model, table = fitted
+    if not isinstance(model, fc.Recurrent):
+        pytest.skip("of networks only")
+    assert "step_head.out" in str(model.summary()) or not model.future
+    if not model.topology.startswith("one-"):
+        assert len(fc.gradient_flow(model, panel(table, 200)))
+
+
 def test_models_that_read_no_future_refuse_it():
     table = loads()
     model = fc.Drift(log=False).fit(table[["A", "B"]], H)

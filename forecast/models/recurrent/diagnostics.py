@@ -112,12 +112,13 @@ def gradient_norms(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray,
 
 def fresh_steps(net: Network, batch: Sequence[Tensor]) -> np.ndarray:
     """Return which steps of the correction react to the newest row without the linear shortcut, (H,) of bool."""
-    x, series, target, _ = batch
+    x, series, target, _, steps = batch
     net = copy.deepcopy(net).eval()
     for parameter in net.shortcut.parameters():
         nn.init.zeros_(parameter)
     x = x.detach().requires_grad_()
-    point = net(x, target if isinstance(net, Aligned) else None, series)[:, -1, :, net.output.middle]  # (B, H)
+    output = net(x, target if isinstance(net, Aligned) else None, series, steps)  # (B, P, H, n)
+    point = output[:, -1, :, net.output.middle]  # (B, H)
     gradients = [torch.autograd.grad(point[:, step].sum(), x, retain_graph=True)[0] for step in range(point.shape[1])]
     return np.array([bool(gradient[:, -1].any()) for gradient in gradients])
 
