@@ -12,8 +12,8 @@ import typer
 
 from forecast import _io
 from forecast.cli.app import CommandResult, command, print_line, print_message, report_warnings
-from forecast.cli.model_commands import Horizon, Settings, make_models, required_fields
-from forecast.cli.price_commands import Prices, check_out, given_options, takes_prices, with_options
+from forecast.cli.model_commands import FutureColumns, Horizon, Settings, make_models
+from forecast.cli.price_commands import Inputs, Prices, check_out, given_options, takes_prices, with_options
 from forecast.cli.terminal import progress_bar, show_result
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def backtest(
     models: Annotated[
         str, typer.Option(help="Models (see `forecast models`), separated by commas; naive always runs.")
     ] = "naive,drift,arima,lstm",
+    future_columns: FutureColumns = None,
     horizon: Horizon = 5,
     windows: Windows = 20,
     step_size: StepSize = None,
@@ -98,7 +99,8 @@ def backtest(
         else:
             split = (horizon, windows, step_size, train_size, embargo)
             settings = {"refit": refit, "warm": warm, "season": season, "reference": reference, "against": against}
-            definition = _new_definition(prices, models, set_ or [], split, settings)
+            chosen = make_models(models, set_ or [], season=season, future=future_columns)
+            definition = _new_definition(prices, chosen, split, settings)
         panel = definition.panel(out)
         with _cluster(backend, scheduler) as client:
             execution = {"n_jobs": jobs, "on_error": on_error, "client": client}
@@ -153,19 +155,18 @@ class _Definition(NamedTuple):
 
     def panel(self, out: Path | None) -> Panel:
         """Return the prices, with the folder from which a relative path of them starts, as seen from the run's."""
-        exog = required_fields(self.models)
-        panel = self.prices.panel(self.prices.table(exog), exog)
+        inputs = Inputs.of(self.models.values())
+        panel = self.prices.panel(self.prices.table(inputs), inputs)
         return panel if out is None else with_options(panel, self.prices.start_of_path(out))
 
 
 def _new_definition(
-    prices: Prices, names: str, set_: list[str], split: tuple[Any, ...], settings: dict[str, Any]
+    prices: Prices, models: dict[str, Forecaster], split: tuple[Any, ...], settings: dict[str, Any]
 ) -> _Definition:
     """Return the definition that options give; raise ValueError if one is not valid."""
     from forecast.backtesting.split import WalkForward
 
     cv = WalkForward(*split)
-    models = make_models(names, set_, season=settings["season"])
     for option in ("reference", "against"):
         rows = (*models, "zero", "seasonal-naive")  # which the run may add
         _check_baseline(option, settings[option], rows, f"it has {', '.join(models)}; add others with --models")
@@ -298,6 +299,7 @@ def _summarise(result: BacktestResult, out: Path | None, loss: str | None) -> Co
 def audit(
     prices: Prices,
     models: Annotated[str, typer.Option(help="Models (see `forecast models`), separated by commas.")] = "arima,lstm",
+    future_columns: FutureColumns = None,
     horizon: Horizon = 5,
     windows: Windows = 6,
     step_size: StepSize = None,
@@ -315,11 +317,11 @@ def audit(
     from forecast.evaluation.audit import audit as audit_model
 
     cv = WalkForward(horizon, windows, step_size, train_size, embargo)
-    audited = make_models(models, set_ or [], always=())
-    exog = required_fields(audited)
-    table = prices.table(exog)
+    audited = make_models(models, set_ or [], always=(), future=future_columns)
+    inputs = Inputs.of(audited.values())
+    table = prices.table(inputs)
     reports = {
-        name: audit_model(model, table, cv, prepare=lambda raw: prices.panel(raw, exog))
+        name: audit_model(model, table, cv, prepare=lambda raw: prices.panel(raw, inputs))
         for name, model in audited.items()
     }
     failed = [name for name, report in reports.items() if not report.passed]

@@ -14,10 +14,12 @@ from forecast.cli.app import CommandResult, command, print_line, report_warnings
 from forecast.cli.option_names import in_option_names, parameter_options
 from forecast.cli.price_commands import (
     DERIVED_TARGETS,
+    Inputs,
     Prices,
     check_out,
     check_same_as_fit,
     given_options,
+    split_names,
     takes_prices,
     with_options,
     write_table,
@@ -37,13 +39,28 @@ Settings = Annotated[
 Exchange = Annotated[
     str | None, typer.Option(help="Exchange whose trading days follow: XNYS, XLON, XTKS … (default: as the rows).")
 ]
+FutureColumns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Columns of a file that are known before their row, also in rows after the last price: inputs of the "
+        "models that have `future`.",
+    ),
+]
 Horizon = Annotated[int, typer.Option(help="Steps to forecast; one step is one row.")]
 
 
 def make_models(
-    names: str, settings: list[str], always: tuple[str, ...] = ("naive",), season: int | None = None
+    names: str,
+    settings: list[str],
+    always: tuple[str, ...] = ("naive",),
+    season: int | None = None,
+    future: str | None = None,
 ) -> dict[str, Forecaster]:
-    """Return the models of --models, and those of `always`, with the season of --season and the parameters of --set."""
+    """Return the models of --models, and those of `always`.
+
+    They have the season of --season, the inputs of --future-columns and the parameters of --set.
+    """
     from forecast._validation import did_you_mean
     from forecast.models.registry import make_model, parse_value, set_parameter, set_season
 
@@ -54,6 +71,8 @@ def make_models(
     if season is not None and season > 1:
         for model in models.values():
             set_season(model, season)
+    if future is not None:
+        _set_future(models, future)
     for setting in settings:
         path, equals, text = setting.partition("=")
         name, dot, parameter = path.strip().partition(".")
@@ -68,9 +87,21 @@ def make_models(
     return models
 
 
-def required_fields(models: dict[str, Forecaster]) -> list[str]:
-    """Return the fields that models read as well as the target."""
-    return list(dict.fromkeys(name for model in models.values() for name in model.required_fields()))
+def _set_future(models: dict[str, Forecaster], names: str) -> None:
+    """Set the inputs of --future-columns in every model that has some; raise ValueError if there is none."""
+    from forecast.models.registry import MODELS, make_model
+
+    columns = tuple(dict.fromkeys(split_names(names, "--future-columns")))
+    able = [model for model in models.values() if "future" in model.get_params(deep=False)]
+    if not able:
+        known = [name for name in MODELS if "future" in make_model(name).get_params(deep=False)]
+        first = [name for name in known if not any(name.startswith(f"{other}-") for other in known)]
+        raise ValueError(
+            f"--future-columns {names}: no model of {', '.join(models)} reads inputs of later rows; models that do are "
+            f"{', '.join(first)} and their variants"
+        )
+    for model in able:
+        model.set_params(future=columns)
 
 
 @command("models")
@@ -119,6 +150,7 @@ def fit(
     prices: Prices,
     out: Annotated[Path, typer.Option(help="Folder for the fitted model.")],
     model: Annotated[str, typer.Option(help="Name of a model (see `forecast models`).")] = "arima",
+    future_columns: FutureColumns = None,
     horizon: Horizon = 5,
     season: Annotated[int | None, typer.Option(help="Rows in a season, of a model that has one.")] = None,
     exchange: Exchange = None,
@@ -136,9 +168,9 @@ def fit(
     from forecast.models.store import check_replaced
 
     _io.check_destination(out, _io.MODEL)
-    name, fitted = _make_model(model.strip(), set_ or [], horizon, season)
-    exog = fitted.required_fields()
-    panel = with_options(prices.panel(prices.table(exog), exog), prices.start_of_path(out))
+    name, fitted = _make_model(model.strip(), set_ or [], horizon, season, future_columns)
+    inputs = Inputs.of([fitted])
+    panel = with_options(prices.panel(prices.table(inputs), inputs), prices.start_of_path(out))
     if exchange is not None:
         panel = _with_exchange(panel, horizon, exchange)
     _check_rows(panel, name, fitted, horizon)
@@ -150,13 +182,16 @@ def fit(
         fitted.save(out, replace=True)
     last = format_date(panel.index[-1])
     data = {"model": name, "horizon": horizon, "series": list(panel.series), "rows": len(panel)}
-    data |= {"target": fitted.prices_.quantity, "last": last, "out": str(out), "fit": fitted.record_}
+    known = list(inputs.future)
+    data |= {"target": fitted.prices_.quantity, "known": known, "last": last, "out": str(out), "fit": fitted.record_}
     ended = _ended_series(panel)
     notes = [*panel.attrs.get("notes", []), *_describe_ended(ended, panel, "predict leaves such series out")]
     data |= {"ended": ended, "notes": notes}
 
     def show() -> None:
         print_line(f"Fitted {name} on {len(panel):,} rows of {fitted.prices_.describe(panel.series)}, up to {last}.")
+        if known:
+            print_line(f"Inputs of the rows that are forecast: {', '.join(known)}.")
         print_line(f"The model is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
         show_notes(notes)
 
@@ -185,8 +220,10 @@ def _describe_ended(ended: dict[str, str | None], panel: Panel, consequence: str
     return [f"no value in the last row, {format_date(panel.index[-1])}: {listed}; {consequence}"]
 
 
-def _make_model(name: str, settings: list[str], horizon: int, season: int | None) -> tuple[str, Forecaster]:
-    """Return the name and the model of --model, with the season of --season and the parameters of --set."""
+def _make_model(
+    name: str, settings: list[str], horizon: int, season: int | None, future: str | None
+) -> tuple[str, Forecaster]:
+    """Return the name and the model of --model, with what --season, --future-columns and --set set."""
     from forecast._validation import check_int
     from forecast.models.registry import make_model, set_season
 
@@ -197,7 +234,7 @@ def _make_model(name: str, settings: list[str], horizon: int, season: int | None
         raise ValueError(f"--model takes one name; got {name!r}")
     if season is not None and not set_season(make_model(name), season):
         raise ValueError(f"--season {season} does not apply to {name}, which has no season: leave it out")
-    return next(iter(make_models(name, settings, always=(), season=season).items()))
+    return next(iter(make_models(name, settings, always=(), season=season, future=future).items()))
 
 
 def _with_exchange(panel: Panel, horizon: int, exchange: str) -> Panel:
@@ -236,6 +273,7 @@ def _load_forecaster(folder: Path) -> Forecaster:
 def predict(
     prices: Prices,
     model: Annotated[Path, typer.Argument(help="Folder that `forecast fit` created.")],
+    future_columns: FutureColumns = None,
     exchange: Exchange = None,
     out: Annotated[Path | None, typer.Option(help="File to write, or to replace: .csv or .parquet.")] = None,
     *,
@@ -243,21 +281,22 @@ def predict(
 ) -> CommandResult:
     """Forecast the rows that follow the prices, with a fitted model, with quantiles and dates.
 
-    The prices are read as those of the fit: their target, rows and interval need not be repeated.
+    The prices are read as those of the fit: their target, rows, interval and future columns need not be repeated.
 
     [bold]Example:[/bold] forecast predict models/lstm stocks --exchange XNYS --out tomorrow.csv
     """
-    from forecast.data.calendar import next_dates
     from forecast.models.price_kind import quantity_of
 
     if out is not None:
         check_out(out, prices.data)
     fitted = _load_forecaster(model)
+    if future_columns is not None:
+        before = ",".join(fitted.future_fields()) or None
+        check_same_as_fit("future-columns", ",".join(split_names(future_columns, "--future-columns")), before)
     panel = _read_as_fitted(prices, fitted, given_options(context))
     ended = _ended_series(panel)
     _check_any_traded(panel, ended)
-    exchange = _exchange_of(fitted, exchange)
-    dates, calendar = next_dates(panel.index, fitted.horizon_, exchange)
+    dates, calendar = _dates_of_forecast(panel, fitted, _exchange_of(fitted, exchange), prices.data)
     table = fitted.predict(panel).to_frame()
     table, missing = _drop_missing(table[~table["unique_id"].isin(ended)], fitted)
     table.insert(3, "ds", dates[table["step"].to_numpy() - 1])
@@ -279,6 +318,26 @@ def _check_any_traded(panel: Panel, ended: dict[str, str | None]) -> None:
             f"no series has a value in the last row, {format_date(panel.index[-1])}, and a forecast starts from it: "
             f"leave out the rows after {last}, the last one with a value"
         )
+
+
+def _dates_of_forecast(panel: Panel, model: Forecaster, exchange: str | None, source: str) -> tuple[pd.Index, str]:
+    """Return the dates that are forecast, and where they are from: the rows of known inputs, or else a calendar.
+
+    Raises ValueError if inputs of these rows are missing.
+    """
+    import numpy as np
+
+    from forecast.data.calendar import next_dates
+
+    names, horizon, last = model.future_fields(), model.horizon_, len(panel) - 1
+    if not names or panel.future is None:
+        return next_dates(panel.index, horizon, exchange)
+    if missing := panel.known(names).first_unknown(np.array([last]), panel.observed[[last]], horizon):
+        raise ValueError(
+            f"--future-columns: the model reads inputs of the rows that it forecasts, and {source} lacks "
+            f"{missing}: add rows after the last price that contain them"
+        )
+    return panel.future.index[last + 1 : last + 1 + horizon], "the rows after the last price"
 
 
 def _drop_missing(table: pd.DataFrame, model: Forecaster) -> tuple[pd.DataFrame, list[str]]:
@@ -313,7 +372,7 @@ def _read_as_fitted(prices: Prices, model: Forecaster, given: list[str]) -> Pane
     from forecast.data.fields import canonical_field
     from forecast.models.price_kind import quantity_of
 
-    kind, exog = model.prices_, model.required_fields()
+    kind, inputs = model.prices_, Inputs.of([model])
     options = {"rows": kind.rows, **kind.options}
     is_named = kind.quantity in (*DERIVED_TARGETS, "Open", "High", "Low", "Volume")
     if is_named and not {"target", "columns"} & options.keys():
@@ -321,10 +380,10 @@ def _read_as_fitted(prices: Prices, model: Forecaster, given: list[str]) -> Pane
     if "target" in given and canonical_field(prices.target) == kind.quantity:
         options["target"] = prices.target
     prices = prices.read_as(options, given)
-    panel = prices.panel(prices.table(exog), exog)
+    panel = prices.panel(prices.table(inputs), inputs)
     if (kind.quantity, quantity_of(panel)) == ("Close", "Adj Close"):  # which prices have in preference
         prices = replace(prices, target="Close")
-        panel = prices.panel(prices.table(exog), exog)
+        panel = prices.panel(prices.table(inputs), inputs)
     return panel
 
 

@@ -6,11 +6,11 @@ import csv
 import inspect
 import re
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forecast.data.panel import Panel
+    from forecast.models.base import Forecaster
 
 YAHOO = "yahoo:"
 SELECTION = ("data", "start", "end", "offline")  # options that select prices; the others define how they are read
@@ -35,6 +36,24 @@ DERIVED_TARGETS = ("return", "parkinson", "garman_klass")  # computed from sever
 def _option(text: str, *names: str) -> Any:
     """Return an option that the help lists in the box "Prices"."""
     return typer.Option(*names, help=text, rich_help_panel="Prices")
+
+
+class Inputs(NamedTuple):
+    """The fields that models read as well as the target, and those among them that are known before their row."""
+
+    exog: Sequence[str] = ()
+    future: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, models: Iterable[Forecaster]) -> Inputs:
+        """Return what models read."""
+        models = list(models)
+        exog = [name for model in models for name in model.required_fields()]
+        future = [name for model in models for name in model.future_fields()]
+        return cls(list(dict.fromkeys(exog)), list(dict.fromkeys(future)))
+
+
+NO_INPUTS = Inputs()
 
 
 @dataclass(frozen=True)
@@ -63,28 +82,33 @@ class Prices:
     adjust: Annotated[str, _option("`auto` adjusts prices from Yahoo for dividends, `none` does not.")] = "auto"
     offline: Annotated[bool, _option("Use cached Yahoo prices only.", "--offline")] = False
 
-    def table(self, exog: Sequence[str] = ()) -> pd.DataFrame:
-        """Return the raw prices, with all fields only if the target or `exog` needs them."""
-        if self.columns is not None and (exog or self.target not in ("price", "return")):
+    def table(self, inputs: Inputs = NO_INPUTS) -> pd.DataFrame:
+        """Return the raw prices, with all fields only if the target or the inputs of models need them."""
+        is_separate = bool(inputs.future) and self.is_file()  # the inputs are read by name, next to the target
+        has_fields = bool(inputs.exog) and not is_separate
+        if self.columns is not None and (has_fields or self.target not in ("price", "return")):
             raise ValueError(
                 "--columns names the series themselves, so there are no fields for --target, or for a model that reads "
                 "others as well: leave --columns out"
             )
         field = {"price": None, "volume": "Volume"}.get(self.target, self.target)
-        prices = self._read("all" if self._needs_fields(exog) and self.columns is None else field)
+        needs_fields = has_fields or self.target in DERIVED_TARGETS
+        prices = self._read(
+            "all" if needs_fields and self.columns is None else field, inputs.exog if is_separate else ()
+        )
         prices.attrs["source"] = self.data
         prices.attrs["options"] = {
             name: value for name, value in asdict(self).items() if value != self.__dataclass_fields__[name].default
         }
         return prices
 
-    def panel(self, table: pd.DataFrame, exog: Sequence[str] = ()) -> Panel:
-        """Return the panel of the target, with the fields `exog` as further channels."""
+    def panel(self, table: pd.DataFrame, inputs: Inputs = NO_INPUTS) -> Panel:
+        """Return the panel of the target, with the inputs of models as further channels."""
         from forecast.data.panel import as_panel
         from forecast.data.targets import make_target
 
-        if self._needs_fields(exog):
-            return make_target(table, self.target, exog, self.rows)
+        if inputs.exog or self.target in DERIVED_TARGETS:
+            return make_target(table, self.target, inputs.exog, self.rows, inputs.future)
         return as_panel(table, how=self.rows)
 
     def read_as(self, fitted: Mapping[str, Any], given: Collection[str]) -> Prices:
@@ -122,18 +146,15 @@ class Prices:
         is_relative = self.is_file() and not user_path(self.data).is_absolute()
         return {"folder": relative_path(Path.cwd(), out)} if is_relative else {}
 
-    def _needs_fields(self, exog: Sequence[str]) -> bool:
-        return bool(exog) or self.target in DERIVED_TARGETS
-
-    def _read(self, field: str | None) -> pd.DataFrame:
-        """Return the prices of one field, or of "all" fields; what is left out is among the notes."""
+    def _read(self, field: str | None, inputs: Sequence[str] = ()) -> pd.DataFrame:
+        """Return the prices of one field, or of "all" fields, and inputs; what is left out is among the notes."""
         from forecast.data.series import PricesWarning
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PricesWarning)
-            return self._read_source(field)
+            return self._read_source(field, inputs)
 
-    def _read_source(self, field: str | None) -> pd.DataFrame:
+    def _read_source(self, field: str | None, inputs: Sequence[str]) -> pd.DataFrame:
         from forecast.data.samples import load_sample, samples
 
         if not self.data:
@@ -151,24 +172,24 @@ class Prices:
             _reject(file_options, "files")
             return self._slice(load_sample(self.data, field))
         if user_path(self.data).exists() or Path(self.data).suffix:
-            return self._slice(self._read_file(field))
+            return self._slice(self._read_file(field, inputs), inputs)
         raise ValueError(
             f"there is no file and no sample {self.data!r}{did_you_mean(self.data, names)}: name a CSV or Parquet "
             f"file, a sample, or {YAHOO}TICKER"
         )
 
-    def _read_file(self, field: str | None) -> pd.DataFrame:
+    def _read_file(self, field: str | None, inputs: Sequence[str]) -> pd.DataFrame:
         from forecast.data.files import read_prices
 
-        options: dict[str, Any] = {"dayfirst": self.day_first, "decimal": self.decimal}
+        options: dict[str, Any] = {"dayfirst": self.day_first, "decimal": self.decimal, "inputs": inputs}
         if self.columns is not None:
-            return read_prices(self.data, columns=split_names(self.columns), **options)
+            return read_prices(self.data, columns=split_names(self.columns, "--columns"), **options)
         if field is None or field == "all":
             return read_prices(self.data, field, **options)
         return read_prices(self.data, target=field, **options)
 
-    def _slice(self, prices: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows from --start to --end."""
+    def _slice(self, prices: pd.DataFrame, inputs: Sequence[str] = ()) -> pd.DataFrame:
+        """Return the rows from --start to --end; where there are inputs, those after --end without prices."""
         if self.start is None and self.end is None:
             return prices
         import pandas as pd
@@ -182,6 +203,10 @@ class Prices:
         if selected.empty:
             first, last = (f"{day:%Y-%m-%d}" for day in prices.index[[0, -1]])
             raise ValueError(f"{self.data} has no rows between --start and --end; its dates are {first} to {last}")
+        if inputs:
+            later = prices.loc[start:].iloc[len(selected) :].copy()
+            later.loc[:, ~prices.columns.get_level_values(0).isin(inputs)] = float("nan")
+            return pd.concat([selected, later])
         return selected
 
 
@@ -190,11 +215,11 @@ def with_options(panel: Panel, options: Mapping[str, Any]) -> Panel:
     return replace(panel, attrs={**panel.attrs, "options": {**panel.attrs.get("options", {}), **options}})
 
 
-def split_names(text: str) -> list[str]:
+def split_names(text: str, option: str) -> list[str]:
     """Return the names in the text of an option, separated by commas, in quotes where they contain one."""
     names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
     if not all(names) or not names:
-        raise ValueError(f"--columns {text} names no column between two commas: write --columns A,B")
+        raise ValueError(f"{option} {text} names no column between two commas: write {option} A,B")
     return names
 
 

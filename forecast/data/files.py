@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from forecast._io import user_path
+from forecast._validation import did_you_mean
 from forecast.data.csv.columns import to_price_table
 from forecast.data.csv.decoding import kind_of_file
 from forecast.data.csv.reader import parse_text, read_text
@@ -19,7 +20,7 @@ from forecast.data.excel import EXCEL, read_sheet
 from forecast.data.fields import TARGETS, canonical_field, default_target
 from forecast.data.panel import Panel, build_panel, split_fields
 from forecast.data.row_labels import has_dates, is_default
-from forecast.data.series import choose_fields, has_only_text
+from forecast.data.series import choose_fields, has_only_text, is_instrument, separate_columns
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
@@ -32,6 +33,7 @@ def read_prices(
     *,
     columns: Sequence[str] | None = None,
     target: str | None = None,
+    inputs: Sequence[str] = (),
     dayfirst: bool | None = None,
     decimal: str | None = None,
 ) -> pd.DataFrame:
@@ -51,6 +53,10 @@ def read_prices(
     target : str, optional
         One column by its own name, or a field of one instrument by its canonical name: Open, High, Low, Close,
         Adj Close or Volume.
+    inputs : sequence of str, default ()
+        Names of columns, or of fields, that are no series: what `exog` and `future` of `as_panel` name. They are
+        columns of a wide table, next to the series; with fields the columns are (field, ticker). Rows after the last
+        price remain.
     dayfirst : bool, optional
         Whether 01/02/2024 is the first of February. By default ambiguous dates are refused.
     decimal : {",", "."}, optional
@@ -104,14 +110,17 @@ def read_prices(
         raise ValueError("fields, columns and target choose differently: give one of them")
     if target is not None and not isinstance(target, str):
         raise TypeError(f"target must be the name of one column; got {target!r}")
+    if isinstance(inputs, str):
+        raise TypeError(f"inputs must be a list of names, such as [{inputs!r}]; got {inputs!r}")
     requested = [target] if target is not None else [fields] if fields not in (None, "all") else columns or ()
+    requested = [*requested, *inputs] if requested else ()
     path = user_path(path)
     stem, suffix = _split_name(path)
-    choice = (fields, columns, target)
+    choice = (fields, columns, target, inputs)
     try:
         # The calls are nested so that no name holds a large table longer than necessary.
         if suffix in PARQUET:
-            field = fields if columns is None and target is None else "all"
+            field = fields if columns is None and target is None and not inputs else "all"
             table = pick_fields(to_price_table(_read_parquet(path, field), stem, "row", dayfirst), *choice)
         elif suffix in EXCEL:
             cells = parse_text(read_sheet(path), decimal, requested)
@@ -129,22 +138,53 @@ def pick_fields(
     fields: str | None = None,
     columns: Sequence[str] | None = None,
     target: str | None = None,
+    inputs: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return the adjusted closes (or closes) of a price table, one field, some columns, or "all" fields.
+    """Return the adjusted closes (or closes) of a price table, one field, some columns, or "all" fields, and inputs.
 
     The table is validated and sorted by date. `attrs["field"]` is what is forecast, `attrs["notes"]` what was decided.
     """
+    prices, shared = _separate_inputs(prices, inputs, columns, target)
     if fields == "all":
         tables = split_fields(prices)
         if list(tables) != ["y"]:
-            return _all_fields(tables)
+            return _all_fields({**tables, **shared})
     tables, name = choose_fields(prices, columns, target if fields in (None, "all") else fields)
-    panel = build_panel(tables, name)
+    is_flat = len(shared) == len(inputs)
+    panel = build_panel({**tables, **shared}, name, inputs)
     del prices, tables
     pa.default_memory_pool().release_unused()
     table = _table(panel, name)
+    if inputs and is_flat:
+        own = [_table(panel, field).iloc[:, :1].set_axis([field], axis=1) for field in inputs]
+        table = pd.concat([table, *own], axis=1)
+    elif inputs:
+        table = pd.concat({field: _table(panel, field) for field in (name, *inputs)}, axis=1, names=["Price", "Ticker"])
     table.attrs = {key: panel.attrs[key] for key in ("field", "columns", "instrument", "notes") if key in panel.attrs}
     return table
+
+
+def _separate_inputs(
+    prices: pd.DataFrame, inputs: Sequence[str], columns: Sequence[str] | None, target: str | None
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Return a price table without the columns that are inputs, and these; raise ValueError if a column is missing."""
+    if not inputs:
+        return prices, {}
+    if both := [name for name in inputs if name in (*(columns or ()), target)]:
+        raise ValueError(f"{both[0]!r} is what is to be forecast, so it is no input: name other columns as inputs")
+    if columns is not None:
+        prices = prices.copy(deep=False)
+        prices.attrs = {**prices.attrs, "columns": list(columns)}  # series by their names, not fields of bars
+    rest, shared = separate_columns(prices, inputs, target)
+    if prices.columns.nlevels > 1 or (columns is None and is_instrument(prices)):
+        return rest, shared  # the inputs are fields
+    names = [str(name) for name in prices.columns]
+    if missing := [name for name in inputs if name not in names]:
+        hint, listed = did_you_mean(missing[0], names), ", ".join(names)
+        raise ValueError(f"there is no column {missing[0]!r} to read as an input{hint}; the columns are {listed}")
+    if not shared:
+        raise ValueError(f"every column is an input ({', '.join(names)}): leave one out, which is forecast")
+    return rest, shared
 
 
 def _all_fields(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

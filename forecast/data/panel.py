@@ -190,7 +190,7 @@ def as_panel(
     for name, names in (("exog", exog), ("future", future)):
         if isinstance(names, str):
             raise TypeError(f"{name} must be a list of fields, such as [{names!r}]; got {names!r}")
-    further = tuple(dict.fromkeys([*exog, *future]))
+    further = list_inputs(exog, future)
     if isinstance(prices, Panel):
         if columns or target not in (None, prices.channels[0]) or any(name not in prices.channels for name in further):
             raise ValueError(f"the Panel has the channels {', '.join(prices.channels)}: build it again from the prices")
@@ -206,7 +206,19 @@ def as_panel(
         fields, target = {"y": frame}, "y"
     else:
         fields, target = choose_fields(frame, columns, target)
-    panel = build_panel({**fields, **shared}, target, further)
+    return complete_panel({**fields, **shared}, target, exog, future, how)
+
+
+def list_inputs(exog: Sequence[str], future: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of all fields that are read in addition to the target, each once."""
+    return tuple(dict.fromkeys([*exog, *future]))
+
+
+def complete_panel(
+    fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[str], future: Sequence[str], how: str
+) -> Panel:
+    """Return the panel of a price table's fields, with what is known of the rows after the last target."""
+    panel = build_panel(fields, target, list_inputs(exog, future))
     if future:
         panel = _separate_future(panel, future)
     return _common(panel) if how == "common" else panel

@@ -137,11 +137,13 @@ def separate_columns(
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Return a table without the columns of these names, and each of them as a field that holds for all series.
 
-    Only a flat table that is not one instrument's bars is separated: in others the names are those of fields.
+    Only a flat table that is not one instrument's bars is separated: in others the names are those of fields. A table
+    whose series were chosen by name is flat whatever they are called.
     """
     own = [str(name) for name in frame.columns] if _is_flat(frame) else []
     chosen = [i for i, name in enumerate(own) if name in names]
-    if not chosen or len(chosen) == len(own) or is_instrument(frame):
+    is_chosen = bool(frame.attrs.get("columns"))
+    if not chosen or len(chosen) == len(own) or (not is_chosen and is_instrument(frame)):
         return frame, {}
     if target in names:
         raise ValueError(f"{target!r} is what is to be forecast, so it is no input: leave it out of exog and future")

@@ -10,19 +10,24 @@ import pandas as pd
 
 from forecast.data.calendar import is_daily
 from forecast.data.fields import default_target
-from forecast.data.panel import Panel, as_panel, format_date, split_fields
+from forecast.data.frames import label_rows
+from forecast.data.panel import Panel, as_panel, complete_panel, format_date, list_inputs, split_fields
+from forecast.data.series import separate_columns
 
 MIN_BARS_SHARE = 0.8  # a day with a smaller share of the usual number of bars has no variance
 MIN_CLOSURE = pd.Timedelta(hours=1)  # a shorter range of times of day without bars is no closure of a market
 DAYS_FOR_HOURS = 14  # first days of a ticker whose bars show the hours in which its market is closed
 
 
-def make_target(prices: Any, target: str, exog: Sequence[str] = (), how: str = "all") -> Panel:
+def make_target(
+    prices: Any, target: str, exog: Sequence[str] = (), how: str = "all", future: Sequence[str] = ()
+) -> Panel:
     """Return a panel whose target is derived from the prices, with further fields as inputs.
 
     `target` is "price" (Adj Close, else Close), "return" (see `log_returns`), "parkinson" or "garman_klass" (a day's
     variance from its range), "volume", or the name of a field. `exog` names fields of the same table that models may
-    read as past-only channels. `how` as for `as_panel`. Raises ValueError that lists the available fields.
+    read as past-only channels, `future` those that are known before their row; `how` as for `as_panel`. Raises
+    ValueError that lists the available fields.
 
     >>> panel = fc.make_target(fc.load_sample("stocks", fields="all"), "return", exog=("Volume",))
     >>> panel.channels
@@ -31,12 +36,15 @@ def make_target(prices: Any, target: str, exog: Sequence[str] = (), how: str = "
     derive = {"return": log_returns, "parkinson": parkinson, "garman_klass": garman_klass}.get(target)
     if derive is None:
         field = {"price": None, "volume": "Volume"}.get(target, target)
-        return as_panel(prices, target=field, exog=exog, how=how)
+        return as_panel(prices, target=field, exog=exog, future=future, how=how)
+    further = list_inputs(exog, future)
+    shared: dict[str, pd.DataFrame] = {}
+    if further and isinstance(prices, pd.DataFrame):
+        prices, shared = separate_columns(label_rows(prices), further)
     table = derive(prices)
-    inputs = {name: values for name, values in split_fields(prices).items() if name in exog} if exog else {}
-    joined = pd.concat({target: table, **inputs}, axis=1, names=["Price", "Ticker"])
-    joined.attrs = dict(table.attrs)
-    return as_panel(joined, target=target, exog=exog, how=how)
+    own = [name for name in further if name not in shared]
+    inputs = {name: values for name, values in split_fields(prices).items() if name in own} if own else {}
+    return complete_panel({target: table, **inputs, **shared}, target, exog, future, how)
 
 
 def log_returns(prices: pd.DataFrame) -> pd.DataFrame:
