@@ -20,7 +20,8 @@ HEAVY = {"pandas", "torch", "statsmodels", "sklearn", "yfinance", "plotly", "mat
 ORDER = ["_text", "_io", "_validation", "_estimator"]
 ORDER += ["data", "features", "models", "evaluation", "backtesting", "report", "cli"]
 #: Two modules run a backtest themselves, so they stand above it; the functions that use them stand above these.
-ABOVE_BACKTESTING = {"models.tuned", "evaluation.audit", "backtesting.tuning"}
+ABOVE_BACKTESTING = {"models.tuned", "backtesting.tuning"}
+ABOVE_BACKTESTING |= {"evaluation.audit", "evaluation.trial", "evaluation.known_inputs"}  # the parts of an audit
 MAX_FUNCTION_LINES = 50  # without the docstring
 
 

@@ -6,35 +6,31 @@ import pickle
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from forecast._estimator import clone
-from forecast.backtesting import backtest
 from forecast.backtesting.split import WalkForward
 from forecast.data.panel import Panel
-from forecast.data.row_labels import format_date
+from forecast.evaluation.known_inputs import check_inputs, draw_inputs
 from forecast.evaluation.outside import association, is_formula, share_exact
 from forecast.evaluation.perturbation import (
     FURTHER,
     MAIN,
     OF_PREPARATION,
     Change,
-    change_rows,
     more_rows,
     no_later_rows,
     unrelated_rows,
 )
 from forecast.evaluation.preparation import Difference, Preparation
 from forecast.evaluation.text import join_names
-from forecast.models.base import Forecast, Forecaster, quantile_columns
+from forecast.evaluation.trial import Cutoff, Run, Trial, common_forecasts, first_difference
+from forecast.models.base import Forecast, Forecaster
 from forecast.models.wrapped import as_forecaster
 
-NAME = "audited"
-KEYS = ["unique_id", "cutoff", "step", "member"]
 N_CUTOFFS = 3  # cutoffs after which the future is changed
 TOLERANCE = 1e-6  # between one pass over many cutoffs and a loop
 EQUIVARIANCE = 1e-3  # between forecasts of prices × 10 and 10 × forecasts
@@ -106,6 +102,10 @@ def audit(
     must be the same bytes, and later ones must change, otherwise the test shows nothing. This is repeated with two
     empty rows at the cutoff, which an interpolation would fill from both sides.
 
+    Inputs that the model declares as known in advance (`future`) are left as they are in these changes: raw columns of
+    their names. They have checks of their own: where they are changed, no forecast whose steps end before changes; and
+    no input is the target of the same row, of a later one, or of one within the horizon.
+
     Further checks: two runs return the same bytes; where all raw rows are early ones in random order, forecasts are not
     related to the real outcomes, which only another source can contain; forecasts do not equal the outcomes; a pass
     over many cutoffs returns the same as one cutoff at a time; forecasting does not change the model; every step of a
@@ -151,72 +151,21 @@ def audit(
     if texts := [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]:
         raise TypeError(f"an audit needs a wide table of numbers; the column {texts[0]!r} is not numeric")
     forecaster = as_forecaster(model)
-    preparation = Preparation(frame.astype(float), prepare or (lambda raw: raw), forecaster.required_fields())
-    trial = _Trial(forecaster, cv, preparation)
+    reads = forecaster.required_fields(), forecaster.future_fields()
+    preparation = Preparation(frame.astype(float), prepare or (lambda raw: raw), *reads)
+    trial = Trial(forecaster, cv, preparation)
     if len(trial.cutoffs) < 3:
         raise ValueError(
             f"an audit needs at least 3 cutoffs, before and after a change; got n_windows={len(trial.cutoffs)}"
         )
     determinism = _check_determinism(trial)
     leakage = _check_leakage(trial, prepare is not None) if determinism[1] else []
-    checks = [*leakage, determinism, _check_outside(trial), *_check_one_fit(trial)]
+    inputs = check_inputs(trial) if preparation.future else []
+    checks = [*leakage, *inputs, determinism, _check_outside(trial), *_check_one_fit(trial)]
     if prepare is not None:
         checks.append(("rows of the preparation", None, preparation.describe()))
     checks.append(("cannot see", None, CANNOT_SEE))
     return AuditReport(pd.DataFrame(checks, columns=["check", "passed", "detail"]).astype({"passed": object}))
-
-
-class _Run(NamedTuple):
-    """The forecasts of a backtest, by series, cutoff, step and member, and whether a fit failed."""
-
-    forecasts: pd.DataFrame
-    rows: np.ndarray  # of the cutoffs in the panel
-    has_failed: bool
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """The preparation and backtest that are repeated on changed prices."""
-
-    model: Forecaster
-    cv: WalkForward
-    preparation: Preparation
-
-    @cached_property
-    def cutoffs(self) -> list[int]:
-        """The rows of the cutoffs in the prepared panel."""
-        return self.cv.cutoffs(self.preparation.panel)
-
-    def cutoff(self, row: int) -> _Cutoff:
-        """Return a row of the prepared panel with the number of raw rows that are past."""
-        raw_rows = self.preparation.raw_rows(row)
-        label, raw_label = self.preparation.panel.index[row], self.preparation.frame.index[raw_rows - 1]
-        return _Cutoff(row, raw_rows, format_date(label), format_date(raw_label))
-
-    @cached_property
-    def before(self) -> _Run:
-        """The run on the unchanged prices."""
-        return self.run(self.preparation.panel, self.cv)
-
-    def run(self, panel: Panel, cv: WalkForward) -> _Run:
-        """Return the forecasts of a backtest with two fits."""
-        refit = max(self.cv.n_windows // 2, 2)  # so that the change falls between cutoffs that share a fit
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result = backtest({NAME: self.model}, panel, cv, refit=refit, season=1, on_error="record")
-        table = result.forecasts[result.forecasts["model"] == NAME].set_index(KEYS).sort_index()
-        columns = [*quantile_columns(table.columns).values(), "y_hat"]
-        rows = panel.index.get_indexer(table.index.get_level_values("cutoff"))
-        return _Run(table[columns], rows, not result.failures().query("model == @NAME").empty)
-
-
-class _Cutoff(NamedTuple):
-    """A cutoff after which raw rows are changed."""
-
-    row: int  # of the prepared panel
-    raw_rows: int  # up to and including the cutoff
-    label: str
-    raw_label: str  # of the last raw row
 
 
 class _Comparison(NamedTuple):
@@ -230,7 +179,7 @@ class _Comparison(NamedTuple):
     error: str | None = None  # why the change cannot be tried
 
 
-def _check_leakage(trial: _Trial, with_preparation: bool) -> list[Check]:
+def _check_leakage(trial: Trial, with_preparation: bool) -> list[Check]:
     """Change the rows after some cutoffs: what is prepared and forecast up to them must stay the same."""
     chosen = np.unique(np.linspace(0, len(trial.cutoffs) - 2, N_CUTOFFS).astype(int))
     cutoffs = [trial.cutoff(trial.cutoffs[i]) for i in chosen]
@@ -251,15 +200,17 @@ def _check_leakage(trial: _Trial, with_preparation: bool) -> list[Check]:
     return [*checks, _check_response(trial, [c for comparisons in found.values() for c in comparisons])]
 
 
-def _compare(trial: _Trial, cutoff: _Cutoff, kind: str, change: Change, with_model: bool = True) -> _Comparison:
+def _compare(trial: Trial, cutoff: Cutoff, kind: str, change: Change, with_model: bool = True) -> _Comparison:
     """Compare before and after a change of the raw rows after a cutoff, with or without the forecasts."""
     preparation, resized = trial.preparation, change in (no_later_rows, more_rows)
-    frame = change_rows(preparation.frame, cutoff.raw_rows, change)
+    frame = preparation.change(cutoff.raw_rows, change)
     try:
         after = preparation(frame)
     except Exception as error:
         return _Comparison(kind, cutoff.raw_label, error=_as_text(error))
     difference = preparation.difference(preparation.panel, after, cutoff.row, resized)
+    if difference is None and not resized:
+        difference = preparation.difference_of_inputs(after, cutoff.row, trial.cv.horizon)
     if difference is not None or not with_model:
         return _Comparison(kind, cutoff.raw_label, difference)
     return _compare_runs(
@@ -271,14 +222,14 @@ def _as_text(error: Exception) -> str:
     return f"the preparation raises {type(error).__name__}: {error}"
 
 
-def _compare_behind_a_gap(trial: _Trial, cutoff: _Cutoff) -> _Comparison:
+def _compare_behind_a_gap(trial: Trial, cutoff: Cutoff) -> _Comparison:
     """Compare before and after a change of the later raw rows where the last two rows up to the cutoff are empty."""
     preparation, kind = trial.preparation, "scaling behind a gap"
     gap = preparation.frame.copy()
-    gap.iloc[cutoff.raw_rows - 2 : cutoff.raw_rows] = np.nan
+    gap.iloc[cutoff.raw_rows - 2 : cutoff.raw_rows, np.flatnonzero(~preparation.is_input)] = np.nan
     try:
         before = preparation(gap)
-        after = preparation(change_rows(gap, cutoff.raw_rows, MAIN["scaling"]))
+        after = preparation(preparation.change(cutoff.raw_rows, MAIN["scaling"], gap))
         if not preparation.has_labels:  # the empty rows may be dropped
             cutoff = cutoff._replace(row=min(cutoff.row, len(preparation(gap.iloc[: cutoff.raw_rows])) - 1))
     except Exception as error:
@@ -290,7 +241,7 @@ def _compare_behind_a_gap(trial: _Trial, cutoff: _Cutoff) -> _Comparison:
     return _compare_runs(trial.run(before, trial.cv), trial.run(after, trial.cv), kind, cutoff)
 
 
-def _compare_shorter_run(trial: _Trial, number: int) -> _Comparison:
+def _compare_shorter_run(trial: Trial, number: int) -> _Comparison:
     """Compare with a run that ends with the test rows of a cutoff, as no later raw rows exist."""
     preparation, kind = trial.preparation, "no later rows"
     cutoff = trial.cutoff(trial.cutoffs[number])
@@ -306,7 +257,7 @@ def _compare_shorter_run(trial: _Trial, number: int) -> _Comparison:
     return _compare_runs(trial.before, run, kind, cutoff, TOLERANCE)._replace(late_changed=None)
 
 
-def _compare_runs(before: _Run, after: _Run, kind: str, cutoff: _Cutoff, tolerance: float = 0.0) -> _Comparison:
+def _compare_runs(before: Run, after: Run, kind: str, cutoff: Cutoff, tolerance: float = 0.0) -> _Comparison:
     """Compare the forecasts of two runs up to a cutoff, and after it."""
     early, late = [], []
     for run in (before, after):
@@ -314,28 +265,10 @@ def _compare_runs(before: _Run, after: _Run, kind: str, cutoff: _Cutoff, toleran
         early.append(run.forecasts[is_early])
         late.append(run.forecasts[~is_early])
     if after.has_failed and not before.has_failed:  # a fit that fails on later rows has no forecasts before them
-        early = _common(*early)
-    late = _common(*late)
-    late_changed = _first_difference(late[0], late[1]) is not None if len(late[0]) else None
-    return _Comparison(kind, cutoff.label, None, _first_difference(early[0], early[1], tolerance), late_changed)
-
-
-def _common(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the forecasts of both tables that have the same series, cutoff, step and member."""
-    return [a[a.index.isin(b.index)], b[b.index.isin(a.index)]]
-
-
-def _first_difference(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = 0.0) -> str | None:
-    """Return the first forecast that differs, None if all are the same (within a relative tolerance)."""
-    if not a.index.equals(b.index):
-        return "other series or cutoffs are forecast"
-    old, new = a.to_numpy(), b.to_numpy()
-    with np.errstate(invalid="ignore"):
-        same = (old == new) | (np.isnan(old) & np.isnan(new)) | (np.abs(old - new) <= tolerance * np.abs(old))
-    if same.all():
-        return None
-    series, cutoff, step, _ = a.index[int(np.argmin(same.all(axis=1)))]
-    return f"{series} from {format_date(cutoff)} at step {step}"
+        early = common_forecasts(*early)
+    late = common_forecasts(*late)
+    late_changed = first_difference(late[0], late[1]) is not None if len(late[0]) else None
+    return _Comparison(kind, cutoff.label, None, first_difference(early[0], early[1], tolerance), late_changed)
 
 
 def _judge(comparisons: list[_Comparison]) -> tuple[bool | None, str]:
@@ -358,7 +291,7 @@ def _judge(comparisons: list[_Comparison]) -> tuple[bool | None, str]:
     return True, f"what is prepared and forecast up to the cutoff is the same{not_tried}"
 
 
-def _check_response(trial: _Trial, comparisons: list[_Comparison]) -> Check:
+def _check_response(trial: Trial, comparisons: list[_Comparison]) -> Check:
     """Check that some forecast depends on the prices, unless all are constant."""
     name = "response to prices"
     if any(c.late_changed for c in comparisons):
@@ -371,14 +304,14 @@ def _check_response(trial: _Trial, comparisons: list[_Comparison]) -> Check:
     return name, False, NO_RESPONSE
 
 
-def _check_determinism(trial: _Trial) -> Check:
+def _check_determinism(trial: Trial) -> Check:
     name, again = "determinism", trial.run(trial.preparation(trial.preparation.frame), trial.cv)
-    if (changed := _first_difference(trial.before.forecasts, again.forecasts)) is None:
+    if (changed := first_difference(trial.before.forecasts, again.forecasts)) is None:
         return name, True, "two runs return the same bytes"
     return name, False, f"two equal runs differ, first {changed}: set a seed. Until then look-ahead cannot be tested"
 
 
-def _check_outside(trial: _Trial) -> Check:
+def _check_outside(trial: Trial) -> Check:
     """Check that forecasts from raw rows without an order of time are not related to the real outcomes."""
     name, real, first = "other sources", trial.preparation.panel, next(trial.cv.split(trial.preparation.panel))
     rows = np.arange(len(real) - trial.cv.horizon)[len(real) // 3 :][-N_UNRELATED_ROWS:]
@@ -386,7 +319,7 @@ def _check_outside(trial: _Trial) -> Check:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            panel = trial.preparation.aligned(trial.preparation(raw))
+            panel = draw_inputs(trial.preparation.aligned(trial.preparation(raw)), first.cutoff)
             model = clone(trial.model).fit(panel[first.train], trial.cv.horizon)
             values = _values(model.predict_at(panel, rows))  # (K, N, H, 1 + Q)
     except Exception as error:
@@ -394,9 +327,12 @@ def _check_outside(trial: _Trial) -> Check:
     fixed = [series for n, series in enumerate(real.series) if _is_fixed(panel.target[:, n], real.target[:, n])]
     if len(fixed) == len(real.series):
         return name, False, "the prepared prices do not depend on the raw prices: the preparation reads other data"
-    level = real.target[rows]
+    level, declared = real.target[rows], trial.preparation.future
     for c, channel in enumerate(real.channels):
-        if abs(association(panel.values[rows, :, c], [level], real.target[rows + 1])) > MAX_Z:
+        if (
+            channel not in declared
+            and abs(association(panel.values[rows, :, c], [level], real.target[rows + 1])) > MAX_Z
+        ):
             return name, False, f"{channel} {KNOWS_OUTCOMES.format('preparation')}"
     is_test = rows >= first.cutoff
     for h, q in np.ndindex(values.shape[2:]):
@@ -414,7 +350,7 @@ def _is_fixed(values: np.ndarray, real: np.ndarray) -> bool:
     return bool(np.array_equal(values, real, equal_nan=True) and np.nanmin(real) < np.nanmax(real))
 
 
-def _check_one_fit(trial: _Trial) -> list[Check]:
+def _check_one_fit(trial: Trial) -> list[Check]:
     """Check a fit at the first cutoff: many cutoffs against one at a time, state, scale, exactness and freshness."""
     panel, horizon = trial.preparation.panel, trial.cv.horizon
     train, rows = next(trial.cv.split(panel)).train, np.array(trial.cutoffs)
@@ -427,7 +363,7 @@ def _check_one_fit(trial: _Trial) -> list[Check]:
         one_by_one = np.concatenate([_values(model.predict(panel[: row + 1])) for row in rows])
         values = panel.values.copy()
         values[:, :, 0] *= 10
-        tenfold = Panel(values, panel.index, panel.series, panel.channels)
+        tenfold = replace(panel, values=values)
         scaled = _values(clone(trial.model).fit(tenfold[train], horizon).predict_at(tenfold, rows))
     difference, scale_error = _max_difference(at_once, one_by_one), _max_difference(scaled, 10 * at_once)
     depends = "" if scale_error < EQUIVARIANCE else ": forecasts depend on the scale of the prices"

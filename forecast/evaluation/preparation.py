@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from forecast.data.future import FutureInputs
 from forecast.data.panel import Panel, as_panel
 from forecast.data.row_labels import format_date
 from forecast.data.series import PricesWarning
-from forecast.evaluation.perturbation import FACTOR
+from forecast.evaluation.perturbation import FACTOR, Change, change_rows
 from forecast.evaluation.text import join_names
 
 PERIODS = ("Y", "Q", "M", "W", "D")  # calendar periods, the longest first; weeks start on Monday
@@ -27,6 +28,7 @@ HINTS = {
     "rows": "look for rows that are dropped or chosen by later values",
     "near": "look for shift(-1), a centred window, bfill or interpolate",
     "all": "look for a mean, scale, rank, threshold or fit over all rows",
+    "input": "an input must be the value that was known at the cutoff, in a raw column of the same name",
 }
 
 
@@ -53,6 +55,7 @@ class Preparation:
     frame: pd.DataFrame
     prepare: Callable[[pd.DataFrame], Any]
     exog: tuple[str, ...]
+    future: tuple[str, ...] = ()  # those of them that are known before their row
 
     def __call__(self, frame: pd.DataFrame) -> Panel:
         """Return the prepared panel of a changed raw table, whose columns are read like those of the original."""
@@ -62,7 +65,7 @@ class Preparation:
             prepared.attrs.setdefault("field", "y")  # all columns are series, whatever the changed values are like
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PricesWarning)
-            return as_panel(prepared, exog=self.exog)
+            return as_panel(prepared, exog=self.exog, future=self.future)
 
     @cached_property
     def _original(self) -> Any:
@@ -71,20 +74,36 @@ class Preparation:
     @cached_property
     def panel(self) -> Panel:
         """The prepared panel of the raw table."""
-        return as_panel(self._original, exog=self.exog)
+        return as_panel(self._original, exog=self.exog, future=self.future)
+
+    @cached_property
+    def _all_rows(self) -> Panel:
+        """The prepared panel with the rows after the last price."""
+        return _with_later_rows(self.panel)
+
+    @cached_property
+    def is_input(self) -> np.ndarray:
+        """Which raw columns are declared as known before their row, by name, (columns,)."""
+        columns, names = self.frame.columns, set(self.future)
+        levels = [columns.get_level_values(level) for level in range(columns.nlevels)]
+        return np.any([[str(name) in names for name in level] for level in levels], axis=0)
+
+    def change(self, rows: int, change: Change, frame: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return the raw table with its rows after the first `rows` changed, but for what is declared as known."""
+        return change_rows(self.frame if frame is None else frame, rows, change, self.is_input)
 
     @cached_property
     def _left_out(self) -> frozenset[str] | None:
         """The columns of the prepared table that are no series by their values; None if it is no wide table."""
-        if not isinstance(self._original, pd.DataFrame) or self.panel.channels != ("y",):
+        if not isinstance(self._original, pd.DataFrame) or self.panel.channels[0] != "y":
             return None
-        names = frozenset(map(str, self._original.columns))
+        names = frozenset(map(str, self._original.columns)) - set(self.panel.channels)
         return names - set(self.panel.series) if set(self.panel.series) <= names else None
 
     @cached_property
     def has_labels(self) -> bool:
         """Whether the prepared rows have the labels of raw rows or periods, not mere numbers from 0."""
-        index, raw = self.panel.index, _labels(self.frame)
+        index, raw = self._all_rows.index, _labels(self.frame)
         if isinstance(index, pd.DatetimeIndex) != isinstance(raw, pd.DatetimeIndex):
             return False
         return index.equals(raw) or not index.equals(pd.RangeIndex(len(index)))
@@ -113,7 +132,7 @@ class Preparation:
         for factor in (FACTOR, 1 / FACTOR):
             changed = self.frame.copy()
             changed.iloc[raw_row] *= factor
-            after = self(changed)
+            after = _with_later_rows(self(changed))
             if len(after) > row and not np.array_equal(after.values[row], self.panel.values[row], equal_nan=True):
                 return True
         return False
@@ -127,7 +146,7 @@ class Preparation:
             if isinstance(index, pd.DatetimeIndex):
                 raw, index = _wall_clock(raw), _wall_clock(index)
             return int(raw.searchsorted(index[row], side="right"))
-        rows, from_end = len(self.panel), len(self.frame) - (len(self.panel) - 1 - row)
+        rows, from_end = len(self._all_rows), len(self.frame) - (len(self._all_rows) - 1 - row)
         if rows in (self._length(max(3 * len(self.frame) // 4, rows)), len(self.frame)):  # a fixed number, or all rows
             return from_end
         low, high = 0, len(self.frame)  # the largest number of raw rows from which no later row is made
@@ -139,7 +158,7 @@ class Preparation:
     def _length(self, rows: int) -> int:
         """Return the number of rows prepared from the first raw rows, 0 if they are too few."""
         try:
-            return len(self(self.frame.iloc[:rows]))
+            return len(_with_later_rows(self(self.frame.iloc[:rows])))
         except Exception:
             return 0
 
@@ -156,6 +175,7 @@ class Preparation:
 
     def difference(self, before: Panel, after: Panel, row: int, resized: bool = False) -> Difference | None:
         """Return how the rows up to a row of the panel differ; `resized` if raw rows were removed or appended."""
+        before, after = _with_later_rows(before), _with_later_rows(after)
         old, new = self._past(before, row), after if resized and not self.has_labels else self._past(after, row)
         if old.channels != new.channels:
             return Difference(f"the fields are {join_names(new.channels)}, not {join_names(old.channels)}", "series")
@@ -172,6 +192,21 @@ class Preparation:
             which = f": {format_date(changed[0])}" if len(changed) and self.has_labels else ""
             return Difference(f"other rows up to the cutoff are prepared{which}", "rows")
         return _difference_of_values(old, new)
+
+    def difference_of_inputs(self, after: Panel, row: int, horizon: int) -> Difference | None:
+        """Return how what is known of the H rows after a row differs, where later prices were changed; None if not."""
+        if not self.future:
+            return None
+        before, known = (panel.known(self.future) for panel in (self.panel, self.aligned(after)))
+        rows = slice(row + 1, row + 1 + horizon)
+        a, b = before.values[rows], known.values[rows]
+        limit = ROUNDING * np.nanmax(np.abs(a), axis=0, initial=0.0)
+        differs = ~np.isnan(a) & ~(np.abs(a - b) <= limit)
+        if not differs.any():
+            return None
+        step, _, channel = np.argwhere(differs)[0]
+        where = f"the input {self.future[channel]} of {format_date(before.index[row + 1 + step])}"
+        return Difference(f"{where} changes with prices after the cutoff, although it is declared as known", "input")
 
     def _past(self, panel: Panel, row: int) -> Panel:
         """Return the rows of a prepared panel up to a row of the original one."""
@@ -193,16 +228,33 @@ class Preparation:
 
         Its rows up to `row` are those of `past`, from which they differ by rounding at most.
         """
-        series = pd.Index(panel.series).get_indexer(list(self.panel.series))
-        rows = np.arange(len(self.panel))
-        rows = panel.index.get_indexer(self.panel.index) if self.has_labels else np.where(rows < len(panel), rows, -1)
+        panel, original = _with_later_rows(panel), self._all_rows
+        series = pd.Index(panel.series).get_indexer(list(original.series))
+        rows = np.arange(len(original))
+        rows = panel.index.get_indexer(original.index) if self.has_labels else np.where(rows < len(panel), rows, -1)
         values = np.array(panel.values[rows][:, series])
         values[rows < 0] = np.nan
         values[:, series < 0] = np.nan
         if past is not None:
             values[: row + 1] = past.values[: row + 1]
         values.setflags(write=False)
-        return Panel(values, self.panel.index, self.panel.series, self.panel.channels, self.panel.attrs)
+        future = None
+        if original.future is not None:
+            channels = [original.channels.index(name) for name in original.future.names]
+            future = FutureInputs(original.future.names, values[:, :, channels], original.index)
+        n = len(self.panel)
+        return Panel(values[:n], original.index[:n], original.series, original.channels, original.attrs, future)
+
+
+def _with_later_rows(panel: Panel) -> Panel:
+    """Return a panel with the rows after its last one, of which the inputs are known and nothing else is."""
+    if panel.future is None:
+        return panel
+    values = np.full((len(panel.future), *panel.values.shape[1:]), np.nan)
+    values[: len(panel)] = panel.values
+    channels = [panel.channels.index(name) for name in panel.future.names]
+    values[:, :, channels] = panel.future.values
+    return replace(panel, values=values, index=panel.future.index)
 
 
 def _labels(frame: pd.DataFrame) -> pd.Index:
