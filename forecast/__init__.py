@@ -27,6 +27,7 @@ _PUBLIC = {
     "data.yahoo.download": ("DownloadError", "download"),
     "data.yahoo.client": ("Yahoo",),
     "data.calendar": ("next_dates",),
+    "data.calendar_columns": ("calendar_columns",),
     "data.checks": ("PriceReport", "check_prices"),
     "data.targets": ("garman_klass", "log_returns", "make_target", "parkinson", "realised_variance"),
     "models.recurrent.diagnostics": ("gradient_flow",),
