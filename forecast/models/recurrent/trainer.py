@@ -99,7 +99,8 @@ class Trainer(Estimator):
     device : {"auto", "cpu", "cuda", "mps"}, default "auto"
         Device of the training; "auto" is a GPU if there is one.
     warm_steps : int, optional
-        Steps of a fit that continues from the previous one (None: a quarter of `steps`).
+        Steps of a fit that continues from the previous one (None: a quarter of `steps`). With fewer steps its learning
+        rate is lower in proportion, as full steps would move the weights away from where they were.
     skip_lr : float, optional
         Learning rate of the linear shortcut (None: `lr`). A higher rate helps where the base is poor, as naive is for
         returns.
@@ -134,7 +135,7 @@ class Trainer(Estimator):
     def warm(self) -> Trainer:
         """Return the trainer of a fit that continues from the previous one."""
         steps = -(-self.steps // 4) if self.warm_steps is None else self.warm_steps
-        return clone(self).set_params(steps=steps)
+        return clone(self).set_params(steps=steps, lr=self.lr * min(steps / max(self.steps, 1), 1.0))
 
     def train(
         self, new_network: Callable[[], Trainable], examples: Any, seed: int, held_back: HeldBack | None = None
