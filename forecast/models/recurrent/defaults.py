@@ -11,17 +11,19 @@ from forecast.data.panel import Panel
 from forecast.features.dataset import changes_needed
 from forecast.features.inputs import SCALE, Inputs
 from forecast.models.base import Forecaster, with_levels
+from forecast.models.ensemble import Ensemble
 from forecast.models.naive import Naive, SeasonalNaive
 from forecast.models.recurrent.config import strategy_of
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
 from forecast.models.recurrent.trainer import Trainer
-from forecast.models.season import find_season
+from forecast.models.season import DAY, MIN_SEASONS, candidate_seasons, find_season
 
 LONG_ROWS = 250  # observed rows of the median series from which on a series shows by itself what can be forecast
 LOOKBACK, HIDDEN = 60, 16  # of long series without a season, and at most of short ones
 EXAMPLE_ROWS = (
     300  # newest rows from which training examples start where the base is the pretrained network: it takes time
 )
+DENSE_ROWS = 10_000  # of all series from which on an autoregression over two weeks of hours is learnt
 MAX_LOG_SCALE = 0.5  # of short series in logs: a typical change by two thirds of the value
 OPEN_PARAMS = ("lookback", "patch", "hidden", "skip", "base")
 
@@ -33,6 +35,12 @@ class Facts:
     rows: int  # observed rows of the median series
     series: int
     season: int  # rows in a season, 1 for none
+    cycles: tuple[int, ...] = ()  # with several rows a day: the rows of a day and of a week
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether days and weeks repeat, on enough rows to learn an autoregression over two weeks."""
+        return self.is_long and bool(self.cycles) and self.rows * self.series >= DENSE_ROWS
 
     @property
     def is_long(self) -> bool:
@@ -77,13 +85,21 @@ def read_facts(panel: Panel, season: int | str) -> Facts:
     """Return what the table reads of the training rows; `season` "auto" is found in them."""
     observed = panel.observed.sum(axis=0)
     rows = int(np.median(observed[observed > 0])) if observed.any() else 0
-    return Facts(rows, len(panel.series), find_season(panel) if season == "auto" else int(season))
+    found = find_season(panel) if season == "auto" else int(season)
+    suggested = candidate_seasons(panel.index) if found > 1 else []
+    is_within_a_day = found in suggested and panel.index.to_series().diff().median() < DAY
+    cycles = tuple(m for m in suggested if is_within_a_day and rows >= MIN_SEASONS * m)
+    return Facts(rows, len(panel.series), found, cycles)
 
 
 def recipe(facts: Facts) -> dict[str, Any]:
     """Return the parameters for such a panel; the documentation of models has them as a table."""
     if facts.is_long and facts.season == 1:
         return {"lookback": LOOKBACK, "patch": 1, "hidden": HIDDEN, "skip": 1, "base": Naive()}
+    if facts.is_dense:
+        base = Ensemble([SeasonalNaive(m) for m in facts.cycles], how="mean")
+        weeks = 2 * max(facts.cycles)
+        return {"lookback": weeks, "patch": min(facts.cycles), "hidden": 64, "skip": weeks, "base": base}
     lookback = min(max(facts.rows // 2, 1), LOOKBACK)
     return {"lookback": lookback, "patch": 1, "hidden": HIDDEN, "skip": 1, "base": Pretrained(season=facts.season)}
 
@@ -109,9 +125,16 @@ def choose(model: Any, panel: Panel) -> Choices:
     is_pretrained = isinstance(chosen["base"], Pretrained)
     if is_pretrained:
         chosen["base"] = with_levels(chosen["base"], model.levels)
-    trainer = model.default_trainer() if model.trainer is None else model.trainer
+    trainer = model.trainer or (dense_trainer(model) if facts.is_dense else model.default_trainer())
     first = first_example(chosen["base"], len(panel))
-    return Choices(facts, trainer=trainer, first=first, loss="mae" if is_pretrained else None, **chosen)
+    loss = "mae" if is_pretrained or (facts.is_dense and model.base is None) else None
+    return Choices(facts, trainer=trainer, first=first, loss=loss, **chosen)
+
+
+def dense_trainer(model: Any) -> Trainer:
+    """Return the trainer of panels with days and weeks: many steps."""
+    is_aligned = strategy_of(model) == "aligned"
+    return Trainer(steps=3000, batch_size=4, lr=3e-3) if is_aligned else Trainer(1000, batch_size=256, lr=3e-3)
 
 
 def may_be_pretrained(model: Any) -> bool:
