@@ -189,14 +189,18 @@ def check_start(model: Any) -> None:
     check_choice("start", model.start, (None, "pretrained"))
     if model.start is None:
         return
-    default = type(model)().get_params(deep=False)
-    params = model.get_params(deep=False)
-    others = [name for name in params if name not in TUNED_PARAMS and not _equal(params[name], default[name])]
+    others = given_params(model, TUNED_PARAMS)
     if others:
         raise ValueError(
             f"start='pretrained' trains the pretrained network, which has its own layers, inputs and loss: leave out "
             f"{', '.join(others)}, or use start=None"
         )
+
+
+def given_params(model: Any, aside: tuple[str, ...]) -> list[str]:
+    """Return the parameters that are not at their default, those `aside` left out."""
+    default, params = (m.get_params(deep=False) for m in (type(model)(), model))
+    return [name for name in params if name not in aside and not _equal(params[name], default[name])]
 
 
 def check_combinations(model: Any) -> None:

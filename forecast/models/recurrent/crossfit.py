@@ -31,16 +31,17 @@ def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, log: Lo
     log : LogChoice
         The series on which the network works in logs.
     first : int, default 0
-        The first row at which a base whose one fit is used forecasts.
+        The first row at which a base whose one fit is used forecasts; the number of rows if no forecast is needed.
 
     Returns
     -------
     array of shape (T, N, H)
         The forecasts of H steps, in logs where the network works in logs; NaN where there is none.
     """
-    if base.in_sample_is_valid:
+    if base.in_sample_is_valid or first >= len(panel):
         point = np.full((len(panel), len(panel.series), fitted.horizon_), np.nan)
-        point[first:] = fitted._predict_point_at(panel, np.arange(first, len(panel)))
+        if first < len(panel):
+            point[first:] = fitted._predict_point_at(panel, np.arange(first, len(panel)))
     else:
         point = _out_of_sample_points(base, panel, fitted.horizon_)
     return log_points(point, base, panel, log)

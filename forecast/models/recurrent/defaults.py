@@ -6,25 +6,29 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from forecast.data.panel import Panel
 from forecast.features.dataset import changes_needed
 from forecast.features.inputs import SCALE, Inputs
 from forecast.models.base import Forecaster, with_levels
-from forecast.models.ensemble import Ensemble
 from forecast.models.naive import Naive, SeasonalNaive
-from forecast.models.recurrent.config import strategy_of
+from forecast.models.recurrent.config import given_params, strategy_of
+from forecast.models.recurrent.pretrained.fine_tuning import fine_tuning_trainer
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
 from forecast.models.recurrent.trainer import Trainer
-from forecast.models.season import DAY, MIN_SEASONS, candidate_seasons, find_season
+from forecast.models.season import DAY, find_season
 
 LONG_ROWS = 250  # observed rows of the median series from which on a series shows by itself what can be forecast
 LOOKBACK, HIDDEN = 60, 16  # of long series without a season, and at most of short ones
 EXAMPLE_ROWS = (
     300  # newest rows from which training examples start where the base is the pretrained network: it takes time
 )
-DENSE_ROWS = 10_000  # of all series from which on an autoregression over two weeks of hours is learnt
+DENSE_ROWS = 10_000  # of all series, from which on the pretrained network is trained on days and weeks
+TUNING_STEPS = 400
 MAX_LOG_SCALE = 0.5  # of short series in logs: a typical change by two thirds of the value
+#: Parameters of a network without settings of its own: where days repeat, it is the fine-tuned pretrained one.
+PLAIN_PARAMS = ("cell", "topology", "strategy", "season", "log", "levels", "members", "seed", "n_jobs", "warm_start")
 OPEN_PARAMS = ("lookback", "patch", "hidden", "skip", "base")
 
 
@@ -35,12 +39,12 @@ class Facts:
     rows: int  # observed rows of the median series
     series: int
     season: int  # rows in a season, 1 for none
-    cycles: tuple[int, ...] = ()  # with several rows a day: the rows of a day and of a week
+    is_within_a_day: bool = False  # whether there are several rows a day
 
     @property
     def is_dense(self) -> bool:
-        """Whether days and weeks repeat, on enough rows to learn an autoregression over two weeks."""
-        return self.is_long and bool(self.cycles) and self.rows * self.series >= DENSE_ROWS
+        """Whether days repeat, on enough rows to train the pretrained network on them."""
+        return self.is_long and self.season > 1 and self.is_within_a_day and self.rows * self.series >= DENSE_ROWS
 
     @property
     def is_long(self) -> bool:
@@ -86,20 +90,15 @@ def read_facts(panel: Panel, season: int | str) -> Facts:
     observed = panel.observed.sum(axis=0)
     rows = int(np.median(observed[observed > 0])) if observed.any() else 0
     found = find_season(panel) if season == "auto" else int(season)
-    suggested = candidate_seasons(panel.index) if found > 1 else []
-    is_within_a_day = found in suggested and panel.index.to_series().diff().median() < DAY
-    cycles = tuple(m for m in suggested if is_within_a_day and rows >= MIN_SEASONS * m)
-    return Facts(rows, len(panel.series), found, cycles)
+    dates = panel.index if isinstance(panel.index, pd.DatetimeIndex) else None
+    is_within_a_day = dates is not None and len(dates) > 1 and dates.to_series().diff().median() < DAY
+    return Facts(rows, len(panel.series), found, bool(is_within_a_day))
 
 
 def recipe(facts: Facts) -> dict[str, Any]:
     """Return the parameters for such a panel; the documentation of models has them as a table."""
     if facts.is_long and facts.season == 1:
         return {"lookback": LOOKBACK, "patch": 1, "hidden": HIDDEN, "skip": 1, "base": Naive()}
-    if facts.is_dense:
-        base = Ensemble([SeasonalNaive(m) for m in facts.cycles], how="mean")
-        weeks = 2 * max(facts.cycles)
-        return {"lookback": weeks, "patch": min(facts.cycles), "hidden": 64, "skip": weeks, "base": base}
     lookback = min(max(facts.rows // 2, 1), LOOKBACK)
     return {"lookback": lookback, "patch": 1, "hidden": HIDDEN, "skip": 1, "base": Pretrained(season=facts.season)}
 
@@ -109,6 +108,8 @@ def choose(model: Any, panel: Panel) -> Choices:
     facts = read_facts(panel, model.season)
     given = {name: getattr(model, name) for name in OPEN_PARAMS if getattr(model, name) is not None}
     chosen = recipe(facts) | given
+    if facts.is_dense and not given_params(model, PLAIN_PARAMS):
+        chosen["base"] = Pretrained(season=facts.season, trainer=fine_tuning_trainer().set_params(steps=TUNING_STEPS))
     if strategy_of(model) == "recursive" and model.base is None:
         chosen["base"] = Naive()  # each step is added to the one before
     if model.future and model.base is None and facts.is_long:
@@ -125,16 +126,9 @@ def choose(model: Any, panel: Panel) -> Choices:
     is_pretrained = isinstance(chosen["base"], Pretrained)
     if is_pretrained:
         chosen["base"] = with_levels(chosen["base"], model.levels)
-    trainer = model.trainer or (dense_trainer(model) if facts.is_dense else model.default_trainer())
-    first = first_example(chosen["base"], len(panel))
-    loss = "mae" if is_pretrained or (facts.is_dense and model.base is None) else None
-    return Choices(facts, trainer=trainer, first=first, loss=loss, **chosen)
-
-
-def dense_trainer(model: Any) -> Trainer:
-    """Return the trainer of panels with days and weeks: many steps."""
-    is_aligned = strategy_of(model) == "aligned"
-    return Trainer(steps=3000, batch_size=4, lr=3e-3) if is_aligned else Trainer(1000, batch_size=256, lr=3e-3)
+    trainer = model.default_trainer() if model.trainer is None else model.trainer
+    first = first_example(model, chosen["base"], len(panel))
+    return Choices(facts, trainer=trainer, first=first, loss="mae" if is_pretrained else None, **chosen)
 
 
 def may_be_pretrained(model: Any) -> bool:
@@ -144,13 +138,20 @@ def may_be_pretrained(model: Any) -> bool:
 
 def keep(choices: Choices, model: Any, panel: Panel) -> Choices:
     """Return the choices of the previous fit for one that continues from it, on more rows and by its own trainer."""
-    first = first_example(choices.base, len(panel))
+    first = first_example(model, choices.base, len(panel))
     return replace(choices, first=first, trainer=choices.trainer if model.trainer is None else model.trainer)
 
 
-def first_example(base: Forecaster, rows: int) -> int:
-    """Return the first row with training examples."""
-    return max(rows - EXAMPLE_ROWS, 0) if isinstance(base, Pretrained) else 0
+def first_example(model: Any, base: Forecaster, rows: int) -> int:
+    """Return the first row with training examples; the number of rows where a fine-tuned base is left as it is.
+
+    Correcting a base that was trained on the same rows takes several such trainings, on the rows before each block.
+    """
+    if not isinstance(base, Pretrained):
+        return 0
+    if base.trainer is None:
+        return max(rows - EXAMPLE_ROWS, 0)
+    return rows if model.base is None else 0
 
 
 def limit_scale(inputs: Inputs, limit: np.ndarray) -> Inputs:

@@ -13,6 +13,7 @@ from helpers.quick import quick, walks
 import forecast as fc
 from forecast.features.dataset import changes_needed, trainable_rows
 from forecast.features.inputs import MIN_CHANGES, causal_inputs
+from forecast.models.recurrent import defaults
 from forecast.models.recurrent.defaults import Facts, blend, choose, recipe
 
 CELLS = ("rnn", "lstm", "gru")
@@ -155,6 +156,29 @@ def test_no_forecast_depends_on_later_rows_and_ten_times_the_prices_give_ten_tim
     assert first.tobytes() == second.tobytes()
     scaled = fc.make_model(cell, trainer=SHORT).fit(prices.iloc[:100] * 10, 3).predict_at(prices * 10, [99, 104])
     np.testing.assert_allclose(scaled.quantiles, 10 * first, rtol=1e-4)
+
+
+def hourly(rows: int = 300, series: int = 40) -> pd.DataFrame:
+    """Return series with a day of 24 rows."""
+    rng = np.random.default_rng(0)
+    day = np.tile(rng.normal(0, 5, (24, series)), (rows // 24 + 1, 1))[:rows]
+    index = pd.date_range("2024", periods=rows, freq="h")
+    return pd.DataFrame(100 + day + rng.normal(size=(rows, series)), index=index)
+
+
+def test_hours_are_forecast_by_the_tuned_network_unless_a_network_is_described(monkeypatch):
+    """Its quantiles are those of the base: nothing is left to correct, and one fit is enough."""
+    monkeypatch.setattr(defaults, "TUNING_STEPS", 2)
+    prices = hourly()
+    panel = fc.as_panel(prices)
+    assert choose(fc.Recurrent(hidden=8), panel).base.trainer is None
+    assert choose(fc.Recurrent(), fc.as_panel(prices.iloc[:, :5])).base.trainer is None  # too few rows of all series
+    model = fc.Recurrent("gru").fit(prices, 2)
+    assert model.choices_.base.trainer.steps == 2
+    assert model.record_["examples"] == 0
+    assert (model.shrinkage_ == 0).all()
+    expected = fc.Pretrained(season=24, trainer=model.choices_.base.trainer).fit(prices, 2).predict(prices)
+    np.testing.assert_array_equal(model.predict(prices).quantiles, expected.quantiles)
 
 
 def test_a_warm_fit_continues_with_the_choices_of_the_previous_one():
