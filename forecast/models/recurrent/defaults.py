@@ -24,7 +24,7 @@ LOOKBACK, HIDDEN = 60, 16  # of long series without a season, and at most of sho
 EXAMPLE_ROWS = (
     300  # newest rows from which training examples start where the base is the pretrained network: it takes time
 )
-DENSE_ROWS = 10_000  # of all series, from which on the pretrained network is trained on days and weeks
+DENSE_SERIES = 20  # from which on the pretrained network is trained on series with several rows a day
 TUNING_STEPS = 400
 MAX_LOG_SCALE = 0.5  # of short series in logs: a typical change by two thirds of the value
 #: Parameters of a network without settings of its own: where days repeat, it is the fine-tuned pretrained one.
@@ -43,8 +43,8 @@ class Facts:
 
     @property
     def is_dense(self) -> bool:
-        """Whether days repeat, on enough rows to train the pretrained network on them."""
-        return self.is_long and self.season > 1 and self.is_within_a_day and self.rows * self.series >= DENSE_ROWS
+        """Whether days repeat, in enough series to train the pretrained network on them."""
+        return self.is_long and self.season > 1 and self.is_within_a_day and self.series >= DENSE_SERIES
 
     @property
     def is_long(self) -> bool:

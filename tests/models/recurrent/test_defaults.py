@@ -158,7 +158,7 @@ def test_no_forecast_depends_on_later_rows_and_ten_times_the_prices_give_ten_tim
     np.testing.assert_allclose(scaled.quantiles, 10 * first, rtol=1e-4)
 
 
-def hourly(rows: int = 300, series: int = 40) -> pd.DataFrame:
+def hourly(rows: int = 300, series: int = 20) -> pd.DataFrame:
     """Return series with a day of 24 rows."""
     rng = np.random.default_rng(0)
     day = np.tile(rng.normal(0, 5, (24, series)), (rows // 24 + 1, 1))[:rows]
@@ -172,7 +172,7 @@ def test_hours_are_forecast_by_the_tuned_network_unless_a_network_is_described(m
     prices = hourly()
     panel = fc.as_panel(prices)
     assert choose(fc.Recurrent(hidden=8), panel).base.trainer is None
-    assert choose(fc.Recurrent(), fc.as_panel(prices.iloc[:, :5])).base.trainer is None  # too few rows of all series
+    assert choose(fc.Recurrent(), fc.as_panel(prices.iloc[:, :5])).base.trainer is None  # too few series
     model = fc.Recurrent("gru").fit(prices, 2)
     assert model.choices_.base.trainer.steps == 2
     assert model.record_["examples"] == 0
