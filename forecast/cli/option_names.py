@@ -10,7 +10,7 @@ from forecast.models.registry import parse_value
 
 #: Options whose names differ from those of the arguments that they set.
 OTHER_NAMES = {"how": "rows", "n_windows": "windows", "n_jobs": "jobs", "fields": "target", "dayfirst": "day-first"}
-OTHER_NAMES |= {"replace": "force"}
+OTHER_NAMES |= {"replace": "force", "future": "future-columns"}
 SAME_NAMES = (
     *("horizon", "step-size", "train-size", "embargo", "refit", "season", "reference", "against", "on-error"),
     *("target", "columns", "decimal", "interval", "start", "end", "exchange", "adjust", "resume", "restart", "offline"),
@@ -26,6 +26,9 @@ OPTIONS = {
 #: Options without a value.
 FLAGS = {(option, "True"): option for option in ("--day-first", "--resume", "--restart", "--force")}
 FLAGS |= {("--day-first", "False"): "--month-first"}
+
+#: Remedies that only a caller in Python has.
+IN_PYTHON = ", or pass them as future"
 
 QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
 NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w/]|\.\w)"
@@ -53,7 +56,7 @@ def in_option_names(message: str, options: Mapping[str, str] = OPTIONS) -> str:
             return _option(match["alone"], options)
         return _setting(_option(match["name"], options), match["value"]) if match["name"] else match[0]
 
-    return re.sub(f"{QUOTED}|{mention}", replace, message)
+    return re.sub(f"{QUOTED}|{mention}", replace, message.replace(IN_PYTHON, ""))
 
 
 def _option(name: str, options: Mapping[str, str]) -> str:

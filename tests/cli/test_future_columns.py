@@ -158,3 +158,37 @@ def test_missing_rows_are_one_sentence(call):
     code, _, err = call("predict model power.csv --future-columns Load")
     assert code == 2
     assert "--future-columns is Load and at the fit it was Load,Wind, onshore: leave it out" in err
+
+
+def test_a_gap_names_the_input_and_the_date(call):
+    table = power()
+    table.iloc[150, 1] = np.nan
+    table.to_csv("power.csv")
+    code, _, err = call(f"backtest power.csv {KNOWN} {RUN}")
+    assert code == 2
+    assert "lacks Load at 2024-05-30" in err
+    assert "future=" not in err
+    assert "pass them as" not in err
+
+
+def test_an_audit_leaves_known_columns_and_names_the_target(call):
+    code, out, err = call(f"audit power.csv {KNOWN} --models ridge,drift --horizon 3")
+    assert (code, err) == (0, "")
+    assert out.count("The audit is passed.") == 2
+    assert out.count("passed  later inputs") == 1  # drift reads none
+    table = power()
+    table.assign(Load=table["Price"].shift(-1).ffill()).to_csv("power.csv")
+    code, out, _ = call(f"audit power.csv {KNOWN} --models ridge --horizon 3")
+    assert code == 1
+    assert "FAILED  inputs like the target: Load at a row is the target of Price 1 row later" in out
+
+
+def test_common_rows_have_what_is_known_of_later_ones(call):
+    two = pd.read_csv("two.csv", index_col=0)
+    two.loc[two.index[::7], "Second"] = np.nan
+    two.to_csv("two.csv")
+    fitted = call(f"fit two.csv {KNOWN} --columns Price,Second --rows common --model ridge --horizon 3 --out model")
+    assert fitted[0] == 0
+    code, out, _ = call("predict model two.csv --json")
+    assert code == 0
+    assert {row["ds"][:10] for row in json.loads(out)["forecast"]} == {"2024-06-04", "2024-06-05", "2024-06-06"}
