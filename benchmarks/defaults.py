@@ -23,7 +23,7 @@ from competitions import NAIVE2, Row, naive2_forecasts, peer_forecasts, read_ser
 from tables import print_tables
 
 import forecast as fc
-from forecast.evaluation.metrics import naive2, seasonal_scale, smape
+from forecast.evaluation.metrics import seasonal_scale, smape
 
 MODELS = ("lstm", "gru", "rnn", "lstm-many-to-one")
 M1 = {"M1 yearly": "YS", "M1 quarterly": "QS", "M1 monthly": "MS"}  # with the frequency of their dates
@@ -84,16 +84,12 @@ def _m4(options: argparse.Namespace, frequency: str, freq: str, horizon: int, m:
     frame = panel_of([y[:-horizon] for y in series], freq)
     truth = np.stack([y[-horizon:] for y in series])
     reference = fc.Naive() if m == 1 else fc.SeasonalNaive(m)
-    names = {"naive2": None} if m == 1 else {}
     table, first = [], None
-    for name, model in {**names, "reference": reference, **{n: fc.make_model(n) for n in options.models}}.items():
+    for name, model in {"reference": reference, **{name: fc.make_model(name) for name in options.models}}.items():
         start = time.process_time()
-        if model is None:
-            point, coverage = np.stack([naive2(y[:-horizon], m, horizon) for y in series]), np.nan
-        else:
-            forecast = model.fit(frame, horizon).predict(frame)
-            point, quantiles = forecast.point[0], forecast.quantiles[0]
-            coverage = ((truth >= quantiles[..., 0]) & (truth <= quantiles[..., -1])).mean()
+        forecast = model.fit(frame, horizon).predict(frame)
+        point, quantiles = forecast.point[0], forecast.quantiles[0]
+        coverage = ((truth >= quantiles[..., 0]) & (truth <= quantiles[..., -1])).mean()
         seconds = time.process_time() - start
         measures = [
             (smape(y, p), np.abs(y - p).mean() / seasonal_scale(own[:-horizon], m))
@@ -109,7 +105,7 @@ def _m4(options: argparse.Namespace, frequency: str, freq: str, horizon: int, m:
 
 
 def weekly(options: argparse.Namespace) -> Table:
-    """M4 Weekly, the last 13 values of each of 359 series held back: errors, and ratios to Naive2 (season of 1)."""
+    """M4 Weekly, the last 13 values of each of 359 series held back: errors, and ratios to Naive2 (naive, season 1)."""
     return _m4(options, "Weekly", "W-MON", 13, 1)
 
 
