@@ -335,7 +335,7 @@ def _dates_of_forecast(panel: Panel, model: Forecaster, exchange: str | None, so
     if missing := panel.known(names).first_unknown(np.array([last]), panel.observed[[last]], horizon):
         raise ValueError(
             f"--future-columns: the model reads inputs of the rows that it forecasts, and {source} lacks "
-            f"{missing}: add rows after the last price that contain them"
+            f"{missing}: add rows after the last price that contain them, or fill the empty cells"
         )
     return panel.future.index[last + 1 : last + 1 + horizon], "the rows after the last price"
 

@@ -27,8 +27,8 @@ OPTIONS = {
 FLAGS = {(option, "True"): option for option in ("--day-first", "--resume", "--restart", "--force")}
 FLAGS |= {("--day-first", "False"): "--month-first"}
 
-#: Remedies that only a caller in Python has.
-IN_PYTHON = ", or pass them as future"
+#: A remedy that only a caller in Python has, and what remains of it.
+IN_PYTHON = (", fill the empty cells, or pass them as future", ", or fill the empty cells")
 
 QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
 NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w/]|\.\w)"
@@ -56,7 +56,7 @@ def in_option_names(message: str, options: Mapping[str, str] = OPTIONS) -> str:
             return _option(match["alone"], options)
         return _setting(_option(match["name"], options), match["value"]) if match["name"] else match[0]
 
-    return re.sub(f"{QUOTED}|{mention}", replace, message.replace(IN_PYTHON, ""))
+    return re.sub(f"{QUOTED}|{mention}", replace, message.replace(*IN_PYTHON))
 
 
 def _option(name: str, options: Mapping[str, str]) -> str:

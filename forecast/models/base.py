@@ -301,7 +301,7 @@ class Forecaster(Estimator):
         if missing := read.first_unknown(rows, panel.observed[rows], self.horizon_):
             raise ValueError(
                 f"{type(self).__name__} reads inputs of the rows that it forecasts, and lacks {missing}: add rows "
-                "after the last price that contain them, or pass them as future"
+                "after the last price that contain them, fill the empty cells, or pass them as future"
             )
         return panel
 

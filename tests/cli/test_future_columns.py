@@ -168,7 +168,7 @@ def test_a_gap_names_the_input_and_the_date(call):
     assert code == 2
     assert "lacks Load at 2024-05-30" in err
     assert "future=" not in err
-    assert "pass them as" not in err
+    assert "that contain them, or fill the empty cells; while fitting ridge" in err
 
 
 def test_an_audit_leaves_known_columns_and_names_the_target(call):
