@@ -10,6 +10,7 @@ import pandas as pd
 from forecast.data.calendar import is_daily
 from forecast.data.frames import read_index
 
+WEEK = pd.Timedelta(days=7)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -30,10 +31,10 @@ def calendar_columns(index: Any, holidays: str | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        On these dates, float64: `tuesday` … `sunday`, 1 on this day of the week (all are 0 on a Monday); `hour_sin` and
-        `hour_cos`, the time of day as a point on a circle, if a row has a time of day; `year_sin` and `year_cos`, the
-        month and day in the same way; and `holiday`, 1 on public holidays, if `holidays` is given. Days are those of
-        the time zone of the dates.
+        On these dates, float64: `tuesday` … `sunday`, 1 on this day of the week (all are 0 on a Monday), if rows
+        are less than a week apart; `hour_sin` and `hour_cos`, the time of day as a point on a circle, if a row has a
+        time of day; `year_sin` and `year_cos`, the month and day in the same way; and `holiday`, 1 on public holidays,
+        if `holidays` is given. Days are those of the time zone of the dates.
 
     Raises
     ------
@@ -51,7 +52,9 @@ def calendar_columns(index: Any, holidays: str | None = None) -> pd.DataFrame:
     dates = read_index(pd.Index(index))[0]
     if not isinstance(dates, pd.DatetimeIndex):
         raise ValueError(f"columns of a calendar need dates, and the rows are numbers such as {dates[0]!r}")
-    columns = {name: dates.day_of_week == day for day, name in enumerate(DAYS) if day > 0}
+    columns: dict[str, Any] = {}
+    if len(dates) < 2 or (dates[1:] - dates[:-1]).median() < WEEK:
+        columns = {name: dates.day_of_week == day for day, name in enumerate(DAYS) if day > 0}
     if not is_daily(dates):
         hour = dates.hour + dates.minute / 60 + dates.second / 3600
         columns |= _on_circle("hour", hour / 24)

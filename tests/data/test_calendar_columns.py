@@ -104,3 +104,11 @@ def test_a_model_learns_holidays_and_days_of_the_week(freq):
         forecast = model.fit(panel, horizon=10).predict(panel).point[0, 0]
         expected = 100 - 8 * calendar["holiday"] + 5 * calendar["friday"]
         assert np.abs(forecast - expected.iloc[-10:]).max() < 1.5
+
+
+def test_rows_of_weeks_and_months_have_no_days_of_the_week():
+    for frequency in ("W-FRI", "MS", "QS"):
+        assert list(fc.calendar_columns(pd.date_range("2024-01-01", periods=8, freq=frequency))) == [
+            "year_sin",
+            "year_cos",
+        ]
