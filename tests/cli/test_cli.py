@@ -101,7 +101,7 @@ ERRORS = {  # a command line, and a pattern of its message
         r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use --set MODEL\.log=False",
     ),
     "too short for lookback and horizon": (
-        "backtest good.csv --models lstm --horizon 5 --windows 3",
+        "backtest good.csv --models lstm --set lstm.lookback=60 --horizon 5 --windows 3",
         r"no series has the 65 observed training rows .* longest has 55\): bring more history, .* shorter lookback",
     ),
     "horizon 0": ("backtest good.csv --horizon 0", "--horizon must be at least 1; got 0"),
