@@ -144,8 +144,6 @@ class SequenceDataset:
         Rows before it are inputs only.
     steps : int, optional
         How many of the H steps are targets (None: all).
-    min_changes : int, default 20
-        Changes that must come before a row with targets.
     """
 
     def __init__(
