@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from forecast.models.recurrent.pretrained.network import LONGEST_STEP, Pretraine
 from forecast.models.recurrent.pretrained.priors import SimulatedBatch, draw_batch
 from forecast.models.recurrent.trainer import AdamW, find_device, local_random
 
+Weights = Mapping[str, np.ndarray]
 MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 
 
@@ -32,6 +34,7 @@ class TrainingConfig:
     clip: float = 1.0
     weight_decay: float = 1e-2
     seed: int = 0
+    start_from: str = ""  # hash of the weights that the training starts from; empty for random ones
 
 
 def training_batch(config: TrainingConfig, step: int) -> tuple[Tensor, ...]:
@@ -91,14 +94,21 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     return config.lr * 0.5 * (1 + math.cos(math.pi * (step - config.warm_up) / (config.steps - config.warm_up)))
 
 
+def has_half_precision(device: torch.device) -> bool:
+    """Return whether a device computes recurrent layers in bfloat16; of processors, those with AVX-512 do."""
+    return device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 class Training:
     """A training in progress: the network, the optimizer and the number of steps taken."""
 
-    def __init__(self, config: TrainingConfig, device: str = "cpu") -> None:
+    def __init__(self, config: TrainingConfig, device: str = "cpu", weights: Weights | None = None) -> None:
         self.config, self.step, self.device = config, 0, find_device(device)
         with local_random(torch.Generator().manual_seed(config.seed)):
             self.network = PretrainedNetwork()
-        self.network.half_precision = True
+        if weights is not None:
+            self.network.load_state_dict({name: torch.from_numpy(array).float() for name, array in weights.items()})
+        self.network.half_precision = has_half_precision(self.device)
         self.network.to(self.device)
         self.optimizer = AdamW(self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
 

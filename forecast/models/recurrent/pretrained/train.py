@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +19,28 @@ import torch
 from forecast._io import atomic_file, write_json
 from forecast.models.recurrent.pretrained.network import PretrainedNetwork
 from forecast.models.recurrent.pretrained.pretraining import Training, TrainingConfig
+from forecast.models.recurrent.pretrained.weights import WEIGHTS, read_weights
 from forecast.models.recurrent.trainer import DEVICES
 
 LOGGED = 100  # steps in a line of the log
-CHECKPOINT, LOG, WEIGHTS, CARD = "checkpoint.npz", "log.csv", "weights.npz", "card.json"
+CHECKPOINT, LOG, CARD = "checkpoint.npz", "log.csv", "card.json"
 
 
-def run(config: TrainingConfig, folder: Path, until: int | None = None, device: str = "cpu") -> None:
+def run(
+    config: TrainingConfig,
+    folder: Path,
+    until: int | None = None,
+    device: str = "cpu",
+    weights: dict[str, np.ndarray] | None = None,
+) -> None:
     """Train up to step `until`, by default the last one, from the checkpoint in the folder if there is one.
 
-    Raises ValueError if the checkpoint is of other settings, or there is no such device.
+    The training starts from `weights`, by default from random ones. Raises ValueError if the checkpoint is of other
+    settings, or there is no such device.
     """
-    training = Training(config, device)
+    if weights is not None:
+        config = replace(config, start_from=hash_weights(weights))
+    training = Training(config, device, weights)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / CHECKPOINT).exists():
         load_checkpoint(training, folder / CHECKPOINT)
@@ -75,12 +85,18 @@ def write_weights(network: PretrainedNetwork, config: TrainingConfig, folder: Pa
         "trained_on": "simulated processes alone (forecast.models.recurrent.pretrained.priors)",
         "config": asdict(config),
         "n_weights": int(sum(array.size for array in arrays.values())),
-        "sha256": hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest(),
+        "sha256": hash_weights(arrays),
         "device": device,
+        "precision": "bfloat16" if network.half_precision else "float32",
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
     write_json(folder / CARD, card)
+
+
+def hash_weights(arrays: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 of weights in half precision, as the card has it."""
+    return hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()
 
 
 def main() -> None:
@@ -90,10 +106,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=TrainingConfig.steps, help="of the whole training")
     parser.add_argument("--until", type=int, help="stop after this step, to continue later")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lr", type=float, default=TrainingConfig.lr, help="largest learning rate")
+    parser.add_argument("--start-from", type=Path, help="folder with the weights to start from; random ones by default")
     parser.add_argument("--device", default="auto", choices=DEVICES, help="by default a GPU if there is one")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    run(TrainingConfig(steps=options.steps, seed=options.seed), options.out, options.until, options.device)
+    weights = None if options.start_from is None else read_weights(options.start_from)
+    config = TrainingConfig(steps=options.steps, seed=options.seed, lr=options.lr)
+    run(config, options.out, options.until, options.device, weights)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from forecast.models.recurrent.pretrained.pretraining import Training, TrainingConfig, naive_errors, training_batch
-from forecast.models.recurrent.pretrained.train import run
+from forecast.models.recurrent.pretrained.train import hash_weights, run
+from forecast.models.recurrent.pretrained.weights import read_weights
 
 SMALL = TrainingConfig(steps=4, n_rows=512, chunk=256, lengths=(64, 128), n_positions=32)
 
@@ -25,6 +26,24 @@ def test_the_same_settings_give_the_same_bytes_resumed_or_not(tmp_path):
     assert json.loads((whole / "card.json").read_text()) == json.loads((resumed / "card.json").read_text())
     with pytest.raises(ValueError, match="of a training with other settings: use another --out"):
         run(replace(SMALL, seed=1), whole)
+
+
+def test_a_training_starts_from_other_weights(tmp_path):
+    """Without a step these weights are the result, and the card has their hash."""
+    weights = read_weights()
+    run(replace(SMALL, steps=0), tmp_path / "no", weights=weights)
+    run(SMALL, tmp_path / "four", weights=weights)
+    unchanged, changed = (read_weights(tmp_path / name) for name in ("no", "four"))
+    assert all((unchanged[name] == weights[name]).all() for name in weights)
+    assert any((changed[name] != weights[name]).any() for name in weights)
+    card = json.loads((tmp_path / "four" / "card.json").read_text())
+    assert card["config"]["start_from"] == hash_weights(weights) != card["sha256"]
+
+
+def test_half_precision_is_used_only_where_the_processor_has_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    run(SMALL, tmp_path)
+    assert json.loads((tmp_path / "card.json").read_text())["precision"] == "float32"
 
 
 def test_the_loss_falls():
