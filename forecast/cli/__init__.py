@@ -16,7 +16,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # not replaced by a notebook
             stream.reconfigure(errors="backslashreplace")  # what its encoding lacks is escaped
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="forecast", standalone_mode=False)
         if code == 130:  # returned by typer after Ctrl-C
             fail("interrupted; nothing was written")
     except Interrupted as interrupt:

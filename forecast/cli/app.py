@@ -14,20 +14,35 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 from forecast import _io
 from forecast._text import is_effect, plain
 from forecast.cli.option_names import in_option_names
 
+
+class _Program(TyperGroup):
+    """The program without a command: its help is plain text, as loading rich takes longer than everything else."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self.rich_markup_mode = None
+        super().format_help(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands with the first sentence of each."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=200)) for name in self.commands])
+
+
 app = typer.Typer(
     name="forecast",
+    cls=_Program,
     help=(
         "Backtest recurrent networks against ARIMA and naive forecasts on your own time series.\n\n"
-        "[bold]Example:[/bold] forecast backtest stocks --models naive,arima,lstm\n\n"
-        "[bold]Exit codes:[/bold] 0 success; 1 a model failed the audit; 2 invalid input; 130 interrupted."
+        "Example: forecast backtest stocks --models naive,arima,lstm\n\n"
+        "Exit codes: 0 success; 1 a model failed the audit; 2 invalid input; 130 interrupted."
     ),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
 )
 

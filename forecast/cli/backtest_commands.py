@@ -12,6 +12,7 @@ import typer
 
 from forecast import _io
 from forecast.cli.app import CommandResult, command, print_line, print_message, report_warnings
+from forecast.cli.completion import choices, complete_model, complete_models, complete_run
 from forecast.cli.model_commands import FutureColumns, Horizon, Settings, make_models
 from forecast.cli.price_commands import Inputs, Prices, check_out, given_options, takes_prices, with_options
 from forecast.cli.terminal import progress_bar, show_result
@@ -31,7 +32,8 @@ Loss = Annotated[
     str | None,
     typer.Option(
         help="Loss of the verdict: squared, absolute, pinball or qlike (default: squared for where it will be, pinball "
-        "for how far it may be off)."
+        "for how far it may be off).",
+        autocompletion=choices("squared", "absolute", "pinball", "qlike"),
     ),
 ]
 Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are excluded from training.")]
@@ -42,7 +44,11 @@ Embargo = Annotated[int, typer.Option(help="Rows before each cutoff that are exc
 def backtest(
     prices: Prices,
     models: Annotated[
-        str, typer.Option(help="Models (see `forecast models`), separated by commas; naive always runs.")
+        str,
+        typer.Option(
+            help="Models (see `forecast models`), separated by commas; naive always runs.",
+            autocompletion=complete_models,
+        ),
     ] = "naive,drift,arima,lstm",
     future_columns: FutureColumns = None,
     horizon: Horizon = 5,
@@ -57,28 +63,51 @@ def backtest(
         typer.Option(help="Rows in a season, of seasonal models and MASE (default: MASE 1; seasonal-naive by a test)."),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Model that skill is relative to (default: zero for returns, else naive).")
+        str | None,
+        typer.Option(
+            help="Model that skill is relative to (default: zero for returns, else naive).",
+            autocompletion=complete_model,
+        ),
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option(help="Model that the verdict compares with (default: the strongest simple baseline)."),
+        typer.Option(
+            help="Model that the verdict compares with (default: the strongest simple baseline).",
+            autocompletion=complete_model,
+        ),
     ] = None,
     loss: Loss = None,
     set_: Settings = None,
     jobs: Annotated[
         int, typer.Option(help="Number of processes, at most 4 per core; the results do not depend on it.")
     ] = 1,
-    backend: Annotated[str, typer.Option(help="`processes` on this machine, or a `dask` cluster.")] = "processes",
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="`processes` on this machine, or a `dask` cluster.", autocompletion=choices("processes", "dask")
+        ),
+    ] = "processes",
     scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
     ] = None,
-    on_error: Annotated[str, typer.Option(help="`raise` stops if a fit fails, `record` notes it.")] = "raise",
-    out: Annotated[Path | None, typer.Option(help="Folder for the run: forecasts, fits, spec and report.")] = None,
+    on_error: Annotated[
+        str,
+        typer.Option(
+            help="`raise` stops if a fit fails, `record` notes it.", autocompletion=choices("raise", "record")
+        ),
+    ] = "raise",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the run: forecasts, fits, spec and report.", autocompletion=complete_run),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --out; without prices, with the options it had.")
     ] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Replace the run in --out by a new one.")] = False,
-    spec: Annotated[Path | None, typer.Option(help="Repeat the run of this folder or spec.json.")] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(help="Repeat the run of this folder or spec.json.", autocompletion=complete_run),
+    ] = None,
     *,
     context: typer.Context,
 ) -> CommandResult:
@@ -298,7 +327,10 @@ def _summarise(result: BacktestResult, out: Path | None, loss: str | None) -> Co
 @takes_prices
 def audit(
     prices: Prices,
-    models: Annotated[str, typer.Option(help="Models (see `forecast models`), separated by commas.")] = "arima,lstm",
+    models: Annotated[
+        str,
+        typer.Option(help="Models (see `forecast models`), separated by commas.", autocompletion=complete_models),
+    ] = "arima,lstm",
     future_columns: FutureColumns = None,
     horizon: Horizon = 5,
     windows: Windows = 6,
@@ -339,7 +371,7 @@ def audit(
 
 @command()
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run.", autocompletion=complete_run)],
     out: Annotated[
         Path | None, typer.Option(help="File to write, or to replace: .html (default: report.html in the folder).")
     ] = None,

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.app import CommandResult, command, print_line, report_warnings
+from forecast.cli.completion import complete_fitted, complete_model, complete_setting
 from forecast.cli.option_names import in_option_names, parameter_options
+from forecast.cli.parameters import Parameter, parameters
 from forecast.cli.price_commands import (
     DERIVED_TARGETS,
     Inputs,
@@ -34,7 +36,12 @@ if TYPE_CHECKING:
 
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="MODEL.PARAM=VALUE", help="Set a parameter, such as lstm.trainer.lr=3e-4."),
+    typer.Option(
+        "--set",
+        metavar="MODEL.PARAM=VALUE",
+        help="Set a parameter, such as lstm.trainer.lr=3e-4.",
+        autocompletion=complete_setting,
+    ),
 ]
 Exchange = Annotated[
     str | None, typer.Option(help="Exchange whose trading days follow: XNYS, XLON, XTKS … (default: as the rows).")
@@ -105,19 +112,50 @@ def _set_future(models: dict[str, Forecaster], names: str) -> None:
 
 
 @command("models")
-def list_models() -> CommandResult:
-    """List the models with their parameters and defaults.
+def list_models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Models whose parameters are described (default: all are listed).",
+            metavar="MODEL",
+            autocompletion=complete_model,
+        ),
+    ] = None,
+) -> CommandResult:
+    """List the models with their parameters and defaults; of a named model, describe each parameter.
 
-    [bold]Example:[/bold] forecast models
+    [bold]Example:[/bold] forecast models lstm
     """
     from forecast.models.registry import MODELS, make_model
 
+    if names:
+        described = {name: parameters(name) for name in dict.fromkeys(names)}
+        return CommandResult(
+            [
+                {"name": name, "what": MODELS[name].description, "parameters": [p._asdict() for p in entries]}
+                for name, entries in described.items()
+            ],
+            lambda: _show_parameters(described),
+        )
     params = {name: make_model(name).get_params(deep=False) for name in MODELS}
     data = [
         {"name": name, "what": MODELS[name].description, "params": {k: repr(v) for k, v in params[name].items()}}
         for name in MODELS
     ]
     return CommandResult(data, lambda: _show_models(params))
+
+
+def _show_parameters(described: dict[str, list[Parameter]]) -> None:
+    """Print each model with its parameters, their defaults and their meanings."""
+    from forecast.models.registry import MODELS
+
+    for name, entries in described.items():
+        print_line(f"{name}: {MODELS[name].description}")
+        print_line(f"Parameters with their defaults; set one with --set {name}.PARAM=VALUE:")
+        print_line()
+        for entry in entries:
+            show_entry(f"{entry.name}={entry.default}", entry.meaning)
+        print_line()
 
 
 def _show_models(params: dict[str, dict[str, Any]]) -> None:
@@ -149,7 +187,9 @@ def _naming_parameters(name: str, model: Forecaster) -> Iterator[None]:
 def fit(
     prices: Prices,
     out: Annotated[Path, typer.Option(help="Folder for the fitted model.")],
-    model: Annotated[str, typer.Option(help="Name of a model (see `forecast models`).")] = "arima",
+    model: Annotated[
+        str, typer.Option(help="Name of a model (see `forecast models`).", autocompletion=complete_model)
+    ] = "arima",
     future_columns: FutureColumns = None,
     horizon: Horizon = 5,
     season: Annotated[int | None, typer.Option(help="Rows in a season, of a model that has one.")] = None,
@@ -272,7 +312,7 @@ def _load_forecaster(folder: Path) -> Forecaster:
 @takes_prices
 def predict(
     prices: Prices,
-    model: Annotated[Path, typer.Argument(help="Folder that `forecast fit` created.")],
+    model: Annotated[Path, typer.Argument(help="Folder that `forecast fit` created.", autocompletion=complete_fitted)],
     future_columns: FutureColumns = None,
     exchange: Exchange = None,
     out: Annotated[Path | None, typer.Option(help="File to write, or to replace: .csv or .parquet.")] = None,

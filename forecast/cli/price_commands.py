@@ -18,6 +18,7 @@ from typer.models import ArgumentInfo
 from forecast._io import CHECKPOINT, MODEL, RUN, atomic_file, containing_folder, named_errors, relative_path, user_path
 from forecast._validation import did_you_mean
 from forecast.cli.app import CommandResult, command, keyword, print_line, report_warnings, set_signature
+from forecast.cli.completion import choices, complete_prices
 from forecast.cli.terminal import progress_bar, show_entry, show_prices
 
 if TYPE_CHECKING:
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
 YAHOO = "yahoo:"
 SELECTION = ("data", "start", "end", "offline")  # options that select prices; the others define how they are read
 FILE_OPTIONS = ("day_first", "decimal")  # options that describe the text of a file
+INTERVALS = ("1d", "1wk", "1mo", "1h", "15m", "5m", "2m", "1m")  # of bars from Yahoo
+ADJUSTMENTS = ("auto", "none")  # of prices from Yahoo for dividends
 TABLES = (".parquet", ".csv")  # endings of the files that tables are written to
 DERIVED_TARGETS = ("return", "parkinson", "garman_klass")  # computed from several fields
 
 
-def _option(text: str, *names: str) -> Any:
-    """Return an option that the help lists in the box "Prices"."""
-    return typer.Option(*names, help=text, rich_help_panel="Prices")
+def _option(text: str, *names: str, values: Sequence[str] = ()) -> Any:
+    """Return an option that the help lists in the box "Prices", and whose values a shell completes."""
+    complete = choices(*values) if values else None
+    return typer.Option(*names, help=text, rich_help_panel="Prices", autocompletion=complete)
 
 
 class Inputs(NamedTuple):
@@ -61,25 +65,38 @@ class Prices:
     """Prices that a command reads: their source, and the part and target that are used."""
 
     data: Annotated[
-        str, typer.Argument(help="Sample (see `forecast samples`), CSV or Parquet file, or yahoo:AAPL,MSFT.")
+        str,
+        typer.Argument(
+            help="Sample (see `forecast samples`), CSV or Parquet file, or yahoo:AAPL,MSFT.",
+            autocompletion=complete_prices,
+        ),
     ] = ""
     target: Annotated[
         str,
-        _option("price, return, parkinson, garman_klass, volume, a field such as Close, or a column of a file."),
+        _option(
+            "price, return, parkinson, garman_klass, volume, a field such as Close, or a column of a file.",
+            values=("price", "return", "parkinson", "garman_klass", "volume", "Open", "High", "Low", "Close"),
+        ),
     ] = "price"
     columns: Annotated[
         str | None, _option("Columns of a file to forecast, each a series: A,B. Quote a name that contains a comma.")
     ] = None
     start: Annotated[str | None, _option("First date.")] = None
     end: Annotated[str | None, _option("Last date.")] = None
-    rows: Annotated[str, _option("`all` dates, or the `common` ones, on which every series has a value.")] = "all"
+    rows: Annotated[
+        str, _option("`all` dates, or the `common` ones, on which every series has a value.", values=("all", "common"))
+    ] = "all"
     day_first: Annotated[
         bool | None,
         _option("Order of day and month in a file's dates, such as 01/02/2024.", "--day-first/--month-first"),
     ] = None
     decimal: Annotated[str | None, _option("Decimal mark of a file, if ambiguous: , or .")] = None
-    interval: Annotated[str, _option("Interval of the bars from Yahoo: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.")] = "1d"
-    adjust: Annotated[str, _option("`auto` adjusts prices from Yahoo for dividends, `none` does not.")] = "auto"
+    interval: Annotated[
+        str, _option("Interval of the bars from Yahoo: 1d, 1wk, 1mo, 1h, 15m, 5m, 2m, 1m.", values=INTERVALS)
+    ] = "1d"
+    adjust: Annotated[
+        str, _option("`auto` adjusts prices from Yahoo for dividends, `none` does not.", values=ADJUSTMENTS)
+    ] = "auto"
     offline: Annotated[bool, _option("Use cached Yahoo prices only.", "--offline")] = False
 
     def table(self, inputs: Inputs = NO_INPUTS) -> pd.DataFrame:
@@ -308,10 +325,23 @@ def download(
     tickers: Annotated[list[str], typer.Argument(help="Yahoo's symbols: AAPL MSFT VOD.L BTC-USD ^GSPC.")],
     start: Annotated[str | None, typer.Option(help="First date (default: the first one available).")] = None,
     end: Annotated[str | None, typer.Option(help="Last date (default: the newest one).")] = None,
-    interval: Annotated[str, typer.Option(help="1d, 1wk or 1mo; recent days only: 1h, 15m, 5m, 2m, 1m.")] = "1d",
-    adjust: Annotated[str, typer.Option(help="`auto` adjusts prices for dividends, `none` does not.")] = "auto",
+    interval: Annotated[
+        str,
+        typer.Option(help="1d, 1wk or 1mo; recent days only: 1h, 15m, 5m, 2m, 1m.", autocompletion=choices(*INTERVALS)),
+    ] = "1d",
+    adjust: Annotated[
+        str,
+        typer.Option(
+            help="`auto` adjusts prices for dividends, `none` does not.", autocompletion=choices(*ADJUSTMENTS)
+        ),
+    ] = "auto",
     field: Annotated[str, typer.Option(help="`all`, or one field such as Close.")] = "all",
-    on_error: Annotated[str, typer.Option(help="`raise` stops if a ticker fails, `skip` leaves it out.")] = "raise",
+    on_error: Annotated[
+        str,
+        typer.Option(
+            help="`raise` stops if a ticker fails, `skip` leaves it out.", autocompletion=choices("raise", "skip")
+        ),
+    ] = "raise",
     offline: Annotated[bool, typer.Option("--offline", help="Use cached prices only.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write, or to replace: .parquet or .csv.")] = None,
 ) -> CommandResult:

@@ -36,6 +36,13 @@ class Baseline(Forecaster):
     with the square root of the step.
 
     A subclass defines `_predict_changes`, and `_fit_rule` if the rule has parameters. Missing rows are forward-filled.
+
+    Parameters
+    ----------
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
+    log : bool or "auto", default "auto"
+        Whether to work in logs; "auto" if all training values are positive.
     """
 
     in_sample_is_valid = True  # few parameters: training rows are forecast as well as later ones

@@ -78,6 +78,11 @@ class SeasonalNaive(Baseline):
     >>> week = np.array([1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
     >>> fc.SeasonalNaive(m=3).fit(week, horizon=2).predict(week).point.round(6).tolist()
     [[[1.0, 2.0]]]
+
+    Parameters
+    ----------
+    m : int, default 5
+        Rows in a season.
     """
 
     supports_recursive = False
@@ -110,7 +115,13 @@ class SeasonalNaive(Baseline):
 
 
 class WindowMean(Baseline):
-    """The mean of the last `window` rows, or of as many as there are, at every step; in logs the geometric mean."""
+    """The mean of the last `window` rows, or of as many as there are, at every step; in logs the geometric mean.
+
+    Parameters
+    ----------
+    window : int, default 20
+        Rows of the mean.
+    """
 
     supports_recursive = False
 
@@ -152,6 +163,11 @@ class MeanReversion(WindowMean):
     >>> zigzag = np.tile([1.0, 3.0], 50)
     >>> fc.MeanReversion(log=False).fit(zigzag, horizon=1).predict(zigzag).point.tolist()
     [[[2.0]]]
+
+    Parameters
+    ----------
+    window : int, default 1000
+        Rows of the mean.
     """
 
     has_series_parameters = True

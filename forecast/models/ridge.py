@@ -16,6 +16,11 @@ class SummedRidge(Estimator):
 
     It reads the examples once, chunk by chunk, and stores only their sums; in the same pass each block is forecast from
     the sums of the examples before it.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        The penalty on the squared slopes.
     """
 
     def __init__(self, alpha: float = 1.0) -> None:

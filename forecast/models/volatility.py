@@ -32,6 +32,13 @@ class _Volatility(Forecaster):
     """A forecast of the conditional mean; the errors in training, most often ratios to it, give the quantiles by step.
 
     A subclass defines `_predict_mean`, and `_fit_mean` if it has parameters. Missing rows are forward-filled.
+
+    Parameters
+    ----------
+    point : {"mean", "median"}, default "mean"
+        The point forecast; the mean is the right one under squared error and QLIKE.
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
     """
 
     in_sample_is_valid = True
@@ -119,6 +126,13 @@ class HAR(_Volatility):
     less for a series that was never below 0, the smallest variance of the training rows replaces the forecast. `log`
     regresses logs; the mean is then Duan's. The quantiles are those of its errors in training as ratios to the forecast
     (of log variances, which may be below 0, as differences). Missing rows are forward-filled.
+
+    Parameters
+    ----------
+    lags : tuple of int, default (1, 5, 22)
+        Rows of each mean.
+    log : bool, default False
+        Whether to regress logs.
     """
 
     lags: tuple[int, ...] = (1, 5, 22)
@@ -181,6 +195,11 @@ class EWMA(_Volatility):
     """The exponentially weighted mean of past variances, at every step: RiskMetrics (J. P. Morgan, 1996).
 
     `decay` is the weight of yesterday's mean. The quantiles are those of the ratios to it in training.
+
+    Parameters
+    ----------
+    decay : float, default 0.94
+        Weight of the mean of the row before.
     """
 
     def __init__(self, decay: float = 0.94, point: str = "mean", levels: tuple[float, ...] = LEVELS) -> None:
