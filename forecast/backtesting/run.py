@@ -228,6 +228,8 @@ def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings:
     exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
     future = dict.fromkeys(name for model in models.values() for name in model.future_fields())
     panel = as_panel(prices, exog=tuple(exog), future=tuple(future))
+    for model in models.values():
+        model.check_static(panel)
     periods = make_periods(list(cv.split(panel)), settings.refit)
     train, (refit, warm, season, reference, against) = panel[periods[0].train], settings
     check_season(train, season)

@@ -42,6 +42,7 @@ def make_spec(
             "series": list(panel.series),
             "channels": list(panel.channels),
             **({} if panel.future is None else {"future": list(panel.future.names)}),
+            **({} if panel.static is None else {"static": list(panel.static.names)}),
             "missing": {name: int(count) for name, count in panel.missing().items() if count},
             "report": check_prices(panel).to_dict(),
             "sha256": hash_history(panel, [len(panel)], cv.horizon)[len(panel)],
@@ -76,6 +77,8 @@ def versions() -> dict[str, str]:
 def hash_history(panel: Panel, stops: Iterable[int], horizon: int) -> dict[int, str]:
     """Return the hash of the prices before each of these rows: values, dates, names and known inputs of H more rows."""
     digest = hashlib.sha256(repr((panel.series, panel.channels)).encode())
+    if panel.static is not None:
+        digest.update(repr((panel.static.names, [column.tolist() for column in panel.static.columns])).encode())
     hashes = {}
     start = 0
     for stop in sorted(set(stops)):

@@ -92,18 +92,27 @@ def _likely_pairs(values: np.ndarray) -> list[tuple[int, int]]:
     rows = np.linspace(0, len(values) - 1, SAMPLED_ROWS).astype(int)
     sample = values[rows]
     pairs: set[tuple[int, int]] = set()
+    n_observed = np.maximum((~np.isnan(values)).sum(axis=0), 1)
     changes = np.nan_to_num(np.diff(values, axis=0))
     logs = np.nan_to_num(np.diff(np.log(values), axis=0))
-    levels = np.nan_to_num(values[1:] - np.nanmean(values, axis=0))
+    levels = np.nan_to_num(values[1:] - np.nansum(values, axis=0) / n_observed)
     scaled = [_scaled(part) for part in (changes, logs, levels)]
     alike = np.abs(scaled[0].T @ scaled[1]), np.abs(scaled[0].T @ scaled[2]), np.abs(scaled[1].T @ scaled[2])
     for column in range(n):
-        distance = np.nanmedian(np.abs(sample - sample[:, [column]]) / np.abs(sample), axis=0)
+        distance = _median(np.abs(sample - sample[:, [column]]) / np.abs(sample))
         distance[column] = np.inf
         near = np.argsort(distance)[:NEAREST]
         sources = {*near, *(i for part in alike for i in np.flatnonzero(part[:, column] > MOVES_ALIKE))} - {column}
         pairs |= {(int(source), column) for source in sources}
     return sorted(pairs)
+
+
+def _median(x: np.ndarray) -> np.ndarray:
+    """Return the median of the numbers in each column; infinity for a column without any."""
+    known = ~np.isnan(x).all(axis=0)
+    out = np.full(x.shape[1], np.inf)
+    out[known] = np.nanmedian(x[:, known], axis=0)
+    return out
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:

@@ -44,6 +44,10 @@ class FutureInputs:
             return self
         return FutureInputs(tuple(names), self.values[:, :, [self.names.index(name) for name in names]], self.index)
 
+    def of_series(self, numbers: np.ndarray) -> FutureInputs:
+        """Return the channels of these series."""
+        return FutureInputs(self.names, self.values[:, numbers], self.index)
+
     def take(self, rows: np.ndarray, n: int) -> FutureInputs:
         """Return some of the panel's n rows, with all rows after them."""
         rows = np.concatenate([rows, np.arange(n, len(self))])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from forecast.data.series import (
     separate_columns,
     split_fields,
 )
+from forecast.data.static import StaticInputs, read_static
 
 __all__ = ["Panel", "PricesWarning", "UnclearColumnsError", "as_panel", "build_panel", "format_date", "split_fields"]
 
@@ -58,6 +60,8 @@ class Panel:
         Attributes of the source table, such as where the prices are from.
     future : FutureInputs, optional
         The channels whose values are known before their row, with rows after the last one of the panel.
+    static : StaticInputs, optional
+        What describes each series and does not change from row to row.
 
     Examples
     --------
@@ -72,13 +76,24 @@ class Panel:
     channels: tuple[str, ...] = ("y",)
     attrs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     future: FutureInputs | None = None
+    static: StaticInputs | None = None
 
     def __getitem__(self, rows: slice) -> Panel:
         """Return the panel of these rows without copying; what is known of later rows remains in `future`."""
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError(f"a Panel takes a slice of rows, such as panel[:100]; got {rows!r}")
         future = self.future and self.future[rows.indices(len(self))[0] :]
-        return Panel(self.values[rows], self.index[rows], self.series, self.channels, self.attrs, future)
+        return dataclasses.replace(self, values=self.values[rows], index=self.index[rows], future=future)
+
+    def of_series(self, numbers: np.ndarray) -> Panel:
+        """Return the panel of these series, by their numbers; arrays are copied."""
+        return dataclasses.replace(
+            self,
+            values=self.values[:, numbers],
+            series=tuple(self.series[n] for n in numbers),
+            future=self.future and self.future.of_series(numbers),
+            static=self.static and self.static.of_series(numbers),
+        )
 
     def known(self, names: Sequence[str]) -> FutureInputs:
         """Return these channels of all rows, and what is known of later ones; raise ValueError if one is no input."""
@@ -116,9 +131,11 @@ class Panel:
     def __repr__(self) -> str:
         span = f"{format_date(self.index[0])} to {format_date(self.index[-1])}" if len(self) else "empty"
         text = f"Panel({len(self)} rows, {span}; {len(self.series)} series; channels {', '.join(self.channels)}"
-        if self.future is None:
-            return f"{text})"
-        return f"{text}; known of {len(self.future) - len(self)} later rows: {', '.join(self.future.names)})"
+        if self.future is not None:
+            text += f"; known of {len(self.future) - len(self)} later rows: {', '.join(self.future.names)}"
+        if self.static is not None:
+            text += f"; static inputs {', '.join(self.static.names)}"
+        return f"{text})"
 
 
 def as_panel(
@@ -128,6 +145,7 @@ def as_panel(
     target: str | None = None,
     exog: Sequence[str] = (),
     future: Sequence[str] = (),
+    static: pd.DataFrame | None = None,
     how: str = "all",
 ) -> Panel:
     """Validate prices once and return them as a frozen `Panel`.
@@ -151,6 +169,9 @@ def as_panel(
         Further fields, or columns, whose values are known before their row: a holiday, a forecast of the weather. The
         rows after the last price contain what is known of the future. In a backtest the value at a later row must be
         the one that was known at the cutoff.
+    static : DataFrame, optional
+        Numbers and categories that describe each series and do not change: a row for each series, whose name is in the
+        index or in the column unique_id. They must have been known before the first forecast that they are used for.
     how : {"all", "common"}, default "all"
         "all" keeps all rows, with NaN where a series did not trade; "common" keeps the rows where every series has a
         target.
@@ -163,7 +184,7 @@ def as_panel(
     Raises
     ------
     TypeError
-        If `prices`, `exog` or `future` is of no supported type.
+        If `prices`, `exog`, `future` or `static` is of no supported type.
     ValueError
         If dates repeat or cannot be read, prices contain text or infinity, nothing is observed, or a field is missing;
         UnclearColumnsError, a ValueError, if several columns may be what is to be forecast.
@@ -198,7 +219,7 @@ def as_panel(
             raise ValueError(
                 f"the Panel has no future values of {unknown[0]}: build it with as_panel(…, future={list(future)})"
             )
-        return _common(prices) if how == "common" else prices
+        return finish_panel(prices, static, how)
     frame = to_frame(prices)
     frame, shared = separate_columns(frame, further, target)
     is_chosen = isinstance(prices, np.ndarray) or (isinstance(prices, Mapping) and not is_instrument(frame))
@@ -206,7 +227,7 @@ def as_panel(
         fields, target = {"y": frame}, "y"
     else:
         fields, target = choose_fields(frame, columns, target)
-    return complete_panel({**fields, **shared}, target, exog, future, how)
+    return finish_panel(complete_panel({**fields, **shared}, target, exog, future), static, how)
 
 
 def list_inputs(exog: Sequence[str], future: Sequence[str]) -> tuple[str, ...]:
@@ -215,12 +236,17 @@ def list_inputs(exog: Sequence[str], future: Sequence[str]) -> tuple[str, ...]:
 
 
 def complete_panel(
-    fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[str], future: Sequence[str], how: str
+    fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[str], future: Sequence[str]
 ) -> Panel:
     """Return the panel of a price table's fields, with what is known of the rows after the last target."""
     panel = build_panel(fields, target, list_inputs(exog, future))
-    if future:
-        panel = _separate_future(panel, future)
+    return _separate_future(panel, future) if future else panel
+
+
+def finish_panel(panel: Panel, static: pd.DataFrame | None, how: str) -> Panel:
+    """Return the panel with these static inputs, if there are some, and all rows or those common to all series."""
+    if static is not None:
+        panel = dataclasses.replace(panel, static=read_static(static, panel.series))
     return _common(panel) if how == "common" else panel
 
 
@@ -322,11 +348,11 @@ def _common(panel: Panel) -> Panel:
     values.setflags(write=False)
     attrs = {**panel.attrs, "rows": "common"}
     future = None if panel.future is None else panel.future.take(np.flatnonzero(rows), len(panel))
-    return Panel(values, panel.index[rows], panel.series, panel.channels, attrs, future)
+    return dataclasses.replace(panel, values=values, index=panel.index[rows], attrs=attrs, future=future)
 
 
 def _duplicates(names: Sequence[str]) -> list[str]:
-    return [name for i, name in enumerate(names) if name in names[:i]]
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def _fill(out: np.ndarray, wide: pd.DataFrame, field: str, order: slice | np.ndarray) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from forecast.data.calendar import is_daily
 from forecast.data.fields import default_target
 from forecast.data.frames import label_rows
-from forecast.data.panel import Panel, as_panel, complete_panel, format_date, list_inputs, split_fields
+from forecast.data.panel import Panel, as_panel, complete_panel, finish_panel, format_date, list_inputs, split_fields
 from forecast.data.series import separate_columns
 
 MIN_BARS_SHARE = 0.8  # a day with a smaller share of the usual number of bars has no variance
@@ -20,14 +20,19 @@ DAYS_FOR_HOURS = 14  # first days of a ticker whose bars show the hours in which
 
 
 def make_target(
-    prices: Any, target: str, exog: Sequence[str] = (), how: str = "all", future: Sequence[str] = ()
+    prices: Any,
+    target: str,
+    exog: Sequence[str] = (),
+    how: str = "all",
+    future: Sequence[str] = (),
+    static: pd.DataFrame | None = None,
 ) -> Panel:
     """Return a panel whose target is derived from the prices, with further fields as inputs.
 
     `target` is "price" (Adj Close, else Close), "return" (see `log_returns`), "parkinson" or "garman_klass" (a day's
     variance from its range), "volume", or the name of a field. `exog` names fields of the same table that models may
-    read as past-only channels, `future` those that are known before their row; `how` as for `as_panel`. Raises
-    ValueError that lists the available fields.
+    read as past-only channels, `future` those that are known before their row; `how` and `static` as for `as_panel`.
+    Raises ValueError that lists the available fields.
 
     >>> panel = fc.make_target(fc.load_sample("stocks", fields="all"), "return", exog=("Volume",))
     >>> panel.channels
@@ -36,7 +41,7 @@ def make_target(
     derive = {"return": log_returns, "parkinson": parkinson, "garman_klass": garman_klass}.get(target)
     if derive is None:
         field = {"price": None, "volume": "Volume"}.get(target, target)
-        return as_panel(prices, target=field, exog=exog, future=future, how=how)
+        return as_panel(prices, target=field, exog=exog, future=future, static=static, how=how)
     further = list_inputs(exog, future)
     shared: dict[str, pd.DataFrame] = {}
     if further and isinstance(prices, pd.DataFrame):
@@ -44,7 +49,7 @@ def make_target(
     table = derive(prices)
     own = [name for name in further if name not in shared]
     inputs = {name: values for name, values in split_fields(prices).items() if name in own} if own else {}
-    return complete_panel({target: table, **inputs, **shared}, target, exog, future, how)
+    return finish_panel(complete_panel({target: table, **inputs, **shared}, target, exog, future), static, how)
 
 
 def log_returns(prices: pd.DataFrame) -> pd.DataFrame:

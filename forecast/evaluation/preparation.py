@@ -243,7 +243,7 @@ class Preparation:
             channels = [original.channels.index(name) for name in original.future.names]
             future = FutureInputs(original.future.names, values[:, :, channels], original.index)
         n = len(self.panel)
-        return Panel(values[:n], original.index[:n], original.series, original.channels, original.attrs, future)
+        return replace(original, values=values[:n], index=original.index[:n], future=future)
 
 
 def _with_later_rows(panel: Panel) -> Panel:

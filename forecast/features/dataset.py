@@ -230,18 +230,18 @@ def _corrections(data: TrainingRows, first: int, steps: int | None) -> np.ndarra
 
 
 class LaggedFeatures:
-    """Features of a regression: the last changes and the newest distances from averages, of each channel.
+    """Features of a regression: the last changes and newest distances from averages of each channel, and static ones.
 
     A cell, one row of one series, has the number row · N + series, so that cells are numbered in order of time.
     """
 
-    def __init__(self, channels: Sequence[np.ndarray], lookback: int) -> None:
-        """Store the inputs (T, N, C) of each channel; the last `lookback` changes of each are features."""
-        self.lookback = lookback
+    def __init__(self, channels: Sequence[np.ndarray], lookback: int, static: np.ndarray) -> None:
+        """Store the inputs (T, N, C) of each channel, whose last `lookback` changes are features, and static (N, E)."""
+        self.lookback, self.static = lookback, static
         self.n_series = channels[0].shape[1]
         columns = range(N_STATE_CHANNELS, N_INPUTS - 1)  # change, then the distances
         self._inputs = [[x[:, :, c].ravel() for c in columns] for x in channels]
-        self.n_features = len(channels) * (lookback + len(columns) - 1)  # F
+        self.n_features = len(channels) * (lookback + len(columns) - 1) + static.shape[1]  # F
 
     def at(self, cells: np.ndarray) -> np.ndarray:
         """Return the features of cells (M,), each in a row, (F, M)."""
@@ -252,7 +252,7 @@ class LaggedFeatures:
             for change, *distances in self._inputs
             for feature in (*(change[at] for at in lagged), *(distance[cells] for distance in distances))
         ]
-        return np.stack(features)
+        return np.stack([*features, *self.static[first].T])
 
 
 class LaggedDataset:

@@ -16,6 +16,7 @@ from forecast._estimator import Estimator, check_fitted, clone
 from forecast._validation import check_choice, check_int, check_levels, check_log
 from forecast.data.fields import named_field
 from forecast.data.panel import Panel, as_panel, format_date, with_future
+from forecast.data.static import select_static
 from forecast.models.price_kind import PriceKind
 from forecast.models.sampling import sample_paths
 
@@ -149,6 +150,10 @@ class Forecaster(Estimator):
         """Return the names of the required fields of which the rows that are forecast are read, too."""
         return ()
 
+    def static_fields(self) -> tuple[str, ...]:
+        """Return the names of the static inputs that are read."""
+        return ()
+
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs."""
         return horizon + 2
@@ -198,6 +203,7 @@ class Forecaster(Estimator):
         check_int("horizon", horizon, 1)
         self.check_params()
         panel = as_panel(prices, exog=self.required_fields(), future=self.future_fields())
+        self.check_static(panel)
         panel = panel.known_until(len(panel))  # of later rows nothing is read, also where it is known
         self._check_lengths(panel, horizon)
         before = dict(vars(self))
@@ -211,6 +217,11 @@ class Forecaster(Estimator):
             self.__dict__ = before
             raise
         return self
+
+    def check_static(self, panel: Panel) -> None:
+        """Raise ValueError unless the panel has the static inputs that are read."""
+        if names := self.static_fields():
+            select_static(panel.static, names)
 
     def _check_lengths(self, panel: Panel, horizon: int) -> None:
         """Raise ValueError if every series is too short to be fitted; if only some are, warn and name them."""
@@ -270,7 +281,9 @@ class Forecaster(Estimator):
     def _read(self, prices: Any) -> Panel:
         """Return prices of the fitted kind as a panel; raise ValueError for another kind, or if nothing is fitted."""
         self._check_ready()
-        return self.prices_.panel(prices, self.required_fields(), self.future_fields(), type(self).__name__)
+        panel = self.prices_.panel(prices, self.required_fields(), self.future_fields(), type(self).__name__)
+        self.check_static(panel)
+        return panel
 
     def _read_to_predict(self, prices: Any, future: pd.DataFrame | None) -> Panel:
         """Return prices and what is known of the rows after them, to forecast from the last row."""

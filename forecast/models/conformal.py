@@ -90,6 +90,10 @@ class Conformal(Forecaster):
         """Return the names of the required fields of which the rows that are forecast are read, too."""
         return self.model.future_fields()
 
+    def static_fields(self) -> tuple[str, ...]:
+        """Return the names of the static inputs that are read."""
+        return self.model.static_fields()
+
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: for the model, and for twenty errors of each step."""
         for_model = self.model.min_rows(horizon)

@@ -42,6 +42,10 @@ class Ensemble(Forecaster):
         """Return the names of the required fields of which the rows that are forecast are read, too."""
         return tuple(dict.fromkeys(name for model in self.models for name in model.future_fields()))
 
+    def static_fields(self) -> tuple[str, ...]:
+        """Return the names of the static inputs that are read."""
+        return tuple(dict.fromkeys(name for model in self.models for name in model.static_fields()))
+
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: those of the most demanding model."""
         return max(model.min_rows(horizon) for model in self.models)

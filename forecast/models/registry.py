@@ -27,6 +27,7 @@ CLASSES = {
     "Trainer": "forecast.models.recurrent.trainer",
     "Ensemble": "forecast.models.ensemble",
     "Conformal": "forecast.models.conformal",
+    "ColdStart": "forecast.models.cold_start",
     "Tuned": "forecast.models.tuned",
 }
 #: Public functions and their modules.
@@ -36,6 +37,7 @@ PARTS = {
     "LogChoice": "forecast.models.base",
     "PriceKind": "forecast.models.price_kind",
     "FixedScale": "forecast.models.scale",
+    "StaticEncoder": "forecast.features.static_inputs",
     "Smoothing": "forecast.models.smoothing.ets",
     "ThetaFit": "forecast.models.smoothing.theta",
     "SeriesFit": "forecast.models.arima.state_space",

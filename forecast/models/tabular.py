@@ -13,6 +13,7 @@ from forecast._validation import check_choice, check_fields, check_int, check_nu
 from forecast.data.panel import Panel
 from forecast.features.dataset import LaggedDataset, LaggedFeatures, TrainingRows, step_features
 from forecast.features.inputs import MIN_CHANGES, Inputs, causal_inputs
+from forecast.features.static_inputs import encode_static, fit_encoder
 from forecast.features.step_inputs import make_step_inputs
 from forecast.features.windows import forward_fill
 from forecast.models.base import (
@@ -52,6 +53,8 @@ class Tabular(Forecaster):
         Fields that are read in addition to the target.
     future : tuple of str, default ()
         Fields of which the rows that are forecast are known as well: each step reads its own row.
+    static : tuple of str, default ()
+        Static inputs of the series (see `as_panel`) that are read.
     season : int, default 1
         Rows in a season, 1 for none. Each step then also reads the values 1, 2, 3 and 7 seasons before it, and how the
         `future` fields differ from a season before.
@@ -83,6 +86,7 @@ class Tabular(Forecaster):
     log: bool | str = "auto"
     exog: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
     season: int = 1
     scale: str = "auto"
     stride: int = 1
@@ -100,6 +104,10 @@ class Tabular(Forecaster):
         """Return the names of the required fields of which the rows that are forecast are read, too."""
         return tuple(self.future)
 
+    def static_fields(self) -> tuple[str, ...]:
+        """Return the names of the static inputs that are read."""
+        return tuple(self.static)
+
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: a window, and 20 examples before the second block."""
         return max(self.lookback, MIN_CHANGES) + 2 * horizon + 40 * self.stride
@@ -111,6 +119,7 @@ class Tabular(Forecaster):
         check_fields(self.exog)
         check_weights(self.half_life, self.weight)
         check_fields(self.future, "future")
+        check_fields(self.static, "static")
         check_int("season", self.season, 1)
         check_choice("scale", self.scale, SCALES)
         check_int("stride", self.stride, 1)
@@ -160,6 +169,7 @@ class Tabular(Forecaster):
         self.log_ = choose_log(self.log, panel)
         y = transform(panel, self.log_)
         inputs = weighted_inputs(causal_inputs(y), panel, self.half_life, self.weight)
+        self.encoder_ = fit_encoder(panel.static, self.static)
         self.scale_: FixedScale | None = choose_scale(self.scale, self.future, inputs, panel.series)
         data = self._rows(panel, self._scaled(inputs, panel))
         dataset = LaggedDataset(y, data, self._lagged(panel, data.inputs))
@@ -188,7 +198,8 @@ class Tabular(Forecaster):
     def _lagged(self, panel: Panel, inputs: Inputs) -> LaggedFeatures:
         """Return the features of the target and of each further field."""
         fields = [panel.values[:, :, panel.channels.index(name)] for name in dict.fromkeys([*self.exog, *self.future])]
-        return LaggedFeatures([inputs.x, *(causal_inputs(field).x for field in fields)], self.lookback)
+        static = encode_static(self.encoder_, panel)
+        return LaggedFeatures([inputs.x, *(causal_inputs(field).x for field in fields)], self.lookback, static)
 
     def _spread(self, errors: np.ndarray) -> np.ndarray:
         """Return the quantiles (H, Q) of out-of-sample errors (H, M), centred on their median."""

@@ -67,6 +67,10 @@ class Tuned(Forecaster):
         """Return the names of the required fields of which the rows that are forecast are read, too."""
         return tuple(dict.fromkeys(name for m in self.candidates().values() for name in m.future_fields()))
 
+    def static_fields(self) -> tuple[str, ...]:
+        """Return the names of the static inputs that are read."""
+        return tuple(dict.fromkeys(name for m in self.candidates().values() for name in m.static_fields()))
+
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs: for the models, and for the inner cutoffs."""
         return max(m.min_rows(horizon) for m in self.candidates().values()) + self.n_windows * horizon

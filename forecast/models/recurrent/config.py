@@ -182,6 +182,7 @@ def check_network(model: Any) -> None:
     check_fields(model.exog)
     check_weights(model.half_life, model.weight)
     check_fields(model.future, "future")
+    check_fields(model.static, "static")
 
 
 def check_start(model: Any) -> None:
@@ -240,10 +241,10 @@ def _check_recursive(model: Any) -> None:
             "a recursive model measures its scale again after each step that it has forecast: use scale='recent', or "
             "strategy='direct'"
         )
-    if model.exog or model.calendar or model.future:
+    if model.exog or model.calendar or model.future or model.static:
         raise ValueError(
             "a recursive model reads the rows that it has forecast, for which neither exog nor calendar is available, "
-            "and it has no step for future inputs: use strategy='direct'"
+            "and it has no step for future or static inputs: use strategy='direct'"
         )
 
 

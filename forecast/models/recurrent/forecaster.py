@@ -24,6 +24,7 @@ from forecast.features.inputs import (
     calendar_inputs,
     causal_inputs,
 )
+from forecast.features.static_inputs import encode_static, fit_encoder
 from forecast.features.step_inputs import StepInputs, make_step_inputs
 from forecast.features.windows import BLOCKS
 from forecast.models.base import (
@@ -118,6 +119,8 @@ class Recurrent(Forecaster):
     future : tuple of str, default ()
         Fields of which the rows that are forecast are known as well: each step reads its own row (not with the
         recursive strategy).
+    static : tuple of str, default ()
+        Static inputs of the series (see `as_panel`) to read at every row.
     scale : {"auto", "recent", "fixed"}, default "auto"
         What corrections are relative to: "recent", the recent error of the base, as where volatility clusters;
         "fixed", its mean over the training rows, as where a known input has a constant effect (not with the recursive
@@ -211,6 +214,7 @@ class Recurrent(Forecaster):
     log: bool | str = "auto"
     exog: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
     scale: str = "auto"
     stride: int = 1
     calendar: bool = False
@@ -262,6 +266,10 @@ class Recurrent(Forecaster):
     def future_fields(self) -> tuple[str, ...]:
         """Return the names of the required fields of which the rows that are forecast are read, too."""
         return tuple(dict.fromkeys([*self.future, *self._base().future_fields()]))
+
+    def static_fields(self) -> tuple[str, ...]:
+        """Return the names of the static inputs that are read."""
+        return tuple(dict.fromkeys([*self.static, *self._base().static_fields()]))
 
     def default_trainer(self) -> Trainer:
         """Return the trainer that `trainer=None` stands for: many short examples, or few long ones."""
@@ -335,6 +343,7 @@ class Recurrent(Forecaster):
         """Fit the base and the scale; return the training rows with their inputs and the base's forecasts."""
         self.log_ = choose_log(self.log, panel)
         model = set_log(clone(self.choices_.base), self.log)
+        self.encoder_ = fit_encoder(panel.static, self.static)
         self.base_ = clone(model).fit(panel, horizon)
         base = base_in_training(model, self.base_, panel, self.log_, self.choices_.first)
         self.scale_: FixedScale | None = None
@@ -462,6 +471,8 @@ class Recurrent(Forecaster):
             if not isinstance(panel.index, pd.DatetimeIndex):
                 raise ValueError(f"calendar=True needs rows with dates; these have {panel.index.dtype} labels")
             more.append(calendar_inputs(panel.index.tz_localize(None).to_numpy(), len(panel.series)))
+        static = encode_static(self.encoder_, panel).astype(np.float32)
+        more.append(np.broadcast_to(static, (len(panel), *static.shape)))
         limit = np.where(self.log_.flags(panel), self.choices_.max_log_scale, np.inf)
         inputs = append_channels(limit_scale(causal_inputs(y, one_step), limit), more)
         return inputs if self.scale_ is None else self.scale_.apply(inputs, panel.series)

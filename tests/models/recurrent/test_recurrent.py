@@ -529,6 +529,7 @@ CHANGES = {
     "log": False,
     "exog": ("Volume",),
     "future": ("Load",),
+    "static": ("sector",),
     "scale": "fixed",
     "stride": 2,
     "calendar": True,
