@@ -22,6 +22,7 @@ ORDER += ["data", "features", "models", "evaluation", "backtesting", "report", "
 #: Two modules run a backtest themselves, so they stand above it; the functions that use them stand above these.
 ABOVE_BACKTESTING = {"models.tuned", "backtesting.tuning"}
 ABOVE_BACKTESTING |= {"evaluation.audit", "evaluation.trial", "evaluation.known_inputs"}  # the parts of an audit
+ABOVE_BACKTESTING |= {"evaluation.importance"}  # it exchanges rows between the cutoffs of a walk-forward run
 MAX_FUNCTION_LINES = 50  # without the docstring
 
 
