@@ -155,16 +155,15 @@ class Copies:
 
     def _versions(self, cutoff: int, versions: Sequence[Version]) -> Panel:
         """Return the panel up to the cutoff with the series of each version, under their names."""
-        panel, until = self.panel[: cutoff + 1], cutoff + 1
-        position = {name: channel for channel, name in enumerate(panel.channels)}
-        values = [_replace(panel.values, version, range(len(position)), until) for version in versions]
-        future = panel.future
-        if future is not None:
-            channels, end = [position[name] for name in future.names], until + self.model.horizon_
-            known = [_replace(future.values[:end], version, channels, end) for version in versions]
-            future = replace(future[:end], values=np.concatenate(known, axis=1))
-        series = panel.series * len(versions)
-        return replace(panel, values=np.concatenate(values, axis=1), series=series, future=future)
+        n, end = len(self.panel.series), cutoff + 1 + self.model.horizon_
+        panel = self.panel[: cutoff + 1].known_until(end).of_series(np.tile(np.arange(n), len(versions)))
+        for v, version in enumerate(versions):
+            own = slice(v * n, (v + 1) * n)
+            for channel, values in version.items():
+                panel.values[:, own, channel] = values[: cutoff + 1]
+                if panel.future is not None and (name := panel.channels[channel]) in panel.future.names:
+                    panel.future.values[:, own, panel.future.names.index(name)] = values[:end]
+        return panel
 
     def _is_independent(self, cutoff: int, version: Version) -> bool:
         """Return whether the forecast of a series is the same next to another version of it."""
@@ -174,14 +173,3 @@ class Copies:
         except Exception:  # the model refuses more series, or names that repeat
             return False
         return all(np.allclose(found, alone, rtol=TOLERANCE, atol=0, equal_nan=True) for found in (first, last))
-
-
-def _replace(values: np.ndarray, version: Version, channels: Sequence[int], rows: int) -> np.ndarray:
-    """Return values (T, N, C) of these channels of a panel, with those of the version."""
-    if not any(channel in version for channel in channels):
-        return values
-    changed = values.copy()
-    for position, channel in enumerate(channels):
-        if channel in version:
-            changed[:, :, position] = version[channel][:rows]
-    return changed
