@@ -84,9 +84,10 @@ def test_shapes_quantile_order_and_median(name, fitted, prices):
     _check_point(name, forecast, forecast.quantiles[..., 1])
     assert list(forecast.cutoffs) == list(prices.index[[129, 140, 150]])
     table = forecast.to_frame()
-    assert list(table.columns) == ["unique_id", "cutoff", "step", "y_hat", "q0.1", "q0.5", "q0.9"]
+    assert list(table.columns) == ["unique_id", "cutoff", "step", "ds", "y_hat", "q0.1", "q0.5", "q0.9"]
     row = table[(table.unique_id == "S2") & (table.cutoff == prices.index[140]) & (table.step == 2)]
     assert row["y_hat"].item() == forecast.point[1, 2, 1]
+    assert row["ds"].item() == prices.index[142]
 
 
 @pytest.mark.parametrize("name", NAMES)

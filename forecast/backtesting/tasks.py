@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -144,7 +144,7 @@ def run_task(
             output = model.predict_at(panel[task.period.history], task.period.cutoffs)
             fit_info["seconds_predict"] = time.perf_counter() - start
             _check_forecast(task, panel, output, horizon, [str(w.message) for w in caught])
-            forecast = output
+            forecast = replace(output, index=None)  # the panel has the dates
         except Exception as error:
             if on_error == "raise":
                 cutoff = format_date(panel.index[task.period.cutoffs[0]])

@@ -339,7 +339,7 @@ def predict(
     dates, calendar = _dates_of_forecast(panel, fitted, _exchange_of(fitted, exchange), prices.data)
     table = fitted.predict(panel).to_frame()
     table, missing = _drop_missing(table[~table["unique_id"].isin(ended)], fitted)
-    table.insert(3, "ds", dates[table["step"].to_numpy() - 1])
+    table["ds"] = dates[table["step"].to_numpy() - 1]
     if out is not None:
         write_table(table, out, index=False)
     quantity, notes = quantity_of(panel), [*_notes_of_forecast(fitted, panel, ended), *missing]

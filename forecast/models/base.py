@@ -17,17 +17,19 @@ from forecast._validation import check_choice, check_int, check_levels, check_lo
 from forecast.data.fields import named_field
 from forecast.data.panel import Panel, as_panel, format_date, with_future
 from forecast.data.static import select_static
+from forecast.models.forecast_table import MAX_LINES, dates_of_steps, describe, short_table
 from forecast.models.price_kind import PriceKind
 from forecast.models.sampling import sample_paths
 
 LEVELS = (0.1, 0.5, 0.9)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     """Forecasts of N series at K cutoffs, 1 to H steps ahead, on the scale of the prices.
 
-    A series that cannot be forecast (never observed, or too short in training) is NaN.
+    A series that cannot be forecast (never observed, or too short in training) is NaN. `print` shows the table that
+    `to_frame` returns, with the outer quantiles.
 
     Parameters
     ----------
@@ -43,12 +45,21 @@ class Forecast:
         The labels of the last row that each of the K forecasts uses.
     members : array of shape (S, K, N, H), optional
         The point forecasts of each member of an ensemble.
+    index : pandas.Index, optional
+        The labels of the rows up to the last cutoff, and of later ones where they are known. The other rows that are
+        forecast have the dates that `next_dates` returns. Without it a forecast has no dates.
 
     Examples
     --------
     >>> prices = np.array([1.0, 2.0, 4.0, 3.0])
     >>> fc.Naive().fit(prices, horizon=1).predict(prices).to_frame()["y_hat"].tolist()
     [3.0]
+    >>> prices = fc.load_sample("stocks")["AAPL"]
+    >>> print(fc.Naive().fit(prices, horizon=2).predict(prices))
+    Forecast of 1 series, the next 2 rows from 2013-03-01
+    unique_id         ds   y_hat    q0.1    q0.9
+         AAPL 2013-03-04 56.1374 54.5877 57.8735
+         AAPL 2013-03-05 56.1374 53.9574 58.6418
     """
 
     point: np.ndarray
@@ -57,20 +68,33 @@ class Forecast:
     series: tuple[str, ...]
     cutoffs: pd.Index
     members: np.ndarray | None = None
+    index: pd.Index | None = None
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a long, dated table: unique_id, cutoff, step, y_hat and a column for each quantile."""
+        """Return a long table: unique_id, cutoff, step, ds (the date of the step), y_hat, a column for each quantile.
+
+        The dates of rows that are not known yet are those of `next_dates`.
+        """
         k, n, h = self.point.shape
         columns: dict[str, Any] = {
             "unique_id": np.tile(np.repeat(np.array(self.series, dtype=object), h), k),
-            "cutoff": np.repeat(self.cutoffs.to_numpy(), n * h),
+            "cutoff": self.cutoffs.repeat(n * h),
             "step": np.tile(np.arange(1, h + 1), k * n),
-            "y_hat": self.point.ravel(),
         }
+        if self.index is not None:
+            dates = dates_of_steps(self.index, self.cutoffs, h)
+            columns["ds"] = dates[np.tile(np.arange(k * h).reshape(k, 1, h), (1, n, 1)).ravel()]
+        columns["y_hat"] = self.point.ravel()
         if self.quantiles is not None:
             flat = self.quantiles.reshape(k * n * h, len(self.levels))
             columns |= {quantile_column(level): flat[:, i] for i, level in enumerate(self.levels)}
         return pd.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        return describe(self.to_frame(), self.levels)
+
+    def _repr_html_(self) -> str:
+        return short_table(self.to_frame(), self.levels).to_html(index=False, max_rows=MAX_LINES, float_format="%.6g")
 
 
 def combine_forecasts(forecasts: Sequence[Forecast], how: Callable[..., np.ndarray]) -> Forecast:
@@ -243,7 +267,8 @@ class Forecaster(Estimator):
         prices do not contain them; other rows and columns are not read. Raises ValueError for prices of another kind
         than the fitted ones (volumes in place of prices, hours of days), and if a future input is missing.
         """
-        return self._predict(self._read_to_predict(prices, future))
+        panel = self._read_to_predict(prices, future)
+        return _dated(self._predict(panel), panel)
 
     def predict_scenarios(self, prices: Any, futures: Mapping[str, pd.DataFrame]) -> dict[str, Forecast]:
         """Forecast from the last row of the prices under several futures by name, each as `future` of `predict`."""
@@ -259,7 +284,8 @@ class Forecaster(Estimator):
         """
         panel = self._read(prices)
         rows = check_rows(cutoffs, len(panel))
-        return self._predict_at(self._known(panel[: int(rows.max()) + 1], rows), rows)
+        panel = self._known(panel[: int(rows.max()) + 1], rows)
+        return _dated(self._predict_at(panel, rows), panel)
 
     def sample(self, prices: Any, n: int = 100, seed: int = 0, future: pd.DataFrame | None = None) -> np.ndarray:
         """Return n sample paths of each series from the last row of the prices, (n, N, H).
@@ -369,6 +395,11 @@ class Forecaster(Estimator):
                 f"{fitted}, or fit a model on {other}"
             )
         return np.array([positions[name] for name in panel.series])
+
+
+def _dated(forecast: Forecast, panel: Panel) -> Forecast:
+    """Return the forecast with the labels of the panel's rows, and of the later ones of which inputs are known."""
+    return replace(forecast, index=panel.index if panel.future is None else panel.future.index)
 
 
 def _concatenate(arrays: Sequence[np.ndarray | None], axis: int = 0) -> np.ndarray | None:

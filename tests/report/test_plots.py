@@ -236,6 +236,50 @@ def test_forecasts_start_at_the_last_price(result):
     np.testing.assert_allclose(line.get_ydata(), [path["y0"].iloc[0], *path["y_hat"]])
 
 
+def test_predictions_are_drawn_after_the_history():
+    prices = walks(120)
+    forecasts = {
+        name: model.fit(prices, 4).predict(prices) for name, model in (("drift", fc.Drift()), ("last", fc.Naive()))
+    }
+    ax = plot_forecasts(forecasts, prices, series="S1")
+    path, last, history = ax.lines
+    np.testing.assert_allclose(path.get_ydata(), [prices["S1"].iloc[-1], *forecasts["drift"].point[0, 1]])
+    np.testing.assert_array_equal(last.get_ydata(), [prices["S1"].iloc[-1]] * 5)
+    np.testing.assert_array_equal(history.get_ydata(), prices["S1"].iloc[-plots.forecasts.ROWS :])
+    expected = fc.next_dates(prices.index, 4)[0].to_numpy()
+    np.testing.assert_array_equal(path.get_xdata()[1:], expected)
+    assert [text.get_text() for text in ax.texts] == ["drift", "last"]  # there is no outcome yet
+    (band,) = ax.collections
+    assert band.get_paths()[0].get_extents().y1 == pytest.approx(forecasts["drift"].quantiles[0, 1, :, -1].max())
+
+
+def test_all_intervals_of_a_forecast_are_drawn_and_known_outcomes_too():
+    prices = walks(120)
+    model = fc.Naive(levels=(0.05, 0.1, 0.5, 0.9, 0.95)).fit(prices, 3)
+    ax = plot_forecasts(model.predict_at(prices, [90, 100, 110]), prices, cutoffs=2)
+    assert len(ax.collections) == 4  # two cutoffs with two intervals
+    assert ax.lines[-1].get_xdata()[-1] == prices.index[113].to_numpy()
+    assert "truth" in [text.get_text() for text in ax.texts]
+    ax.figure.savefig("/dev/null", format="svg")
+
+
+def test_a_forecast_without_its_prices_is_an_error(result):
+    prices = walks(120)
+    forecast = fc.Naive().fit(prices, 3).predict(prices)
+    with pytest.raises(TypeError, match="pass the prices too"):
+        plot_forecasts(forecast)
+    with pytest.raises(TypeError, match="a run has stored its prices"):
+        plot_forecasts(result, prices)
+    with pytest.raises(ValueError, match=r"no series 'S9'.*S0, S1, S2"):
+        plot_forecasts(forecast, prices, series="S9")
+    with pytest.raises(ValueError, match=r"no model 'lstm'.*forecast"):
+        plot_forecasts(forecast, prices, models=["lstm"])
+    with pytest.raises(ValueError, match="from which the forecast starts"):
+        plot_forecasts(forecast, prices.iloc[:-1])
+    with pytest.raises(ValueError, match="the prices have no series 'S0'"):
+        plot_forecasts(forecast, prices.add_prefix("x"))
+
+
 def test_unknown_names_are_errors(result):
     with pytest.raises(ValueError, match=r"no series 'S9'.*S0, S1, S2"):
         plot_forecasts(result, series="S9")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,10 +115,15 @@ def times(index: pd.Index | pd.Series) -> np.ndarray:
 
 def styles(result: BacktestResult) -> dict[str, Style]:
     """Return the style of each model of a run; the reference is grey."""
-    others = [name for name in result.spec["models"] if name != result.reference]
+    return choose_styles(list(result.spec["models"]), result.reference)
+
+
+def choose_styles(names: Sequence[str], reference: str | None = None) -> dict[str, Style]:
+    """Return a style for each name, those of the reference first, which is grey."""
+    others = [name for name in names if name != reference]
     n = len(COLOURS)
     chosen = {m: Style(COLOURS[i % n], MARKERS[i % n], DASHES[i // n % len(DASHES)]) for i, m in enumerate(others)}
-    return {result.reference: Style(GREY, "", "-")} | chosen
+    return chosen if reference is None else {reference: Style(GREY, "", "-")} | chosen
 
 
 def evenly(n: int, most: int) -> np.ndarray:
