@@ -17,6 +17,7 @@ from forecast._text import plain_lines
 from forecast._validation import check_choice
 from forecast.backtesting.spec import DEFAULTS, describe_target, differences
 from forecast.backtesting.split import WalkForward
+from forecast.evaluation.by_period import by_period, by_volatility
 from forecast.evaluation.by_series import BySeries, by_series
 from forecast.evaluation.calibration import interval_tests
 from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctuation, giacomini_white
@@ -144,6 +145,20 @@ class BacktestResult:
         `against` is that of `verdict`. The intervals over series are those of a bootstrap of the series.
         """
         return by_series(self.forecasts, self.overlap, self._against(against, loss), models, loss, self.reference)
+
+    def by_period(self, against: str | None = None, loss: str = "squared") -> pd.DataFrame:
+        """Return the skill of each model year by year (quarters or months of a shorter run): period, model, skill.
+
+        `against` is that of `verdict`.
+        """
+        return by_period(self.forecasts, self._against(against, loss), loss, self.reference)
+
+    def by_volatility(self, against: str | None = None, loss: str = "squared") -> pd.DataFrame:
+        """Return the skill of each model at the cutoffs before which the prices moved little, and much.
+
+        `against` is that of `verdict`.
+        """
+        return by_volatility(self.forecasts, self.overlap, self._against(against, loss), loss, self.reference)
 
     def directions(self, step: int = 1) -> pd.DataFrame:
         """Test whether models forecast the direction of a move over `step` rows better than chance, for each series."""

@@ -43,6 +43,8 @@ QUESTIONS = {
     PINBALL: "How far may it be off",
     QLIKE: "How large will the variance be",
 }
+#: The findings, what matters most first.
+FINDINGS = ("better", "too few cutoffs", "not distinguishable", "constant difference", "identical", "worse")
 #: What a simple baseline forecasts, as a point and as quantiles.
 MEANINGS = {
     NAIVE: ("the last value", "the spread of recent changes"),
@@ -93,6 +95,13 @@ class Verdict:
         """Return the models with a finding, those of greatest skill first."""
         rows = self.table[self.table["finding"] == finding]
         return rows.sort_values("skill", ascending=False, kind="stable")["model"].tolist()
+
+    @property
+    def ranked(self) -> pd.DataFrame:
+        """The table with what matters most first: models that are better, undecided, identical, worse; by skill."""
+        order = self.table["finding"].map({name: position for position, name in enumerate(FINDINGS)})
+        keys = pd.DataFrame({"finding": order, "skill": -self.table["skill"]})
+        return self.table.loc[keys.sort_values(["finding", "skill"], kind="stable").index]
 
     @property
     def sentence(self) -> str:
@@ -166,7 +175,7 @@ class Verdict:
     @property
     def details(self) -> list[str]:
         """The finding on each model as text."""
-        return [f"{row.model}: {_describe(row)}" for row in self.table.itertuples()]
+        return [f"{row.model}: {_describe(row)}" for row in self.ranked.itertuples()]
 
     def __str__(self) -> str:
         details = [f"  {line}" for line in self.details]

@@ -143,7 +143,7 @@ def folds(result: BacktestResult) -> Figure:
     cv, index = result.cv, pd.RangeIndex(result.spec["data"]["rows"])
     refit = result.spec["refit"]
     table = plots.folds(cv, index, refit)
-    shown = plots.evenly(len(table), MAX_ROWS)
+    shown = plots.drawn_folds(table["fitted"].to_numpy())
     rows = [
         [
             number_cell(i + 1, str(i + 1)),
@@ -154,6 +154,6 @@ def folds(result: BacktestResult) -> Figure:
         for i, fold in zip(shown, table.iloc[shown].itertuples(), strict=True)
     ]
     text = "Rows that models were trained on, and rows that they were tested on, cutoff by cutoff."
-    height = 0.9 + 0.13 * min(len(table), plots.MOST_FOLDS)
+    height = 0.9 + 0.13 * min(len(shown), plots.MOST_FOLDS) + 0.03 * max(len(shown) - plots.MOST_FOLDS, 0)
     headings = ["Cutoff", "Trained on rows", "Tested on rows", "Refitted"]
     return _figure(partial(plots.plot_folds, cv, index, refit), text, height, Table(headings, rows))

@@ -8,10 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from forecast.evaluation import ALPHA, Verdict, Verdicts
 from forecast.evaluation.losses import common_rows
+from forecast.evaluation.text import count, join_names
 from forecast.models.base import quantile_columns
+from forecast.report import plots
 from forecast.report.html.tables import (
     Cell,
     Table,
@@ -35,6 +38,8 @@ LOSS_NAMES = {
     "pinball": "quantile loss",
     "qlike": "QLIKE loss",
 }
+SMALL_FALL = 0.05  # of a training loss: less is "hardly"
+MAX_SCORES = 200  # rows of the scores by series
 MARKS = {"better": "▲ better", "worse": "▼ worse", "identical": "= the same forecasts"}
 
 
@@ -77,7 +82,7 @@ def _verdict_table(result: BacktestResult, verdict: Verdict) -> Table:
             percent_cell(row.detectable),
             *([p_cell(row.p_signal)] if has_signal else []),
         ]
-        for row in verdict.table.itertuples()
+        for row in verdict.ranked.itertuples()
     ]
     headings = ["Model", f"Against {verdict.against}", "Skill", "90% interval", "p (adjusted)", "Could have shown"]
     return Table([*headings, "Signal"] if has_signal else headings, rows)
@@ -101,8 +106,30 @@ def leaderboard(result: BacktestResult) -> Table:
     }
     columns = [known.get(name, (str(name), four_digits(board[name]))) for name in board]
     cells = [[as_cell(x) for x in board[name]] for name, (_, as_cell) in zip(board, columns, strict=True)]
-    rows = [[model_cell(result, model), *row] for model, *row in zip(board.index, *cells, strict=True)]
+    flags = _coverage_flags(result, board["coverage"])
+    rows = [
+        [model_cell(result, model, flags.get(str(model), "")), *row]
+        for model, *row in zip(board.index, *cells, strict=True)
+    ]
     return Table(["Model", *(heading for heading, _ in columns)], rows, id="leaderboard")
+
+
+def _coverage_flags(result: BacktestResult, coverage: pd.Series) -> dict[str, str]:
+    """Return which models have intervals that are far too wide or narrow, by name.
+
+    The share of outcomes outside is less than half, or more than one and a half times, what it should be, and that is
+    no chance: p below .05 in a binomial test that counts each cutoff once.
+    """
+    from scipy.stats import binomtest
+
+    (low, high), flags = band(result), {}
+    stated = 1 - (high - low)
+    n = max(result.forecasts["cutoff"].nunique() // result.overlap, 1)
+    for name, outside in (1 - coverage.dropna()).items():
+        is_far = outside < stated / 2 or outside > 1.5 * stated
+        if is_far and binomtest(round(outside * n), n, stated).pvalue < ALPHA:
+            flags[str(name)] = f"band too {'wide' if outside < stated else 'narrow'}"
+    return flags
 
 
 def band(result: BacktestResult) -> tuple[float, float]:
@@ -119,11 +146,11 @@ def changes(result: BacktestResult) -> str:
             continue
         test = result.fluctuation_test(name, reference)
         if test.is_significant:
-            is_better = test.statistics[np.nanargmax(np.abs(test.statistics))] > 0
-            found.append(f"{name} {'better' if is_better else 'worse'}")
+            largest = float(test.statistics[np.nanargmax(np.abs(test.statistics))])
+            found.append((-abs(largest), f"{name} {'better' if largest > 0 else 'worse'}"))
     if not found:
         return f"No model is better or worse than {reference} in any part of the run (fluctuation test, 5%)."
-    return f"In a part of the run these differ from {reference} (fluctuation test, 5%): {', '.join(found)}."
+    return f"In a part of the run these differ from {reference} (fluctuation test, 5%): {', '.join(text for _, text in sorted(found))}."
 
 
 def coverage_tests(result: BacktestResult) -> Table | None:
@@ -148,8 +175,57 @@ def coverage_tests(result: BacktestResult) -> Table | None:
     return Table(headings, rows)
 
 
-def confidence_set(result: BacktestResult) -> tuple[str, Table] | None:
-    """Return the Model Confidence Set as a sentence and a table; None if there is only one model."""
+def training_note(result: BacktestResult) -> str:
+    """Return by how much the training losses of this run fall, and what that means; empty without a network."""
+    table = plots.training_curves(result)
+    if table.empty:
+        return ""
+    ends = table.groupby(["model", "member", "cutoff"], sort=False)["loss"].agg(["first", "last"])
+    falls = (1 - ends["last"] / ends["first"]).groupby(level="model", sort=False).mean()
+    if falls.max() < SMALL_FALL:
+        by = f"hardly falls, by {falls.max():.1%} at most" if falls.max() >= 0.0005 else "does not fall"
+        return f"Here it {by}: little in these series can be predicted."
+    least, most = (f"{max(fall, 0):.0%}" for fall in (falls.min(), falls.max()))
+    by = most if least == most else f"{least} to {most}"
+    return f"Here it falls by {by} from the first value to the last; a falling loss is not yet skill."
+
+
+def by_part(result: BacktestResult, table: pd.DataFrame) -> Table | None:
+    """Return the skill of each model in each part of the run; None with fewer than two parts."""
+    sizes = table.drop_duplicates("period").set_index("period")["cutoffs"]
+    if len(sizes) < 2:
+        return None
+    wide = table.pivot(index="model", columns="period", values="skill")
+    rows = [
+        [model_cell(result, name), *map(skill_cell, wide.loc[name, list(sizes.index)])]
+        for name in plots.styles(result)
+        if name in wide.index
+    ]
+    return Table(["Model", *(f"{period} ({count(int(size), 'cutoff')})" for period, size in sizes.items())], rows)
+
+
+def scores_by_series(result: BacktestResult) -> Table | None:
+    """Return the scores of each model on each series; None with a single series."""
+    table = result.scores()
+    if table["unique_id"].nunique() < 2:
+        return None
+    low, high = band(result)
+    rows = [
+        [
+            Cell(str(row.unique_id)),
+            model_cell(result, row.model),
+            decimal_cell(row.mase, 3),
+            number_cell(row.rmse, f"{row.rmse:,.4g}"),
+            number_cell(row.mae, f"{row.mae:,.4g}"),
+            percent_cell(row.coverage),
+        ]
+        for row in table.sort_values(["unique_id", "mase"], kind="stable").head(MAX_SCORES).itertuples()
+    ]
+    return Table(["Series", "Model", "MASE", "RMSE", "MAE", f"In {high - low:.0%} band"], rows)
+
+
+def confidence_set(result: BacktestResult, judged: Verdicts) -> tuple[str, str, Table] | None:
+    """Return the Model Confidence Set: a sentence, how it relates to the verdict, a table; None of a single model."""
     table = result.confidence_set(SIZE)
     if len(table) < 2:
         return None
@@ -163,4 +239,24 @@ def confidence_set(result: BacktestResult) -> tuple[str, Table] | None:
         [model_cell(result, row.model), Cell("may be the best" if row.in_set else "excluded"), p_cell(row.p)]
         for row in table.itertuples()
     ]
-    return sentence, Table(["Model", "Finding", "p"], rows)
+    return sentence, _relation(table, judged.main[0]), Table(["Model", "Finding", "p"], rows)
+
+
+def _relation(table: pd.DataFrame, verdict: Verdict) -> str:
+    """Return in one line why the set and the verdict may differ, for this run."""
+    members = table[table["in_set"]]["model"].tolist()
+    against, winners = verdict.against, verdict.models("better")
+    rule = "The set lists what cannot be excluded as the best; the verdict, what is shown to be better."
+    if not winners:
+        if against in members:
+            return (
+                f"{rule} Both agree here: no model is shown to be better than {against}, which may be the best itself."
+            )
+        return f"{rule} Here {against} is excluded from the set, though no single model is shown to be better than it."
+    others = [name for name in members if name not in winners]
+    if not others:
+        return f"{rule} Here every model in the set also beats {against}."
+    return (
+        f"{rule} Here {join_names(winners)} {'beats' if len(winners) == 1 else 'beat'} {against}; "
+        f"{join_names(others)} may be the best too, but {'is' if len(others) == 1 else 'are'} not shown to be better."
+    )

@@ -14,9 +14,24 @@ from forecast.evaluation import ALPHA, POWER
 from forecast.evaluation.losses import ZERO
 from forecast.report.html import figures, findings, run_details
 from forecast.report.html.explorer import explorer_data
+from forecast.report.html.tables import Table
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
+
+
+#: The sections of the page by the id of their heading.
+CONTENTS = {
+    "leaderboard-section": "Leaderboard",
+    "by-series": "Series by series",
+    "confidence-set": "Models that may be the best",
+    "by-step": "Skill by step",
+    "through-time": "Skill through time",
+    "explorer": "Forecasts and outcomes",
+    "calibration": "Calibration",
+    "training": "Training of the networks",
+    "run": "Run",
+}
 
 
 def write_report(result: BacktestResult, path: str | Path, loss: str | None = None) -> None:
@@ -51,7 +66,9 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
     data, note = explorer_data(result)
     judged = result.verdicts(loss)
     low, high = findings.band(result)
+    each_series = figures.each_by_series(result, judged)
     context = {
+        "contents": {id: title for id, title in CONTENTS.items() if id != "by-series" or each_series},
         "source": str(result.spec["data"]["source"]),
         "target": f"Forecast: {result.target}",
         "scope": run_details.scope(result),
@@ -68,14 +85,17 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
         "high": f"{high:g}",
         "nominal": f"{high - low:.0%}",
         "confidence": f"{1 - findings.SIZE:.0%}",
-        "confidence_set": findings.confidence_set(result),
-        "by_series": figures.each_by_series(result, judged),
+        "confidence_set": findings.confidence_set(result, judged),
+        "by_part": _parts(result),
+        "scores_by_series": findings.scores_by_series(result),
+        "by_series": each_series,
         "changes": findings.changes(result),
         "coverage_tests": findings.coverage_tests(result),
         "error_by_step": figures.error_by_step(result),
         "through_time": figures.through_time(result),
         "calibration": figures.calibration(result),
         "training": figures.training(result),
+        "training_note": findings.training_note(result),
         "folds": figures.folds(result),
         "explorer_note": note,
         "run_facts": run_details.run_facts(result),
@@ -85,6 +105,15 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
         "plotly": get_plotlyjs(),
     }
     return _environment().get_template("report.html").render(context)
+
+
+def _parts(result: BacktestResult) -> dict[str, Table]:
+    """Return the tables of the skill by year and by volatility, by title, those of fewer than two parts left out."""
+    tables = {
+        "Through the years": findings.by_part(result, result.by_period(result.reference)),
+        "In calm and in volatile times": findings.by_part(result, result.by_volatility(result.reference)),
+    }
+    return {title: table for title, table in tables.items() if table is not None}
 
 
 def _environment() -> Environment:

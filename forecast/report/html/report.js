@@ -2,7 +2,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const byId = id => document.getElementById(id);
-  const H = data.horizon, K = data.at.length, ALL = "all";
+  const H = data.horizon, K = data.at.length, ALL = "all", NEWEST = 12;
   const inputs = { series: byId("series"), model: byId("model"), cutoff: byId("cutoff"), step: byId("step") };
 
   // Plotly reads its text as HTML, and as TeX between dollars; names are plain text.
@@ -17,24 +17,42 @@
     labels.forEach((label, i) => select.add(new Option(label, values ? values[i] : i)));
   }
 
-  // A model's forecasts of a series with their interval: from one cutoff, starting at the last price, or one step at all cutoffs.
+  // The positions of the forecasts that are shown: in the model's numbers, and in time. A path starts at its cutoff.
+  const PATHS = 0;  // in place of a step: each path complete
+  const shown = (k, step) => {
+    const cutoffs = k === ALL ? data.at.map((_, i) => i) : [k];
+    if (k === ALL && step !== PATHS) return [cutoffs.map(i => [i * H + step - 1, data.at[i] + step])];
+    return cutoffs.map(i => Array.from({ length: H }, (_, h) => [i * H + h, data.at[i] + h + 1]));
+  };
+
+  // A model's forecasts of a series with their interval: from one cutoff or from all, or one step at all cutoffs.
   function path(m, s, k, step) {
-    const p = data.paths[m][s], selected = [], x = [], y = [], low = [], high = [];
-    if (k === ALL) for (let i = 0; i < K; i++) selected.push([i * H + step - 1, data.at[i] + step]);
-    else for (let h = 1; h <= H; h++) selected.push([k * H + h - 1, data.at[k] + h]);
-    const available = selected.filter(([j]) => p.y[j] !== null);
-    if (k !== ALL && available.length) {
-      const start = data.truth[s][data.at[k]];
-      x.push(data.time[data.at[k]]); y.push(start); low.push(start); high.push(start);
+    const p = data.paths[m][s], x = [], y = [], band = { x: [], y: [] }, low = [], high = [];
+    const isStep = k === ALL && step !== PATHS;
+    let total = 0, n = 0, banded = Boolean(p.low), count = 0;
+    for (const rows of shown(k, step)) {
+      const available = rows.filter(([j]) => p.y[j] !== null);
+      count += available.length;
+      if (available.length) {
+        const from = isStep ? [] : [[data.time[data.at[Math.floor(rows[0][0] / H)]], data.truth[s][data.at[Math.floor(rows[0][0] / H)]]]];
+        const used = isStep ? rows : available;
+        const times = [...from.map(([t]) => t), ...used.map(([, t]) => data.time[t])];
+        x.push(...times, null); y.push(...from.map(([, v]) => v), ...used.map(([j]) => p.y[j]), null);
+        banded = banded && available.every(([j]) => p.low[j] !== null);
+        if (banded) {
+          const ends = which => [...from.map(([, v]) => v), ...used.map(([j]) => which[j])];
+          low.push(...ends(p.low), null); high.push(...ends(p.high), null);
+          const lower = ends(p.low), upper = ends(p.high);
+          band.x.push(...times, ...times.slice().reverse(), null); band.y.push(...lower, ...upper.slice().reverse(), null);
+        }
+      }
+      for (const [j, t] of available) {
+        const outcome = data.truth[s][t];
+        if (outcome !== null) { total += Math.abs(p.y[j] - outcome); n++; }
+      }
     }
-    for (const [j, t] of k === ALL ? selected : available) {
-      x.push(data.time[t]); y.push(p.y[j]);
-      if (p.low) { low.push(p.low[j]); high.push(p.high[j]); }
-    }
-    const pairs = available.map(([j, t]) => [p.y[j], data.truth[s][t]]).filter(([, y]) => y !== null);
-    const mae = pairs.length ? pairs.reduce((sum, [f, y]) => sum + Math.abs(f - y), 0) / pairs.length : null;
-    const banded = p.low && available.length && available.every(([j]) => p.low[j] !== null);
-    return { x, y, low: banded ? low : null, high, mae, n: pairs.length };
+    for (const each of [x, y, low, high]) each.pop();  // the gap after the last path
+    return { x, y, low, high, band: banded && count ? band : null, mae: n ? total / n : null, n: count };
   }
 
   function line(name, x, y, colour, extra) {
@@ -46,13 +64,16 @@
     const { s, chosen, k, step } = choice, drawn = [], paths = new Map();
     for (const m of new Set([data.reference, ...chosen])) if (m >= 0) paths.set(m, path(m, s, k, step));
     const band = chosen.length === 1 ? paths.get(chosen[0]) : null;
-    if (band && band.low) {
-      const edge = { type: "scatter", mode: "lines", x: band.x, line: { width: 0 }, hovertemplate: "%{y:,.6~g}",
-        showlegend: false };
-      const [low, high] = data.band;
-      drawn.push({ ...edge, y: band.low, name: low + " quantile" });
-      drawn.push({ ...edge, y: band.high, name: low + " to " + high, fill: "tonexty", showlegend: true,
-        fillcolor: faded(data.models[chosen[0]].colour) });
+    if (band && band.band) {
+      const hidden = { type: "scatter", mode: "lines", x: band.x, line: { width: 0 }, hovertemplate: "%{y:,.6~g}", showlegend: false };
+      const [low, high] = data.band, fill = faded(data.models[chosen[0]].colour);
+      if (k === ALL && step === PATHS) {  // each path has a band of its own
+        drawn.push({ ...hidden, x: band.band.x, y: band.band.y, name: low + " to " + high, fill: "toself", fillcolor: fill,
+          hoverinfo: "skip", hovertemplate: undefined, showlegend: true });
+      } else {
+        drawn.push({ ...hidden, y: band.low, name: low + " quantile" });
+        drawn.push({ ...hidden, y: band.high, name: low + " to " + high, fill: "tonexty", fillcolor: fill, showlegend: true });
+      }
     }
     let from = 0, to = data.time.length;
     if (k !== ALL) { from = Math.max(0, data.at[k] - Math.max(30, 5 * H)); to = data.at[k] + H + 1; }
@@ -66,7 +87,7 @@
 
   function describe(choice, paths) {
     const { s, chosen, k, step } = choice;
-    const when = k === ALL ? step + (step === 1 ? " step" : " steps") + " ahead, all cutoffs"
+    const when = k === ALL ? (step === PATHS ? "all steps" : step + (step === 1 ? " step" : " steps") + " ahead") + ", all cutoffs"
       : (data.dated ? "cutoff " : "cutoff at row ") + data.time[data.at[k]];
     const errors = [...paths].filter(([, p]) => p.mae !== null)
       .map(([m, p]) => data.models[m].name + " " + number(p.mae));
@@ -76,17 +97,30 @@
       + (missing.length ? "No forecast here by " + missing.join(", ") + "." : "");
   }
 
+  // The range of prices and forecasts at the newest cutoffs, with a margin.
+  function visible({ s, chosen }) {
+    const values = data.truth[s].slice(data.at[K - NEWEST]).filter(v => v !== null), rows = (K - NEWEST) * H;
+    for (const m of chosen) for (const name of ["y", "low", "high"])
+      if (data.paths[m][s][name] && (name === "y" || chosen.length === 1)) for (const v of data.paths[m][s][name].slice(rows)) if (v !== null) values.push(v);
+    if (!values.length) return undefined;
+    const low = Math.min(...values), high = Math.max(...values), margin = .05 * (high - low) || 1;
+    return [low - margin, high + margin];
+  }
+
   function layout(choice) {
     const soft = colour("--soft"), rule = colour("--rule");
     const axis = { gridcolor: rule, zeroline: false, linecolor: rule, automargin: true };
+    // The newest paths at first: of a long period, paths of a few steps are hard to distinguish from the outcomes.
+    const first = data.time[data.at[Math.max(0, K - NEWEST)]], last = data.time[Math.min(data.at[K - 1] + H, data.time.length - 1)];
+    const range = choice.k === ALL && choice.step === PATHS && K > NEWEST ? [first, last] : undefined;
     const cut = choice.k === ALL ? [] : [{ type: "line", yref: "paper", y0: 0, y1: 1, x0: data.time[data.at[choice.k]],
       x1: data.time[data.at[choice.k]], line: { color: soft, width: 1, dash: "dash" } }];
     return {
       autosize: true, margin: { l: 8, r: 8, t: 8, b: 8 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: soft },
       xaxis: { ...axis, type: data.dated ? "date" : "linear", showgrid: false, ticks: "outside", tickcolor: rule,
-        hoverformat: data.dated ? undefined : "d" },
-      yaxis: { ...axis, tickformat: ",.6~g" }, shapes: cut,
+        range, autorange: range === undefined, hoverformat: data.dated ? undefined : "d" },
+      yaxis: { ...axis, tickformat: ",.6~g", range: range && visible(choice), autorange: range === undefined }, shapes: cut,
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", itemclick: false, itemdoubleclick: false },
       hovermode: "x unified", hoverlabel: { bgcolor: colour("--wash"), bordercolor: rule, font: { color: colour("--ink") } },
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",  // a finger scrolls the page
@@ -103,7 +137,7 @@
     byId("later").disabled = k === K - 1;
     const { drawn, paths } = traces(choice);
     describe(choice, paths);
-    return Plotly.react("chart", drawn, layout(choice), { displayModeBar: false, responsive: true, doubleClick: "reset" });
+    return Plotly.react("chart", drawn, layout(choice), { displayModeBar: false, responsive: true, doubleClick: "reset+autosize" });
   }
 
   function sortable(table) {
@@ -134,6 +168,7 @@
   if (data.models.length > 2) inputs.model.add(new Option("all models", ALL));
   fill(inputs.cutoff, ["all cutoffs"], [ALL]);
   for (let k = K - 1; k >= 0; k--) inputs.cutoff.add(new Option(data.time[data.at[k]], k));
+  fill(inputs.step, ["all steps"], [PATHS]);
   fill(inputs.step, Array.from({ length: H }, (_, h) => h + 1), Array.from({ length: H }, (_, h) => h + 1));
   inputs.model.value = String(data.first);
   inputs.cutoff.value = String(K - 1);
@@ -143,6 +178,14 @@
   byId("later").addEventListener("click", move(1));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   sortable(byId("leaderboard"));
+  const hint = () => document.querySelectorAll(".scroll").forEach(box => {
+    const isWide = box.scrollWidth > box.clientWidth + 1;
+    box.previousElementSibling.classList.toggle("shown", isWide);
+    box.tabIndex = isWide ? 0 : -1;  // the arrow keys scroll it
+  });
+  document.querySelectorAll("details").forEach(each => each.addEventListener("toggle", hint));
+  addEventListener("resize", hint);
+  hint();
   byId("choices").hidden = false;
   draw().then(() => { document.body.dataset.ready = "true"; });
 })();

@@ -24,6 +24,7 @@ class Cell:
     value: str | None = None  # of a number; empty if it is not finite
     colour: str = ""  # of a model
     style: str = ""  # CSS class of a cell of text
+    flag: str = ""  # a warning next to the name of a model
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Table:
         return [all(row[i].value is not None for row in self.rows) for i in range(len(self.headings))]
 
 
-def model_cell(result: BacktestResult, name: Any) -> Cell:
-    """Return the cell of a model: its name and its colour."""
-    return Cell(str(name), colour=plots.styles(result)[str(name)].colour)
+def model_cell(result: BacktestResult, name: Any, flag: str = "") -> Cell:
+    """Return the cell of a model: its name, its colour and a warning, if there is one."""
+    return Cell(str(name), colour=plots.styles(result)[str(name)].colour, flag=flag)
 
 
 def number_cell(value: float, text: str) -> Cell:

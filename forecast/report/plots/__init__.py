@@ -10,7 +10,7 @@ from forecast.report.plots.errors import (
     plot_skill_through_time,
     skill_through_time,
 )
-from forecast.report.plots.folds import MOST_FOLDS, folds, plot_folds
+from forecast.report.plots.folds import MOST_FOLDS, drawn_folds, folds, plot_folds
 from forecast.report.plots.forecasts import plot_forecasts, truth
 from forecast.report.plots.frame import COLOURS, GREY, INK, LABEL_LENGTH, Style, evenly, shorten, spread, styles
 from forecast.report.plots.importances import plot_importance

@@ -113,8 +113,8 @@ def _limits(table: pd.DataFrame) -> tuple[float, float]:
     farthest = table.assign(away=(table["error"] - 1).abs()).groupby("model")["away"].max().sort_values()
     cap = max(0.015, 2.5 * farthest.iloc[(len(farthest) - 1) // 2])
     low, high = min(table["error"].min(), 1), min(max(table["error"].max(), 1), 1 + cap)
-    low = max(min(low, table["low"].min()), low - cap)
-    high = max(high, min(table["high"].max(), 1 + cap))
+    shown = table[table["model"].isin(farthest.index[farthest <= cap])]  # their intervals are complete
+    low, high = min(low, shown["low"].min()), max(high, shown["high"].max())
     margin = max(0.05 * (high - low), 0.004)
     return low - margin, high + margin
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -11,6 +12,8 @@ from forecast.backtesting.split import WalkForward
 from forecast.report.plots.frame import COLOURS, FONT, GREY, INK, evenly, new_axes, time_axis, times
 
 MOST_FOLDS = 24  # of more folds, this many are drawn, evenly spaced
+MOST_REFITS = 100  # all of these are drawn
+LINE_POINTS = 4  # width of a line where there is space
 
 
 def folds(cv: WalkForward, prices: Sized, refit: int = 1) -> pd.DataFrame:
@@ -34,27 +37,39 @@ def folds(cv: WalkForward, prices: Sized, refit: int = 1) -> pd.DataFrame:
 def plot_folds(cv: WalkForward, prices: Sized, refit: int = 1, ax: Axes | None = None) -> Axes:
     """Plot the training and test rows of each fold, oldest cutoff on top.
 
-    Of many folds an evenly spaced selection is drawn, as the title states. Folds are faded if the model is not refitted
-    there; the gap between training and test rows is the embargo, if there is one.
+    Of many folds all refits and an evenly spaced selection of the others are drawn, as the title states. Folds are
+    faded if the model is not refitted there; the gap between training and test rows is the embargo, if there is one.
     """
     table = folds(cv, prices, refit)
-    drawn = evenly(len(table), MOST_FOLDS)
+    drawn = drawn_folds(table["fitted"].to_numpy())
     ax = new_axes(ax)
+    width = min(LINE_POINTS, LINE_POINTS * MOST_FOLDS / len(drawn))
     for position, fold in enumerate(table.iloc[drawn].itertuples()):
         train = times(pd.Index([fold.train_first, fold.train_last]))
         test = times(pd.Index([fold.cutoff, fold.test_last]))
         alpha = 1 if fold.fitted else 0.35
-        ax.plot(train, [position] * 2, color=GREY, linewidth=4, alpha=alpha, solid_capstyle="butt")
-        ax.plot(test, [position] * 2, color=COLOURS[0], linewidth=4, solid_capstyle="butt")
+        ax.plot(train, [position] * 2, color=GREY, linewidth=width, alpha=alpha, solid_capstyle="butt")
+        ax.plot(test, [position] * 2, color=COLOURS[0], linewidth=width, solid_capstyle="butt")
     time_axis(ax, _index(prices))
     ax.grid(False)
-    ax.set_yticks(range(len(drawn)), [str(i + 1) for i in drawn])
+    labelled = evenly(len(drawn), MOST_FOLDS)
+    ax.set_yticks(labelled, [str(drawn[i] + 1) for i in labelled])
     ax.set_ylim(len(drawn) - 0.4, -0.6)
     ax.set_ylabel("cutoff", color=INK, fontsize=FONT)
-    selection = f"{len(drawn)} of {len(table)} cutoffs · " if len(drawn) < len(table) else ""
+    refits = f"{table['fitted'].iloc[drawn].sum()} of {table['fitted'].sum()} refits"
+    all_refits = ", with all refits" if table["fitted"].sum() == table["fitted"].iloc[drawn].sum() else f", {refits}"
+    selection = f"{len(drawn)} of {len(table)} cutoffs{all_refits} · " if len(drawn) < len(table) else ""
     faded = ", faded: not refitted" if refit > 1 else ""
     ax.set_title(f"{selection}grey: training{faded} · red: test", loc="left", color=INK, fontsize=FONT)
     return ax
+
+
+def drawn_folds(fitted: np.ndarray) -> np.ndarray:
+    """Return the positions of the folds that are drawn: up to a hundred refits, and others up to 24 in all."""
+    refits, others = np.flatnonzero(fitted), np.flatnonzero(~fitted)
+    refits = refits[evenly(len(refits), MOST_REFITS)]
+    space = min(max(MOST_FOLDS - len(refits), 0), len(others))
+    return np.sort(np.concatenate([refits, others[evenly(len(others), space)] if space else others[:0]]))
 
 
 def _index(prices: Sized) -> pd.Index:
