@@ -150,7 +150,8 @@ def changes(result: BacktestResult) -> str:
             found.append((-abs(largest), f"{name} {'better' if largest > 0 else 'worse'}"))
     if not found:
         return f"No model is better or worse than {reference} in any part of the run (fluctuation test, 5%)."
-    return f"In a part of the run these differ from {reference} (fluctuation test, 5%): {', '.join(text for _, text in sorted(found))}."
+    names = ", ".join(text for _, text in sorted(found))
+    return f"In a part of the run these differ from {reference} (fluctuation test, 5%): {names}."
 
 
 def coverage_tests(result: BacktestResult) -> Table | None:
