@@ -14,6 +14,7 @@ import pandas as pd
 from forecast import _io
 from forecast._validation import check_choice, check_int, check_jobs
 from forecast.backtesting.checkpoint import Checkpoint, finished_work, run_folder
+from forecast.backtesting.enough_rows import RowsNeeded
 from forecast.backtesting.executor import Executor, Key
 from forecast.backtesting.references import add_references
 from forecast.backtesting.result import BacktestResult
@@ -130,7 +131,7 @@ def backtest(
             raise ValueError(
                 f"{out} {work}: resume=True continues from it, restart=True replaces it; or name another folder"
             )
-        plan = _plan(_named_forecasters(models), prices, cv, settings)
+        plan = _plan(_named_forecasters(models), prices, cv, settings, on_error)
         checkpoint = None if out is None else Checkpoint(out, plan.tasks, plan.panel, cv.horizon)
         executor = Executor(plan.panel, cv.horizon, n_jobs, client, on_error, checkpoint, progress)
         if checkpoint is None:
@@ -223,13 +224,15 @@ class _Plan:
     skipped: pd.DataFrame
 
 
-def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings: _Settings) -> _Plan:
+def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings: _Settings, on_error: str) -> _Plan:
     """Return the run's refit periods and tasks; raise ValueError if the prices cannot support them."""
     exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
     future = dict.fromkeys(name for model in models.values() for name in model.future_fields())
     panel = as_panel(prices, exog=tuple(exog), future=tuple(future))
     for model in models.values():
         model.check_static(panel)
+    if on_error == "raise":
+        RowsNeeded(models, panel, settings.refit, settings.season).check(cv)
     periods = make_periods(list(cv.split(panel)), settings.refit)
     train, (refit, warm, season, reference, against) = panel[periods[0].train], settings
     check_season(train, season)

@@ -23,6 +23,7 @@ from forecast.models.base import Forecast, Forecaster, ShortSeriesWarning
 #: Warnings are caught, and BLAS threads limited, for the whole process, so the threads of a process run one task at a
 #: time. Reentrant, as a task may contain another: `Tuned` runs a backtest inside its fit.
 ONE_TASK = threading.RLock()
+FITTING = "while fitting"  # start of the note on the error of a fit
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def run_task(
         except Exception as error:
             if on_error == "raise":
                 cutoff = format_date(panel.index[task.period.cutoffs[0]])
-                error.add_note(f"while fitting {task.name} at the cutoff {cutoff}")
+                error.add_note(f"{FITTING} {task.name} at the cutoff {cutoff}")
                 raise
             fit_info["error"] = f"{type(error).__name__}: {error}"
     # Short series are listed in `BacktestResult.skipped`.

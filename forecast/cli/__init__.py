@@ -24,7 +24,8 @@ def main() -> None:
     except (ValueError, TypeError, OSError) as error:
         if os.environ.get("FORECAST_DEBUG"):
             raise
-        code = fail("; ".join(" ".join(text.split()) for text in [str(error), *getattr(error, "__notes__", [])]))
+        message, *notes = (" ".join(text.split()) for text in [str(error), *getattr(error, "__notes__", [])])
+        code = fail("; ".join([message.rstrip(".") if notes else message, *notes]))
     except KeyboardInterrupt:
         code = fail("interrupted; nothing was written", 130)
     except Exception as error:

@@ -14,8 +14,9 @@ from forecast import _io
 from forecast.cli.app import CommandResult, command, print_line, print_message, report_warnings
 from forecast.cli.completion import choices, complete_model, complete_models, complete_run
 from forecast.cli.model_commands import FutureColumns, Horizon, Settings, make_models
+from forecast.cli.option_names import in_option_names, in_shell, parameter_options
 from forecast.cli.price_commands import Inputs, Prices, check_out, given_options, takes_prices, with_options
-from forecast.cli.terminal import progress_bar, show_result
+from forecast.cli.terminal import progress_bar, show_result, show_sentence
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
@@ -397,6 +398,32 @@ def report(
     return CommandResult(data, lambda: print_line(f"The report is in {destination}; open it in a browser."))
 
 
+@command()
+def explain(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.", autocompletion=complete_run)],
+    loss: Loss = None,
+) -> CommandResult:
+    """Explain the verdicts of a run in words: what was compared, how, who wins, what it means and does not mean.
+
+    [bold]Example:[/bold] forecast explain runs/stocks
+    """
+    from forecast.backtesting import BacktestResult
+    from forecast.report.in_words import explain as explain_run
+
+    _check_loss(loss)
+    sections = explain_run(BacktestResult.load(run), loss)
+
+    def show() -> None:
+        for i, section in enumerate(sections):
+            if i:
+                print_line()
+            print_line(section.title)
+            for sentence in section.sentences:
+                show_sentence(sentence, margin="  ")
+
+    return CommandResult([section._asdict() for section in sections], show)
+
+
 @contextmanager
 def _cluster(backend: str, scheduler: str | None) -> Iterator[Any]:
     """Yield a client of the Dask cluster, or None without one."""
@@ -423,4 +450,22 @@ def _run_backtest(
     from forecast.backtesting import ResumeWarning, backtest
 
     with report_warnings(ResumeWarning), progress_bar("backtesting", "fits") as progress:
-        return backtest(models, prices, cv, **options, progress=progress)
+        try:
+            return backtest(models, prices, cv, **options, progress=progress)
+        except (ValueError, TypeError, KeyboardInterrupt) as error:
+            _name_options(error, models, options["out"])
+            raise
+
+
+def _name_options(error: BaseException, models: dict[str, Forecaster], out: Path | None) -> None:
+    """Rewrite the error of a fit with the options that set that model's parameters, and the command that resumes."""
+    from forecast.backtesting.tasks import FITTING
+
+    notes = getattr(error, "__notes__", [])
+    for name, model in models.items():
+        if any(note.startswith(f"{FITTING} {name} at ") for note in notes):
+            options = parameter_options(name, model.get_params(deep=False))
+            error.args = (in_option_names(str(error), options), *error.args[1:])
+    if out is not None and isinstance(error, KeyboardInterrupt):
+        command = f"`forecast backtest --resume --out {in_shell(out)}` continues from there"
+        error.__notes__ = [note.replace("resume=True continues from there", command) for note in notes]

@@ -12,7 +12,7 @@ import typer
 
 from forecast.cli.app import CommandResult, command, print_line, report_warnings
 from forecast.cli.completion import complete_fitted, complete_model, complete_setting
-from forecast.cli.option_names import in_option_names, parameter_options
+from forecast.cli.option_names import in_option_names, in_shell, parameter_options
 from forecast.cli.parameters import Parameter, parameters
 from forecast.cli.price_commands import (
     DERIVED_TARGETS,
@@ -232,7 +232,8 @@ def fit(
         print_line(f"Fitted {name} on {len(panel):,} rows of {fitted.prices_.describe(panel.series)}, up to {last}.")
         if known:
             print_line(f"Inputs of the rows that are forecast: {', '.join(known)}.")
-        print_line(f"The model is in {out}; `forecast predict {out} {prices.data}` forecasts the next {horizon} rows.")
+        command = f"forecast predict {in_shell(out)} {in_shell(prices.data)}"
+        print_line(f"The model is in {out}; `{command}` forecasts the next {horizon} rows.")
         show_notes(notes)
 
     return CommandResult(data, show)
@@ -289,12 +290,15 @@ def _check_rows(panel: Panel, name: str, model: Forecaster, horizon: int) -> Non
     """Raise ValueError if no series has enough observed rows for a model and --horizon."""
     needed = max(model.min_rows(horizon), horizon + 1)
     rows = panel.observed.sum(axis=0)
-    if rows.max() < needed:
-        longest = panel.series[int(rows.argmax())]
-        raise ValueError(
-            f"{name} needs at least {needed} rows of a series for --horizon {horizon}, and the longest, {longest}, has "
-            f"{rows.max()}: use more history or a shorter --horizon"
-        )
+    if rows.max() >= needed:
+        return
+    shorter = (steps for steps in range(horizon - 1, 0, -1) if rows.max() >= max(model.min_rows(steps), steps + 1))
+    remedy = "use " if (steps := next(shorter, 0)) == 0 else f"use --horizon {steps} or "
+    longest = panel.series[int(rows.argmax())]
+    raise ValueError(
+        f"{name} needs at least {needed} rows of a series for --horizon {horizon}, and the longest, {longest}, has "
+        f"{rows.max()}: {remedy}more history"
+    )
 
 
 def _load_forecaster(folder: Path) -> Forecaster:

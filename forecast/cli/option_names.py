@@ -13,7 +13,21 @@ OTHER_NAMES = {"how": "rows", "n_windows": "windows", "n_jobs": "jobs", "fields"
 OTHER_NAMES |= {"replace": "force", "future": "future-columns"}
 SAME_NAMES = (
     *("horizon", "step-size", "train-size", "embargo", "refit", "season", "reference", "against", "on-error"),
-    *("target", "columns", "decimal", "interval", "start", "end", "exchange", "adjust", "resume", "restart", "offline"),
+    *(
+        "models",
+        "loss",
+        "target",
+        "columns",
+        "decimal",
+        "interval",
+        "start",
+        "end",
+        "exchange",
+        "adjust",
+        "resume",
+        "restart",
+        "offline",
+    ),
 )
 #: Parameters of models that fits may refuse.
 PARAMETERS = ("log", "lookback", "patience", "calendar")
@@ -27,8 +41,12 @@ OPTIONS = {
 FLAGS = {(option, "True"): option for option in ("--day-first", "--resume", "--restart", "--force")}
 FLAGS |= {("--day-first", "False"): "--month-first"}
 
-#: A remedy that only a caller in Python has, and what remains of it.
-IN_PYTHON = (", fill the empty cells, or pass them as future", ", or fill the empty cells")
+#: What only a caller in Python can do or knows by that name, and the text on the command line.
+IN_PYTHON = {
+    ", fill the empty cells, or pass them as future": ", or fill the empty cells",
+    "to read as exog": "to read as an input",
+    "a model that reads no exog": "a model that reads no other field",
+}
 
 QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
 NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w/]|\.\w)"
@@ -45,18 +63,21 @@ def in_option_names(message: str, options: Mapping[str, str] = OPTIONS) -> str:
     'leave some series out, or use --rows all'
     """
     names = "|".join(map(re.escape, options))
-    # A word without an underscore is an argument only with a value, before "must", or in "leave … out".
+    # A word without an underscore is an argument only with a value, before "must", or in "leave … out" and "set … to".
     with_value = rf"(?P<name>(?:{names})(?:\.\w+)*)=(?P<value>{LITERAL})"
     alone = rf"(?:{names})(?:\.\w+)*(?= must\b)|(?<=leave )(?:{names})(?= out\b)|(?<=without )offline\b"
+    alone += rf"|(?<=leave out )(?:{names})(?:, (?:{names}))*\b|(?<= set )(?:{names})(?= to\b)"
     long = "|".join(name for name in options if "_" in name) or r"(?!)"
     mention = rf"(?<![\w.=-])(?:{with_value}|(?P<alone>{alone}|(?:{long})\b))"
 
     def replace(match: re.Match[str]) -> str:
         if match["alone"]:
-            return _option(match["alone"], options)
+            return ", ".join(_option(name, options) for name in match["alone"].split(", "))
         return _setting(_option(match["name"], options), match["value"]) if match["name"] else match[0]
 
-    return re.sub(f"{QUOTED}|{mention}", replace, message.replace(*IN_PYTHON))
+    for text, meant in IN_PYTHON.items():
+        message = message.replace(text, meant)
+    return re.sub(f"{QUOTED}|{mention}", replace, message)
 
 
 def _option(name: str, options: Mapping[str, str]) -> str:
@@ -79,3 +100,13 @@ def _setting(option: str, literal: str) -> str:
 def parameter_options(model: str, parameters: Mapping[str, object]) -> dict[str, str]:
     """Return the options that set the parameters of a model, by the parameter."""
     return {name: f"--set {model}.{name}" for name in parameters}
+
+
+def in_shell(path: object) -> str:
+    """Return a path as a word of a shell command: quoted where it has to be, and never mistaken for an option.
+
+    >>> in_shell("my runs/first"), in_shell("runs/first"), in_shell("-odd")
+    ("'my runs/first'", 'runs/first', './-odd')
+    """
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)

@@ -17,13 +17,13 @@ def format_p(p: float) -> str:
     return f"{p:.{digits}f}".lstrip("0") if p < 1 else "1"
 
 
-def join_names(names: Sequence[str]) -> str:
-    """Return names as an English list.
+def join_names(names: Sequence[str], last: str = "and") -> str:
+    """Return names as an English list; `last` is the word before the last one.
 
     >>> join_names(["arima", "lstm", "gru"])
     'arima, lstm and gru'
     """
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:

@@ -102,7 +102,7 @@ ERRORS = {  # a command line, and a pattern of its message
     ),
     "too short for lookback and horizon": (
         "backtest good.csv --models lstm --set lstm.lookback=60 --horizon 5 --windows 3",
-        r"no series has the 65 observed training rows .* longest has 55\): bring more history, .* shorter lookback",
+        r"lstm needs 65 observed training rows .*, the shortest training range has 45: use prices of 80 rows",
     ),
     "horizon 0": ("backtest good.csv --horizon 0", "--horizon must be at least 1; got 0"),
     "windows 0": ("backtest good.csv --windows 0", "--windows must be at least 1; got 0"),
@@ -117,7 +117,7 @@ ERRORS = {  # a command line, and a pattern of its message
     ),
     "train size below what models need": (
         "backtest good.csv --models arima --horizon 2 --windows 3 --train-size 5",
-        r"need 11 observed .*--train-size 5 is fewer: use --train-size 11 or more, or leave --train-size out",
+        r"arima needs 11 observed .* the shortest training range has 5: use --train-size 11 or prices",
     ),
     "reference": (f"backtest good.csv {DRIFT} --reference zer", r"--reference zer: .*did you mean 'zero'\?"),
     "against": (f"backtest good.csv {DRIFT} --against drfit", r"--against drfit: .*did you mean 'drift'\?"),
@@ -125,7 +125,7 @@ ERRORS = {  # a command line, and a pattern of its message
     "no jobs": (f"backtest good.csv {DRIFT} --jobs 0", r"jobs must .*; got 0"),
     "more windows than fit": (
         "backtest good.csv --models drift --horizon 5 --windows 100",
-        r"60 rows cannot hold --windows 100 .* at most 11 fit\. Use fewer windows",
+        r"of these 60 rows, with --horizon 5 and --windows 100, .*: use --windows \d+",
     ),
     "unknown value of on-error": (f"backtest good.csv {DRIFT} --on-error ignore", r"'raise', 'record'; got 'ignore'"),
     "unknown model": ("backtest good.csv --models drift,lstmm", r"no model 'lstmm' \(did you mean 'lstm'\?\).*models"),
@@ -503,7 +503,7 @@ def test_failed_audit_exits_1(workdir, call, monkeypatch):
     assert "Failed the audit on these data: drift" in out
 
 
-COMMANDS = ["backtest", "audit", "report", "fit", "predict", "models", "download", "check", "samples"]
+COMMANDS = ["backtest", "audit", "explain", "report", "fit", "predict", "models", "download", "check", "samples"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -869,6 +869,7 @@ def test_examples_in_help_are_valid(workdir, call, monkeypatch):
         "fit stocks --model lstm --horizon 5 --out models/lstm",
         "predict models/lstm stocks --exchange XNYS --out tomorrow.csv",
         "report runs/stocks --out stocks.html",
+        "explain runs/stocks",
         "models",
         "samples",
     ],

@@ -138,8 +138,8 @@ def test_invalid_settings_are_refused_in_option_names(line, call, tmp_path, monk
     [
         (
             "fit good.csv --horizon 500 --out m",
-            "arima needs at least 501 rows of a series for --horizon 500, and the longest, S0, has 60: use more "
-            "history or a shorter --horizon",
+            "arima needs at least 501 rows of a series for --horizon 500, and the longest, S0, has 60: use "
+            "--horizon 59 or more history",
         ),
         (
             "fit good.csv --set arima.order=banana --out m",
