@@ -94,11 +94,11 @@ ERRORS = {  # a command line, and a pattern of its message
     "unknown field": (f"backtest good.csv {DRIFT} --target Open", r"no field 'Open'"),
     "negative, lstm in logs": (
         f"backtest negative.csv {LSTM} --set lstm.log=true",
-        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use --set MODEL\.log=False",
+        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use --set lstm\.log=False",
     ),
     "negative, arima in logs": (
         "backtest negative.csv --models arima --horizon 2 --windows 3 --set arima.log=true",
-        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use --set MODEL\.log=False",
+        r"S0 is -5 at 2015-02-12: .* in logs needs values above 0\. Use --set arima\.log=False",
     ),
     "too short for lookback and horizon": (
         "backtest good.csv --models lstm --set lstm.lookback=60 --horizon 5 --windows 3",
