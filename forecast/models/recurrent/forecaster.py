@@ -36,7 +36,7 @@ from forecast.models.base import (
     combine_forecasts,
     transform,
 )
-from forecast.models.naive import Naive
+from forecast.models.naive import Naive, SeasonalNaive
 from forecast.models.recurrent.config import (
     RecurrentConfig,
     check_combinations,
@@ -61,12 +61,14 @@ from forecast.models.recurrent.inference import (
 )
 from forecast.models.recurrent.networks import Network, build_network, network_arrays
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
+from forecast.models.recurrent.ragged import Group, RaggedExamples, RaggedRows, group_series, predict_groups
 from forecast.models.recurrent.shrinkage import PRIOR
 from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer, example_batch, loss_curve, one_thread
 from forecast.models.sample_weights import weight_fields, weighted_inputs
 from forecast.models.scale import FixedScale, choose_scale
 from forecast.models.serialize import fitted_attributes
 
+Examples = SequenceDataset | RaggedExamples
 POSITIONS = 2  # targets of an aligned example, in lookbacks; one lookback of rows comes before them
 HELD_BACK_SHARE = 0.2  # of the training rows: the newest, for the shrinkage and for `patience`
 
@@ -339,31 +341,44 @@ class Recurrent(Forecaster):
         self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
         self.record_ = self.tuned_[0].record_ | {"shrinkage": [float(factor) for factor in self.shrinkage_]}
 
-    def _prepare(self, panel: Panel, horizon: int) -> TrainingRows:
+    def _prepare(self, panel: Panel, horizon: int) -> RaggedRows:
         """Fit the base and the scale; return the training rows with their inputs and the base's forecasts."""
         self.log_ = choose_log(self.log, panel)
         model = set_log(clone(self.choices_.base), self.log)
         self.encoder_ = fit_encoder(panel.static, self.static)
         self.base_ = clone(model).fit(panel, horizon)
-        base = base_in_training(model, self.base_, panel, self.log_, self.choices_.first)
         self.scale_: FixedScale | None = None
+        groups = self._groups(panel)
+        parts = [self._training_rows(model, group.rows_of(panel), group.first) for group in groups]
+        self.config_: RecurrentConfig = self._config(parts[0])
+        return RaggedRows(groups, parts, len(panel))
+
+    def _groups(self, panel: Panel) -> list[Group]:
+        """Return the groups of series that are read separately: all as one, where a fit depends on all rows."""
+        is_by_series = isinstance(self.base_, (Naive, SeasonalNaive, Pretrained)) and self.base_.in_sample_is_valid
+        depends_on_all = self.future or self.scale == "fixed" or self.half_life is not None or self.weight is not None
+        rows_before = (1 + POSITIONS) * self.choices_.lookback
+        return group_series(panel.observed, rows_before if is_by_series and not depends_on_all else len(panel))
+
+    def _training_rows(self, model: Forecaster, panel: Panel, first: int) -> TrainingRows:
+        """Return the training rows of series from row `first` on; set the scale."""
+        base = base_in_training(model, self.base_, panel, self.log_, max(self.choices_.first - first, 0))
         inputs = weighted_inputs(self._inputs(panel, base), panel, self.half_life, self.weight)
         self.scale_ = choose_scale(self.scale, self.future, inputs, panel.series)
         if self.scale_ is not None:
             inputs = self.scale_.apply(inputs, panel.series)
         known = self._step_inputs(panel, inputs, base)
-        self.config_: RecurrentConfig = self._config(inputs, known)
         phase = (len(panel) - 1) % self.stride
         return TrainingRows(inputs, base, known, self.stride, phase, self.choices_.min_changes)
 
-    def _training_examples(self, data: TrainingRows) -> SequenceDataset:
+    def _training_examples(self, data: RaggedRows) -> Examples:
         """Return the examples of all training rows; raise ValueError if there is nothing to learn."""
         examples = self._examples(data)
         if not self._base_has_spread():  # whose forecast is used where there are no examples
             examples.check(self.choices_.min_changes)
         return examples
 
-    def _train(self, examples: SequenceDataset, held_back: HeldBack | None, previous: Any) -> list[Any]:
+    def _train(self, examples: Examples, held_back: HeldBack | None, previous: Any) -> list[Any]:
         """Train the members; return each network with the records of its steps and its shrinkage."""
         trainer = self.choices_.trainer
         if not len(examples):
@@ -410,29 +425,29 @@ class Recurrent(Forecaster):
             "shrinkage": [float(factor) for factor in self.shrinkage_],
         }
 
-    def _config(self, inputs: Inputs, known: StepInputs | None) -> RecurrentConfig:
+    def _config(self, data: TrainingRows) -> RecurrentConfig:
         strategy = strategy_of(self)
         return RecurrentConfig.of(
             self,
             strategy=strategy,
             levels=tuple(self.levels),
-            n_inputs=inputs.x.shape[2],
+            n_inputs=data.inputs.x.shape[2],
             series=self.series_ if self.embedding else (),
             steps=1 if strategy == "recursive" else self.horizon_,
             bptt=self.choices_.trainer.bptt,
-            n_step_inputs=0 if known is None else known.n_channels,
+            n_step_inputs=0 if data.known is None else data.known.n_channels,
             **self.choices_.sizes(),
         )
 
-    def _examples(self, data: TrainingRows, first: int = 0) -> SequenceDataset:
+    def _examples(self, data: RaggedRows, first: int = 0) -> Examples:
         """Return the training examples of these rows; rows before `first` are inputs only."""
-        length = self.config_.lookback
-        if self.config_.strategy != "aligned":
-            return SequenceDataset(data, length, first=first, steps=self.config_.steps)
-        positions = max(min(POSITIONS * length, len(data) - length), 1)
-        return SequenceDataset(data, length + positions, positions, first=first)
+        length, positions, steps = self.config_.lookback, 1, self.config_.steps
+        if self.config_.strategy == "aligned":
+            positions, steps = max(min(POSITIONS * length, len(data) - length), 1), None
+            length += positions
+        return data.examples(length, positions, first, steps)
 
-    def _held_back(self, data: TrainingRows) -> HeldBack | None:
+    def _held_back(self, data: RaggedRows) -> HeldBack | None:
         """Return the newest rows to measure a network on: every early target precedes them. None if rows are too few.
 
         Raises ValueError if `patience` needs them.
@@ -503,6 +518,10 @@ class Recurrent(Forecaster):
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         if self.start is not None:
             return self.combine([member._predict_at(panel, rows) for member in self.tuned_])
+        return predict_groups(self._predict_group, self._groups(panel), panel, rows)
+
+    def _predict_group(self, panel: Panel, rows: np.ndarray) -> Forecast:
+        """Return the forecasts of series that are read as one group."""
         config, levels, middle = self.config_, self.config_.levels, self.config_.levels.index(0.5)
         inputs = self._inputs(panel)
         base, own = self._base_forecast(panel, rows)

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from forecast.features.dataset import LabelledSequences, TrainingRows, batches_by_length
+from forecast.features.dataset import LabelledSequences, batches_by_length
 from forecast.features.inputs import Inputs, RecursiveState
 from forecast.features.step_inputs import StepInputs
 from forecast.features.windows import future_windows, windows_ending_at
 from forecast.models.base import missing_errors_message
 from forecast.models.recurrent.config import RecurrentConfig
 from forecast.models.recurrent.networks import Aligned, Classifier, Network
+from forecast.models.recurrent.ragged import RaggedRows
 from forecast.models.recurrent.shrinkage import SHRINKAGE_LOSSES, shrinkage_factor
 from forecast.models.recurrent.trainer import one_thread
 
@@ -160,19 +161,19 @@ class ErrorSample:
         return bool((np.isfinite(self.truth - request.base) & known[..., None]).any(axis=(0, 1)).all())
 
 
-def make_error_sample(data: TrainingRows, config: RecurrentConfig, first: int = 0) -> ErrorSample:
+def make_error_sample(data: RaggedRows, config: RecurrentConfig, first: int = 0) -> ErrorSample:
     """Return about 2000 forecasts of training rows: evenly spaced rows from `first` on, of at most 50 series."""
-    series = _measured_series(data.inputs.observed[first:].sum(axis=0))
-    data = data.of_series(series)
-    inputs, base = data.inputs, data.base
+    series = _measured_series(data.n_observed(first))
+    sample = data.of_series(series)
+    inputs, base = sample.inputs, sample.base
     truth = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
-    usable = (np.isfinite(base).all(axis=2) & (inputs.scale > 0)).any(axis=1) & data.starts()
+    usable = (np.isfinite(base).all(axis=2) & (inputs.scale > 0)).any(axis=1) & sample.starts()
     rows = np.flatnonzero(usable)
     rows = rows[(rows >= first) & (rows < len(truth) - 1)]
     count = max(ERROR_FORECASTS // len(series), 20)
     rows = rows[:: max(len(rows) // count, 1)]
     truth = np.where((inputs.weight[rows] > 0)[:, :, None], truth[rows], np.nan)
-    return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config, data.known), truth)
+    return ErrorSample(PredictionRequest(inputs, rows, base[rows], series, config, sample.known), truth)
 
 
 def _measured_series(n_observed: np.ndarray) -> np.ndarray:

@@ -1,0 +1,174 @@
+"""Panels whose series start at very different rows: networks are trained on, and forecast, groups of series.
+
+A group has no rows long before its series start, so that memory and time are in proportion to the observed values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from forecast.data.panel import Panel
+from forecast.features.dataset import Batch, SequenceDataset, TrainingRows
+from forecast.features.inputs import Inputs
+from forecast.models.base import Forecast
+
+GROWTH = 1.3  # rows of the longest series in a group, relative to those of the shortest
+SAVING = 2.0  # a panel is grouped where that leaves at most one cell of so many
+
+
+@dataclass(frozen=True)
+class Group:
+    """Series of a panel that start at similar rows: their numbers, and the first row that is read."""
+
+    series: np.ndarray  # (n,)
+    first: int
+
+    def rows_of(self, panel: Panel) -> Panel:
+        """Return the rows of the group; the same object if they are the whole panel."""
+        if self.first == 0 and len(self.series) == len(panel.series):
+            return panel
+        return panel[self.first :].of_series(self.series)
+
+
+def group_series(observed: np.ndarray, rows_before: int) -> list[Group]:
+    """Return groups of the series of a panel, of which (T, N) are observed, with so many rows before their start.
+
+    There is one group of all series if more would not save half of the memory.
+    """
+    n_rows, n_series = observed.shape
+    start = np.where(observed.any(axis=0), observed.argmax(axis=0), n_rows - 1)
+    size = np.floor(np.log(n_rows - start) / np.log(GROWTH)).astype(int)  # (N,)
+    groups = []
+    for one in np.unique(size)[::-1]:
+        series = np.flatnonzero(size == one)
+        groups.append(Group(series, max(int(start[series].min()) - rows_before, 0)))
+    cells = sum((n_rows - group.first) * len(group.series) for group in groups)
+    if cells * SAVING > n_rows * n_series:
+        return [Group(np.arange(n_series), 0)]
+    return groups
+
+
+@dataclass(frozen=True)
+class RaggedRows:
+    """The T training rows of groups of series; those before a group's first row are not stored."""
+
+    groups: list[Group]
+    parts: list[TrainingRows]
+    n_rows: int
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    def __getitem__(self, rows: slice) -> RaggedRows:
+        """Return the first rows."""
+        n = rows.indices(self.n_rows)[1]
+        chosen = [(g, p[: n - g.first]) for g, p in zip(self.groups, self.parts, strict=True) if g.first < n]
+        return RaggedRows([group for group, _ in chosen], [part for _, part in chosen], n)
+
+    def examples(self, length: int, positions: int, first: int, steps: int | None) -> SequenceDataset | RaggedExamples:
+        """Return the examples of these rows, with the arguments of `SequenceDataset`."""
+        parts = [
+            SequenceDataset(part, length, positions, max(first - group.first, 0), steps)
+            for group, part in zip(self.groups, self.parts, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else RaggedExamples(self.groups, parts)
+
+    def n_observed(self, first: int) -> np.ndarray:
+        """Return the number of observed values of each series from a row on, (N,)."""
+        counts = np.zeros(sum(len(group.series) for group in self.groups), dtype=np.int64)
+        for group, part in zip(self.groups, self.parts, strict=True):
+            counts[group.series] = part.inputs.observed[max(first - group.first, 0) :].sum(axis=0)
+        return counts
+
+    def of_series(self, series: np.ndarray) -> TrainingRows:
+        """Return all rows of these series, those before their group's first row as not observed."""
+        if len(self.parts) == 1:
+            return self.parts[0].of_series(series)
+        columns = []
+        for n in series:
+            group, part = next(pair for pair in zip(self.groups, self.parts, strict=True) if n in pair[0].series)
+            columns.append(_prepend(part.of_series(np.flatnonzero(group.series == n)), group.first))
+        x = {
+            f.name: np.concatenate([getattr(c.inputs, f.name) for c in columns], axis=-1 if f.name == "start" else 1)
+            for f in fields(Inputs)
+        }
+        return replace(columns[0], inputs=Inputs(**x), base=np.concatenate([c.base for c in columns], axis=1))
+
+
+def _prepend(rows: TrainingRows, n: int) -> TrainingRows:
+    """Return training rows with n rows before them in which nothing is observed."""
+    fill = {"x": 0, "y": np.nan, "recent_change": 0, "scale": 0, "observed": False, "n_changes": 0, "weight": 1}
+    arrays = {name: _pad(getattr(rows.inputs, name), n, value) for name, value in fill.items()}
+    phase = (rows.phase + n) % rows.stride
+    return replace(rows, inputs=Inputs(start=rows.inputs.start, **arrays), base=_pad(rows.base, n, np.nan), phase=phase)
+
+
+def _pad(array: np.ndarray, n: int, value: float) -> np.ndarray:
+    return np.concatenate([np.full((n, *array.shape[1:]), value, dtype=array.dtype), array])
+
+
+def predict_groups(
+    predict: Callable[[Panel, np.ndarray], Forecast], groups: Sequence[Group], panel: Panel, rows: np.ndarray
+) -> Forecast:
+    """Return the forecasts of a panel from rows (K,), those of each group by `predict`; NaN before its first row."""
+    if len(groups) == 1:
+        return predict(panel, rows)
+    forecast = None
+    for group in groups:
+        later = rows >= group.first
+        if not later.any():
+            continue
+        own = predict(group.rows_of(panel), rows[later] - group.first)
+        assert own.quantiles is not None
+        if forecast is None:
+            shape = (len(rows), len(panel.series), own.point.shape[2])
+            point, quantiles = np.full(shape, np.nan), np.full((*shape, len(own.levels)), np.nan)
+            members = None if own.members is None else np.full((len(own.members), *shape), np.nan)
+            forecast = Forecast(point, quantiles, own.levels, panel.series, panel.index[rows], members)
+        cells = np.ix_(later, group.series)
+        point[cells], quantiles[cells] = own.point, own.quantiles
+        if members is not None and own.members is not None:
+            members[:, *cells] = own.members
+    assert forecast is not None
+    return forecast
+
+
+class RaggedExamples:
+    """The training examples of several groups of series, in the order of those of the whole panel."""
+
+    def __init__(self, groups: Sequence[Group], parts: Sequence[SequenceDataset]) -> None:
+        self.groups, self.parts = groups, parts
+        sizes = [len(part) for part in parts]
+        part = np.repeat(np.arange(len(parts), dtype=np.int32), sizes)
+        number = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes])
+        series = np.concatenate([g.series[p.pairs[:, 0]] for g, p in zip(groups, parts, strict=True)])
+        origin = np.concatenate([g.first + p.pairs[:, 1] for g, p in zip(groups, parts, strict=True)])
+        order = np.lexsort([series, origin])
+        self._part, self._number = part[order], number[order]
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def check(self, min_changes: int) -> None:
+        """Raise ValueError if there is nothing to learn."""
+        if not len(self):
+            self.parts[0].check(min_changes)
+
+    def draw(self, rng: np.random.Generator, batch_size: int) -> Batch:
+        """Copy examples drawn at random."""
+        return self.gather(rng.integers(len(self), size=batch_size))
+
+    def gather(self, numbers: np.ndarray) -> Batch:
+        """Copy the examples of these numbers (B,)."""
+        places, batches = [], []
+        for i, (group, part) in enumerate(zip(self.groups, self.parts, strict=True)):
+            place = np.flatnonzero(self._part[numbers] == i)
+            if len(place):
+                batch = part.gather(self._number[numbers[place]])
+                places.append(place)
+                batches.append(batch._replace(series=group.series[batch.series].astype(batch.series.dtype)))
+        order = np.argsort(np.concatenate(places))
+        return Batch(*(np.concatenate(arrays)[order] for arrays in zip(*batches, strict=True)))
