@@ -12,6 +12,7 @@ import typer
 
 from forecast.cli.app import CommandResult, command, print_line, report_warnings
 from forecast.cli.completion import complete_fitted, complete_model, complete_setting
+from forecast.cli.forecast_files import PICTURES, first_steps, sample_paths, write_plot
 from forecast.cli.option_names import in_option_names, in_shell, parameter_options
 from forecast.cli.parameters import Parameter, parameters
 from forecast.cli.price_commands import (
@@ -26,7 +27,7 @@ from forecast.cli.price_commands import (
     with_options,
     write_table,
 )
-from forecast.cli.terminal import show_entry, show_notes, show_table
+from forecast.cli.terminal import format_number, show_entry, show_notes, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -318,7 +319,15 @@ def predict(
     prices: Prices,
     model: Annotated[Path, typer.Argument(help="Folder that `forecast fit` created.", autocompletion=complete_fitted)],
     future_columns: FutureColumns = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps to forecast (default: those of the fit).")] = None,
     exchange: Exchange = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Picture to write, or to replace, of the history and the forecast: .png, .svg or .pdf."),
+    ] = None,
+    paths: Annotated[
+        int | None, typer.Option(help="Write this number of sample paths to --out in place of the quantiles.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write, or to replace: .csv or .parquet.")] = None,
     *,
     context: typer.Context,
@@ -327,12 +336,11 @@ def predict(
 
     The prices are read as those of the fit: their target, rows, interval and future columns need not be repeated.
 
-    [bold]Example:[/bold] forecast predict models/lstm stocks --exchange XNYS --out tomorrow.csv
+    [bold]Example:[/bold] forecast predict models/lstm stocks --exchange XNYS --plot tomorrow.png --out tomorrow.csv
     """
     from forecast.models.price_kind import quantity_of
 
-    if out is not None:
-        check_out(out, prices.data)
+    _check_files(prices, out, plot, paths)
     fitted = _load_forecaster(model)
     if future_columns is not None:
         before = ",".join(fitted.future_fields()) or None
@@ -341,15 +349,33 @@ def predict(
     ended = _ended_series(panel)
     _check_any_traded(panel, ended)
     dates, calendar = _dates_of_forecast(panel, fitted, _exchange_of(fitted, exchange), prices.data)
-    table = fitted.predict(panel).to_frame()
+    forecast = replace(fitted.predict(panel), index=panel.index.append(dates))
+    if horizon is not None:
+        forecast = first_steps(forecast, horizon, fitted.horizon_)
+    table = forecast.to_frame()
     table, missing = _drop_missing(table[~table["unique_id"].isin(ended)], fitted)
-    table["ds"] = dates[table["step"].to_numpy() - 1]
+    names = list(table["unique_id"].unique())
     if out is not None:
-        write_table(table, out, index=False)
+        steps = dates[: forecast.point.shape[2]]
+        written = table if paths is None else sample_paths(fitted, panel, steps, names, paths)
+        write_table(written, out, index=False)
     quantity, notes = quantity_of(panel), [*_notes_of_forecast(fitted, panel, ended), *missing]
+    if plot is not None:
+        notes += write_plot(forecast, panel, names, plot)
     data = {"target": quantity, "dates": calendar, "forecast": table, "ended": ended, "notes": notes}
-    data["out"] = None if out is None else str(out)
-    return CommandResult(data, lambda: _show_forecast(table, quantity, calendar, out, notes))
+    files = {"forecast" if paths is None else f"{paths:,} sample paths": out, "plot": plot}
+    data |= {"out": out and str(out), "plot": plot and str(plot)}
+    return CommandResult(data, lambda: _show_forecast(table, quantity, calendar, files, notes))
+
+
+def _check_files(prices: Prices, out: Path | None, plot: Path | None, paths: int | None) -> None:
+    """Raise ValueError if --out or --plot cannot be written, or --paths has no file."""
+    if out is not None:
+        check_out(out, prices.data)
+    elif paths is not None:
+        raise ValueError("--paths writes sample paths to a file: name it with --out, such as --out paths.csv")
+    if plot is not None:
+        check_out(plot, prices.data, PICTURES, "--plot")
 
 
 def _check_any_traded(panel: Panel, ended: dict[str, str | None]) -> None:
@@ -440,16 +466,20 @@ def _exchange_of(model: Forecaster, given: str | None) -> str | None:
 
 
 def _show_forecast(
-    table: pd.DataFrame, quantity: str | None, calendar: str, out: Path | None, notes: list[str]
+    table: pd.DataFrame, quantity: str | None, calendar: str, files: dict[str, Path | None], notes: list[str]
 ) -> None:
     from forecast.data.panel import format_date
 
     rows = table.assign(ds=table["ds"].map(format_date)).drop(columns="cutoff")
-    numbers = [[f"{value:.6g}" if isinstance(value, float) else str(value) for value in row] for row in rows.to_numpy()]
+    numbers = [
+        [format_number(value, 6) if isinstance(value, float) else str(value) for value in row]
+        for row in rows.to_numpy()
+    ]
     show_table(list(rows), numbers)
     what = "" if quantity is None else f" of {quantity}"
     print_line()
     print_line(f"Forecast{what} from {format_date(table['cutoff'].iloc[0])}; dates: {calendar}.")
-    if out is not None:
-        print_line(f"The forecast is in {out}.")
+    for what, out in files.items():
+        if out is not None:
+            print_line(f"The {what} {'are' if what.endswith('paths') else 'is'} in {out}.")
     show_notes(notes)

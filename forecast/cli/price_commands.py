@@ -401,18 +401,18 @@ def list_samples() -> CommandResult:
     return CommandResult(samples(), show)
 
 
-def check_out(out: Path, source: str | Path = "", suffixes: tuple[str, ...] = TABLES) -> None:
-    """Raise ValueError if --out cannot be written: it is what is read, or in a run, a model or a checkpoint."""
+def check_out(out: Path, source: str | Path = "", suffixes: tuple[str, ...] = TABLES, option: str = "--out") -> None:
+    """Raise ValueError if a file cannot be written: it is what is read, or in a run, a model or a checkpoint."""
     if out.suffix.lower() not in suffixes:
-        raise ValueError(f"--out {out} must end in {' or '.join(suffixes)}")
+        raise ValueError(f"{option} {out} must end in {' or '.join(suffixes)}")
     parent = out.absolute().parent
     if out.is_dir() or not parent.is_dir():
         problem = "is a folder" if out.is_dir() else f"cannot be written: {parent} is not a folder"
-        raise ValueError(f"--out {out} {problem}; name a file in an existing folder")
+        raise ValueError(f"{option} {out} {problem}; name a file in an existing folder")
     if source and out.exists() and user_path(source).exists() and out.samefile(user_path(source)):
-        raise ValueError(f"--out {out} is the file that is read, and would be replaced: name another file")
+        raise ValueError(f"{option} {out} is the file that is read, and would be replaced: name another file")
     if (owner := containing_folder(out, (RUN, MODEL, CHECKPOINT))) is not None:
-        raise ValueError(f"--out {out} is in {owner}, which holds a run or a model: name a file outside of it")
+        raise ValueError(f"{option} {out} is in {owner}, which holds a run or a model: name a file outside of it")
 
 
 def write_table(table: pd.DataFrame, out: Path, index: bool = True) -> None:

@@ -69,6 +69,15 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], bold: str
         console.print(table)
 
 
+def format_number(value: float, digits: int) -> str:
+    """Return a number with this many significant digits, and with all digits before the point: never as 1.2e+06.
+
+    >>> format_number(1234567.8, 4), format_number(0.0012345, 4), format_number(98.76543, 4)
+    ('1234568', '0.001234', '98.77')
+    """
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:.{digits}g}"
+
+
 def _blocks(widths: Sequence[int], available: int) -> list[list[int]]:
     """Return the columns that are printed side by side, at least one in each block."""
     blocks: list[list[int]] = [[]]
@@ -229,7 +238,11 @@ def _show_leaderboard(board: pd.DataFrame, reference: str) -> None:
     }
     headings, formats = zip(*(known.get(str(name), (str(name), ".4g")) for name in board), strict=True)
     rows = [
-        [str(name), *("-" if x != x else format(x, style) for x, style in zip(row, formats, strict=True))]
+        [str(name), *("-" if x != x else _formatted(x, style) for x, style in zip(row, formats, strict=True))]
         for name, *row in board.itertuples()
     ]
     show_table(["model", *headings], rows, bold=reference)
+
+
+def _formatted(value: float, style: str) -> str:
+    return format_number(value, 4) if style == ".4g" else format(value, style)
