@@ -8,8 +8,9 @@
 Where will it be: no model beats naive, the last value...
 
 Every public name is an attribute of this package and is loaded on first use, so the import itself loads none of the
-heavy libraries. Submodules are private: their paths may change. The package that runs a backtest is called
-`forecast.backtesting`, as `forecast.backtest` is the function.
+heavy libraries. Type checkers and editors read `__init__.pyi`, which `tests/test_types.py` writes. Submodules
+are private: their paths may change. The package that runs a backtest is called `forecast.backtesting`, as
+`forecast.backtest` is the function.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from forecast.models.registry import CLASSES, FUNCTIONS
 
 #: The public names of each module; the models' are in the registry.
 _PUBLIC = {
-    "data.panel": ("Panel", "as_panel"),
+    "data.panel": ("Panel", "Prices", "as_panel"),
     "data.samples": ("load_sample", "samples"),
     "data.files": ("read_prices",),
     "data.yahoo.download": ("DownloadError", "download"),
@@ -61,4 +62,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES])
+    return __all__

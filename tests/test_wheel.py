@@ -26,7 +26,12 @@ def wheel(tmp_path_factory):
 
 def test_wheel_contains_package_and_samples_only(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    required = {"forecast/py.typed", "forecast/report/html/report.html", "forecast/_samples/stocks.parquet"}
+    required = {
+        "forecast/py.typed",
+        "forecast/__init__.pyi",
+        "forecast/report/html/report.html",
+        "forecast/_samples/stocks.parquet",
+    }
     required |= {f"forecast/models/recurrent/pretrained/{name}" for name in ("weights.npz", "card.json")}
     assert required <= set(names)
     assert not [name for name in names if name.startswith(("tests", "data", "benchmarks")) or "__pycache__" in name]

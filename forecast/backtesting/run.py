@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import pandas as pd
 
@@ -22,9 +22,25 @@ from forecast.backtesting.spec import differences, make_spec
 from forecast.backtesting.split import WalkForward
 from forecast.backtesting.table import ForecastIndex, check_season, join, skipped
 from forecast.backtesting.tasks import FitTask, RefitPeriod, TaskResult, make_periods, make_tasks, trainable
-from forecast.data.panel import Panel, as_panel
+from forecast.data.panel import Panel, Prices, as_panel
 from forecast.models.base import Forecast, Forecaster
-from forecast.models.wrapped import as_forecaster
+from forecast.models.wrapped import Model, as_forecaster
+
+#: Models by name, names of the registry, or a model.
+Models: TypeAlias = Mapping[str, Model | str] | Sequence[str | Forecaster] | Forecaster | str
+
+
+class Client(Protocol):
+    """A client of a cluster, such as Dask's."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+        """Return the future result of a function."""
+
+    def scatter(self, data: Any, /, *, broadcast: bool) -> Any:
+        """Send data to the workers."""
+
+    def cancel(self, futures: list[Any], /) -> Any:
+        """Give up results."""
 
 
 class ResumeWarning(UserWarning):
@@ -32,8 +48,8 @@ class ResumeWarning(UserWarning):
 
 
 def backtest(
-    models: Mapping[str, Any] | Forecaster,
-    prices: Any,
+    models: Models,
+    prices: Prices,
     cv: WalkForward,
     *,
     refit: int = 1,
@@ -42,20 +58,21 @@ def backtest(
     reference: str | None = None,
     against: str | None = None,
     n_jobs: int = 1,
-    client: Any = None,
+    client: Client | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     restart: bool = False,
-    on_error: str = "raise",
+    on_error: Literal["raise", "record"] = "raise",
     progress: Callable[[int, int], None] | None = None,
 ) -> BacktestResult:
     """Forecast with models from every cutoff of a walk-forward split, each using only what was available then.
 
     Parameters
     ----------
-    models : mapping of str to model, or Forecaster
-        Models by name. They are cloned, never changed. The simple forecasts that every run has are added where they
-        are missing (see Notes). A model of another package needs `fit(prices, horizon)` and `predict(prices)` or
+    models : mapping of str to model, list of names or models, or Forecaster
+        Models by name, or names of `model_names()`, such as ["arima", "lstm"]. They are cloned, never changed. The
+        simple forecasts that every run has are added where they are missing (see Notes). A model of another package
+        needs `fit(prices, horizon)` and `predict(prices)` or
         `predict_at(prices, cutoffs)`, which return a `Forecast`.
     prices : DataFrame, array or Panel
         Prices as `as_panel` accepts them: T rows, N series.
@@ -104,8 +121,8 @@ def backtest(
     TypeError
         If models, the client or a setting are of the wrong type.
     ValueError
-        If a setting is not valid, there are too few rows, no forecast is possible, another process is writing `out`, or
-        finished fits would be deleted.
+        If a name or a setting is not valid, there are too few rows, no forecast is possible, another process is writing
+        `out`, or finished fits would be deleted.
 
     Notes
     -----
@@ -193,20 +210,35 @@ def _check_folder(out: Any, resume: Any, restart: Any) -> None:
         )
 
 
-def _named_forecasters(models: Mapping[str, Any] | Forecaster) -> dict[str, Forecaster]:
+def _named_forecasters(models: Models) -> dict[str, Forecaster]:
     """Return the models by name, those of other packages wrapped."""
-    if isinstance(models, Forecaster):
-        models = {type(models).__name__.lower(): models}
-    if not isinstance(models, Mapping) or not models:
-        raise TypeError(f"models must map names to forecasters, such as {{'naive': Naive()}}; got {models!r}")
     named = {}
-    for name, model in models.items():
+    for name, model in _name_models(models).items():
         if not isinstance(name, str):
             raise TypeError(f"the names of models must be text; got {name!r}")
         named[name] = as_forecaster(model, name)
     for model in named.values():
         model.check_params()
     return named
+
+
+def _name_models(models: Models) -> Mapping[str, Model | str]:
+    """Return models by name; in a list, a model is named after its class and a model of the registry by its name."""
+    if isinstance(models, (str, Forecaster)):
+        models = [models]
+    if isinstance(models, (list, tuple)) and all(isinstance(model, (str, Forecaster)) for model in models):
+        names = [model if isinstance(model, str) else type(model).__name__.lower() for model in models]
+        if repeated := [name for i, name in enumerate(names) if name in names[:i]]:
+            raise ValueError(
+                f"two models are named {repeated[0]!r}: give each its own name, as in {{'first': …, 'second': …}}"
+            )
+        models = dict(zip(names, models, strict=True))
+    if not isinstance(models, Mapping) or not models:
+        raise TypeError(
+            "models must be names of the registry, such as ['naive', 'lstm'], or map names to forecasters, such as "
+            f"{{'naive': Naive()}}; got {models!r}"
+        )
+    return models
 
 
 @dataclass(frozen=True)
@@ -224,7 +256,9 @@ class _Plan:
     skipped: pd.DataFrame
 
 
-def _plan(models: dict[str, Forecaster], prices: Any, cv: WalkForward, settings: _Settings, on_error: str) -> _Plan:
+def _plan(
+    models: dict[str, Forecaster], prices: Prices, cv: WalkForward, settings: _Settings, on_error: str
+) -> _Plan:
     """Return the run's refit periods and tasks; raise ValueError if the prices cannot support them."""
     exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
     future = dict.fromkeys(name for model in models.values() for name in model.future_fields())

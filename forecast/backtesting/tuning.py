@@ -11,9 +11,10 @@ import pandas as pd
 from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.run import backtest
 from forecast.backtesting.split import WalkForward
+from forecast.data.panel import Prices
 from forecast.evaluation.overfitting import MAX_BLOCKS, Overfitting, overfitting
 from forecast.models.base import Forecaster
-from forecast.models.tuned import Tuned
+from forecast.models.tuned import Grid, Tuned
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Tuning:
 
 def tune(
     model: Forecaster,
-    grid: Any,
-    prices: Any,
+    grid: Grid,
+    prices: Prices,
     cv: WalkForward,
     *,
     n_windows: int = 5,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast, get_args, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo
@@ -124,9 +124,10 @@ class Prices:
         from forecast.data.panel import as_panel
         from forecast.data.targets import make_target
 
+        how = cast(Literal["all", "common"], self.rows)  # which `as_panel` checks
         if inputs.exog or self.target in DERIVED_TARGETS:
-            return make_target(table, self.target, inputs.exog, self.rows, inputs.future)
-        return as_panel(table, how=self.rows)
+            return make_target(table, self.target, inputs.exog, how, inputs.future)
+        return as_panel(table, how=how)
 
     def read_as(self, fitted: Mapping[str, Any], given: Collection[str]) -> Prices:
         """Return these prices, to be read as those of a fit.

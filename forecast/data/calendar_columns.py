@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ WEEK = pd.Timedelta(days=7)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def calendar_columns(index: Any, holidays: str | None = None) -> pd.DataFrame:
+def calendar_columns(index: pd.Index | Sequence[object] | np.ndarray, holidays: str | None = None) -> pd.DataFrame:
     """Return columns of what each date is, which are known of past and future rows alike.
 
     They are meant to be joined to a price table that goes on past the last price, and named in `future`: each of them,

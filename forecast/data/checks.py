@@ -13,7 +13,7 @@ from forecast._text import plain, plain_lines
 from forecast.data.calendar import is_daily
 from forecast.data.day_rules import are_about_daily, describe_weekdays
 from forecast.data.gaps import is_every_day, missing_bars, missing_days, trading_weekdays
-from forecast.data.panel import Panel, as_panel, format_date, split_fields
+from forecast.data.panel import Panel, Prices, as_panel, format_date, split_fields
 
 STALE_ROWS = 10  # shortest run of equal closes that is reported
 SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100)
@@ -80,7 +80,7 @@ class PriceReport:
         return f"{self.table._repr_html_()}<ul>{items}</ul>"
 
 
-def check_prices(prices: Any) -> PriceReport:
+def check_prices(prices: Prices) -> PriceReport:
     """Report anomalies in prices: missing days, zeros, stale runs, split-like jumps, copies, mixed currencies.
 
     `prices` as for `as_panel`; of (field, ticker) columns the target is checked, and a field "Stock Splits" shows which
@@ -104,7 +104,7 @@ def check_prices(prices: Any) -> PriceReport:
     return PriceReport(table, notes + findings)
 
 
-def _split_rows(prices: Any, panel: Panel) -> dict[str, np.ndarray]:
+def _split_rows(prices: Prices, panel: Panel) -> dict[str, np.ndarray]:
     """Return the rows of each series' split events, if the prices contain them."""
     if not isinstance(prices, pd.DataFrame):
         return {}

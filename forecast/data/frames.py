@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,13 @@ CLOCK_CHANGES: tuple[str, ...] = (
     "Australia/Sydney",
 )
 CLOCK_CHANGES += ("Pacific/Auckland", "America/Sao_Paulo", "America/Santiago", "Asia/Jerusalem", "Asia/Tehran")
+
+
+class ArrowTable(Protocol):
+    """A table of polars, pyarrow or another library."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the columns as Arrow's stream."""
 
 
 def to_frame(prices: Any) -> pd.DataFrame:

@@ -7,15 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from forecast._validation import did_you_mean
 from forecast.data.csv.numbers import advise
 from forecast.data.fields import CLOSES, FURTHER, kind_of
-from forecast.data.frames import sort_rows, to_frame
+from forecast.data.frames import ArrowTable, sort_rows, to_frame
 from forecast.data.future import FutureInputs, append_rows
 from forecast.data.row_labels import format_date
 from forecast.data.series import (
@@ -28,7 +29,16 @@ from forecast.data.series import (
 )
 from forecast.data.static import StaticInputs, read_static
 
-__all__ = ["Panel", "PricesWarning", "UnclearColumnsError", "as_panel", "build_panel", "format_date", "split_fields"]
+__all__ = [
+    "Panel",
+    "Prices",
+    "PricesWarning",
+    "UnclearColumnsError",
+    "as_panel",
+    "build_panel",
+    "format_date",
+    "split_fields",
+]
 
 #: Kinds of `pandas.api.types.infer_dtype` that may hold numbers; text is refused cell by cell.
 NUMERIC_KINDS = frozenset(
@@ -138,15 +148,19 @@ class Panel:
         return f"{text})"
 
 
+#: Prices in the shapes that `as_panel` accepts.
+Prices: TypeAlias = pd.DataFrame | pd.Series | np.ndarray | Mapping[str, ArrayLike | pd.Series] | ArrowTable | Panel
+
+
 def as_panel(
-    prices: Any,
+    prices: Prices,
     *,
     columns: Sequence[str] | None = None,
     target: str | None = None,
     exog: Sequence[str] = (),
     future: Sequence[str] = (),
     static: pd.DataFrame | None = None,
-    how: str = "all",
+    how: Literal["all", "common"] = "all",
 ) -> Panel:
     """Validate prices once and return them as a frozen `Panel`.
 

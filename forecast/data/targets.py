@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,16 @@ import pandas as pd
 from forecast.data.calendar import is_daily
 from forecast.data.fields import default_target
 from forecast.data.frames import label_rows
-from forecast.data.panel import Panel, as_panel, complete_panel, finish_panel, format_date, list_inputs, split_fields
+from forecast.data.panel import (
+    Panel,
+    Prices,
+    as_panel,
+    complete_panel,
+    finish_panel,
+    format_date,
+    list_inputs,
+    split_fields,
+)
 from forecast.data.series import separate_columns
 
 MIN_BARS_SHARE = 0.8  # a day with a smaller share of the usual number of bars has no variance
@@ -20,10 +29,10 @@ DAYS_FOR_HOURS = 14  # first days of a ticker whose bars show the hours in which
 
 
 def make_target(
-    prices: Any,
+    prices: Prices,
     target: str,
     exog: Sequence[str] = (),
-    how: str = "all",
+    how: Literal["all", "common"] = "all",
     future: Sequence[str] = (),
     static: pd.DataFrame | None = None,
 ) -> Panel:

@@ -6,14 +6,14 @@ import pickle
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from forecast._estimator import clone
 from forecast.backtesting.split import WalkForward
-from forecast.data.panel import Panel
+from forecast.data.panel import Panel, Prices
 from forecast.evaluation.known_inputs import check_inputs, draw_inputs
 from forecast.evaluation.outside import association, is_formula, share_exact
 from forecast.evaluation.perturbation import (
@@ -29,7 +29,7 @@ from forecast.evaluation.preparation import Difference, Preparation
 from forecast.evaluation.text import join_names
 from forecast.evaluation.trial import Cutoff, Run, Trial, common_forecasts, first_difference
 from forecast.models.base import Forecast, Forecaster
-from forecast.models.wrapped import as_forecaster
+from forecast.models.wrapped import Model, as_forecaster
 
 N_CUTOFFS = 3  # cutoffs after which the future is changed
 TOLERANCE = 1e-6  # between one pass over many cutoffs and a loop
@@ -92,7 +92,10 @@ class AuditReport:
 
 
 def audit(
-    model: Any, prices: Any, cv: WalkForward, prepare: Callable[[pd.DataFrame], Any] | None = None
+    model: Model | str,
+    prices: pd.DataFrame,
+    cv: WalkForward,
+    prepare: Callable[[pd.DataFrame], Prices] | None = None,
 ) -> AuditReport:
     """Test whether a model's forecasts depend on the future, on your data and with your preprocessing.
 
@@ -113,8 +116,8 @@ def audit(
 
     Parameters
     ----------
-    model : Forecaster, or any object with `fit(prices, horizon)` and `predict(prices)`
-        Model to test; it receives a `Panel`.
+    model : Forecaster, name, or any object with `fit(prices, horizon)` and `predict(prices)`
+        Model to test, or a name of `model_names()`; it receives a `Panel`.
     prices : DataFrame
         Raw data, wide: dates × columns of numbers.
     cv : WalkForward

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.future import FutureInputs
-from forecast.data.panel import Panel, as_panel
+from forecast.data.panel import Panel, Prices, as_panel
 from forecast.data.row_labels import format_date
 from forecast.data.series import PricesWarning
 from forecast.evaluation.perturbation import FACTOR, Change, change_rows
@@ -53,7 +53,7 @@ class Preparation:
     """
 
     frame: pd.DataFrame
-    prepare: Callable[[pd.DataFrame], Any]
+    prepare: Callable[[pd.DataFrame], Prices]
     exog: tuple[str, ...]
     future: tuple[str, ...] = ()  # those of them that are known before their row
 

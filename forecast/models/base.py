@@ -15,7 +15,7 @@ import pandas as pd
 from forecast._estimator import Estimator, check_fitted, clone
 from forecast._validation import check_choice, check_int, check_levels, check_log
 from forecast.data.fields import named_field
-from forecast.data.panel import Panel, as_panel, format_date, with_future
+from forecast.data.panel import Panel, Prices, as_panel, format_date, with_future
 from forecast.data.static import select_static
 from forecast.models.forecast_table import MAX_LINES, dates_of_steps, describe, short_table
 from forecast.models.price_kind import PriceKind
@@ -217,7 +217,7 @@ class Forecaster(Estimator):
 
     # --- fitting and forecasting ---
 
-    def fit(self, prices: Any, horizon: int) -> Self:
+    def fit(self, prices: Prices, horizon: int) -> Self:
         """Fit the model to all rows of the prices, to forecast `horizon` rows ahead.
 
         Series that are too short are named in a warning; models with parameters for each series forecast them as NaN.
@@ -260,7 +260,7 @@ class Forecaster(Estimator):
             message = f"too short to be fitted, with fewer than {needed} observed rows: {', '.join(short)}"
             warnings.warn(message, ShortSeriesWarning, stacklevel=3)
 
-    def predict(self, prices: Any, future: pd.DataFrame | None = None) -> Forecast:
+    def predict(self, prices: Prices, future: pd.DataFrame | None = None) -> Forecast:
         """Forecast from the last row of the prices; the fitted model is not changed.
 
         `future` has the rows after the last price of the inputs that `future_fields` names, as columns, where the
@@ -270,14 +270,14 @@ class Forecaster(Estimator):
         panel = self._read_to_predict(prices, future)
         return _dated(self._predict(panel), panel)
 
-    def predict_scenarios(self, prices: Any, futures: Mapping[str, pd.DataFrame]) -> dict[str, Forecast]:
+    def predict_scenarios(self, prices: Prices, futures: Mapping[str, pd.DataFrame]) -> dict[str, Forecast]:
         """Forecast from the last row of the prices under several futures by name, each as `future` of `predict`."""
         if not isinstance(futures, Mapping) or not futures:
             raise TypeError(f"futures must map names to tables, such as {{'windy': table}}; got {type(futures)}")
         panel = self._read(prices)
         return {name: self.predict(panel, future) for name, future in futures.items()}
 
-    def predict_at(self, prices: Any, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
+    def predict_at(self, prices: Prices, cutoffs: Sequence[int] | np.ndarray) -> Forecast:
         """Forecast from each of these rows (0 is the first), using no row after it.
 
         Of the inputs that `future_fields` names, the rows that are forecast are read as well.
@@ -287,7 +287,7 @@ class Forecaster(Estimator):
         panel = self._known(panel[: int(rows.max()) + 1], rows)
         return _dated(self._predict_at(panel, rows), panel)
 
-    def sample(self, prices: Any, n: int = 100, seed: int = 0, future: pd.DataFrame | None = None) -> np.ndarray:
+    def sample(self, prices: Prices, n: int = 100, seed: int = 0, future: pd.DataFrame | None = None) -> np.ndarray:
         """Return n sample paths of each series from the last row of the prices, (n, N, H).
 
         At each step they have the distribution of the forecast. Between steps they have the dependence of the model's
@@ -304,14 +304,14 @@ class Forecaster(Estimator):
         check_int("seed", seed, 0)
         return sample_paths(self, self._read_to_predict(prices, future), int(n), int(seed))
 
-    def _read(self, prices: Any) -> Panel:
+    def _read(self, prices: Prices) -> Panel:
         """Return prices of the fitted kind as a panel; raise ValueError for another kind, or if nothing is fitted."""
         self._check_ready()
         panel = self.prices_.panel(prices, self.required_fields(), self.future_fields(), type(self).__name__)
         self.check_static(panel)
         return panel
 
-    def _read_to_predict(self, prices: Any, future: pd.DataFrame | None) -> Panel:
+    def _read_to_predict(self, prices: Prices, future: pd.DataFrame | None) -> Panel:
         """Return prices and what is known of the rows after them, to forecast from the last row."""
         panel = self._read(prices)
         if future is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.model_selection import ParameterGrid
@@ -18,6 +18,9 @@ from forecast.evaluation.extremes import compared_series
 from forecast.evaluation.losses import LOSSES, NAIVE
 from forecast.models.base import LEVELS, Forecast, Forecaster, with_levels
 from forecast.models.registry import set_parameter
+
+#: Values to try of each parameter.
+Grid: TypeAlias = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]]
 
 
 @dataclass(eq=False, repr=False)
@@ -44,7 +47,7 @@ class Tuned(Forecaster):
     """
 
     model: Forecaster
-    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]]
+    grid: Grid
     n_windows: int = 5
     loss: str = "squared"
     levels: tuple[float, ...] = LEVELS

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from forecast._estimator import clone
 from forecast.data.panel import Panel
 from forecast.models.base import Forecast, Forecaster
+from forecast.models.registry import make_model
 
 
-def as_forecaster(model: Any, name: str = "model") -> Forecaster:
-    """Return a forecaster as it is, and anything else wrapped; raise TypeError if it cannot be fitted or predict.
+class _FromLastRow(Protocol):
+    """A model of another package that forecasts from the last row."""
 
-    `name` is the model's name in the error.
+    def fit(self, prices: Panel, horizon: int, /) -> object: ...
+
+    def predict(self, prices: Panel, /) -> Forecast: ...
+
+
+class _FromRows(Protocol):
+    """A model of another package that forecasts from many rows in one pass."""
+
+    def fit(self, prices: Panel, horizon: int, /) -> object: ...
+
+    def predict_at(self, prices: Panel, cutoffs: np.ndarray, /) -> Forecast: ...
+
+
+#: What a backtest or an audit can fit.
+Model: TypeAlias = Forecaster | _FromLastRow | _FromRows
+
+
+def as_forecaster(model: Model | str, name: str = "model") -> Forecaster:
+    """Return a forecaster as it is, one of the registry by its name, and anything else wrapped.
+
+    `name` is the model's name in the error. Raises TypeError if the model cannot be fitted or predict, and ValueError
+    if there is none of this name.
     """
+    if isinstance(model, str):
+        return make_model(model)
     if isinstance(model, Forecaster):
         return model
     if not (hasattr(model, "fit") and (hasattr(model, "predict") or hasattr(model, "predict_at"))):

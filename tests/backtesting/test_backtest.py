@@ -224,10 +224,21 @@ def test_naive_is_added(prices):
         fc.backtest({"naive": fc.Drift()}, prices, CV)
 
 
-@pytest.mark.parametrize("models", [{}, {"a": 3}, None, [fc.Naive()]])
+@pytest.mark.parametrize("models", [{}, [], {"a": 3}, None, [fc.Naive(), 3]])
 def test_invalid_models_are_refused(models, prices):
     with pytest.raises(TypeError, match=r"[Ff]orecaster"):
         fc.backtest(models, prices, CV)
+
+
+def test_models_in_a_list_have_the_names_of_the_registry_or_of_their_class(prices):
+    named = fc.backtest({"holt": fc.make_model("holt"), "drift": fc.Drift()}, prices, CV)
+    for models in (["holt", fc.Drift()], ("holt", "drift"), {"holt": "holt", "drift": "drift"}):
+        assert_frame_equal(fc.backtest(models, prices, CV).forecasts, named.forecasts)
+    assert fc.backtest("drift", prices, CV).spec["models"] == fc.backtest(fc.Drift(), prices, CV).spec["models"]
+    with pytest.raises(ValueError, match=r"no model 'lstn' \(did you mean 'lstm'"):
+        fc.backtest(["arima", "lstn"], prices, CV)
+    with pytest.raises(ValueError, match="two models are named 'drift': give each its own name"):
+        fc.backtest([fc.Drift(), "drift"], prices, CV)
 
 
 class Demanding(fc.Drift):

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -43,8 +44,8 @@ class DownloadWarning(UserWarning):
 
 def download(
     tickers: str | Sequence[str],
-    start: Any = None,
-    end: Any = None,
+    start: str | date | None = None,
+    end: str | date | None = None,
     interval: str = "1d",
     adjust: str = "auto",
     fields: str | None = None,

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from forecast._validation import check_choice, check_fields, check_int
-from forecast.data.panel import Panel, format_date
+from forecast.data.panel import Panel, Prices, format_date
 from forecast.features.windows import forward_fill
 from forecast.models.arima.intervals import NORMAL, measure_spread, recent_scale, standard_quantiles
 from forecast.models.arima.likelihood import Order
@@ -269,7 +269,7 @@ class ARIMA(Forecaster):
         self.record_["loglike"][name] = round(found.loglike, 4)
         self.record_["aicc"][name] = round(found.aicc, 4)
 
-    def results(self, prices: Any, series: str | None = None) -> Any:
+    def results(self, prices: Prices, series: str | None = None) -> Any:
         """Return statsmodels' results at the fitted parameters: standard errors, tests of the residuals, plots.
 
         `prices` are those of the fit, `series` is one of their names (None: the first). For a model with channels

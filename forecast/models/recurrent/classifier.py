@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from forecast._estimator import check_fitted
 from forecast._validation import check_int, check_number
-from forecast.data.panel import Panel, as_panel
+from forecast.data.panel import Panel, Prices, as_panel
 from forecast.features.dataset import DirectionDataset, LabelledSequences
 from forecast.features.inputs import causal_inputs
 from forecast.features.windows import future_change
@@ -32,6 +33,10 @@ from forecast.models.store import save_model
 DIRECTIONS = ("down", "up")
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "seconds")
 PROBE_EXAMPLES = 256
+#: What the network reads: prices, vectors (B, L, C), or the token ids of each sequence.
+Examples: TypeAlias = Prices | Sequence[Sequence[int] | np.ndarray]
+#: The class of each example.
+Classes: TypeAlias = ArrayLike | pd.Series
 
 
 @dataclass(eq=False, repr=False)
@@ -123,7 +128,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
 
     # --- fitting ---
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Examples, y: Classes | None = None) -> Self:
         """Fit the network to examples and their classes; prices imply their classes, and y is None.
 
         A fit that fails leaves the model unchanged. Raises ValueError if there are not two classes, not as many classes
@@ -201,7 +206,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
 
     # --- predicting ---
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Examples) -> np.ndarray:
         """Return the probability of each class, (M, classes): of each example, or from the last row of each series."""
         self._check_ready(X)
         if self.kind_ == "prices":
@@ -211,7 +216,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         with one_thread():
             return class_probabilities(self.net_, LabelledSequences(sequences, np.zeros(len(sequences), np.int64)))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Examples) -> np.ndarray:
         """Return the most probable class of each example, or from the last row of each series, (M,).
 
         It is None for a series that has not started.
@@ -224,7 +229,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
             classes[unknown] = None
         return classes
 
-    def predict_proba_at(self, prices: Any, cutoffs: Any) -> np.ndarray:
+    def predict_proba_at(self, prices: Prices, cutoffs: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return the probabilities of down and up from each of these rows, using no row after it, (K, N, 2).
 
         NaN where a series has not started.
@@ -241,7 +246,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
             probabilities = class_probabilities(self.net_, windows).reshape(len(rows), n, 2)
         return np.where(np.isfinite(inputs.y[rows])[..., None], probabilities, np.nan)
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(self, X: Examples, y: Classes | None = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy; for prices over every row whose direction is known."""
         self._check_ready(X)
         if self.kind_ == "prices":
@@ -254,7 +259,7 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
         encode_classes(y, len(self._fitted_sequences(X)))
         return float(super().score(X, y, sample_weight))
 
-    def score_at(self, prices: Any, cutoffs: Any) -> float:
+    def score_at(self, prices: Prices, cutoffs: Sequence[int] | np.ndarray) -> float:
         """Return the share of correct directions from these rows; unchanged and unknown prices do not count."""
         self._check_ready(prices)
         panel = self._read(prices)

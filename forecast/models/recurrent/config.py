@@ -196,6 +196,11 @@ def check_start(model: Any) -> None:
             f"start='pretrained' trains the pretrained network, which has its own layers, inputs and loss: leave out "
             f"{', '.join(others)}, or use start=None"
         )
+    if model.trainer is not None and model.trainer.patience is not None:
+        raise ValueError(
+            "patience validates a network on examples of the newest rows, which start='pretrained' has none of: set "
+            "trainer.steps and patience=None, or use start=None"
+        )
 
 
 def given_params(model: Any, aside: tuple[str, ...]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,12 @@ from forecast.models.recurrent.layers import Stack, State, read_rows
 from forecast.models.recurrent.networks import Aligned, Classifier, Network, SeriesVectors
 from forecast.models.recurrent.trainer import Trainable
 
+if TYPE_CHECKING:
+    from forecast.models.recurrent.classifier import Classes, Examples, RecurrentClassifier
+    from forecast.models.recurrent.forecaster import Recurrent
 
-def gradient_flow(model: Any, X: Any, y: Any = None) -> pd.DataFrame:
+
+def gradient_flow(model: Recurrent | RecurrentClassifier, X: Examples, y: Classes | None = None) -> pd.DataFrame:
     """Measure how strongly a loss at the newest row depends on each row before it, which limits what training can use.
 
     An Elman cell multiplies the gradient by its recurrent weights at every row, so that it vanishes (or explodes)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -40,19 +40,38 @@ class Trainable(nn.Module):
         raise NotImplementedError
 
 
+Net = TypeVar("Net", bound=Trainable)
+
+
+class Batches(Protocol):
+    """What batches are drawn from: tuples of arrays, whose first axis is B."""
+
+    def draw(self, rng: np.random.Generator, batch_size: int) -> tuple[np.ndarray, ...]:
+        """Return a random batch."""
+
+
+class Examples(Batches, Protocol):
+    """Training examples by their numbers."""
+
+    def __len__(self) -> int: ...
+
+    def gather(self, numbers: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the examples of these numbers."""
+
+
 @dataclass(frozen=True)
 class HeldBack:
     """The newest training rows, on which a network is measured before it is trained on them, too."""
 
-    early: Any  # examples of the rows before them
-    late: Any  # their own examples, where `patience` needs them
+    early: Batches  # examples of the rows before them
+    late: Examples | None  # their own examples, where `patience` needs them
     measure: Callable[[Any], float]  # of a network that was trained on the early examples
 
 
 class StagedExamples:
     """Early examples for a number of batches, then all examples."""
 
-    def __init__(self, early: Any, n_early: int, examples: Any) -> None:
+    def __init__(self, early: Batches, n_early: int, examples: Batches) -> None:
         self._early, self._examples, self._remaining = early, examples, n_early
 
     def draw(self, rng: np.random.Generator, batch_size: int) -> tuple[np.ndarray, ...]:
@@ -138,8 +157,8 @@ class Trainer(Estimator):
         return clone(self).set_params(steps=steps, lr=self.lr * min(steps / max(self.steps, 1), 1.0))
 
     def train(
-        self, new_network: Callable[[], Trainable], examples: Any, seed: int, held_back: HeldBack | None = None
-    ) -> tuple[Any, list[dict[str, float]], float | None]:
+        self, new_network: Callable[[], Net], examples: Batches, seed: int, held_back: HeldBack | None = None
+    ) -> tuple[Net, list[dict[str, float]], float | None]:
         """Train a new network; return it on the CPU, ready to forecast, with a record of each step and a measurement.
 
         With `held_back` the first four fifths of the steps draw early examples only, and the network is measured after
@@ -149,7 +168,7 @@ class Trainer(Estimator):
         """
         with one_thread():
             losses: dict[int, float] = {}
-            if held_back is not None and self.patience is not None:
+            if held_back is not None and held_back.late is not None and self.patience is not None:
                 losses = self.validation_losses(new_network(), held_back.early, held_back.late, seed)
             n_steps = _best_step(losses) if losses else self.steps
             net, records, measured = new_network(), list[dict[str, float]](), None
@@ -166,7 +185,7 @@ class Trainer(Estimator):
             ]
             return net.to("cpu").eval(), sorted(records, key=lambda record: record["step"]), measured
 
-    def run(self, net: Trainable, examples: Any, seed: int) -> Iterator[dict[str, float]]:
+    def run(self, net: Trainable, examples: Batches, seed: int) -> Iterator[dict[str, float]]:
         """Train a network in place; yield step, loss, gradient norm, learning rate and seconds of each step.
 
         `examples.draw(rng, batch_size)` returns a batch, a tuple of arrays. After the last record the network is on the
@@ -208,7 +227,7 @@ class Trainer(Estimator):
         groups: list[dict[str, Any]] = [{"params": others, "lr": self.lr}]
         return [*groups, {"params": shortcut, "lr": self.skip_lr}] if shortcut else groups
 
-    def validation_losses(self, net: Trainable, early: Any, late: Any, seed: int) -> dict[int, float]:
+    def validation_losses(self, net: Trainable, early: Batches, late: Examples, seed: int) -> dict[int, float]:
         """Train on early examples until `patience` ends it; return the loss on late ones by number of steps."""
         assert self.patience is not None
         losses: dict[int, float] = {0: validation_loss(net, late)}
@@ -236,13 +255,13 @@ def tensors(batch: tuple[np.ndarray, ...], device: torch.device) -> list[Tensor]
     return [torch.from_numpy(array).to(device) for array in batch]
 
 
-def example_batch(examples: Any) -> list[Tensor]:
+def example_batch(examples: Examples) -> list[Tensor]:
     """Return a batch of at most 256 examples, evenly spaced, as tensors."""
     return tensors(examples.gather(_evenly_spaced(len(examples), PROBE_EXAMPLES)), CPU)
 
 
 @torch.no_grad()
-def validation_loss(net: Trainable, examples: Any) -> float:
+def validation_loss(net: Trainable, examples: Examples) -> float:
     """Return the loss of a network on examples that it is not trained on (at most 512, evenly spaced)."""
     net.eval()
     numbers = _evenly_spaced(len(examples), VALIDATION_EXAMPLES)

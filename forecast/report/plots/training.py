@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,13 @@ from forecast.report.plots.frame import COLOURS, FONT, INK, Style, label_ends, n
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
+    from forecast.models.recurrent.classifier import RecurrentClassifier
+    from forecast.models.recurrent.forecaster import Recurrent
 
 SMOOTHING = 20  # steps over which a forecaster's training loss is averaged
 
 
-def plot_history(model: Any, column: str = "loss", ax: Axes | None = None) -> Axes:
+def plot_history(model: Recurrent | RecurrentClassifier, column: str = "loss", ax: Axes | None = None) -> Axes:
     """Plot a training history: the loss (or a classifier's accuracy) by step or epoch.
 
     A forecaster's loss is smoothed over twenty steps, with a line for each member; the validation loss, if there is

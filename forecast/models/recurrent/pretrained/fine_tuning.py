@@ -111,7 +111,7 @@ class Sample:
 def _hold_back(start: Start, y: np.ndarray, horizon: int) -> HeldBack | None:
     """Return the newest rows to measure a tuned network on; None if there are too few."""
     cut = round(len(y) * (1 - HELD_BACK_SHARE))
-    early, late = (SeriesExamples(part, start.seasons, horizon) for part in (y[:cut], y[cut:]))
+    early = SeriesExamples(y[:cut], start.seasons, horizon)
     rows = np.arange(cut, len(y) - 1)
     series = np.flatnonzero((~np.isnan(y[cut:])).any(axis=0) & (~np.isnan(y[:cut])).any(axis=0))
     if not (len(early) and len(rows) and len(series)):
@@ -119,7 +119,7 @@ def _hold_back(start: Start, y: np.ndarray, horizon: int) -> HeldBack | None:
     series = series[:: -(-len(series) // MEASURED_SERIES)]
     rows = rows[:: -(-len(rows) // MEASURED_ROWS)]
     own, values = start.select(series), y[:, series]
-    return HeldBack(early, late, Sample(own, values, rows, horizon, own.points(values, rows, horizon)).probability)
+    return HeldBack(early, None, Sample(own, values, rows, horizon, own.points(values, rows, horizon)).probability)
 
 
 def _arrays(network: PretrainedNetwork) -> Weights:

@@ -69,6 +69,8 @@ def test_parameters_of_another_network_are_refused():
         fc.Recurrent("gru", hidden=8, start="pretrained").fit(waves(60, 1), 3)
     with pytest.raises(ValueError, match="start must be one of"):
         fc.Recurrent(start="random").fit(waves(60, 1), 3)
+    with pytest.raises(ValueError, match="patience=None, or use start=None"):
+        fc.Recurrent(start="pretrained", trainer=fc.Trainer(patience=2)).fit(waves(60, 1), 3)
     model = fc.Recurrent(start="pretrained", trainer=fc.Trainer(steps=1)).fit(waves(60, 1), 3)
     for method in (model.summary, lambda: model.probe(waves(60, 1))):
         with pytest.raises(ValueError, match="is of networks with start=None"):
