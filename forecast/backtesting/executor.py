@@ -7,13 +7,14 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky.backend.reduction import dumps
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from forecast.backtesting.checkpoint import Checkpoint
@@ -76,7 +77,7 @@ class Executor:
         def batch_number(task: FitTask) -> int:
             return task.period.number if by_period else 0
 
-        with self._runner(len(remaining)) as run_jobs:
+        with self._runner(remaining) as run_jobs:
             for _, batch in groupby(sorted(remaining, key=batch_number), key=batch_number):
                 for task, result in run_jobs([(task, models.pop(task.key[:2], None)) for task in batch]):
                     results[task.key] = TaskResult(result.forecast, result.fit_info)
@@ -109,10 +110,12 @@ class Executor:
         return results, models
 
     @contextmanager
-    def _runner(self, n_tasks: int) -> Iterator[Runner]:
+    def _runner(self, tasks: Sequence[FitTask]) -> Iterator[Runner]:
         """Yield the function that runs jobs: here, in processes, or on the cluster."""
         shared = (self.panel, self.horizon, self.on_error)
-        n_jobs = process_count(self.n_jobs, n_tasks)
+        n_jobs = process_count(self.n_jobs, len(tasks))
+        if self.client is not None or n_jobs > 1:
+            check_picklable({task.name: task.model for task in tasks})
         if self.client is not None:
             panel = self.client.scatter(self.panel, broadcast=True)  # sent once to every worker
             yield lambda jobs: _run_on_cluster(self.client, jobs, panel, self.horizon, self.on_error)
@@ -127,6 +130,22 @@ def process_count(n_jobs: int, n_tasks: int) -> int:
     """Return how many processes are started for a number of tasks, at least 1."""
     wanted = n_jobs if n_jobs > 0 else cpu_count() + 1 + n_jobs  # joblib's convention
     return max(min(wanted, n_tasks, MAX_PER_CORE * cpu_count()), 1)
+
+
+def check_picklable(models: Mapping[str, Forecaster]) -> None:
+    """Raise TypeError, with the reason, if a model cannot be sent to another process.
+
+    A class that is defined in a function, a script or a notebook is sent with the model.
+    """
+    for name, model in models.items():
+        try:
+            dumps(model)
+        except Exception as error:
+            reason = error.__cause__ or error
+            raise TypeError(
+                f"{name} cannot be sent to another process: {reason}. Create such an object in fit, not in the class, "
+                "the constructor or a global that the class uses; or use one process (n_jobs=1)"
+            ) from error
 
 
 @contextmanager

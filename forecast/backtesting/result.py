@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from forecast import _io
-from forecast._text import plain_lines
 from forecast._validation import check_choice
 from forecast.backtesting.spec import DEFAULTS, describe_target, differences
 from forecast.backtesting.split import WalkForward
@@ -23,7 +22,7 @@ from forecast.evaluation.calibration import interval_tests
 from forecast.evaluation.conditional import Fluctuation, GiacominiWhite, fluctuation, giacomini_white
 from forecast.evaluation.directional import directions
 from forecast.evaluation.extremes import Extremes, compared_series, find_extremes
-from forecast.evaluation.leaderboard import leaderboard, members
+from forecast.evaluation.leaderboard import Leaderboard, leaderboard, members
 from forecast.evaluation.losses import (
     PINBALL,
     SQUARED,
@@ -76,7 +75,7 @@ class BacktestResult:
         """Score each model on the rows that all have in common, by series (add "step" for the error by step)."""
         return scores(self.forecasts, by, reference=self.reference)
 
-    def leaderboard(self) -> pd.DataFrame:
+    def leaderboard(self) -> Leaderboard:
         """Rank the models, best first, with the reference among them, on the series that are not set apart."""
         return leaderboard(self.forecasts, self.fits, self.reference)
 
@@ -317,10 +316,10 @@ class BacktestResult:
         return cls(_table(forecasts, path / _io.FORECASTS), fits, spec, skipped)
 
     def __repr__(self) -> str:
-        return f"{plain_lines(self.leaderboard().to_string())}\n\n{self.verdicts()}"
+        return f"{self.leaderboard()}\n\n{self.verdicts()}"
 
     def _repr_html_(self) -> str:
-        return self.leaderboard().to_html(float_format="%.4g") + self.verdicts()._repr_html_()
+        return self.leaderboard()._repr_html_() + self.verdicts()._repr_html_()
 
 
 def _sha256(content: bytes) -> str:

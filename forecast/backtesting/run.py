@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 import pandas as pd
 
 from forecast import _io
+from forecast._progress import progress_bar
 from forecast._validation import check_choice, check_int, check_jobs
 from forecast.backtesting.checkpoint import Checkpoint, finished_work, run_folder
 from forecast.backtesting.enough_rows import RowsNeeded
@@ -63,7 +64,7 @@ def backtest(
     resume: bool = False,
     restart: bool = False,
     on_error: Literal["raise", "record"] = "raise",
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | Callable[[int, int], None] = True,
 ) -> BacktestResult:
     """Forecast with models from every cutoff of a walk-forward split, each using only what was available then.
 
@@ -108,8 +109,9 @@ def backtest(
         Whether to delete the checkpoint, and to replace the finished run as soon as the new one is finished.
     on_error : {"raise", "record"}, default "raise"
         With "record" a failed fit is a row of `fits` with its reason; `resume` tries it again.
-    progress : callable, optional
-        Called with the number of fits done and the number of all fits.
+    progress : bool or callable, default True
+        Whether to show a progress bar, in a terminal or a notebook; or a function that is called with the number of
+        fits done and the number of all fits.
 
     Returns
     -------
@@ -143,14 +145,15 @@ def backtest(
     settings = _Settings(refit, warm, season, reference, against)
     _check_settings(settings, n_jobs, client, on_error)
     _check_folder(out, resume, restart)
-    with nullcontext() if out is None else run_folder(out, resume):
+    folder = nullcontext() if out is None else run_folder(out, resume)
+    with folder, progress_bar(progress, "backtesting", "fits") as update:
         if out is not None and not (resume or restart) and (work := finished_work(out)):
             raise ValueError(
                 f"{out} {work}: resume=True continues from it, restart=True replaces it; or name another folder"
             )
         plan = _plan(_named_forecasters(models), prices, cv, settings, on_error)
         checkpoint = None if out is None else Checkpoint(out, plan.tasks, plan.panel, cv.horizon)
-        executor = Executor(plan.panel, cv.horizon, n_jobs, client, on_error, checkpoint, progress)
+        executor = Executor(plan.panel, cv.horizon, n_jobs, client, on_error, checkpoint, update)
         if checkpoint is None:
             return _collect(plan, executor.run(plan.tasks))
         if resume and (finished := _finished_run(checkpoint, plan.spec)) is not None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from forecast import _io
-from forecast.cli.app import CommandResult, command, print_line, print_message, report_warnings
+from forecast.cli.app import CommandResult, command, print_line, print_message, quiet, report_warnings
 from forecast.cli.completion import choices, complete_model, complete_models, complete_run
 from forecast.cli.model_commands import FutureColumns, Horizon, Settings, make_models
 from forecast.cli.option_names import in_option_names, in_shell, parameter_options
 from forecast.cli.price_commands import Inputs, Prices, check_out, given_options, takes_prices, with_options
-from forecast.cli.terminal import progress_bar, show_result, show_sentence
+from forecast.cli.terminal import show_result, show_sentence
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
@@ -449,9 +449,9 @@ def _run_backtest(
 ) -> BacktestResult:
     from forecast.backtesting import ResumeWarning, backtest
 
-    with report_warnings(ResumeWarning), progress_bar("backtesting", "fits") as progress:
+    with report_warnings(ResumeWarning):
         try:
-            return backtest(models, prices, cv, **options, progress=progress)
+            return backtest(models, prices, cv, **options, progress=not quiet.get())
         except (ValueError, TypeError, KeyboardInterrupt) as error:
             _name_options(error, models, options["out"])
             raise

@@ -17,9 +17,9 @@ from typer.models import ArgumentInfo
 
 from forecast._io import CHECKPOINT, MODEL, RUN, atomic_file, containing_folder, named_errors, relative_path, user_path
 from forecast._validation import did_you_mean
-from forecast.cli.app import CommandResult, command, keyword, print_line, report_warnings, set_signature
+from forecast.cli.app import CommandResult, command, keyword, print_line, quiet, report_warnings, set_signature
 from forecast.cli.completion import choices, complete_prices
-from forecast.cli.terminal import progress_bar, show_entry, show_prices
+from forecast.cli.terminal import show_entry, show_prices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -291,8 +291,8 @@ def download_prices(tickers: str, prices: Prices, field: str | None, **options: 
 
     start, end = parse_range(prices.start, prices.end)
     options |= {"fields": field, "offline": prices.offline, "adjust": prices.adjust}
-    with report_warnings(DownloadWarning), progress_bar("downloading", "tickers") as progress:
-        return download(tickers, start, end, prices.interval, progress=progress, **options)
+    with report_warnings(DownloadWarning):
+        return download(tickers, start, end, prices.interval, progress=not quiet.get(), **options)
 
 
 def parse_range(start: str | None, end: str | None) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:

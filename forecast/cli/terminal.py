@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from forecast._text import plain
-from forecast.cli.app import print_line, quiet
+from forecast.cli.app import print_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,21 +20,6 @@ if TYPE_CHECKING:
 MIN_NAME = 16  # width to which names are shortened at most
 MARGIN = "    "  # of the paragraphs of an entry
 MAX_LISTED = 5  # failed fits of a model, or findings, that are printed; the files of the run contain all
-
-
-@contextmanager
-def progress_bar(description: str, noun: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar in a terminal, except with --quiet; yield its update function of (done, total)."""
-    from rich import progress
-    from rich.console import Console
-
-    columns = [progress.TextColumn(description), progress.BarColumn(), progress.MofNCompleteColumn()]
-    columns += [progress.TextColumn(noun), progress.TimeElapsedColumn(), progress.TimeRemainingColumn()]
-    console = Console(stderr=True)
-    is_hidden = not console.is_terminal or quiet.get()
-    with progress.Progress(*columns, console=console, transient=True, disable=is_hidden) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]], bold: str | None = None) -> None:

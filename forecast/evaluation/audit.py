@@ -381,9 +381,11 @@ def _check_one_fit(trial: Trial) -> list[Check]:
 
 
 def _state(model: Forecaster) -> bytes | None:
-    """Return a fitted model as bytes, None if it cannot be pickled."""
+    """Return a fitted model as bytes, also one whose class is defined in a function; None if it cannot be pickled."""
+    from joblib.externals.loky.backend.reduction import dumps
+
     try:
-        return pickle.dumps(model)
+        return bytes(dumps(model))
     except (pickle.PicklingError, AttributeError, TypeError):
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from forecast._text import plain_lines
 from forecast.evaluation.extremes import compared_series
 from forecast.evaluation.losses import KEYS, NAIVE, PINBALL, common_rows, has_spread, skills, win_rates
 from forecast.evaluation.scores import scores
@@ -13,7 +14,17 @@ from forecast.evaluation.scores import scores
 RANKED_SCORES = ("mase", "rmse", "mae", "coverage", "direction")
 
 
-def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NAIVE) -> pd.DataFrame:
+class Leaderboard(pd.DataFrame):
+    """A table that is printed whole, whatever pandas' options are; what is derived from it is a DataFrame."""
+
+    def __repr__(self) -> str:
+        return plain_lines(self.to_string())
+
+    def _repr_html_(self) -> str:
+        return self.to_html(float_format="%.4g")
+
+
+def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NAIVE) -> Leaderboard:
     """Rank the models, best first: a row for each, the reference included, on the series that are compared.
 
     `skill` is the share of the reference's squared error that the model removes (geometric mean over series), `spread`
@@ -32,7 +43,7 @@ def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NA
     totals = spent[["seconds_fit", "seconds_predict", "failures"]].sum()
     board = board.join(totals, how="outer")
     board.index.name = "model"
-    return board.sort_values("skill", ascending=False, na_position="last", kind="stable")
+    return Leaderboard(board.sort_values("skill", ascending=False, na_position="last", kind="stable"))
 
 
 def members(forecasts: pd.DataFrame, reference: str = NAIVE) -> pd.DataFrame:

@@ -71,7 +71,9 @@ class Trial:
         """Return the forecasts of a backtest with two fits."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = backtest({NAME: self.model}, panel, cv, refit=self.refit, season=1, on_error="record")
+            result = backtest(
+                {NAME: self.model}, panel, cv, refit=self.refit, season=1, on_error="record", progress=False
+            )
         table = result.forecasts[result.forecasts["model"] == NAME].set_index(KEYS).sort_index()
         columns = [*quantile_columns(table.columns).values(), "y_hat"]
         rows = panel.index.get_indexer(table.index.get_level_values("cutoff"))

@@ -17,6 +17,7 @@ from forecast._validation import check_choice, check_int, check_levels, check_lo
 from forecast.data.fields import named_field
 from forecast.data.panel import Panel, Prices, as_panel, format_date, with_future
 from forecast.data.static import select_static
+from forecast.features.windows import forward_fill, future_windows
 from forecast.models.forecast_table import MAX_LINES, dates_of_steps, describe, short_table
 from forecast.models.price_kind import PriceKind
 from forecast.models.sampling import sample_paths
@@ -286,6 +287,26 @@ class Forecaster(Estimator):
         rows = check_rows(cutoffs, len(panel))
         panel = self._known(panel[: int(rows.max()) + 1], rows)
         return _dated(self._predict_at(panel, rows), panel)
+
+    def score(self, prices: Prices) -> float:
+        """Return how much better the forecasts of these prices are than the last value, for scikit-learn's searches.
+
+        It is 1 for perfect forecasts and 0 for the last value: 1 minus the squared errors relative to those of the last
+        value (geometric mean over series), from every row with `horizon` later ones. Where these prices have too few
+        rows for a forecast, the last value counts. Raises ValueError if there is no such row, or no price changes.
+        """
+        panel = self._read(prices)
+        rows = np.arange(len(panel) - self.horizon_)
+        if not len(rows):
+            raise ValueError(f"a score needs more than {self.horizon_} rows (the horizon); these are {len(panel)}")
+        point = self.predict_at(panel, rows).point  # (K, N, H)
+        truth, last = future_windows(panel.target, self.horizon_)[rows], forward_fill(panel.target)[rows][..., None]
+        point = np.where(np.isnan(point), last, point)
+        errors, moves = (np.nansum((truth - of) ** 2, axis=(0, 2)) for of in (point, last))  # (N,)
+        if not (moves > 0).any():
+            raise ValueError("no price differs from the last value before it: there is nothing to score")
+        with np.errstate(divide="ignore"):
+            return 1 - float(np.exp(np.log(errors[moves > 0] / moves[moves > 0]).mean()))
 
     def sample(self, prices: Prices, n: int = 100, seed: int = 0, future: pd.DataFrame | None = None) -> np.ndarray:
         """Return n sample paths of each series from the last row of the prices, (n, N, H).

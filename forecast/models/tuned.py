@@ -104,7 +104,7 @@ class Tuned(Forecaster):
     def _fit(self, panel: Panel, horizon: int) -> None:
         candidates = self.candidates()
         inner = WalkForward(horizon, self.n_windows)
-        result = backtest(candidates, panel, inner, refit=self.n_windows, season=1, reference=NAIVE)
+        result = backtest(candidates, panel, inner, refit=self.n_windows, season=1, reference=NAIVE, progress=False)
         compared = compared_series(result.forecasts, self.loss, NAIVE)
         by_cutoff = loss_by_cutoff(compared, self.loss, NAIVE).reindex(columns=list(candidates))
         losses = by_cutoff.mean()

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.quick import quick, walks
 from pandas.testing import assert_frame_equal
@@ -239,6 +240,20 @@ def test_models_in_a_list_have_the_names_of_the_registry_or_of_their_class(price
         fc.backtest(["arima", "lstn"], prices, CV)
     with pytest.raises(ValueError, match="two models are named 'drift': give each its own name"):
         fc.backtest([fc.Drift(), "drift"], prices, CV)
+
+
+def test_a_leaderboard_is_printed_whole(prices):
+    """Every row and column, with what pandas prints of a table by default; a table that is derived is a DataFrame."""
+    board = fc.backtest(["drift", "ses", "theta", "window-mean"], prices, CV, refit=4).leaderboard()
+    assert len(board) >= 5
+    with pd.option_context("display.max_columns", 4, "display.max_rows", 4, "display.width", 40):
+        printed, page = str(board).splitlines(), board._repr_html_()
+    assert len(printed) == len(board) + 2
+    for name in board.columns:
+        assert name in printed[0]
+        assert name in page
+    assert type(board[["skill"]]) is pd.DataFrame
+    assert type(board.reset_index()) is pd.DataFrame
 
 
 class Demanding(fc.Drift):

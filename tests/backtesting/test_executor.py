@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -489,3 +490,40 @@ def test_no_more_processes_than_tasks_and_cores_allow(n_jobs, n_tasks):
     assert count <= abs(n_jobs) or n_jobs < 0
     if 0 < n_jobs <= min(n_tasks, 4 * joblib.cpu_count()):
         assert count == n_jobs
+
+
+def _models_of_a_notebook():
+    """Return models whose classes are defined in a function, as those of a notebook's cells."""
+
+    class Own(fc.Drift):
+        def _predict_point_at(self, panel, rows):
+            return super()._predict_point_at(panel, rows)
+
+    class Foreign:
+        def fit(self, panel, horizon):
+            self.model = fc.Drift().fit(panel, horizon)
+
+        def predict(self, panel):
+            return self.model.predict(panel)
+
+    return {"own": Own(), "foreign": Foreign()}
+
+
+@pytest.mark.slow
+def test_models_whose_class_is_in_a_function_run_in_processes_and_are_audited(tmp_path):
+    here = run(named=_models_of_a_notebook())
+    other = run(tmp_path / "run", named=_models_of_a_notebook(), n_jobs=2)
+    assert_frame_equal(here.forecasts, other.forecasts)
+    model = _models_of_a_notebook()["own"]
+    checks = fc.audit(model, walks(rows=90, series=2), CV).table.set_index("check")["passed"]
+    assert checks["unchanged by forecasting"] is True
+    with pytest.raises(TypeError, match="only models of this package can be loaded"):
+        model.fit(walks(), 2).save(tmp_path / "model")
+
+
+def test_a_model_that_cannot_be_sent_to_a_process_is_named_with_the_reason():
+    class Locked(fc.Drift):
+        lock = threading.Lock()
+
+    with pytest.raises(TypeError, match=r"locked cannot be sent .*cannot pickle '_thread.lock' object.*n_jobs=1"):
+        run(named={"locked": Locked()}, n_jobs=2)

@@ -1,6 +1,7 @@
 import pickle
 from dataclasses import FrozenInstanceError
 from decimal import Decimal
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from forecast.data.panel import Panel, as_panel, format_date, split_fields
+from forecast.data.panel import Panel, PricesWarning, as_panel, format_date, split_fields
 
 T, NAMES = 12, ["A", "B", "C"]
 DATES = pd.bdate_range("2024-01-01", periods=T)
@@ -266,6 +267,42 @@ def test_invalid_prices_raise(case):
     prices, kind, message = INVALID[case]
     with pytest.raises(kind, match=message):
         as_panel(prices)
+
+
+CSV_FILES = {
+    "dates first": "Date,A,B\n2024-01-02,1,4\n2024-01-03,2,5\n2024-01-04,3,6\n",
+    "dates last": "A,B,Date\n1,4,2024-01-02\n2,5,2024-01-03\n3,6,2024-01-04\n",
+    "no name": ",A,B\n2024-01-02,1,4\n2024-01-03,2,5\n2024-01-04,3,6\n",
+    "another name": "when,A,B\n2024-01-02,1,4\n2024-01-03,2,5\n2024-01-04,3,6\n",
+    "compact dates": "date,A,B\n20240102,1,4\n20240103,2,5\n20240104,3,6\n",
+    "seconds": "time,A,B\n1704153600,1,4\n1704240000,2,5\n1704326400,3,6\n",
+    "long": "date,ticker,close\n2024-01-02,A,1\n2024-01-03,A,2\n2024-01-04,A,3\n"
+    "2024-01-02,B,4\n2024-01-03,B,5\n2024-01-04,B,6\n",
+}
+
+
+@pytest.mark.parametrize("text", CSV_FILES.values(), ids=CSV_FILES)
+def test_a_table_of_read_csv_without_an_index_is_understood(text):
+    panel = as_panel(pd.read_csv(StringIO(text)))
+    assert list(panel.index) == list(pd.date_range("2024-01-02", periods=3))
+    assert panel.series == ("A", "B")
+    assert panel.target.tolist() == [[1, 4], [2, 5], [3, 6]]
+
+
+def test_the_row_numbers_of_to_csv_are_no_series():
+    table = pd.DataFrame({"Date": pd.date_range("2024-01-02", periods=30), "A": np.arange(30.0) % 7})
+    with pytest.warns(PricesWarning, match="'Unnamed: 0' counts rows"):
+        panel = as_panel(pd.read_csv(StringIO(table.to_csv())))
+    assert panel.series == ("A",)
+    assert panel.index[0] == pd.Timestamp("2024-01-02")
+
+
+def test_a_date_of_read_csv_that_may_be_two_is_refused_with_a_remedy():
+    table = pd.read_csv(StringIO("Date,A\n01/02/2024,1\n02/02/2024,2\n03/02/2024,3\n"))
+    with pytest.raises(ValueError, match=r"pd.to_datetime\(dates, dayfirst=True\)"):
+        as_panel(table)
+    table["Date"] = pd.to_datetime(table["Date"], dayfirst=True)
+    assert as_panel(table).index[0] == pd.Timestamp("2024-02-01")
 
 
 def test_a_missing_field_raises():

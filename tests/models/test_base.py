@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from helpers.quick import quick, series_for, walks
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 
+import forecast as fc
 from forecast.models.base import quantile_column, quantile_columns
 
 
@@ -20,3 +24,41 @@ def test_quantile_columns_are_sorted_by_level():
     found = quantile_columns(names)
     assert list(found) == sorted(levels)
     assert list(found.values()) == ["q0.00001", "q0.05", "q0.1", "q0.5", "q0.9", "q0.999"]
+
+
+@pytest.mark.parametrize("name", ["drift", "arima", "ridge", "har", "lstm"])
+def test_score_is_the_skill_over_the_last_value(name):
+    """Computed from single forecasts, series by series, against the definition."""
+    prices = series_for(name, rows=150)
+    train, rest = prices.iloc[:120], prices.iloc[110:]
+    model = quick(name).fit(train, horizon=2)
+    ratios = []
+    for series in prices:
+        own, of_last = 0.0, 0.0
+        for row in range(len(rest) - 2):
+            table = model.predict(rest.iloc[: row + 1]).to_frame().set_index("unique_id").loc[[series], "y_hat"]
+            table = table.fillna(rest[series].iloc[row])
+            truth = rest[series].iloc[row + 1 : row + 3].to_numpy()
+            own += ((truth - table.to_numpy()) ** 2).sum()
+            of_last += ((truth - rest[series].iloc[row]) ** 2).sum()
+        ratios.append(own / of_last)
+    assert model.score(rest) == pytest.approx(1 - np.prod(ratios) ** (1 / len(ratios)), rel=1e-6, abs=1e-9)
+
+
+def test_a_search_of_scikit_learn_finds_the_better_parameter():
+    rng = np.random.default_rng(0)
+    noise = pd.DataFrame(100 + rng.normal(size=(300, 2)), columns=["a", "b"])  # whose best forecast is a long mean
+    search = GridSearchCV(fc.WindowMean(), {"window": [1, 3, 60]}, cv=TimeSeriesSplit(3)).fit(noise, horizon=2)
+    assert search.best_params_ == {"window": 60}
+    assert 0.3 < search.best_score_ < 0.5  # 1 - 1/2, as a difference of two draws has twice the variance
+    network = quick("lstm")
+    search = GridSearchCV(network, {"trainer__lr": [1e-3, 1e-2]}, cv=TimeSeriesSplit(2)).fit(walks(rows=120), horizon=2)
+    assert search.best_estimator_.trainer.lr in (1e-3, 1e-2)
+
+
+def test_prices_without_a_score_are_refused():
+    model = fc.Drift().fit(walks(), horizon=5)
+    with pytest.raises(ValueError, match="needs more than 5 rows"):
+        model.score(walks(rows=5))
+    with pytest.raises(ValueError, match="nothing to score"):
+        model.score(walks(rows=20) * 0 + 3)

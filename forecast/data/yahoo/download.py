@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast._progress import progress_bar
 from forecast._validation import check_choice
 from forecast.data.files import pick_fields
 from forecast.data.panel import format_date
@@ -52,7 +53,7 @@ def download(
     on_error: str = "raise",
     offline: bool = False,
     source: Yahoo | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | Callable[[int, int], None] = True,
 ) -> pd.DataFrame:
     """Download prices from Yahoo into a table with a row per date and a column per ticker.
 
@@ -78,8 +79,9 @@ def download(
         Use the cache only; send no request.
     source : Yahoo, optional
         Client with its number of attempts, pauses and session.
-    progress : callable, optional
-        Called with the number of finished tickers and of all tickers.
+    progress : bool or callable, default True
+        Whether to show a progress bar, in a terminal or a notebook; or a function that is called with the number of
+        finished tickers and of all tickers.
 
     Returns
     -------
@@ -110,7 +112,8 @@ def download(
         raise ValueError(f"start {format_date(first)} is after end {format_date(last)}: swap them")
     source = Yahoo() if source is None else source
     cached_source = _CachedSource(source, Cache(source.name), first, last, interval, offline)
-    histories, failed = _fetch_all(names, cached_source, progress)
+    with progress_bar(progress, "downloading", "tickers") as update:
+        histories, failed = _fetch_all(names, cached_source, update)
     messages = cached_source.messages
     tables: dict[str, pd.DataFrame] = {}
     for name, history in histories.items():
@@ -267,7 +270,7 @@ class _CachedSource:
 
 
 def _fetch_all(
-    names: list[str], cached_source: _CachedSource, progress: Callable[[int, int], None] | None
+    names: list[str], cached_source: _CachedSource, progress: Callable[[int, int], None]
 ) -> tuple[dict[str, History], dict[str, str]]:
     """Fetch all tickers, several at a time; return the histories, and the reasons of those that failed.
 
@@ -289,8 +292,7 @@ def _fetch_all(
                 failed[jobs[job]] = blocked
             except (NoPricesError, ConnectionError, ValueError) as error:
                 failed[jobs[job]] = str(error)
-            if progress is not None:
-                progress(done, len(names))
+            progress(done, len(names))
     except KeyboardInterrupt as error:
         source.stop()
         pool.shutdown(wait=True, cancel_futures=True)
