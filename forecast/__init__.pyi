@@ -29,6 +29,7 @@ from forecast.evaluation.audit import audit as audit
 from forecast.models.arima.model import ARIMA as ARIMA
 from forecast.models.base import Forecast as Forecast
 from forecast.models.base import Forecaster as Forecaster
+from forecast.models.cold_start import ColdStart as ColdStart
 from forecast.models.conformal import Conformal as Conformal
 from forecast.models.ensemble import Ensemble as Ensemble
 from forecast.models.naive import Drift as Drift

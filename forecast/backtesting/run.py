@@ -41,7 +41,7 @@ class Client(Protocol):
         """Send data to the workers."""
 
     def cancel(self, futures: list[Any], /) -> Any:
-        """Give up results."""
+        """Cancel futures."""
 
 
 class ResumeWarning(UserWarning):
