@@ -26,6 +26,8 @@ from forecast.data.yahoo.download import DownloadError as DownloadError
 from forecast.data.yahoo.download import download as download
 from forecast.evaluation.audit import AuditReport as AuditReport
 from forecast.evaluation.audit import audit as audit
+from forecast.evaluation.importance import Importance as Importance
+from forecast.evaluation.importance import importance as importance
 from forecast.models.arima.model import ARIMA as ARIMA
 from forecast.models.base import Forecast as Forecast
 from forecast.models.base import Forecaster as Forecaster
@@ -60,6 +62,7 @@ from forecast.report.plots.errors import plot_error_by_step as plot_error_by_ste
 from forecast.report.plots.errors import plot_skill_through_time as plot_skill_through_time
 from forecast.report.plots.folds import plot_folds as plot_folds
 from forecast.report.plots.forecasts import plot_forecasts as plot_forecasts
+from forecast.report.plots.importances import plot_importance as plot_importance
 from forecast.report.plots.skill_by_series import plot_by_series as plot_by_series
 from forecast.report.plots.training import plot_gradient_flow as plot_gradient_flow
 from forecast.report.plots.training import plot_history as plot_history

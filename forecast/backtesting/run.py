@@ -259,9 +259,7 @@ class _Plan:
     skipped: pd.DataFrame
 
 
-def _plan(
-    models: dict[str, Forecaster], prices: Prices, cv: WalkForward, settings: _Settings, on_error: str
-) -> _Plan:
+def _plan(models: dict[str, Forecaster], prices: Prices, cv: WalkForward, settings: _Settings, on_error: str) -> _Plan:
     """Return the run's refit periods and tasks; raise ValueError if the prices cannot support them."""
     exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
     future = dict.fromkeys(name for model in models.values() for name in model.future_fields())
