@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,12 @@ import pandas as pd
 from forecast._estimator import check_fitted, clone
 from forecast._validation import check_choice, check_int, did_you_mean
 from forecast.backtesting.split import WalkForward
-from forecast.data.panel import Panel, as_panel
+from forecast.data.panel import Panel, Prices, as_panel
 from forecast.evaluation.pairwise import cosine_standard_error, cosines
 from forecast.evaluation.permutation import CHANGES, VALUES, Copies, ReadInput, list_inputs
 from forecast.evaluation.skill import LEVEL
 from forecast.models.base import Forecaster
-from forecast.models.wrapped import as_forecaster
+from forecast.models.wrapped import Model, as_forecaster
 
 DATES = "dates"  # the input of a model that reads what the dates of rows are
 ALL = "all"
@@ -76,8 +76,8 @@ class Importance:
 
 
 def importance(
-    model: Any,
-    prices: Any,
+    model: Model,
+    prices: Prices,
     cv: WalkForward,
     lookback: int = 10,
     exchange: str | Mapping[str, str] = "auto",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from forecast.data.panel import as_panel
+from forecast.data.panel import Prices, as_panel
 from forecast.models.base import Forecast, quantile_columns
 from forecast.models.forecast_table import dates_of_steps
 from forecast.report.plots.frame import (
@@ -42,7 +42,7 @@ def truth(result: BacktestResult, series: str) -> pd.Series:
 
 def plot_forecasts(
     forecasts: BacktestResult | Forecast | Mapping[str, Forecast],
-    prices: Any = None,
+    prices: Prices | None = None,
     series: str | None = None,
     models: Sequence[str] | None = None,
     cutoffs: int = 5,
@@ -108,7 +108,7 @@ def _plot_run(
 
 def _plot_predictions(
     forecasts: Mapping[str, Forecast],
-    prices: Any,
+    prices: Prices | None,
     series: str | None,
     models: Sequence[str] | None,
     cutoffs: int,
