@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+FILLED_SERIES = 256  # that are forward-filled at once, to limit memory
 BLOCKS = 5  # consecutive parts of the training rows, for out-of-sample errors
 
 
 def forward_fill(y: np.ndarray) -> np.ndarray:
     """Return (T, N) with each missing row holding the last observed value; NaN before the first."""
-    missing = np.isnan(y)
-    if not missing.any():
+    if not np.isnan(y).any():
         return y
-    rows = np.where(missing, -1, np.arange(len(y))[:, None])
-    last = np.maximum.accumulate(rows, axis=0)  # (T, N)
-    return np.where(last >= 0, np.take_along_axis(y, np.maximum(last, 0), axis=0), np.nan)
+    out = np.empty_like(y)
+    for first in range(0, y.shape[1], FILLED_SERIES):
+        part = y[:, first : first + FILLED_SERIES]
+        rows = np.where(np.isnan(part), -1, np.arange(len(y))[:, None])
+        last = np.maximum.accumulate(rows, axis=0)  # (T, n)
+        filled = np.where(last >= 0, np.take_along_axis(part, np.maximum(last, 0), axis=0), np.nan)
+        out[:, first : first + FILLED_SERIES] = filled
+    return out
 
 
 def future_windows(y: np.ndarray, horizon: int) -> np.ndarray:

@@ -23,6 +23,7 @@ from forecast.models.base import (
 )
 
 MIN_ERRORS = 20  # training errors of a step, below which its quantiles are those of Student's t distribution
+SERIES_PER_PART = 1024  # of which the logarithms are computed at once, to limit memory
 N_START_ROWS = 20  # first training rows by which a history without dates is recognised
 
 
@@ -72,19 +73,26 @@ class Baseline(Forecaster):
         self.record_ = {"log": self.log_.summary()}
         self.start_ = panel.index[0]
         self.start_values_ = panel.target[:N_START_ROWS]  # (rows, N)
-        observed = transform(panel, self.log_)
-        y = forward_fill(observed)
-        self._fit_rule(y)
+        if self.has_series_parameters:
+            self._fit_rule(forward_fill(transform(panel, self.log_)))
         rows, columns = np.arange(len(panel)), np.arange(len(panel.series))
         spreads, relative = [], []  # of each chunk of series
-        for chunk in iter_series_chunks(len(columns)):
-            changes = self._predict_changes(y[:, chunk], rows, columns[chunk])
-            errors = future_windows(observed[:, chunk], horizon) - observed[:, chunk, None] - changes  # (T, chunk, H)
-            spread, is_relative = self._measure_spread(errors, observed[:, chunk], panel.series[chunk])
+        for chunk, observed in self._iter_observed(panel):
+            changes = self._predict_changes(forward_fill(observed), rows, columns[chunk])
+            errors = future_windows(observed, horizon) - observed[:, :, None] - changes  # (T, chunk, H)
+            spread, is_relative = self._measure_spread(errors, observed, panel.series[chunk])
             spreads.append(spread)
             relative.append(is_relative)
         self.spread_ = np.concatenate(spreads)  # (N, H, Q), in recent changes where `relative_`
         self.relative_ = np.concatenate(relative)  # (N,)
+
+    def _iter_observed(self, panel: Panel) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield each chunk of series with its values (T, chunk), in logs where the model works in logs."""
+        for first in range(0, len(panel.series), SERIES_PER_PART):
+            part = panel.of_series(np.arange(len(panel.series))[first : first + SERIES_PER_PART])
+            observed = transform(part, self.log_)
+            for chunk in iter_series_chunks(len(part.series)):
+                yield slice(first + chunk.start, first + chunk.stop), observed[:, chunk]
 
     def _measure_spread(
         self, errors: np.ndarray, observed: np.ndarray, series: tuple[str, ...]

@@ -441,11 +441,11 @@ class Recurrent(Forecaster):
 
     def _examples(self, data: RaggedRows, first: int = 0) -> Examples:
         """Return the training examples of these rows; rows before `first` are inputs only."""
-        length, positions, steps = self.config_.lookback, 1, self.config_.steps
-        if self.config_.strategy == "aligned":
-            positions, steps = max(min(POSITIONS * length, len(data) - length), 1), None
-            length += positions
-        return data.examples(length, positions, first, steps)
+        length = self.config_.lookback
+        if self.config_.strategy != "aligned":
+            return data.examples(length, 1, first, self.config_.steps)
+        positions = max(min(POSITIONS * length, len(data) - length), 1)
+        return data.examples(length + positions, positions, first, None)
 
     def _held_back(self, data: RaggedRows) -> HeldBack | None:
         """Return the newest rows to measure a network on: every early target precedes them. None if rows are too few.

@@ -131,7 +131,8 @@ def predict_groups(
         cells = np.ix_(later, group.series)
         point[cells], quantiles[cells] = own.point, own.quantiles
         if members is not None and own.members is not None:
-            members[:, *cells] = own.members
+            for member, of_group in zip(members, own.members, strict=True):
+                member[cells] = of_group
     assert forecast is not None
     return forecast
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 INK, GREY, RULE = "#55606c", "#80878f", "#8a929a"
 #: Any two of them, and the reference's grey, stay apart under all three kinds of colour blindness, on white and black.
-COLOURS = ("#e04a10", "#8a35e0", "#00b080", "#7a9af0", "#c2129f", "#ee9000", "#9c5a3e")
+COLOURS: tuple[str, ...] = ("#e04a10", "#8a35e0", "#00b080", "#7a9af0", "#c2129f", "#ee9000", "#9c5a3e")
 COLOURS += ("#4a10ff", "#6c4848", "#c09c54")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", ":", "-.")
