@@ -342,7 +342,8 @@ def audit(
 ) -> CommandResult:
     """Test models for look-ahead: forecasts must not change if later prices do.
 
-    The exit code is 1 if a model fails. Each model needs 23 walk-forward runs. The last line names what cannot be seen.
+    The exit code is 1 if a model fails. Each model needs 23 walk-forward runs, with --windows 3 only 18. The last line
+    names what cannot be seen.
 
     [bold]Example:[/bold] forecast audit stocks --models arima,lstm
     """

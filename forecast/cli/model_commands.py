@@ -470,7 +470,11 @@ def _show_forecast(
 ) -> None:
     from forecast.data.panel import format_date
 
-    rows = table.assign(ds=table["ds"].map(format_date)).drop(columns="cutoff")
+    dates = table["ds"].map(format_date)
+    if dates.str.len().nunique() > 1 and dates.str.contains(":").any():  # midnight has no time of its own
+        dates = table["ds"].dt.strftime("%Y-%m-%d %H:%M:%S")
+    is_median = "q0.5" in table and table["q0.5"].equals(table["y_hat"].rename("q0.5"))  # and printed once
+    rows = table.assign(ds=dates).drop(columns=["cutoff", *(["q0.5"] if is_median else [])])
     numbers = [
         [format_number(value, 6) if isinstance(value, float) else str(value) for value in row]
         for row in rows.to_numpy()
@@ -478,7 +482,8 @@ def _show_forecast(
     show_table(list(rows), numbers)
     what = "" if quantity is None else f" of {quantity}"
     print_line()
-    print_line(f"Forecast{what} from {format_date(table['cutoff'].iloc[0])}; dates: {calendar}.")
+    start = format_date(table["cutoff"].iloc[0])
+    print_line(in_option_names(f"Forecast{what} from {start}; dates: {calendar}."))
     for what, out in files.items():
         if out is not None:
             print_line(f"The {what} {'are' if what.endswith('paths') else 'is'} in {out}.")

@@ -44,6 +44,7 @@ FLAGS |= {("--day-first", "False"): "--month-first"}
 #: What only a caller in Python can do or knows by that name, and the text on the command line.
 IN_PYTHON = {
     ", fill the empty cells, or pass them as future": ", or fill the empty cells",
+    "(name an exchange)": "(name one with --exchange, such as XNYS)",
     "to read as exog": "to read as an input",
     "a model that reads no exog": "a model that reads no other field",
 }

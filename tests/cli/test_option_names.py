@@ -28,6 +28,9 @@ MESSAGES = {
     "resume=True continues from it, restart=True replaces it": "--resume continues from it, --restart replaces it",
     "exchange='XNYS' needs daily rows": "--exchange XNYS needs daily rows",
     "choose target='Close Price', or columns=['A', 'B,C']": "choose --target 'Close Price', or --columns 'A,\"B,C\"'",
+    "Use loss='squared', or models=['naive', 'drift']": "Use --loss squared, or --models naive,drift",
+    "there is no field 'x' to read as exog": "there is no field 'x' to read as an input",
+    "leave out horizon, step_size, or use resume=True": "leave out --horizon, --step-size, or use --resume",
     "use on_error='skip', or log=False": "use --on-error skip, or --set MODEL.log=False",
 }
 UNCHANGED = [
@@ -64,6 +67,7 @@ def call(tmp_path, monkeypatch, capsys):
     prices = walks(60, 2)
     prices.to_csv("good.csv", index_label="date")
     prices.where(np.arange(60)[:, None] < [60, 50]).to_csv("late.csv", index_label="date")
+    (prices - 100).to_csv("negative.csv", index_label="date")
     prices.iloc[:30].to_csv("short.csv", index_label="date")
     prices.rename(columns={"S0": "A"}).to_csv("other.csv", index_label="date")
     prices.where(np.arange(60)[:, None] % 2 == [0, 1]).to_csv("apart.csv", index_label="date")
@@ -74,6 +78,12 @@ def call(tmp_path, monkeypatch, capsys):
 
 
 INVALID = [
+    "backtest negative.csv --models drift --windows 3 --loss qlike",
+    "backtest negative.csv --models arima --windows 3 --set arima.log=true",
+    "backtest numbered.csv --models lstm --windows 2 --set lstm.calendar=true",
+    "backtest good.csv --models lstm --windows 2 --set lstm.start=pretrained --set lstm.hidden=8",
+    "backtest good.csv --models ets --windows 2 --set ets.shape=AAA",
+    "backtest good.csv --models lstm --windows 2 --set \"lstm.exog=('Volume',)\"",
     "backtest good.csv --windows 0",
     "backtest good.csv --windows 99",
     "backtest good.csv --step-size 0",
@@ -131,6 +141,8 @@ def test_invalid_settings_are_refused_in_option_names(line, call, tmp_path, monk
     assert not re.search(rf"(?<![\w.-])(?:{'|'.join(arguments)})\b", outside), err
     assert not re.search(r"(?<![\w.])(?<!-)[a-z]\w*=(?:'|\d|True|False|None)", outside), err
     assert not (tmp_path / "m").exists()
+    assert "exog" not in outside.replace("lstm.exog", "")
+    assert "MODEL." not in outside
 
 
 @pytest.mark.parametrize(

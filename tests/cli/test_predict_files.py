@@ -90,3 +90,19 @@ def test_large_prices_are_whole_in_a_narrow_terminal(call, monkeypatch):
         assert f"{value:.0f}" in out
     out = call("backtest prices.csv --models drift --windows 5 --horizon 2")[1]
     assert "e+0" not in out
+
+
+def test_hours_have_a_time_at_midnight_and_the_median_is_printed_once(call, monkeypatch):
+    hours = pd.date_range("2024-03-01", periods=95, freq="h")
+    walks(95, 1).set_axis(hours, axis=0).to_csv("hours.csv", index_label="time")
+    assert call("fit hours.csv --model drift --horizon 3 --out hourly --quiet")[0] == 0
+    monkeypatch.setenv("COLUMNS", "60")
+    out = call("predict hourly hours.csv")[1]
+    assert "2024-03-04 23:00:00" in out
+    assert "2024-03-05 00:00:00" in out
+    assert "q0.5" not in out
+    assert len([line for line in out.splitlines() if line.startswith("S0")]) == 3  # one block
+
+
+def test_the_message_on_holidays_names_the_option(call):
+    assert "name one with --exchange, such as XNYS" in call("predict model prices.csv")[1]
