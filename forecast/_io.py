@@ -37,7 +37,8 @@ class FolderKind(NamedTuple):
 
 #: The folder of a run.
 FORECASTS, FITS, SPEC, REPORT = "forecasts.parquet", "fits.parquet", "spec.json", "report.html"
-RUN = FolderKind("run", SPEC, (FORECASTS, FITS, SPEC, REPORT), "backtest --out")
+NEXT = "next.parquet"
+RUN = FolderKind("run", SPEC, (FORECASTS, FITS, NEXT, SPEC, REPORT), "backtest --out")
 #: The folder of a fitted model.
 DESCRIPTION, ARRAYS = "model.json", "arrays.npz"
 MODEL = FolderKind("model", DESCRIPTION, (DESCRIPTION, ARRAYS), "fit --out")

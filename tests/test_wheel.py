@@ -73,6 +73,7 @@ def test_wheel_works_outside_the_checkout(wheel, tmp_path):
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
         "fits.parquet",
         "forecasts.parquet",
+        "next.parquet",
         "report.html",
         "spec.json",
     ]

@@ -233,12 +233,19 @@ def _names(tasks: Sequence[FitTask], panel: Panel, horizon: int) -> Iterator[tup
     """Yield the key of each task with the hash of everything that its result depends on."""
     data = hash_history(panel, [task.period.history.stop for task in tasks], horizon)
     shared = [versions(), horizon]
-    models = {task.key[:2]: task.model for task in tasks}
+    models = {(*task.key[:2], task.chained): task.model for task in tasks}
     fingerprints = {name: fingerprint(model) for name, model in models.items()}
     chains: dict[tuple[str, int], list[Any]] = {}  # the folds of each model so far
     for task in tasks:
         period, name = task.period, task.key[:2]
         folds = [period.train.start, period.train.stop, *period.cutoffs.tolist()]
-        chains[name] = [*chains.get(name, []), folds] if task.chained else [folds]
-        dependencies = [*shared, task.min_train_rows, fingerprints[name], chains[name], data[period.history.stop]]
+        chain = [*chains.get(name, []), folds] if task.chained else [folds]
+        chains[name] = chain
+        dependencies = [
+            *shared,
+            task.min_train_rows,
+            fingerprints[*name, task.chained],
+            chain,
+            data[period.history.stop],
+        ]
         yield task.key, hashlib.sha256(json.dumps(dependencies).encode()).hexdigest()[:32]

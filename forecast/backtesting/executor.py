@@ -79,7 +79,8 @@ class Executor:
 
         with self._runner(remaining) as run_jobs:
             for _, batch in groupby(sorted(remaining, key=batch_number), key=batch_number):
-                for task, result in run_jobs([(task, models.pop(task.key[:2], None)) for task in batch]):
+                jobs = [(task, models.pop(task.key[:2], None) if task.chained else None) for task in batch]
+                for task, result in run_jobs(jobs):
                     results[task.key] = TaskResult(result.forecast, result.fit_info)
                     if self.checkpoint is not None:
                         self.checkpoint.write(task, result)

@@ -64,12 +64,16 @@ class BacktestResult:
         What was run, as JSON values: data, models, split, settings, versions.
     skipped : DataFrame
         The series that were left out, with the reason and the cutoffs.
+    next : DataFrame, optional
+        What the models, fitted again on all rows, forecast of the rows after the last: unique_id, model, cutoff, step,
+        ds, y0, y_hat, quantiles, error. No score reads it. None unless `backtest(…, predict_next=True)`.
     """
 
     forecasts: pd.DataFrame
     fits: pd.DataFrame
     spec: dict[str, Any]
     skipped: pd.DataFrame
+    next: pd.DataFrame | None = None
 
     def scores(self, by: tuple[str, ...] = ("model", "unique_id")) -> pd.DataFrame:
         """Score each model on the rows that all have in common, by series (add "step" for the error by step)."""
@@ -299,6 +303,9 @@ class BacktestResult:
             "skipped": self.skipped.to_dict("records"),
             "forecasts": _sha256((folder / _io.FORECASTS).read_bytes()),
         }
+        if self.next is not None:
+            self.next.to_parquet(folder / _io.NEXT, index=False)
+            written["next"] = _sha256((folder / _io.NEXT).read_bytes())
         _io.write_spec(folder, self.spec | written)
 
     @classmethod
@@ -307,13 +314,13 @@ class BacktestResult:
         spec = _io.read_spec(folder)
         path = _io.user_path(folder)
         skipped = pd.DataFrame(spec.pop("skipped"), columns=SKIPPED).astype({"cutoffs": np.int64})
-        forecasts = _read(path / _io.FORECASTS)
-        if _sha256(forecasts) != spec.pop("forecasts"):
-            raise ValueError(f"{path / _io.FORECASTS} is damaged: it is not what the run wrote: {AGAIN}")
+        forecasts = _read_as_written(path / _io.FORECASTS, spec.pop("forecasts"))
+        later = _read_as_written(path / _io.NEXT, spec.pop("next")) if "next" in spec else None
         fits = _table(_read(path / _io.FITS), path / _io.FITS)
         if not {*FIT_COLUMNS} <= {*fits}:
             raise ValueError(f"{path / _io.FITS} is damaged: it is not a table of fits: {AGAIN}")
-        return cls(_table(forecasts, path / _io.FORECASTS), fits, spec, skipped)
+        next_rows = None if later is None else _table(later, path / _io.NEXT)
+        return cls(_table(forecasts, path / _io.FORECASTS), fits, spec, skipped, next_rows)
 
     def __repr__(self) -> str:
         return f"{self.leaderboard()}\n\n{self.verdicts()}"
@@ -324,6 +331,14 @@ class BacktestResult:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _read_as_written(path: Path, sha256: str) -> bytes:
+    """Return the content of a file; raise ValueError if it has another hash."""
+    content = _read(path)
+    if _sha256(content) != sha256:
+        raise ValueError(f"{path} is damaged: it is not what the run wrote: {AGAIN}")
+    return content
 
 
 def _read(path: Path) -> bytes:

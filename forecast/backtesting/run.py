@@ -17,6 +17,7 @@ from forecast._validation import check_choice, check_int, check_jobs
 from forecast.backtesting.checkpoint import Checkpoint, finished_work, run_folder
 from forecast.backtesting.enough_rows import RowsNeeded
 from forecast.backtesting.executor import Executor, Key
+from forecast.backtesting.next_rows import next_period, next_table
 from forecast.backtesting.references import add_references
 from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.spec import differences, make_spec
@@ -64,6 +65,7 @@ def backtest(
     resume: bool = False,
     restart: bool = False,
     on_error: Literal["raise", "record"] = "raise",
+    predict_next: bool = False,
     progress: bool | Callable[[int, int], None] = True,
 ) -> BacktestResult:
     """Forecast with models from every cutoff of a walk-forward split, each using only what was available then.
@@ -109,6 +111,9 @@ def backtest(
         Whether to delete the checkpoint, and to replace the finished run as soon as the new one is finished.
     on_error : {"raise", "record"}, default "raise"
         With "record" a failed fit is a row of `fits` with its reason; `resume` tries it again.
+    predict_next : bool, default False
+        Whether every model is fitted again on all rows, and forecasts those after the last: `result.next`, the last
+        section of the report. A failure there is recorded, and stops nothing.
     progress : bool or callable, default True
         Whether to show a progress bar, in a terminal or a notebook; or a function that is called with the number of
         fits done and the number of all fits.
@@ -144,6 +149,7 @@ def backtest(
     """
     settings = _Settings(refit, warm, season, reference, against)
     _check_settings(settings, n_jobs, client, on_error)
+    check_choice("predict_next", predict_next, (True, False))
     _check_folder(out, resume, restart)
     folder = nullcontext() if out is None else run_folder(out, resume)
     with folder, progress_bar(progress, "backtesting", "fits") as update:
@@ -151,13 +157,13 @@ def backtest(
             raise ValueError(
                 f"{out} {work}: resume=True continues from it, restart=True replaces it; or name another folder"
             )
-        plan = _plan(_named_forecasters(models), prices, cv, settings, on_error)
-        checkpoint = None if out is None else Checkpoint(out, plan.tasks, plan.panel, cv.horizon)
+        plan = _plan(_named_forecasters(models), prices, cv, settings, on_error, predict_next)
+        checkpoint = None if out is None else Checkpoint(out, plan.all_tasks, plan.panel, cv.horizon)
         executor = Executor(plan.panel, cv.horizon, n_jobs, client, on_error, checkpoint, update)
         if checkpoint is None:
-            return _collect(plan, executor.run(plan.tasks))
+            return _collect(plan, executor.run(plan.all_tasks))
         if resume and (finished := _finished_run(checkpoint, plan.spec)) is not None:
-            return finished
+            return _with_next(plan, executor, finished, out)
         return _stored_run(plan, executor, checkpoint, restart)
 
 
@@ -167,14 +173,24 @@ def _stored_run(plan: _Plan, executor: Executor, checkpoint: Checkpoint, restart
     try:
         if message := checkpoint.begin(plan.spec, restart):
             warnings.warn(message, ResumeWarning, stacklevel=3)
-        result = _collect(plan, executor.run(plan.tasks))
+        result = _collect(plan, executor.run(plan.all_tasks))
         result.save(checkpoint.path, replace=True)
     except BaseException as error:
         if stored := checkpoint.stop():
-            error.add_note(f"{stored} of {len(plan.tasks)} fits are stored: resume=True continues from there")
+            error.add_note(f"{stored} of {len(plan.all_tasks)} fits are stored: resume=True continues from there")
         raise
     if result.failures().empty:
         checkpoint.finish()
+    return result
+
+
+def _with_next(plan: _Plan, executor: Executor, finished: BacktestResult, out: str | Path | None) -> BacktestResult:
+    """Return a finished run with the forecasts of the next rows, if they are wanted; those are saved."""
+    if out is None or plan.next_period is None or finished.next is not None:
+        return finished
+    results = replace(executor, checkpoint=None).run(plan.next_tasks)
+    result = replace(finished, next=_next_rows(plan, results))
+    result.save(out, replace=True)
     return result
 
 
@@ -257,9 +273,23 @@ class _Plan:
     tasks: list[FitTask]
     spec: dict[str, Any]
     skipped: pd.DataFrame
+    next_period: RefitPeriod | None  # None unless the rows after the last are forecast
+    next_tasks: list[FitTask]
+
+    @property
+    def all_tasks(self) -> list[FitTask]:
+        """The tasks of the run, and those of the next rows."""
+        return [*self.tasks, *self.next_tasks]
 
 
-def _plan(models: dict[str, Forecaster], prices: Prices, cv: WalkForward, settings: _Settings, on_error: str) -> _Plan:
+def _plan(
+    models: dict[str, Forecaster],
+    prices: Prices,
+    cv: WalkForward,
+    settings: _Settings,
+    on_error: str,
+    predict_next: bool,
+) -> _Plan:
     """Return the run's refit periods and tasks; raise ValueError if the prices cannot support them."""
     exog = dict.fromkeys(name for model in models.values() for name in model.required_fields())
     future = dict.fromkeys(name for model in models.values() for name in model.future_fields())
@@ -277,7 +307,12 @@ def _plan(models: dict[str, Forecaster], prices: Prices, cv: WalkForward, settin
     tasks = make_tasks(models, periods, min_train_rows, warm)
     stored = {"refit": refit, "warm": warm, "season": season or 1, "reference": reference, "against": against}
     spec = make_spec(models, panel, cv, stored)
-    return _Plan(models, panel, cv.horizon, season or 1, periods, min_train_rows, tasks, spec, left_out)
+    later = next_period(panel, cv, len(periods)) if predict_next else None
+    # Each of these fits starts from scratch, so that it does not depend on whether the run is resumed.
+    next_tasks = [] if later is None else make_tasks(models, [later], min_train_rows, warm=False)
+    next_tasks = [replace(task, may_fail=True) for task in next_tasks]
+    plan = (models, panel, cv.horizon, season or 1, periods, min_train_rows, tasks, spec, left_out)
+    return _Plan(*plan, later, next_tasks)
 
 
 def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResult | None:
@@ -337,7 +372,22 @@ def _collect(plan: _Plan, results: Mapping[Key, TaskResult]) -> BacktestResult:
         subject = f"{reference} has no" if tables else "no model has a"
         raise ValueError(f"{subject} forecast, so nothing can be compared: {'; '.join([*reasons][:3])}")
     fits = pd.DataFrame([_fit_row(task, plan.panel, results[task.key]) for task in plan.tasks])
-    return BacktestResult(join([table for _, table in tables], list(plan.models)), fits, plan.spec, plan.skipped)
+    joined = join([table for _, table in tables], list(plan.models))
+    return BacktestResult(joined, fits, plan.spec, plan.skipped, _next_rows(plan, results))
+
+
+def _next_rows(plan: _Plan, results: Mapping[Key, TaskResult]) -> pd.DataFrame | None:
+    """Return the forecasts of the rows after the last; None if they are not wanted."""
+    period = plan.next_period
+    if period is None:
+        return None
+    forecasts: dict[str, Forecast | str] = {}
+    for name, model in plan.models.items():
+        forecast = _combined_forecast(name, model, period, results)
+        own = [result for key, result in results.items() if key[0] == name and key[2] == period.number]
+        errors = [str(result.fit_info["error"]) for result in own if result.fit_info["error"]]
+        forecasts[name] = errors[0] if forecast is None else forecast
+    return next_table(plan.panel, period, plan.min_train_rows, plan.horizon, forecasts)
 
 
 def _combined_forecast(

@@ -96,7 +96,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the names of what differs between the specs of two runs, as in "models.lstm" or "cv.horizon"."""
     before, now = DEFAULTS | dict(before), json.loads(json.dumps(now))
     names = []
-    for key in sorted({*before, *now} - {"skipped", "nests", "forecasts"}):
+    for key in sorted({*before, *now} - {"skipped", "nests", "forecasts", "next"}):
         old, new = before.get(key), now.get(key)
         if _identity(old) == _identity(new):
             continue

@@ -59,6 +59,7 @@ class FitTask:
     period: RefitPeriod
     min_train_rows: int  # observed training rows that a series must have, the same for all models
     chained: bool = False  # whether the fit continues from that of the previous period
+    may_fail: bool = False  # whether an error is recorded in any case
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -147,7 +148,7 @@ def run_task(
             _check_forecast(task, panel, output, horizon, [str(w.message) for w in caught])
             forecast = replace(output, index=None)  # the panel has the dates
         except Exception as error:
-            if on_error == "raise":
+            if on_error == "raise" and not task.may_fail:
                 cutoff = format_date(panel.index[task.period.cutoffs[0]])
                 error.add_note(f"{FITTING} {task.name} at the cutoff {cutoff}")
                 raise

@@ -135,6 +135,7 @@ def backtest(
         with _cluster(backend, scheduler) as client:
             execution = {"n_jobs": jobs, "on_error": on_error, "client": client}
             execution |= {"out": out, "resume": resume, "restart": restart}
+            execution["predict_next"] = out is not None  # the last section of the report
             result = _run_backtest(definition.models, panel, definition.cv, definition.settings | execution)
         if spec is not None and definition.sha256 != result.spec["data"]["sha256"]:
             print_message(f"the prices differ from those of {spec}: this does not repeat that run")

@@ -29,7 +29,7 @@ ROOT = Path(cli.__file__).parents[1]
 COMMAND = [sys.executable, "-m", "forecast"]
 ENV = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 TINY = "--set lstm.lookback=10 --set lstm.hidden=3 --set lstm.trainer.steps=3"
-RUN = ["fits.parquet", "forecasts.parquet", "report.html", "spec.json"]
+RUN = ["fits.parquet", "forecasts.parquet", "next.parquet", "report.html", "spec.json"]
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
@@ -280,7 +280,7 @@ def test_interrupt_exits_130_and_preserves_old_run(out, workdir, call, monkeypat
     fits = delete_fits(workdir)
     assert snapshot(workdir) == before
     assert printed == ""
-    note = f"{fits} of {2 * fits} fits are stored: --resume continues from there" if out else "nothing was written"
+    note = f"{fits} of {2 * fits + 2} fits are stored: --resume continues from there" if out else "nothing was written"
     assert err.splitlines()[-1] == f"forecast: interrupted; {note}"
 
 
@@ -297,7 +297,7 @@ def test_resume_reports_changed_models(workdir, call, monkeypatch):
         r"forecast: models\.drift changed since the run was stopped: \d+ of the \d+ stored fits are used\n", err
     )
     assert sorted(path.name for path in (workdir / "run").iterdir()) == [
-        "fits.parquet", "forecasts.parquet", "report.html", "spec.json"
+        "fits.parquet", "forecasts.parquet", "next.parquet", "report.html", "spec.json"
     ]  # fmt: skip
     code, _, err = call(f"{line} --resume --set drift.log=false")
     assert (code, err) == (0, "")

@@ -130,6 +130,29 @@ def test_folds_are_those_of_the_split(prices):
     ax.figure.savefig("/dev/null", format="svg")
 
 
+@pytest.mark.parametrize(("n", "refit"), [(200, 50), (200, 7), (60, 1), (90, 90)])
+def test_every_refit_is_drawn(n, refit):
+    cv = fc.WalkForward(2, n)
+    fitted = folds(cv, walks(700), refit)["fitted"].to_numpy()
+    drawn = plots.drawn_folds(fitted)
+    assert fitted[drawn].sum() == fitted.sum()
+    assert len(drawn) == max(plots.MOST_FOLDS, fitted.sum())
+    ax = plot_folds(cv, walks(700), refit=refit)
+    strong = [line for line in ax.lines if line.get_color() == plots.GREY and line.get_alpha() == 1]
+    assert len(strong) == fitted.sum()
+    if len(drawn) < n:
+        assert "all refits" in ax.get_title(loc="left")
+
+
+def test_intervals_of_comparable_models_are_complete(result):
+    ax = plot_error_by_step(result)
+    low, high = ax.get_ylim()
+    table = error_by_step(result)
+    farthest = (table["error"] - 1).abs().groupby(table["model"]).max()
+    near = table[table["model"] == farthest.idxmin()]
+    assert low < near["low"].min() < near["high"].max() < high
+
+
 def test_calibration_counts_the_outcomes_below(result):
     shares = calibration(result)
     assert list(shares.columns) == [0.1, 0.5, 0.9]
@@ -219,7 +242,7 @@ def test_outliers_do_not_flatten_the_others(result):
 def test_a_model_has_one_colour_in_all_plots(result):
     looks = plots.styles(result)
     assert looks["naive"].colour == plots.GREY
-    assert len({style.colour for style in plots.styles(named(result, list("abcdefg"))).values()}) == 8
+    assert len({style.colour for style in plots.styles(named(result, list("abcdefghij"))).values()}) == 11
     for plot in PLOTS:
         models = {"models": ["naive", "drift", "weekly"]} if plot is plot_forecasts else {}
         drawn = {line.get_color() for line in plot(result, **models).lines}

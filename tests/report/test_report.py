@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 import forecast as fc
 from forecast import _io
 from forecast.report import plots
-from forecast.report.html import explorer
+from forecast.report.html import explorer, findings
 from forecast.report.html.explorer import explorer_data
 from forecast.report.html.page import render, write_report
 
@@ -101,7 +101,8 @@ def hostile():
     """A run whose data source, series and models have hostile names."""
     prices = walks(160, series=4).set_axis(NAMES, axis=1)
     prices.attrs["source"] = HOSTILE
-    return run(prices, {HOSTILE: fc.Drift(), NAMES[2]: fc.Naive(), "<img src=x onerror=alert(1)>": fc.Drift()})
+    models = {HOSTILE: fc.Drift(), NAMES[2]: fc.Naive(), "<img src=x onerror=alert(1)>": fc.Drift()}
+    return run(prices, models, predict_next=True)
 
 
 @pytest.mark.slow
@@ -186,6 +187,53 @@ def test_models_that_may_be_the_best(result):
     assert changed.confidence_set()["in_set"].sum() == 2
     assert "2 of 3 models may be the best. Excluded: weekly." in Page(without_plotly(render(changed))).visible
     assert "All 2 models may be the best" in Page(without_plotly(render(run(models={"drift": fc.Drift()})))).visible
+
+
+def test_contents_name_every_section(page):
+    headings = dict(re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page))
+    assert dict(re.findall(r'<a href="#([^"]+)">(.*?)</a>', page)) == headings
+    assert list(headings.values())[-1] == "What comes next"
+    assert page.count("<h2") == len(headings)
+
+
+def test_a_model_with_intervals_that_are_too_wide_is_flagged():
+    result = run(walks(400), cv=fc.WalkForward(3, 40), refit=40)
+    f = result.forecasts.copy()
+    wide = f["model"] == "drift"
+    for name, sign in (("q0.1", -1), ("q0.9", 1)):
+        f.loc[wide, name] += sign * 20 * f.loc[wide, "scale"]
+    changed = dataclasses.replace(result, forecasts=f)
+    table = re.search(r'<table id="leaderboard">(.*?)</table>', without_plotly(render(changed)), re.DOTALL)[1]
+    flagged = [row for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL) if "flag" in row]
+    assert len(flagged) == 1
+    assert 'data-value="drift"' in flagged[0]
+    assert "band too wide" in flagged[0]
+
+
+def test_what_the_training_note_claims_is_true_of_the_run(result):
+    def with_losses(*losses):
+        details = json.dumps({"steps": [20], "loss": [list(losses)]})
+        return dataclasses.replace(result, fits=result.fits.assign(details=details))
+
+    assert findings.training_note(result) == ""
+    assert "hardly falls, by 2.0% at most" in findings.training_note(with_losses(1.0, 0.98))
+    assert "does not fall" in findings.training_note(with_losses(1.0, 1.01))
+    falling = findings.training_note(with_losses(1.0, 0.6))
+    assert "falls by 40%" in falling
+    assert "hardly" not in falling
+
+
+@pytest.mark.slow
+def test_the_last_section_is_what_comes_next():
+    result = run(refit=6, predict_next=True)
+    text = without_plotly(render(result))
+    section = Page(text[text.index('<h2 id="next">') : text.index("</main>")])
+    assert section.count("svg") == 2 * 3  # a figure of each series
+    assert f"up to {result.spec['data']['last']}, and forecasts the 3 rows that follow" in section.visible
+    for row in result.next[result.next["step"].isin([1, 3])].itertuples():
+        assert f"{row.y_hat:,.6g}".replace("-", "−") in section.visible
+        assert f"{row.ds:%Y-%m-%d}" in section.visible
+    assert "predict_next=True" in Page(without_plotly(render(run(refit=6)))).visible
 
 
 @pytest.mark.slow
@@ -420,6 +468,14 @@ CLICKS = """<script>
     document.getElementById("earlier").click(); found.caption = document.getElementById("caption").textContent;
     pick("model", "all"); pick("series", "1"); pick("cutoff", "all"); pick("step", "2"); await wait(100);
     found.chosen = document.getElementById("caption").textContent;
+    pick("step", "0"); await wait(100);
+    found.paths = document.getElementById("caption").textContent;
+    found.gaps = chart.data.filter(trace => trace.mode === "lines" && trace.x.includes(null)).length;
+    found.jump = document.querySelectorAll("nav a").length;
+    found.hints = [...document.querySelectorAll(".scroll")].filter(box => box.scrollWidth > box.clientWidth + 1)
+      .map(box => getComputedStyle(box.previousElementSibling).display).join(" ");
+    const sections = [...document.querySelectorAll("h2")];
+    found.last = sections[sections.length - 1].textContent;
     found.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
     found.paper = getComputedStyle(document.body).backgroundColor;
     const drawn = [...document.querySelectorAll(".picture svg")].filter(svg => svg.getBoundingClientRect().width);
@@ -468,8 +524,14 @@ def test_the_page_works_in_a_browser(hostile, tmp_path, look):
     assert f"cutoff {cutoffs[-2]:%Y-%m-%d}" in found["data-caption"]
     assert "2 steps ahead, all cutoffs" in found["data-chosen"]
     assert all(name in found["data-chosen"] for name in hostile.spec["models"])
+    assert "all steps, all cutoffs" in found["data-paths"]
+    assert int(found["data-gaps"]) == len(hostile.spec["models"])  # a model's paths are apart
+    assert int(found["data-jump"]) == 10
+    assert found["data-last"] == "What comes next"
+    assert set(found["data-hints"].split()) <= {"block"}  # every table that scrolls has a hint
+    assert bool(found["data-hints"]) or look != "narrow"
     assert int(found["data-overflow"]) <= 0  # tables scroll, the page does not
-    assert found["data-figures"] == "6"  # those for this width, not the others
+    assert found["data-figures"] == "10"  # those for this width, not the others
     assert found["data-paper"] == ("rgb(21, 25, 30)" if look == "dark" else "rgb(255, 255, 255)")
 
 

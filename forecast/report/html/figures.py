@@ -41,7 +41,8 @@ class Figure:
     table: Table
 
 
-def _figure(draw: Callable[[Axes], Any], text: str, height: float, table: Table) -> Figure:
+def draw_figure(draw: Callable[[Axes], Any], text: str, height: float, table: Table) -> Figure:
+    """Return a figure for both widths, with the text that describes it and the table of its numbers."""
     wide, narrow = plots.as_svg(draw, height, WIDTHS, text)
     return Figure(wide, narrow, table)
 
@@ -67,7 +68,7 @@ def error_by_step(result: BacktestResult) -> Figure | None:
         for row in table.itertuples()
     ]
     headings = ["Model", "Step", "Skill", "90% interval", "p (adjusted)", f"Against {reference}"]
-    return _figure(partial(plots.plot_error_by_step, result), text, 4.0, Table(headings, rows))
+    return draw_figure(partial(plots.plot_error_by_step, result), text, 4.0, Table(headings, rows))
 
 
 def by_series(result: BacktestResult, loss: str) -> tuple[str, Figure] | None:
@@ -82,7 +83,7 @@ def by_series(result: BacktestResult, loss: str) -> tuple[str, Figure] | None:
     text = "; ".join(_wins(row) for row in found.models.itertuples())
     draw = partial(plots.plot_by_series, result, loss=loss)
     height = 0.75 + 0.42 * len(names)
-    return f"{text}.", _figure(draw, f"Skill on each series. {text}.", height, Table(["Series", *names], rows))
+    return f"{text}.", draw_figure(draw, f"Skill on each series. {text}.", height, Table(["Series", *names], rows))
 
 
 def each_by_series(result: BacktestResult, judged: Verdicts) -> list[tuple[str, str, Figure]]:
@@ -107,7 +108,7 @@ def through_time(result: BacktestResult) -> Figure | None:
     shown = table.iloc[plots.evenly(len(table), MAX_ROWS)]
     rows = [[Cell(format_date(cutoff)), *map(skill_cell, skills)] for cutoff, skills in shown.iterrows()]
     draw = partial(plots.plot_skill_through_time, result)
-    return _figure(draw, text, 3.6, Table(["Up to", *table.columns], rows))
+    return draw_figure(draw, text, 3.6, Table(["Up to", *table.columns], rows))
 
 
 def calibration(result: BacktestResult) -> Figure | None:
@@ -119,7 +120,7 @@ def calibration(result: BacktestResult) -> Figure | None:
     rows = [[model_cell(result, name), *map(percent_cell, shares)] for name, shares in table.iterrows()]
     headings = ["Model", *(f"Below quantile {level:g}" for level in table.columns)]
     height = 0.75 + 0.3 * len(table)
-    return _figure(partial(plots.plot_calibration, result), text, height, Table(headings, rows))
+    return draw_figure(partial(plots.plot_calibration, result), text, height, Table(headings, rows))
 
 
 def training(result: BacktestResult) -> Figure | None:
@@ -135,7 +136,7 @@ def training(result: BacktestResult) -> Figure | None:
         for name, fits in ends.groupby("model", sort=False)
     ]
     headings = ["Model", "Fits", "First loss", "Last loss", "Last ÷ first"]
-    return _figure(partial(plots.plot_training, result), text, 3.4, Table(headings, rows))
+    return draw_figure(partial(plots.plot_training, result), text, 3.4, Table(headings, rows))
 
 
 def folds(result: BacktestResult) -> Figure:
@@ -156,4 +157,4 @@ def folds(result: BacktestResult) -> Figure:
     text = "Rows that models were trained on, and rows that they were tested on, cutoff by cutoff."
     height = 0.9 + 0.13 * min(len(shown), plots.MOST_FOLDS) + 0.03 * max(len(shown) - plots.MOST_FOLDS, 0)
     headings = ["Cutoff", "Trained on rows", "Tested on rows", "Refitted"]
-    return _figure(partial(plots.plot_folds, cv, index, refit), text, height, Table(headings, rows))
+    return draw_figure(partial(plots.plot_folds, cv, index, refit), text, height, Table(headings, rows))

@@ -12,7 +12,7 @@ from forecast._io import atomic_file, user_path
 from forecast._text import plain
 from forecast.evaluation import ALPHA, POWER
 from forecast.evaluation.losses import ZERO
-from forecast.report.html import figures, findings, run_details
+from forecast.report.html import figures, findings, next_section, run_details
 from forecast.report.html.explorer import explorer_data
 from forecast.report.html.tables import Table
 
@@ -31,6 +31,7 @@ CONTENTS = {
     "calibration": "Calibration",
     "training": "Training of the networks",
     "run": "Run",
+    "next": "What comes next",
 }
 
 
@@ -39,7 +40,8 @@ def write_report(result: BacktestResult, path: str | Path, loss: str | None = No
 
     It contains the verdicts (with `loss`, the one by that loss), the leaderboard, the models that may be the best, the
     error by step and through time, an interactive plot of every forecast, the calibration of the intervals, the
-    training of the networks, what was run, and which problems occurred. The file is complete or not written.
+    training of the networks, what was run, and which problems occurred. Of a run with `predict_next`, the last section
+    is what comes next. The file is complete or not written.
 
     Raises ValueError if the file cannot be written.
     """
@@ -101,6 +103,7 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
         "run_facts": run_details.run_facts(result),
         "model_calls": run_details.model_calls(result),
         "problems": run_details.problems(result),
+        "next": next_section.next_section(result),
         "data": data,
         "plotly": get_plotlyjs(),
     }
@@ -110,7 +113,7 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
 def _parts(result: BacktestResult) -> dict[str, Table]:
     """Return the tables of the skill by year and by volatility, by title, those of fewer than two parts left out."""
     tables = {
-        "Through the years": findings.by_part(result, result.by_period(result.reference)),
+        "Period by period": findings.by_part(result, result.by_period(result.reference)),
         "In calm and in volatile times": findings.by_part(result, result.by_volatility(result.reference)),
     }
     return {title: table for title, table in tables.items() if table is not None}

@@ -58,7 +58,7 @@ def plot_folds(cv: WalkForward, prices: Sized, refit: int = 1, ax: Axes | None =
     ax.set_ylabel("cutoff", color=INK, fontsize=FONT)
     refits = f"{table['fitted'].iloc[drawn].sum()} of {table['fitted'].sum()} refits"
     all_refits = ", with all refits" if table["fitted"].sum() == table["fitted"].iloc[drawn].sum() else f", {refits}"
-    selection = f"{len(drawn)} of {len(table)} cutoffs{all_refits} · " if len(drawn) < len(table) else ""
+    selection = f"{len(drawn)} of {len(table)} cutoffs{all_refits}\n" if len(drawn) < len(table) else ""
     faded = ", faded: not refitted" if refit > 1 else ""
     ax.set_title(f"{selection}grey: training{faded} · red: test", loc="left", color=INK, fontsize=FONT)
     return ax
