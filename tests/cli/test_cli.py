@@ -262,7 +262,8 @@ def test_sigint_stores_finished_fits(workdir):
     assert out == ""
     assert "Traceback" not in err
     assert re.fullmatch(
-        r"forecast: interrupted; \d+ of \d+ fits are stored: --resume continues from there", err.splitlines()[-1]
+        r"forecast: interrupted; \d+ of \d+ fits are stored: `forecast backtest --resume [^`]*` continues from there",
+        err.splitlines()[-1],
     )
 
 
@@ -280,7 +281,8 @@ def test_interrupt_exits_130_and_preserves_old_run(out, workdir, call, monkeypat
     fits = delete_fits(workdir)
     assert snapshot(workdir) == before
     assert printed == ""
-    note = f"{fits} of {2 * fits + 2} fits are stored: --resume continues from there" if out else "nothing was written"
+    command = f"`forecast backtest --resume {out}` continues from there"
+    note = f"{fits} of {2 * fits + 2} fits are stored: {command}" if out else "nothing was written"
     assert err.splitlines()[-1] == f"forecast: interrupted; {note}"
 
 
