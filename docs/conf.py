@@ -1,17 +1,29 @@
 """Sphinx settings of the documentation, which `make docs` builds."""
 
+import base64
+import json
 import re
+import shutil
 from importlib.metadata import version as installed
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 
 project = "forecast"
 author = "the authors of forecast"
 release = version = installed("forecast")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
+html_math_renderer = "mathml"  # drawn by the browser itself: the pages need no network
 default_role = "code"  # `name` in a docstring is code
 html_theme = "furo"
 html_title = "forecast"
 html_show_sphinx = False
+html_extra_path = ["llms.txt"]
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 napoleon_google_docstring = False
 napoleon_numpy_docstring = True
@@ -49,8 +61,68 @@ def _skip_sklearn_methods(app, what, name, obj, skip, options):
     return skip or name.endswith("_request")
 
 
+def write_notebooks(app):
+    """Write each committed notebook, with its output, as a page of the folder docs/notebooks."""
+    folder = Path(app.srcdir) / "notebooks"
+    folder.mkdir(exist_ok=True)
+    sources = sorted((Path(app.srcdir).parent / "notebooks").glob("*.ipynb"))
+    pages = {}
+    for source in sources:
+        for number, cell in enumerate(json.loads(source.read_text(encoding="utf-8"))["cells"]):
+            text = "".join(cell["source"])
+            parts = pages.setdefault(f"{source.stem}.md", [])
+            parts.append(f"```python\n{text}\n```" if cell["cell_type"] == "code" else _relink(text))
+            for position, output in enumerate(cell.get("outputs", [])):
+                parts.append(_output(output, f"{source.stem}-{number}-{position}.png", pages))
+    pages = {name: "\n\n".join(page) + "\n" if isinstance(page, list) else page for name, page in pages.items()}
+    for stale in {path.name for path in folder.iterdir()} - set(pages):
+        (folder / stale).unlink()
+    for name, page in pages.items():
+        content, path = page.encode() if isinstance(page, str) else page, folder / name
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+def _relink(text):
+    """Return the text of a cell with links that are right on the site."""
+    text = re.sub(r"\]\((?:\.\./docs/)([\w.]+\.md(?:#[\w-]+)?)\)", r"](../\1)", text)
+    return re.sub(r"\]\((\d\w+)\.ipynb\)", r"](\1.md)", text)
+
+
+def _output(output, picture, pages):
+    """Return an output of a cell as Markdown; a picture is added to the pages."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        pages[picture] = base64.b64decode(data["image/png"])
+        return f"![Output of the cell above]({picture})"
+    if "text/html" in data:
+        return f"```{{raw}} html\n<div class=\"output\">{''.join(data['text/html'])}</div>\n```"
+    text = "".join(output.get("text") or data.get("text/plain", ""))
+    return f"~~~~text\n{text.rstrip()}\n~~~~"
+
+
+def _draw_inline(translator, node):
+    translator.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _draw_block(translator, node):
+    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    raise nodes.SkipNode
+
+
+def copy_pages(app, error):
+    """Copy the pages as they are written next to the built ones: llms.txt links to them."""
+    if error is None:
+        for page in Path(app.srcdir).glob("*.md"):
+            shutil.copy(page, app.outdir)
+
+
 def setup(app):
     """Connect the event handlers; called by Sphinx."""
+    app.add_html_math_renderer("mathml", (_draw_inline, None), (_draw_block, None))
+    app.connect("builder-inited", write_notebooks)
+    app.connect("build-finished", copy_pages)
     app.connect("autodoc-process-docstring", _types_as_code, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", _references_as_text, priority=400)
     app.connect("autodoc-skip-member", _skip_sklearn_methods)

@@ -29,6 +29,14 @@ def test_documentation_builds_without_warnings(tmp_path):
     page = (tmp_path / "api.html").read_text(encoding="utf-8")
     for name in fc.__all__:
         assert f'id="forecast.{name}"' in page, name
+    scores = (tmp_path / "evaluation.html").read_text(encoding="utf-8")
+    assert "<msqrt>" in scores  # formulas are drawn by the browser, without a script from elsewhere
+    assert "$" not in re.sub(r"<pre>.*?</pre>|<script.*?</script>", "", scores, flags=re.DOTALL)
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        page = (tmp_path / f"notebooks/{notebook.stem}.html").read_text(encoding="utf-8")
+        assert page.count("<img") == notebook.read_text(encoding="utf-8").count('"image/png"'), notebook.stem
+    for link in re.findall(r"\]\((\w+\.md)\)", (tmp_path / "llms.txt").read_text(encoding="utf-8")):
+        assert (tmp_path / link).exists(), link
 
 
 def _public():
@@ -53,6 +61,18 @@ def test_code_of_page_runs(page, tmp_path):
     (tmp_path / "page.py").write_text(_code(page), encoding="utf-8")
     done = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_index_for_language_models_is_that_of_the_pages():
+    done = subprocess.run(
+        [sys.executable, "-c", "import llms; print(llms.index(), end='')"], cwd=ROOT / "docs", capture_output=True, text=True
+    )
+    written = (ROOT / "docs/llms.txt").read_text(encoding="utf-8")
+    assert done.stdout == written, "a page has changed: run `python docs/llms.py`"
+    for link in re.findall(r"\]\(([\w./]+)\)", written):
+        assert (ROOT / "docs" / link).exists(), link
+    pages = {f"({page.name})" for page in PAGES if page.stem != "index"}
+    assert all(page in written for page in pages)
 
 
 def test_files_named_exist():
