@@ -47,6 +47,27 @@ def _types_as_code(app, what, name, obj, options, lines):
             lines[i] = re.sub(r"^(\*{0,2}\w+(?:, \w+)*) : ([^`]+)$", r"\1 : ``\2``", line)
 
 
+def tabulate_parameters(app, doctree):
+    """Turn the list of an object's parameters, or attributes, into a table: name and type, and what it means."""
+    for field in list(doctree.findall(nodes.field)):
+        name, body = field.children
+        if name.astext() not in ("Parameters", "Variables"):
+            continue
+        paragraphs = [item.children for item in body.findall(nodes.list_item)] or [body.children]
+        rows = [_row(*children) for children in paragraphs]
+        group = nodes.tgroup("", nodes.colspec(colwidth=1), nodes.colspec(colwidth=2), nodes.tbody("", *rows), cols=2)
+        body.children = []
+        body += nodes.table("", group, classes=["parameters"])
+
+
+def _row(paragraph, *more):
+    """Return the row of a parameter from its paragraph, `name (type) -- meaning`, and what follows it."""
+    parts = paragraph.children
+    at = next((i for i, part in enumerate(parts) if part.astext() in (" -- ", " – ")), len(parts))
+    first, rest = nodes.paragraph("", "", *parts[:at]), nodes.paragraph("", "", *parts[at + 1 :])
+    return nodes.row("", nodes.entry("", first), nodes.entry("", rest, *more))
+
+
 def _references_as_text(app, what, name, obj, options, lines):
     """Turn references such as `[1]_` into plain text: several docstrings of a page may number theirs from 1."""
     text = re.sub(r"(\[\d+\])_\b", r"\1", "\n".join(lines))
@@ -72,7 +93,7 @@ def write_notebooks(app):
             text = "".join(cell["source"])
             parts = pages.setdefault(f"{source.stem}.md", [])
             parts.append(f"```python\n{text}\n```" if cell["cell_type"] == "code" else _relink(text))
-            for position, output in enumerate(cell.get("outputs", [])):
+            for position, output in enumerate(_join_streams(cell.get("outputs", []))):
                 parts.append(_output(output, f"{source.stem}-{number}-{position}.png", pages))
     pages = {name: "\n\n".join(page) + "\n" if isinstance(page, list) else page for name, page in pages.items()}
     for stale in {path.name for path in folder.iterdir()} - set(pages):
@@ -89,6 +110,17 @@ def _relink(text):
     return re.sub(r"\]\((\d\w+)\.ipynb\)", r"](\1.md)", text)
 
 
+def _join_streams(outputs):
+    """Return the outputs of a cell with lines that were printed one after the other as one output."""
+    joined = []
+    for output in outputs:
+        if joined and output["output_type"] == joined[-1]["output_type"] == "stream":
+            joined[-1] = joined[-1] | {"text": [*joined[-1]["text"], *output["text"]]}
+        else:
+            joined.append(output)
+    return joined
+
+
 def _output(output, picture, pages):
     """Return an output of a cell as Markdown; a picture is added to the pages."""
     data = output.get("data", {})
@@ -96,7 +128,7 @@ def _output(output, picture, pages):
         pages[picture] = base64.b64decode(data["image/png"])
         return f"![Output of the cell above]({picture})"
     if "text/html" in data:
-        return f"```{{raw}} html\n<div class=\"output\">{''.join(data['text/html'])}</div>\n```"
+        return f'```{{raw}} html\n<div class="output">{"".join(data["text/html"])}</div>\n```'
     text = "".join(output.get("text") or data.get("text/plain", ""))
     return f"~~~~text\n{text.rstrip()}\n~~~~"
 
@@ -123,6 +155,7 @@ def setup(app):
     app.add_html_math_renderer("mathml", (_draw_inline, None), (_draw_block, None))
     app.connect("builder-inited", write_notebooks)
     app.connect("build-finished", copy_pages)
+    app.connect("doctree-read", tabulate_parameters)
     app.connect("autodoc-process-docstring", _types_as_code, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", _references_as_text, priority=400)
     app.connect("autodoc-skip-member", _skip_sklearn_methods)

@@ -9,13 +9,14 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 HEAD = """# forecast
 
-> A Python package and command line that finds out by a walk-forward backtest and a statistical test whether a recurrent network
-> forecasts a time series better than ARIMA, or than assuming that nothing changes. `import forecast as fc`; every public name is an
-> attribute of `fc` with a docstring (`help(fc.backtest)`), and the page on the API lists them all.
+> A Python package and command line that finds out by a walk-forward backtest and a statistical test whether a
+> recurrent network forecasts a time series better than ARIMA, or than assuming that nothing changes. With
+> `import forecast as fc` every public name is an attribute of `fc` with a docstring (`help(fc.backtest)`), and the
+> page on the API lists them all.
 
-A model has `fit(prices, horizon)` and `predict(prices)`; `prices` is a DataFrame with a row per date and a column per series.
-`fc.backtest(models, prices, fc.WalkForward(horizon=5, n_windows=40), refit=20)` returns a result with `leaderboard()` and
-`verdicts()`. On the command line: `forecast backtest prices.csv --models arima,lstm --out runs/mine`.
+A model has `fit(prices, horizon)` and `predict(prices)`; `prices` is a DataFrame with a row per date and a column per
+series. `fc.backtest(models, prices, fc.WalkForward(horizon=5, n_windows=40), refit=20)` returns a result with
+`leaderboard()` and `verdicts()`. On the command line: `forecast backtest prices.csv --models arima,lstm --out runs/mine`.
 """
 
 
@@ -23,7 +24,9 @@ def index() -> str:
     """Return the index: each page with its sections and each notebook with its first sentence, in the site's order."""
     sections = [HEAD]
     for caption, entries in re.findall(
-        r"```\{toctree\}\n.*?:caption: (\w+)\n(.*?)```", (DOCS / "index.md").read_text(encoding="utf-8"), flags=re.DOTALL
+        r"```\{toctree\}\n.*?:caption: (\w+)\n(.*?)```",
+        (DOCS / "index.md").read_text(encoding="utf-8"),
+        flags=re.DOTALL,
     ):
         pages = []
         for entry in re.findall(r"^[\w*/]+$", entries, flags=re.MULTILINE):

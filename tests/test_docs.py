@@ -65,7 +65,10 @@ def test_code_of_page_runs(page, tmp_path):
 
 def test_index_for_language_models_is_that_of_the_pages():
     done = subprocess.run(
-        [sys.executable, "-c", "import llms; print(llms.index(), end='')"], cwd=ROOT / "docs", capture_output=True, text=True
+        [sys.executable, "-c", "import llms; print(llms.index(), end='')"],
+        cwd=ROOT / "docs",
+        capture_output=True,
+        text=True,
     )
     written = (ROOT / "docs/llms.txt").read_text(encoding="utf-8")
     assert done.stdout == written, "a page has changed: run `python docs/llms.py`"
