@@ -43,7 +43,8 @@ def _public():
     """Yield every public name, and every public method and property of the public classes."""
     for name in fc.__all__:
         value = getattr(fc, name)
-        yield name, value
+        if inspect.isclass(value) or inspect.isroutine(value):  # and no alias of types
+            yield name, value
         if inspect.isclass(value):
             for inner, member in vars(value).items():
                 if not inner.startswith("_") and (callable(member) or isinstance(member, property)):
