@@ -240,8 +240,8 @@ def test_predict_prints_whole_numbers(call, tmp_path):
     data = json.loads(call("predict", "m", "big.csv", "--json")[1])
     assert np.isfinite(data["forecast"][0]["y_hat"])
     for row in data["forecast"]:
-        assert f"{row['y_hat']:.6g} " in out
-        assert f"{row['q0.9']:.6g}" in out
+        assert f"{row['y_hat']:.0f} " in out
+        assert f"{row['q0.9']:.0f}" in out
 
 
 # --- sentences ---
