@@ -30,6 +30,7 @@ from forecast.evaluation.losses import (
     common_rows,
     has_spread,
     loss_by_cutoff,
+    model_names,
     shares_no_levels,
 )
 from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
@@ -100,7 +101,7 @@ class BacktestResult:
     def compared(self) -> tuple[int, int]:
         """Return how many rows all models forecast, on which they are compared, and how many the reference does."""
         forecasts = compared_series(self.forecasts, reference=self.reference)
-        is_reference = forecasts["model"].astype(str) == self.reference
+        is_reference = forecasts["model"] == self.reference
         table = forecasts[(forecasts["member"] == 0) & is_reference]
         return len(common_rows(forecasts)) // max(forecasts["model"].nunique(), 1), int(table["y"].count())
 
@@ -200,7 +201,7 @@ class BacktestResult:
 
     def _losses(self, model: str, against: str | None, loss: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the losses by cutoff of the baseline and of a model."""
-        check_model(model, [*self.forecasts["model"].astype(str).unique()])
+        check_model(model, model_names(self.forecasts))
         forecasts = compared_series(self.forecasts, loss, self.reference)
         table = loss_by_cutoff(forecasts, loss, self.reference)[[self._against(against, loss), model]].dropna()
         return table.iloc[:, 0].to_numpy(), table.iloc[:, 1].to_numpy()
@@ -234,7 +235,7 @@ class BacktestResult:
         model forecast quantiles, on the spread (quantile loss). With `loss`, one of `verdict`, there is that one. For
         each, the networks are compared with every ARIMA model of the run as well.
         """
-        ran = set(self.forecasts["model"].astype(str).unique())
+        ran = set(model_names(self.forecasts))
         classes = {name: model["class"] for name, model in self.spec["models"].items() if name in ran}
         networks = [name for name, class_name in classes.items() if class_name in NETWORKS]
         arimas = [name for name, class_name in classes.items() if class_name == "ARIMA"]

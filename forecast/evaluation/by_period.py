@@ -41,7 +41,7 @@ def by_volatility(
     compared = compared_series(forecasts, loss, reference)
     losses = loss_table(compared, loss, reference)
     rows = common_rows(compared, loss)
-    rows = rows[rows["model"].astype(str) == reference]
+    rows = rows[rows["model"] == reference]
     movement = ((rows["y"] - rows["y0"]).abs() / rows["scale"]).groupby(rows["cutoff"]).mean().sort_index()
     known = movement.rolling(RECENT, min_periods=RECENT).mean().shift(overlap)
     rank = known.rank(pct=True, method="first").reindex(losses.cutoffs)

@@ -29,6 +29,11 @@ def check_model(name: str, available: Sequence[str]) -> None:
         raise ValueError(f"there is no model {name!r} in this run to compare{hint}; it has {', '.join(available)}")
 
 
+def model_names(forecasts: pd.DataFrame) -> list[str]:
+    """Return the names of the models that have rows, in the order of their first row."""
+    return [str(name) for name in forecasts["model"].unique()]
+
+
 def common_rows(forecasts: pd.DataFrame, loss: str = SQUARED) -> pd.DataFrame:
     """Return the rows that every model forecast and whose outcome is observed: the rows on which models are compared.
 
@@ -39,7 +44,7 @@ def common_rows(forecasts: pd.DataFrame, loss: str = SQUARED) -> pd.DataFrame:
     needed = ["y", "y_hat"]
     if loss == PINBALL:
         names, levels = quantile_models(own)
-        own = own[own["model"].astype(str).isin(names)]
+        own = own[own["model"].isin(names)]
         own = own.drop(columns=[column for column in quantile_columns(own.columns).values() if column not in levels])
         needed += levels
     table = own[own[needed].notna().all(axis=1)]
@@ -66,14 +71,15 @@ def quantile_models(forecasts: pd.DataFrame) -> tuple[list[str], list[str]]:
 def _given_quantiles(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Return which quantiles each model forecasts, of the models with quantiles on both sides of the median."""
     columns = quantile_columns(forecasts.columns)
-    given = forecasts[list(columns.values())].notna().groupby(forecasts["model"].astype(str), sort=False).any()
+    given = forecasts[list(columns.values())].notna().groupby(forecasts["model"], sort=False, observed=True).any()
+    given.index = given.index.astype(str)
     below, above = ([name for level, name in columns.items() if sign * (level - 0.5) > 0] for sign in (-1, 1))
     return given[given[below].any(axis=1) & given[above].any(axis=1)] if below and above else given.iloc[:0]
 
 
 def compared_models(forecasts: pd.DataFrame, loss: str, needed: str) -> list[str]:
     """Return the models that a loss can compare; raise ValueError unless `needed` is one of them."""
-    models = list(dict.fromkeys(forecasts["model"].astype(str)))
+    models = model_names(forecasts)
     check_model(needed, models)
     if loss != PINBALL:
         return models
@@ -270,10 +276,9 @@ def _rows_with_losses(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.
     """
     models = compared_models(forecasts, loss, reference)
     table = common_rows(forecasts, loss)
-    names = table["model"].astype(str)
-    shared = set(names.unique())
+    shared = set(model_names(table))
     models = [name for name in models if name in shared] or models
-    table = table.assign(loss=losses(table, loss), model=pd.Categorical(names, models))
+    table = table.assign(loss=losses(table, loss), model=table["model"].astype(pd.CategoricalDtype(models)))
     own = table["loss"].where(table["model"] == reference)
     return table[own.groupby(table["unique_id"], observed=True).transform("sum") > 0]
 
@@ -281,7 +286,7 @@ def _rows_with_losses(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.
 def _tabulate(table: pd.DataFrame, loss: str) -> LossTable:
     """Return the sums of the column "loss" by cutoff and series."""
     cut, cutoffs = pd.factorize(table["cutoff"], sort=True)
-    column, series = pd.factorize(table["unique_id"].astype(str))
+    column, series = pd.factorize(table["unique_id"])
     shape = (len(cutoffs), len(series))
     cells, values = cut * shape[1] + column, table["loss"].to_numpy()
     sums, counts = {}, np.zeros(shape, dtype=int)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._validation import check_choice
-from forecast.evaluation.losses import ZERO, check_model, common_rows
+from forecast.evaluation.losses import ZERO, check_model, common_rows, model_names
 from forecast.models.base import quantile_columns
 
 HOLD = "buy and hold"
@@ -109,7 +109,7 @@ def economics(
     check_choice("rule", rule, RULES)
     if not 0 <= cost < 1:
         raise ValueError(f"cost, the share of each turnover that is lost, must be from 0 to below 1; got {cost}")
-    available = list(forecasts["model"].astype(str).unique())
+    available = model_names(forecasts)
     for name in models or ():
         check_model(name, available)
     chosen = list(models) if models else [name for name in available if name != reference]

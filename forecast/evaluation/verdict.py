@@ -27,6 +27,7 @@ from forecast.evaluation.losses import (
     gap_by_cutoff,
     loss_by_cutoff,
     loss_table,
+    model_names,
     quantile_models,
     skills,
 )
@@ -261,7 +262,7 @@ def verdict(
 def _without_levels(forecasts: pd.DataFrame, compared: pd.DataFrame, models: Sequence[str] | None) -> tuple[str, ...]:
     """Return the models, of those to compare, that forecast no quantiles."""
     names = quantile_models(compared[compared["member"] == 0])[0]
-    compared_names = dict.fromkeys(forecasts["model"].astype(str)) if models is None else models
+    compared_names = model_names(forecasts) if models is None else models
     return tuple(name for name in compared_names if name not in names)
 
 
@@ -316,7 +317,7 @@ def _compare(
 ) -> tuple[pd.DataFrame, int]:
     """Return a row for each model with its skill and unadjusted tests, and the number of cutoffs."""
     compared_models(forecasts, loss, against)
-    names = _check_models(models, against, list(forecasts["model"].astype(str).unique()))
+    names = _check_models(models, against, model_names(forecasts))
     losses = loss_table(forecasts, loss, reference)
     names = [name for name in names if name in losses.sums]
     signals = _signals(forecasts, overlap, against, nested, reference) if loss == SQUARED and nested else {}

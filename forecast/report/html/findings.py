@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.evaluation import ALPHA, Verdict, Verdicts
-from forecast.evaluation.losses import common_rows
+from forecast.evaluation.losses import common_rows, model_names
 from forecast.evaluation.text import count, join_names
 from forecast.models.base import quantile_columns
 from forecast.report import plots
@@ -141,7 +141,7 @@ def band(result: BacktestResult) -> tuple[float, float]:
 def changes(result: BacktestResult) -> str:
     """Return whether models are better or worse than the reference during a part of the run only, as a sentence."""
     reference, found = result.reference, []
-    for name in result.forecasts["model"].astype(str).unique():
+    for name in model_names(result.forecasts):
         if name == reference:
             continue
         test = result.fluctuation_test(name, reference)
