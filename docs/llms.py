@@ -16,7 +16,8 @@ HEAD = """# forecast
 
 A model has `fit(prices, horizon)` and `predict(prices)`; `prices` is a DataFrame with a row per date and a column per
 series. `fc.backtest(models, prices, fc.WalkForward(horizon=5, n_windows=40), refit=20)` returns a result with
-`leaderboard()` and `verdicts()`. On the command line: `forecast backtest prices.csv --models arima,lstm --out runs/mine`.
+`leaderboard()` and `verdicts()`. On the command line:
+`forecast backtest prices.csv --models arima,lstm --out runs/mine`.
 """
 
 

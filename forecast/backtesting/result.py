@@ -309,6 +309,18 @@ class BacktestResult:
             written["next"] = _sha256((folder / _io.NEXT).read_bytes())
         _io.write_spec(folder, self.spec | written)
 
+    def to_mlflow(self, name: str | None = None) -> str:
+        """Log the run to MLflow and return the identifier that it has there.
+
+        Parameters are the split and the models, metrics the leaderboard ("lstm/skill"), and the tag `verdict` has its
+        sentences. The folder `run` among the artifacts is the saved run, which `BacktestResult.load` reads. It is
+        logged where MLflow's tracking URI and experiment point, inside the active run if there is one. Needs
+        `forecast[mlflow]`.
+        """
+        from forecast.backtesting.tracking import log_run
+
+        return log_run(self, name)
+
     @classmethod
     def load(cls, folder: str | Path) -> BacktestResult:
         """Read a run from its folder; raise ValueError if the folder is not a run or is damaged."""
