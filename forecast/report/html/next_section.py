@@ -48,8 +48,10 @@ def next_section(result: BacktestResult) -> NextSection | None:
         notes.append(f"Of {len(names):,} series, the first {MAX_FIGURES} are drawn.")
     if missing := [name for name in result.spec["data"]["series"] if name not in names]:
         notes.append(f"Not forecast, as without a value at {last} or too short: {', '.join(missing)}.")
-    figures = {name: _figure(result, rows[rows["unique_id"] == name], name) for name in names[:MAX_FIGURES]}
-    table, cut = _table(result, rows)
+    board = [str(name) for name in result.leaderboard().index]
+    best = next((name for name in board if name != result.reference), result.reference)
+    figures = {name: _figure(result, rows[rows["unique_id"] == name], name, best) for name in names[:MAX_FIGURES]}
+    table, cut = _table(result, rows, board)
     return NextSection(lead, figures, table, [*notes, *cut])
 
 
@@ -62,7 +64,7 @@ def _failed(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["error"] != ""].drop_duplicates("model")
 
 
-def _figure(result: BacktestResult, rows: pd.DataFrame, name: str) -> Figure:
+def _figure(result: BacktestResult, rows: pd.DataFrame, name: str, best: str) -> Figure:
     """Return the figure of a series: the newest prices and the forecasts, with a table of its steps."""
     wide = rows.pivot(index="step", columns="model", values="y_hat")
     models = [model for model in plots.styles(result) if model in wide]
@@ -72,17 +74,17 @@ def _figure(result: BacktestResult, rows: pd.DataFrame, name: str) -> Figure:
         for step in wide.index[plots.evenly(len(wide), 25)]
     ]
     text = f"Newest prices of {name} and the forecasts after the last row; the table below contains the numbers."
-    return draw_figure(partial(plots.plot_next, result, name), text, 3.2, Table(["Date", *models], cells))
+    return draw_figure(partial(plots.plot_next, result, name, best=best), text, 3.2, Table(["Date", *models], cells))
 
 
-def _table(result: BacktestResult, rows: pd.DataFrame) -> tuple[Table, list[str]]:
+def _table(result: BacktestResult, rows: pd.DataFrame, board: list[str]) -> tuple[Table, list[str]]:
     """Return the forecasts of the first and the last step, and a note on what is left out, if anything."""
     levels = quantile_columns(rows.columns)
     ends = [*levels.values()][:: max(len(levels) - 1, 1)] if len(levels) > 1 else []
     steps = sorted({1, result.cv.horizon})
     dates = rows.drop_duplicates("step").set_index("step")["ds"]
     wide = rows.pivot(index=["unique_id", "model", "y0"], columns="step", values=["y_hat", *ends])
-    order = {name: position for position, name in enumerate(result.leaderboard().index)}
+    order = {name: position for position, name in enumerate(board)}
     names = {name: position for position, name in enumerate(dict.fromkeys(rows["unique_id"]))}
     keys = sorted(wide.index, key=lambda key: (names[key[0]], order.get(key[1], len(order))))
     cells = []

@@ -106,15 +106,19 @@ def _plot_run(
     return _draw(rows, y[y.index >= newest[0]], series, with_band, {name: styles(result)[name] for name in names}, ax)
 
 
-def plot_next(result: BacktestResult, series: str, ax: Axes | None = None) -> Axes:
-    """Plot what the models of a run forecast after the last row, and the newest prices; the best has its intervals."""
+def plot_next(result: BacktestResult, series: str, ax: Axes | None = None, best: str | None = None) -> Axes:
+    """Plot what the models of a run forecast after the last row, and the newest prices.
+
+    The model `best` has its intervals; by default the best of the leaderboard, other than the reference.
+    """
     if result.next is None:
         raise ValueError("the run has no forecast of the rows after the last: run it with predict_next=True")
     series = _check_name("series", series, list(dict.fromkeys(result.next["unique_id"])))
     rows = result.next[(result.next["unique_id"] == series) & result.next["y_hat"].notna()]
     known = {str(name) for name in rows["model"]}
     looks = {name: style for name, style in styles(result).items() if name in known}
-    with_band = next((name for name in reversed(_reference_and_best(result)) if name in known), next(iter(looks)))
+    best = best or _reference_and_best(result)[-1]
+    with_band = best if best in known else next(iter(looks))
     y = truth(result, series).dropna()
     newest = rows[["cutoff", "y0"]].set_axis(["time", "y"], axis=1).head(1).set_index("time")["y"]
     y = pd.concat([y, newest[~newest.index.isin(y.index)]]).sort_index()
