@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.quick import training_rows
 
 import forecast as fc
-from forecast.features.dataset import TrainingRows
 from forecast.models.recurrent.crossfit import base_in_training
+from forecast.models.recurrent.network_examples import make_examples
 
 HOLIDAYS = {"us": ["07-04", "11-28", "12-25"], "uk": ["05-06", "08-26", "12-25", "12-26"], "jp": ["01-02", "05-03"]}
 
@@ -32,9 +33,9 @@ def training_shares(model, prices, horizon):
     """Return the shares of each series' prices that are origins of training examples, and that are their targets."""
     panel = fc.as_panel(prices)
     model = model.set_params(trainer=fc.Trainer(steps=1)).fit(panel, horizon)
-    inputs = model._inputs(panel)
+    inputs = model._reader().of_rows(panel)
     base = base_in_training(model._base(), model.base_, panel, model.log_)
-    examples = model._examples(TrainingRows(inputs, base))
+    examples = make_examples(training_rows(inputs, base), model.config_)
     is_origin, is_target = (np.zeros((len(panel) + horizon, len(panel.series)), dtype=bool) for _ in range(2))
     for at in np.array_split(np.arange(len(examples)), max(1, len(examples) // 2000)):
         batch = examples.gather(at)  # weight (B, P, H)

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 
 import forecast as fc
+from forecast.features.dataset import TrainingRows
+from forecast.features.inputs import Inputs
+from forecast.models.recurrent.ragged import Group, RaggedRows
 from forecast.models.registry import set_parameter
 
 VOLATILITY = ("har", "garch", "ewma")  # models of variances, whose point is the mean
@@ -51,3 +54,8 @@ def returns(rows: int = 160, series: int = 3, seed: int = 0, late: bool = False)
 def series_for(name: str, **shape: object) -> pd.DataFrame:
     """Return prices, variances for a model of variances, or returns for a model of returns."""
     return (variances if name in VOLATILITY else returns if name in RETURNS else walks)(**shape)
+
+
+def training_rows(inputs: Inputs, base: np.ndarray) -> RaggedRows:
+    """Return the training rows of a panel that a network reads as one group of series."""
+    return RaggedRows([Group(np.arange(base.shape[1]), 0)], [TrainingRows(inputs, base)], len(base))

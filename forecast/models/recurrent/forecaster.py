@@ -16,26 +16,10 @@ from joblib import Parallel, delayed
 from forecast._estimator import check_fitted, clone
 from forecast.data.panel import Panel
 from forecast.features.dataset import SequenceDataset, TrainingRows, rows_needed
-from forecast.features.inputs import (
-    MIN_CHANGES,
-    N_STATE_CHANNELS,
-    Inputs,
-    append_channels,
-    calendar_inputs,
-    causal_inputs,
-)
-from forecast.features.static_inputs import encode_static, fit_encoder
-from forecast.features.step_inputs import StepInputs, make_step_inputs
+from forecast.features.inputs import MIN_CHANGES
+from forecast.features.static_inputs import fit_encoder
 from forecast.features.windows import BLOCKS
-from forecast.models.base import (
-    LEVELS,
-    Forecast,
-    Forecaster,
-    apply_change,
-    choose_log,
-    combine_forecasts,
-    transform,
-)
+from forecast.models.base import LEVELS, Forecast, Forecaster, apply_change, choose_log, combine_forecasts
 from forecast.models.naive import Naive, SeasonalNaive
 from forecast.models.recurrent.config import (
     RecurrentConfig,
@@ -46,31 +30,27 @@ from forecast.models.recurrent.config import (
     describing_params,
     strategy_of,
 )
-from forecast.models.recurrent.crossfit import base_in_training, log_points, set_log
-from forecast.models.recurrent.defaults import Choices, blend, choose, keep, limit_scale, may_be_pretrained
+from forecast.models.recurrent.crossfit import base_in_training, set_log
+from forecast.models.recurrent.defaults import Choices, blend, choose, keep, may_be_pretrained
 from forecast.models.recurrent.diagnostics import Summary, summarise
 from forecast.models.recurrent.inference import (
     ErrorSample,
-    PredictionRequest,
     centred_quantiles,
     error_grid,
-    held_back_shrinkage,
     make_error_sample,
     member_errors,
     predict,
 )
+from forecast.models.recurrent.network_examples import POSITIONS, Examples, hold_back, make_examples
+from forecast.models.recurrent.network_inputs import InputReader
 from forecast.models.recurrent.networks import Network, build_network, network_arrays
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
-from forecast.models.recurrent.ragged import Group, RaggedExamples, RaggedRows, group_series, predict_groups
+from forecast.models.recurrent.ragged import Group, RaggedRows, group_series, predict_groups
 from forecast.models.recurrent.shrinkage import PRIOR
 from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer, example_batch, loss_curve, one_thread
 from forecast.models.sample_weights import weight_fields, weighted_inputs
 from forecast.models.scale import FixedScale, choose_scale
 from forecast.models.serialize import fitted_attributes
-
-Examples = SequenceDataset | RaggedExamples
-POSITIONS = 2  # targets of an aligned example, in lookbacks; one lookback of rows comes before them
-HELD_BACK_SHARE = 0.2  # of the training rows: the newest, for the shrinkage and for `patience`
 
 
 @dataclass(eq=False, repr=False)
@@ -314,7 +294,8 @@ class Recurrent(Forecaster):
         self.choices_: Choices = choose(self, panel) if previous is None else keep(self.choices_, self, panel)
         data = self._prepare(panel, horizon)
         examples = self._training_examples(data)
-        held_back = None if previous else self._held_back(data)  # the previous fit has seen the newest rows
+        # A previous fit has seen the newest rows.
+        held_back = None if previous else hold_back(data, self.config_, self.choices_)
         fits = self._train(examples, held_back, previous)
         self.nets_: list[Network] = [net for net, _, _ in fits]
         unknown = 0.0 if self._base_has_spread() else PRIOR
@@ -363,17 +344,17 @@ class Recurrent(Forecaster):
     def _training_rows(self, model: Forecaster, panel: Panel, first: int) -> TrainingRows:
         """Return the training rows of series from row `first` on; set the scale."""
         base = base_in_training(model, self.base_, panel, self.log_, max(self.choices_.first - first, 0))
-        inputs = weighted_inputs(self._inputs(panel, base), panel, self.half_life, self.weight)
+        inputs = weighted_inputs(self._reader().of_rows(panel, base), panel, self.half_life, self.weight)
         self.scale_ = choose_scale(self.scale, self.future, inputs, panel.series)
         if self.scale_ is not None:
             inputs = self.scale_.apply(inputs, panel.series)
-        known = self._step_inputs(panel, inputs, base)
+        known = self._reader().of_steps(panel, inputs, base)
         phase = (len(panel) - 1) % self.stride
         return TrainingRows(inputs, base, known, self.stride, phase, self.choices_.min_changes)
 
     def _training_examples(self, data: RaggedRows) -> Examples:
         """Return the examples of all training rows; raise ValueError if there is nothing to learn."""
-        examples = self._examples(data)
+        examples = make_examples(data, self.config_)
         if not self._base_has_spread():  # whose forecast is used where there are no examples
             examples.check(self.choices_.min_changes)
         return examples
@@ -425,6 +406,11 @@ class Recurrent(Forecaster):
             "shrinkage": [float(factor) for factor in self.shrinkage_],
         }
 
+    def _reader(self) -> InputReader:
+        """Return what computes the inputs of the fitted base, scale and encoder."""
+        fitted = (self.base_, self.log_, self.scale_, self.encoder_, self.choices_)
+        return InputReader(*fitted, exog=tuple(self.exog), future=tuple(self.future), calendar=self.calendar)
+
     def _config(self, data: TrainingRows) -> RecurrentConfig:
         strategy = strategy_of(self)
         return RecurrentConfig.of(
@@ -438,69 +424,6 @@ class Recurrent(Forecaster):
             n_step_inputs=0 if data.known is None else data.known.n_channels,
             **self.choices_.sizes(),
         )
-
-    def _examples(self, data: RaggedRows, first: int = 0) -> Examples:
-        """Return the training examples of these rows; rows before `first` are inputs only."""
-        length = self.config_.lookback
-        if self.config_.strategy != "aligned":
-            return data.examples(length, 1, first, self.config_.steps)
-        positions = max(min(POSITIONS * length, len(data) - length), 1)
-        return data.examples(length + positions, positions, first, None)
-
-    def _held_back(self, data: RaggedRows) -> HeldBack | None:
-        """Return the newest rows to measure a network on: every early target precedes them. None if rows are too few.
-
-        Raises ValueError if `patience` needs them.
-        """
-        first = self.choices_.first
-        cut = first + round((len(data) - first) * (1 - HELD_BACK_SHARE))
-        patient = self.choices_.trainer.patience is not None
-        early, late = self._examples(data[:cut]), None
-        if patient:
-            late = self._examples(data, first=cut)
-        sample = make_error_sample(data, self.config_, first=cut)
-        if len(early) and len(sample.request.rows) and (late is None or len(late)):
-            return HeldBack(early, late, partial(held_back_shrinkage, sample=sample, loss=self.choices_.loss))
-        if patient:
-            raise ValueError(
-                f"patience needs training examples before and after row {cut} of the {len(data)} training rows: use "
-                "more history, or set patience=None"
-            )
-        return None
-
-    def _inputs(self, panel: Panel, base: np.ndarray | None = None) -> Inputs:
-        """Return the inputs of every row: of the target, the exog fields and the calendar.
-
-        The scale is the recent error of the base. For `Naive`, for `Pretrained`, which would take long at every row,
-        and for a base whose in-sample errors are too small, it is the recent change. `base`: the base's forecasts
-        (T, N, H), computed if None.
-        """
-        y = transform(panel, self.log_)
-        one_step = None
-        if not isinstance(self.base_, (Naive, Pretrained)) and self.base_.in_sample_is_valid:
-            one_step = (self._base_points(panel) if base is None else base)[..., 0].copy()
-        names = dict.fromkeys([*self.exog, *self.future])
-        fields = (panel.values[:, :, panel.channels.index(name)] for name in names)
-        more = [causal_inputs(field).x[..., N_STATE_CHANNELS:] for field in fields]
-        if self.calendar:
-            if not isinstance(panel.index, pd.DatetimeIndex):
-                raise ValueError(f"calendar=True needs rows with dates; these have {panel.index.dtype} labels")
-            more.append(calendar_inputs(panel.index.tz_localize(None).to_numpy(), len(panel.series)))
-        static = encode_static(self.encoder_, panel).astype(np.float32)
-        more.append(np.broadcast_to(static, (len(panel), *static.shape)))
-        limit = np.where(self.log_.flags(panel), self.choices_.max_log_scale, np.inf)
-        inputs = append_channels(limit_scale(causal_inputs(y, one_step), limit), more)
-        return inputs if self.scale_ is None else self.scale_.apply(inputs, panel.series)
-
-    def _step_inputs(self, panel: Panel, inputs: Inputs, base: np.ndarray) -> StepInputs | None:
-        """Return what is known in advance of the steps after every row; `base` is (T, N, H)."""
-        if not self.future:
-            return None
-        return make_step_inputs(panel.known(self.future).values, inputs, base, self.choices_.facts.season)
-
-    def _base_points(self, panel: Panel) -> np.ndarray:
-        """Return the forecasts of the fitted base at every row, in logs if the model works in logs, (T, N, H)."""
-        return log_points(self.base_._predict_point_at(panel, np.arange(len(panel))), self.base_, panel, self.log_)
 
     # --- forecasting ---
 
@@ -523,19 +446,10 @@ class Recurrent(Forecaster):
     def _predict_group(self, panel: Panel, rows: np.ndarray) -> Forecast:
         """Return the forecasts of series that are read as one group."""
         config, levels, middle = self.config_, self.config_.levels, self.config_.levels.index(0.5)
-        inputs = self._inputs(panel)
         base, own = self._base_forecast(panel, rows)
-        numbers = {name: i for i, name in enumerate(self.series_)}
-        series = np.array([numbers.get(name, -1) for name in panel.series])
-        in_logs = log_points(base, self.base_, panel, self.log_)
-        known = None
-        if config.n_step_inputs:
-            at_rows = np.full((len(panel), *in_logs.shape[1:]), np.nan)
-            at_rows[rows] = in_logs
-            known = self._step_inputs(panel, inputs, at_rows)
-        request = PredictionRequest(inputs, rows, in_logs, series, config, known)
-        no_log = np.isnan(in_logs)[..., None]  # no logarithm, no correction
-        scale = np.where(no_log, 0.0, inputs.scale[rows][:, :, None, None])  # (K, N, H, 1)
+        request = self._reader().request(panel, rows, base, config, self.series_)
+        no_log = np.isnan(request.base)[..., None]  # no logarithm, no correction
+        scale = np.where(no_log, 0.0, request.inputs.scale[rows][:, :, None, None])  # (K, N, H, 1)
         forecasts, log = [], self.log_.flags(panel)
         for s, net in enumerate(self.nets_):
             with one_thread():
@@ -574,10 +488,8 @@ class Recurrent(Forecaster):
         self._check_own_network("probe")
         if self.topology.startswith("one-to-"):
             raise ValueError(f"a {self.topology} network reads one row: no row further back has a gradient")
-        base, config = self._base_points(panel), self.config_
-        inputs = self._inputs(panel, base)
-        data = TrainingRows(inputs, base, self._step_inputs(panel, inputs, base))
-        examples = SequenceDataset(data, config.lookback, steps=config.steps)
+        data = self._reader().of_examples(panel)
+        examples = SequenceDataset(data, self.config_.lookback, steps=self.config_.steps)
         if not len(examples):
             raise ValueError(f"these {len(panel)} rows have no example with a known target: use more history")
         return self.nets_, example_batch(examples)

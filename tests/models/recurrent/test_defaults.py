@@ -142,7 +142,7 @@ def test_a_series_that_explodes_has_a_forecast_of_its_size():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         point = model.fit(prices, 6).predict(prices).point[0, -1]
-    assert model._inputs(fc.as_panel(prices)).scale[-1, -1] == 0.5
+    assert model._reader().of_rows(fc.as_panel(prices)).scale[-1, -1] == 0.5
     assert (point < 10 * prices["wild"].max()).all()
 
 

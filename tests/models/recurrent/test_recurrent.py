@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.quick import quick, walks
+from helpers.quick import quick, training_rows, walks
 from sklearn.base import clone
 
 import forecast as fc
-from forecast.features.dataset import TrainingRows
 from forecast.features.windows import forward_fill
 from forecast.models.base import Forecast, choose_log
 from forecast.models.recurrent.config import STRATEGIES, TRAINING_PARAMS
 from forecast.models.recurrent.crossfit import base_in_training
 from forecast.models.recurrent.inference import CHUNK
+from forecast.models.recurrent.network_examples import hold_back, make_examples
 from forecast.models.recurrent.networks import build_network
 from forecast.models.recurrent.trainer import StagedExamples, one_thread
 
@@ -402,9 +402,9 @@ def test_patience_only_chooses_the_number_of_steps():
     plain = fc.Trainer(steps=120, batch_size=8, lr=0.01)
     net = build_network(patient.config_, seed=0)
     base = base_in_training(fc.Naive(), patient.base_, fc.as_panel(prices), patient.log_)
-    inputs = patient._inputs(fc.as_panel(prices))
-    early = patient._held_back(TrainingRows(inputs, base)).early
-    examples = StagedExamples(early, int(0.8 * last), patient._examples(TrainingRows(inputs, base)))
+    inputs = patient._reader().of_rows(fc.as_panel(prices))
+    early = hold_back(training_rows(inputs, base), patient.config_, patient.choices_).early
+    examples = StagedExamples(early, int(0.8 * last), make_examples(training_rows(inputs, base), patient.config_))
     with one_thread():
         for record in plain.run(net, examples, seed=0):
             if record["step"] == last:
@@ -419,12 +419,12 @@ def test_held_back_rows_are_purged():
     for name in ("lstm", "lstm-many-to-one"):
         model = quick(name, trainer=fc.Trainer(steps=3, patience=5)).fit(panel, 4)
         base = base_in_training(fc.Naive(), model.base_, panel, model.log_)
-        inputs = model._inputs(panel)
-        held_back = model._held_back(TrainingRows(inputs, base))
+        inputs = model._reader().of_rows(panel)
+        held_back = hold_back(training_rows(inputs, base), model.config_, model.choices_)
         early, late = held_back.early, held_back.late
         cut = 240
         changed = dataclasses.replace(inputs, y=np.where(np.arange(300)[:, None] >= cut, 99.0, inputs.y))
-        other = model._held_back(TrainingRows(changed, base)).early
+        other = hold_back(training_rows(changed, base), model.config_, model.choices_).early
         batches = early.gather(np.arange(len(early))), other.gather(np.arange(len(other)))
         assert all(a.tobytes() == b.tobytes() for a, b in zip(*batches, strict=True))
         batch = late.gather(np.arange(len(late)))

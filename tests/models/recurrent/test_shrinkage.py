@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.quick import quick, walks
+from helpers.quick import quick, training_rows, walks
 from scipy import stats
 
 import forecast as fc
-from forecast.features.dataset import TrainingRows
 from forecast.models.recurrent.inference import PredictionRequest, make_error_sample, predict
 from forecast.models.recurrent.shrinkage import PRIOR, PRIOR_ODDS, huber, shrinkage_factor
 
@@ -182,8 +181,8 @@ def test_large_panels_are_measured_on_a_sample_of_series():
     prices = walks(series=60)
     model = quick("lstm-recursive", embedding=2).fit(prices, 2)
     base = np.repeat(np.log(prices.to_numpy())[:, :, None], 2, axis=2)
-    inputs = model._inputs(fc.as_panel(prices))
-    sample = make_error_sample(TrainingRows(inputs, base), model.config_, first=130)
+    inputs = model._reader().of_rows(fc.as_panel(prices))
+    sample = make_error_sample(training_rows(inputs, base), model.config_, first=130)
     chosen, rows = sample.request.series, sample.request.rows
     assert 20 < len(chosen) <= 50
     assert rows.min() == 130
