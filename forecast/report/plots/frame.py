@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
 from forecast._text import plain
@@ -61,8 +62,9 @@ def label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style]
     positions = spread((np.array(scaled) - bottom) / (top - bottom), 1.35 * FONT / height)
     end = ax.transAxes.inverted().transform(ax.transData.transform((ax.convert_xunits(x), low)))[0]
     for name, start, position in zip(ends, (np.array(scaled) - bottom) / (top - bottom), positions, strict=True):
-        line = {"color": looks[name].colour, "linewidth": 1.1, "transform": ax.transAxes, "clip_on": False}
-        ax.add_line(Line2D([end + 0.004, 1.045], [start, position], **line))  # an arrow would take ten times as long
+        path = Path([(end + 0.004, start), (1.045, position)])
+        line = {"fill": False, "edgecolor": looks[name].colour, "linewidth": 1.1, "clip_on": False}
+        ax.add_patch(PathPatch(path, transform=ax.transAxes, **line))  # an arrow would take ten times as long
         text = {"va": "center", "fontsize": FONT, "color": INK, "parse_math": False}
         ax.text(1.055, position, shorten(name), transform=ax.transAxes, **text)
 
