@@ -11,6 +11,16 @@ import inspect
 from typing import Any, Self
 
 
+def importable_name(value: Any) -> str:
+    """Return the name by which a function or a class is imported, as in "mymodule.loss"."""
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def show(value: Any) -> str:
+    """Return the repr of a parameter; of a function or a class its importable name, which is the same in every run."""
+    return importable_name(value) if inspect.isroutine(value) or isinstance(value, type) else repr(value)
+
+
 class Estimator:
     """An object whose parameters are its constructor's arguments, which the constructor only stores.
 
@@ -55,7 +65,7 @@ class Estimator:
 
     def __repr__(self) -> str:
         changed = [
-            f"{name}={getattr(self, name)!r}"
+            f"{name}={show(getattr(self, name))}"
             for name, default in self._defaults().items()
             if repr(getattr(self, name)) != repr(default)
         ]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from forecast._estimator import importable_name
 from forecast.backtesting.fingerprint import fingerprint
 from forecast.backtesting.split import WalkForward
 from forecast.data.checks import check_prices
@@ -141,7 +142,7 @@ def _model_spec(model: Any) -> dict[str, Any]:
 
 def _describe_foreign(value: Any) -> Any:
     if isinstance(value, (type, types.FunctionType)):
-        return f"{value.__module__}.{value.__qualname__}"
+        return importable_name(value)
     params = parameters(value)
     if params is None:
         return repr(value)

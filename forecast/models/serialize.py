@@ -9,6 +9,7 @@ object with a single key, which names the type: ``{"list": [...]}``, ``{"dict": 
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast._estimator import importable_name
 from forecast.models.registry import CLASSES, PARTS, find_class
 
 TAGS = {"class", "list", "dict", "float", "date", "array", "values", "table"}
@@ -44,6 +46,12 @@ def fitted_attributes(model: Any) -> dict[str, Any]:
 
 def refuse(value: Any) -> Any:
     """Raise TypeError for an object that could only be restored by running code that is not of this package."""
+    if inspect.isroutine(value) or isinstance(value, type):
+        name = importable_name(value)
+        raise TypeError(
+            f"{name} cannot be saved: a saved model is loaded without running code that is not of this package. Pickle "
+            f"the model instead, and load it where {name} can be imported"
+        )
     raise TypeError(f"{value!r} cannot be saved: only models of this package can be loaded without running code")
 
 

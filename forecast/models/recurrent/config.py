@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 
-from forecast._estimator import clone
+from forecast._estimator import clone, show
 from forecast._validation import check_choice, check_fields, check_int, check_jobs, check_number
 from forecast.features.inputs import N_STATE_CHANNELS
 from forecast.models.registry import CELLS
@@ -64,7 +66,7 @@ class RecurrentConfig(StackConfig):
     strategy: str  # "one-to-one", "one-to-many", "direct", "recursive", "aligned" or "seq2seq"
     patch: int
     skip: int
-    loss: str
+    loss: str | Callable[..., Any]
     levels: tuple[float, ...]
     series: tuple[str, ...]  # those with a vector
     steps: int  # that the network predicts at once
@@ -89,7 +91,7 @@ class RecurrentConfig(StackConfig):
         and describe one-step errors. The network is still trained on all quantiles, because it then corrects a random
         walk less than a network trained on the median only (benchmarks/truth.py). Point losses imply no quantiles.
         """
-        return self.strategy in FED_BACK or self.loss in POINT_LOSSES
+        return self.strategy in FED_BACK or callable(self.loss) or self.loss in POINT_LOSSES
 
 
 @dataclass(frozen=True)
@@ -123,13 +125,18 @@ def check_unchanged(model: Any) -> None:
         value = getattr(model, name)
         if not _equal(value, fitted):
             raise ValueError(
-                f"this {type(model).__name__} was fitted with {name}={fitted!r}, and {name} is {value!r} now: "
+                f"this {type(model).__name__} was fitted with {name}={show(fitted)}, and {name} is {show(value)} now: "
                 f"fit it again, or set {name} back"
             )
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Return whether two values of a parameter are equal; opaque objects of one class count as equal."""
+    """Return whether two values of a parameter are equal: functions and classes if they are the same object.
+
+    Opaque objects of one class count as equal.
+    """
+    if any(inspect.isroutine(value) or isinstance(value, type) for value in (a, b)):
+        return a is b
     if hasattr(a, "get_params") and type(a) is type(b):
         return _equal(a.get_params(deep=False), b.get_params(deep=False))
     if isinstance(a, dict) and isinstance(b, dict):
@@ -168,7 +175,7 @@ def check_network(model: Any) -> None:
     check_stack(model, CHOSEN_PARAMS)
     check_choice("topology", model.topology, tuple(STRATEGIES))
     check_choice("strategy", model.strategy, (None, *STRATEGIES[model.topology]))
-    check_choice("loss", model.loss, LOSSES)
+    check_loss(model.loss)
     for name in ("calendar", "warm_start"):
         check_choice(name, getattr(model, name), (True, False))
     check_choice("scale", model.scale, SCALES)
@@ -183,6 +190,17 @@ def check_network(model: Any) -> None:
     check_weights(model.half_life, model.weight)
     check_fields(model.future, "future")
     check_fields(model.static, "static")
+
+
+def check_loss(loss: Any) -> None:
+    """Raise TypeError or ValueError unless this is the name of a loss or a function."""
+    if inspect.isfunction(loss):
+        return
+    if callable(loss):
+        raise TypeError(
+            f"loss must be a name or a function of forecast and target; got {show(loss)}: write one that calls it"
+        )
+    check_choice("loss", loss, LOSSES)
 
 
 def check_start(model: Any) -> None:

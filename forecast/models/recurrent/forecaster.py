@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
+from torch import Tensor
 
 from forecast._estimator import check_fitted, clone
 from forecast.data.panel import Panel
@@ -119,9 +120,11 @@ class Recurrent(Forecaster):
     point : {"median", "mean"}, default "median"
         The point forecast. "mean" averages over the errors in training; it is the right point under squared error and
         QLIKE.
-    loss : {"pinball", "mse", "mae", "huber", "student-t"}, default "pinball"
+    loss : {"pinball", "mse", "mae", "huber", "student-t"} or callable, default "pinball"
         The training loss: of the quantiles, of a point (its spread is that of the errors in training), or of Student's
-        t distribution.
+        t distribution. A function `loss(forecast, target)` is the loss of a point, in torch: it reads two tensors of
+        one shape, whose last axis is the steps, in multiples of the scale relative to the base, and returns the loss
+        of each value, a tensor of the same shape.
     gate_bias : {"one", "chrono"}, default "one"
         Initial bias of the gates; with "chrono" LSTM and GRU remember over the lookback.
     members : int, default 1
@@ -163,8 +166,9 @@ class Recurrent(Forecaster):
     that do not last. The newest fifth of the training rows is therefore held back for the first four fifths of the
     training steps. The errors of the base at these rows are regressed on the network's corrections, and the shrinkage
     is the posterior probability that the slope is 1 or more rather than 0, from prior odds of 1 to 20 and a variance
-    that holds under dependent errors. The regression is by least squares; with the losses "mae" and "huber", and on
-    `Pretrained`, by absolute or Huber errors. The last fifth of the steps draws from all rows.
+    that holds under dependent errors. The regression is by least squares, also where `loss` is a function; with the
+    losses "mae" and "huber", and on `Pretrained`, by absolute or Huber errors. The last fifth of the steps draws from
+    all rows.
     The point is shrunk towards the base and the other quantiles move with it, so the spread is that of the network; on
     `Pretrained` all quantiles are shrunk towards its own. With too few rows to hold some back the prior decides (on
     `Pretrained`: 0), and the forecast is almost that of the base.
@@ -203,7 +207,7 @@ class Recurrent(Forecaster):
     embedding: int = 0
     levels: tuple[float, ...] = LEVELS
     point: str = "median"
-    loss: str = "pinball"
+    loss: str | Callable[[Tensor, Tensor], Tensor] = "pinball"
     gate_bias: str = "one"
     members: int = 1
     seed: int = 0
@@ -482,7 +486,7 @@ class Recurrent(Forecaster):
         check_fitted(self, "nets_")
         check_unchanged(self)
 
-    def probe(self, prices: Any, y: Any = None) -> tuple[list[Network], list[torch.Tensor]]:
+    def probe(self, prices: Any, y: Any = None) -> tuple[list[Network], list[Tensor]]:
         """Return the networks and a batch of training examples with one target each, for `gradient_flow`."""
         panel = self._read(prices)
         self._check_own_network("probe")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import NormalDist
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forecast._estimator import show
 from forecast.features.inputs import LEVEL, N_STATE_CHANNELS, SCALE
 
 SD = math.sqrt(math.pi / 2)  # of a Gaussian whose mean absolute value is 1
@@ -24,10 +26,11 @@ SHORTCUT_GAIN, STATE_GAIN = 20.0, 0.5
 #: Student's t: lower bounds of its scale and degrees of freedom (above 2 the variance is finite), and initial degrees.
 MIN_SCALE, MIN_FREEDOM, INITIAL_FREEDOM = 1e-4, 2, 10
 STEP_HIDDEN = 32  # width of the head that reads the inputs of each step
-LOSS_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "mse": nn.functional.mse_loss,
-    "mae": nn.functional.l1_loss,
-    "huber": nn.functional.huber_loss,
+Loss = Callable[[Tensor, Tensor], Tensor]  # of forecasts and targets (B, P, H), for each of them
+LOSS_FUNCTIONS: dict[str, Loss] = {
+    "mse": partial(nn.functional.mse_loss, reduction="none"),
+    "mae": partial(nn.functional.l1_loss, reduction="none"),
+    "huber": partial(nn.functional.huber_loss, reduction="none"),
 }
 
 
@@ -90,17 +93,28 @@ class Point(Output):
 
     n = 1
 
-    def __init__(self, horizon: int, loss: str) -> None:
+    def __init__(self, horizon: int, loss: str | Loss) -> None:
         super().__init__(horizon)
-        self.loss_name = loss
+        self.function = loss if callable(loss) else LOSS_FUNCTIONS[loss]
 
     def forward(self, raw: Tensor) -> Tensor:
         """Map (…, H, 1) to points (…, H, 1)."""
         return self.growth * raw
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Return the squared, absolute or Huber loss: its minimum is the mean, the median, or in between."""
-        return _weighted_mean(LOSS_FUNCTIONS[self.loss_name](output[..., 0], target, reduction="none"), weight)
+        """Return the loss of the points: of the squared loss the minimum is the mean, of the absolute one the median.
+
+        Raises ValueError if a function does not return the loss of each forecast.
+        """
+        losses = self.function(output[..., 0], target)
+        shape = tuple(losses.shape) if isinstance(losses, Tensor) else None
+        if shape != target.shape:
+            got = f"{type(losses).__name__} {losses!r}" if shape is None else f"a tensor of shape {shape}"
+            raise ValueError(
+                f"loss must return the loss of each forecast, here a tensor of shape {tuple(target.shape)} as the two "
+                f"that it gets; {show(self.function)} returned {got}: leave out a sum or mean, and use torch throughout"
+            )
+        return _weighted_mean(losses, weight)
 
 
 class StudentT(Output):
@@ -129,7 +143,7 @@ class StudentT(Output):
         return location + scale * stats.t.ppf(np.asarray(levels), freedom)
 
 
-def make_output(loss: str, horizon: int, levels: Sequence[float]) -> Output:
+def make_output(loss: str | Loss, horizon: int, levels: Sequence[float]) -> Output:
     """Return the output that a loss trains."""
     if loss == "pinball":
         return Quantiles(horizon, levels)

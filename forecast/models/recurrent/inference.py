@@ -195,7 +195,8 @@ def measure_corrections(net: Network, sample: ErrorSample) -> tuple[np.ndarray, 
 
 def held_back_shrinkage(net: Network, sample: ErrorSample, loss: str | None = None) -> float:
     """Return the shrinkage factor, by a loss (None: that of the training), of a network not trained on the sample."""
-    measure = SHRINKAGE_LOSSES.get(loss or sample.request.config.loss, np.square)
+    name = loss or sample.request.config.loss
+    measure = np.square if callable(name) else SHRINKAGE_LOSSES.get(name, np.square)
     return shrinkage_factor(*measure_corrections(net, sample), sample.request.rows, measure)
 
 
