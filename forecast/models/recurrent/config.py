@@ -23,6 +23,7 @@ STRATEGIES = {
     "many-to-one": ("direct", "recursive"),
     "many-to-many": ("aligned", "seq2seq"),
 }
+OWN = "own"  # the strategy of a network of the user's
 FED_BACK = ("recursive", "seq2seq")  # strategies in which the forecast of a step is an input of the next
 POINT_LOSSES = ("mse", "mae", "huber")  # losses of a point forecast, which imply no quantiles
 LOSSES = ("pinball", *POINT_LOSSES, "student-t")
@@ -32,6 +33,11 @@ TRAINING_PARAMS = ("seed", "n_jobs", "warm_start", "trainer", "epochs", "batch_s
 TUNED_PARAMS = ("start", "season", "log", "levels", "members", "seed", "n_jobs", "trainer")
 #: Parameters of the network that a forecaster chooses from the training rows where they are None.
 CHOSEN_PARAMS = ("lookback", "patch", "hidden", "skip")
+#: Parameters that describe the network of this package, which a network of the user's replaces.
+REPLACED_PARAMS = (
+    *("cell", "topology", "strategy", "bidirectional", "patch", "hidden", "layers", "residual", "dropout", "skip"),
+    *("gate_bias", "future"),
+)
 SCALARS = (type(None), int, float, str, np.generic)
 SEQUENCES = (tuple, list, np.ndarray)
 
@@ -63,7 +69,7 @@ class StackConfig:
 class RecurrentConfig(StackConfig):
     """A network that corrects a base forecast: everything that determines the shapes and the meaning of its weights."""
 
-    strategy: str  # "one-to-one", "one-to-many", "direct", "recursive", "aligned" or "seq2seq"
+    strategy: str  # "one-to-one", "one-to-many", "direct", "recursive", "aligned", "seq2seq" or "own"
     patch: int
     skip: int
     loss: str | Callable[..., Any]
@@ -72,6 +78,7 @@ class RecurrentConfig(StackConfig):
     steps: int  # that the network predicts at once
     bptt: int | None
     n_step_inputs: int = 0  # channels that are known in advance of each step
+    network: Callable[..., Any] | None = None  # of the user's
 
     @property
     def n_features(self) -> int:
@@ -103,7 +110,9 @@ class ClassifierConfig(StackConfig):
 
 
 def strategy_of(model: Any) -> str:
-    """Return the name of the network that topology and strategy select."""
+    """Return the name of the network that the network of the user's, or topology and strategy, select."""
+    if model.network is not None:
+        return OWN
     if model.topology.startswith("one"):
         return str(model.topology)
     return str(model.strategy or STRATEGIES[model.topology][0])
@@ -225,6 +234,28 @@ def given_params(model: Any, aside: tuple[str, ...]) -> list[str]:
     """Return the parameters that are not at their default, those `aside` left out."""
     default, params = (m.get_params(deep=False) for m in (type(model)(), model))
     return [name for name in params if name not in aside and not _equal(params[name], default[name])]
+
+
+def check_own_network(model: Any) -> None:
+    """Raise TypeError or ValueError if a network of the user's is not valid, or if other parameters describe one."""
+    if model.network is None:
+        return
+    if not (inspect.isfunction(model.network) or isinstance(model.network, type)):
+        raise TypeError(
+            "network must be a class or a function of n_inputs, horizon and n_outputs that returns a torch.nn.Module; "
+            f"got {show(model.network)}"
+        )
+    replaced = [name for name in given_params(model, ()) if name in REPLACED_PARAMS]
+    if replaced:
+        raise ValueError(
+            f"network={show(model.network)} replaces the network that {', '.join(replaced)} "
+            f"{'describe' if len(replaced) > 1 else 'describes'}: leave out {', '.join(replaced)}, or use network=None"
+        )
+    if model.trainer is not None and model.trainer.skip_lr is not None:
+        raise ValueError(
+            "trainer.skip_lr is the learning rate of the linear shortcut, which a network of your own does not have: "
+            "leave it out"
+        )
 
 
 def check_combinations(model: Any) -> None:

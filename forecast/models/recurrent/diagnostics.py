@@ -42,7 +42,7 @@ def gradient_flow(model: Recurrent | RecurrentClassifier, X: Examples, y: Classe
     DataFrame
         A row for each distance back in time (0: the newest row). "input" is the norm of d loss / d inputs of that row,
         "state" that of d loss / d state after it (h, and an LSTM's c; all layers; NaN for a network that reads in both
-        directions). Means over at most 256 examples and all members.
+        directions, and for a network of your own). Means over at most 256 examples and all members.
 
     References
     ----------
@@ -68,7 +68,7 @@ def summarise(net: Trainable, batch: Sequence[Tensor], title: str) -> Summary:
     rows: dict[str, tuple[str, str, int]] = {}
     hooks = []
     for name, module in net.named_modules():
-        if isinstance(module, (nn.RNNBase, nn.Linear, nn.Embedding, SeriesVectors)):
+        if isinstance(module, (nn.RNNBase, nn.Linear, nn.Embedding, SeriesVectors)) or _is_own_layer(name, module):
 
             def add_row(layer: nn.Module, _: Any, out: Any, name: str = name) -> None:
                 shape = tuple(out[0].shape if isinstance(out, tuple) else out.shape)
@@ -87,18 +87,24 @@ def summarise(net: Trainable, batch: Sequence[Tensor], title: str) -> Summary:
     return Summary("\n".join([title, *lines, f"{total:,} parameters; B is the number of examples read at once"]))
 
 
+def _is_own_layer(name: str, module: nn.Module) -> bool:
+    """Return whether a module is one of the layers with weights in a network of the user's."""
+    return name.split(".")[0] == "own" and not [*module.children()] and bool([*module.parameters()])
+
+
 def gradient_norms(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
     """Return the norms of d loss / d input and d loss / d state at each row of windows, oldest first, (L,) each.
 
     Means over the batch of each example's norm. The state is all that passes from a row to the next, layer by layer;
-    where a network reads in both directions there is no such state, and its norms are NaN.
+    where a network reads in both directions there is no such state, in a network of the user's it is not known, and its
+    norms are NaN.
     """
     x, *others = batch
     net = copy.deepcopy(net).train(False)
     name = "encoder" if hasattr(net, "encoder") else "stack"
-    stack: Stack = getattr(net, name)
-    recorder = _RowByRow(stack)
-    if not stack.bidirectional:
+    stack: Stack | None = getattr(net, name, None)
+    recorder = None if stack is None or stack.bidirectional else _RowByRow(stack)
+    if recorder is not None:
         setattr(net, name, recorder)
     if not x.is_floating_point():  # tokens have no gradient, their vectors have
         assert isinstance(net, Classifier) and net.vectors is not None  # noqa: PT018
@@ -108,7 +114,7 @@ def gradient_norms(net: Trainable, batch: Sequence[Tensor]) -> tuple[np.ndarray,
     loss.backward()
     assert x.grad is not None
     of_input = x.grad.flatten(2).norm(dim=2).mean(dim=0).numpy()  # (L,)
-    if stack.bidirectional:
+    if recorder is None:
         return of_input, np.full(len(of_input), np.nan)
     norms = [torch.stack([_norm(h, len(x)) for h in row]).norm(dim=0).mean() for row in recorder.states]
     return of_input, np.repeat(torch.stack(norms).numpy(), len(of_input) // len(norms))
@@ -118,7 +124,7 @@ def fresh_steps(net: Network, batch: Sequence[Tensor]) -> np.ndarray:
     """Return which steps of the correction react to the newest row without the linear shortcut, (H,) of bool."""
     x, series, target, _, steps = batch
     net = copy.deepcopy(net).eval()
-    for parameter in net.shortcut.parameters():
+    for parameter in [] if net.shortcut is None else net.shortcut.parameters():
         nn.init.zeros_(parameter)
     x = x.detach().requires_grad_()
     output = net(x, target if isinstance(net, Aligned) else None, series, steps)  # (B, P, H, n)

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
-from torch import Tensor
+from torch import Tensor, nn
 
-from forecast._estimator import check_fitted, clone
+from forecast._estimator import check_fitted, clone, show
 from forecast.data.panel import Panel
 from forecast.features.dataset import SequenceDataset, TrainingRows, rows_needed
 from forecast.features.inputs import MIN_CHANGES
@@ -26,6 +26,7 @@ from forecast.models.recurrent.config import (
     RecurrentConfig,
     check_combinations,
     check_network,
+    check_own_network,
     check_start,
     check_unchanged,
     describing_params,
@@ -146,6 +147,11 @@ class Recurrent(Forecaster):
         Rows after which a training example counts half in the loss, before the last training row (None: all the same).
     weight : str, optional
         A field of the prices whose values, 0 or more, weight the losses of forecasts from a row (docs/models.md).
+    network : callable, optional
+        A network of your own, many-to-one: a class or function `network(n_inputs, horizon, n_outputs)` that returns a
+        `torch.nn.Module`, which maps windows (B, lookback, n_inputs) to (B, horizon, n_outputs). It replaces the
+        recurrent layers and the linear shortcut; what describes these, and `future`, must be left out. Zeros leave the
+        base as it is (see docs/own_model.md).
 
     Attributes
     ----------
@@ -217,6 +223,7 @@ class Recurrent(Forecaster):
     start: str | None = None
     half_life: float | None = None
     weight: str | None = None
+    network: Callable[[int, int, int], nn.Module] | None = None
 
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter, or a combination of two, is not valid."""
@@ -227,6 +234,7 @@ class Recurrent(Forecaster):
         if not (self.base is None or isinstance(self.base, Forecaster)):
             raise TypeError(f"base must be a Forecaster or None; got {self.base!r}")
         check_start(self)
+        check_own_network(self)
         check_combinations(self)
         self._base().check_params()
         self._trainer().check_params()
@@ -489,7 +497,7 @@ class Recurrent(Forecaster):
     def probe(self, prices: Any, y: Any = None) -> tuple[list[Network], list[Tensor]]:
         """Return the networks and a batch of training examples with one target each, for `gradient_flow`."""
         panel = self._read(prices)
-        self._check_own_network("probe")
+        self._check_not_pretrained("probe")
         if self.topology.startswith("one-to-"):
             raise ValueError(f"a {self.topology} network reads one row: no row further back has a gradient")
         data = self._reader().of_examples(panel)
@@ -501,16 +509,17 @@ class Recurrent(Forecaster):
     def summary(self) -> Summary:
         """Return a table of the network's layers with their output shapes and weights, as Keras prints it."""
         self._check_ready()
-        self._check_own_network("summary")
+        self._check_not_pretrained("summary")
         strategy, steps, lookback = self.config_.strategy, self.config_.steps, self.config_.lookback
         positions = POSITIONS * lookback if strategy == "aligned" else 1
         x = torch.zeros(1, lookback + positions - 1, self.config_.n_inputs)
         target = torch.zeros(1, positions, steps)
-        title = f"{self.cell} {self.topology}, {strategy}: {lookback} rows in, {steps} steps out"
+        network = f"{self.cell} {self.topology}, {strategy}" if self.network is None else show(self.network)
+        title = f"{network}: {lookback} rows in, {steps} steps out"
         known = torch.zeros(*target.shape, self.config_.n_step_inputs)
         return summarise(self.nets_[0], [x, torch.zeros(1, dtype=torch.int64), target, target, known], title)
 
-    def _check_own_network(self, method: str) -> None:
+    def _check_not_pretrained(self, method: str) -> None:
         """Raise ValueError if the network is the pretrained one."""
         if self.start is not None:
             raise ValueError(

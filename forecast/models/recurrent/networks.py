@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forecast._estimator import show
 from forecast.features.inputs import LEVEL, N_STATE_CHANNELS, RECENT_CHANGE
-from forecast.models.recurrent.config import ClassifierConfig, RecurrentConfig
+from forecast.models.recurrent.config import OWN, ClassifierConfig, RecurrentConfig
 from forecast.models.recurrent.heads import Head, LinearShortcut, StepHead, make_output, ratio
 from forecast.models.recurrent.layers import Stack, State, detached, map_state
 from forecast.models.recurrent.trainer import Trainable, local_random
@@ -249,6 +250,36 @@ class Seq2Seq(Network):
         return raw, state
 
 
+class OwnNetwork(Network):
+    """A network of the user's, many-to-one: a window of rows in, one forecast out, without head and shortcut."""
+
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__(config)
+        assert config.network is not None
+        self.n_inputs = config.n_features + 1
+        self.own = config.network(self.n_inputs, config.steps, self.output.n)
+        if not (isinstance(self.own, nn.Module) and any(weight.requires_grad for weight in self.own.parameters())):
+            raise TypeError(
+                f"network must return a torch.nn.Module with weights to train; {show(config.network)} returned "
+                f"{self.own!r}"
+            )
+
+    def forward(
+        self, x: Tensor, target: Tensor | None = None, series: Tensor | None = None, steps: Tensor | None = None
+    ) -> Tensor:
+        """Map (B, L, C) to (B, 1, H, n)."""
+        window = window_features(self.with_vectors(x, series), 1)
+        raw = self.own(window)
+        needed = (len(x), self.config.steps, self.output.n)
+        if not (isinstance(raw, Tensor) and raw.shape == needed):
+            got = f"a tensor of shape {tuple(raw.shape)}" if isinstance(raw, Tensor) else type(raw).__name__
+            raise ValueError(
+                f"the network maps windows {tuple(window.shape)} to {got}, and must map them to {needed}: (examples, "
+                f"horizon, n_outputs), with the numbers that {show(self.config.network)} was called with"
+            )
+        return self.output(raw[:, None])
+
+
 def window_features(x: Tensor, patch: int) -> Tensor:
     """Return the features of a window (B, L, C), `patch` rows as one: (B, L / patch, patch · (C − 2)).
 
@@ -295,6 +326,7 @@ NETWORKS: dict[str, type[Network]] = {
     "recursive": ManyToOne,
     "aligned": Aligned,
     "seq2seq": Seq2Seq,
+    OWN: OwnNetwork,
 }
 Weights = Mapping[str, np.ndarray]
 

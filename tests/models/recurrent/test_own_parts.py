@@ -101,12 +101,130 @@ def test_a_model_with_an_own_loss_is_pickled_and_not_saved(tmp_path):
     assert loaded.predict(walks()).quantiles.tobytes() == model.predict(walks()).quantiles.tobytes()
 
 
+class Convolution(torch.nn.Module):
+    """Ten lines of a user: a convolution over the window, the newest rows of which a linear layer reads."""
+
+    def __init__(self, n_inputs, horizon, n_outputs):
+        super().__init__()
+        self.shape = (horizon, n_outputs)
+        self.convolution = torch.nn.Conv1d(n_inputs, 4, kernel_size=5)
+        self.linear = torch.nn.Linear(4, horizon * n_outputs)
+        torch.nn.init.zeros_(self.linear.weight)
+        torch.nn.init.zeros_(self.linear.bias)
+
+    def forward(self, window):
+        channels = torch.tanh(self.convolution(window.transpose(1, 2)))
+        return self.linear(channels[..., -1]).unflatten(-1, self.shape)
+
+
+def last_row(n_inputs, horizon, n_outputs):
+    """Return a network that reads the newest row."""
+    flat = torch.nn.Linear(n_inputs, horizon * n_outputs)
+    return torch.nn.Sequential(NewestRow(), flat, torch.nn.Unflatten(-1, (horizon, n_outputs)))
+
+
+class NewestRow(torch.nn.Module):
+    def forward(self, window):
+        return window[:, -1]
+
+
+class ForgetsBatch(Convolution):
+    """A network whose output lacks an axis."""
+
+    def forward(self, window):
+        return super().forward(window)[..., 0]
+
+
+def own(network=Convolution, **params):
+    trainer = fc.Trainer(steps=6, batch_size=8, lr=0.05)
+    return fc.Recurrent(**{"network": network, "lookback": 12, "base": fc.Naive(), "trainer": trainer} | params)
+
+
+@pytest.mark.parametrize("params", [{}, {"loss": "student-t"}, {"loss": squared, "embedding": 2}, {"calendar": True}])
+def test_an_own_network_passes_the_audit(params):
+    assert fc.audit(own(**params), walks(), fc.WalkForward(2, n_windows=3)).passed
+
+
+def test_an_own_network_that_starts_at_zero_is_its_base():
+    prices, base = walks(), fc.Drift()
+    untrained = own(base=base, trainer=fc.Trainer(steps=0)).fit(prices.iloc[:130], 3)
+    expected = base.fit(prices.iloc[:130], 3).predict_at(prices, [129, 159]).point
+    np.testing.assert_allclose(untrained.predict_at(prices, [129, 159]).point, expected, rtol=1e-12)
+
+
+def test_an_own_network_learns_what_can_be_forecast():
+    """An autoregression: nearly all of the error that can be removed from that of naive is removed."""
+    rng, y = np.random.default_rng(0), np.zeros(1500)
+    for t in range(1, 1500):
+        y[t] = 0.5 * y[t - 1] + rng.normal()
+    rows = np.arange(1200, 1499)
+    trainer = fc.Trainer(steps=200, batch_size=64, lr=1e-2)
+    model = own(log=False, trainer=trainer).fit(y[:1200], 1)
+    error = y[rows + 1] - model.predict_at(y, rows).point[:, 0, 0]
+    assert np.mean(error**2) < 1.1 * np.mean((y[rows + 1] - 0.5 * y[rows]) ** 2)
+    assert np.mean(error**2) < 0.9 * np.mean(np.diff(y[1200:]) ** 2)
+    assert (model.shrinkage_ > 0.9).all()
+
+
+def test_an_own_network_is_reproducible_in_members_and_processes():
+    model = own(last_row, members=2).fit(walks(), 2)
+    again = own(last_row, members=2).fit(walks(), 2)
+    forecast = model.predict(walks())
+    assert forecast.quantiles.tobytes() == again.predict(walks()).quantiles.tobytes()
+    assert forecast.members[0].tobytes() != forecast.members[1].tobytes()  # the seed draws the initial weights
+    loaded = pickle.loads(pickle.dumps(model))
+    assert loaded.predict(walks()).quantiles.tobytes() == forecast.quantiles.tobytes()
+
+
+def test_an_own_network_is_described():
+    model = own().fit(walks(), 2)
+    assert describe(model)["params"]["network"] == f"{__name__}.Convolution"
+    summary = str(model.summary())
+    assert f"{__name__}.Convolution: 12 rows in, 2 steps out" in summary
+    assert "own.convolution (Conv1d)" in summary
+    flow = fc.gradient_flow(model, walks())
+    assert (flow["input"].iloc[:5] > 0).all()  # the rows that the kernel covers at the newest row
+    assert flow["state"].isna().all()
+
+
+def test_a_model_with_an_own_network_is_not_saved(tmp_path):
+    with pytest.raises(TypeError, match=r"Convolution cannot be saved: .* Pickle the model instead"):
+        own().fit(walks(), 2).save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"network": ForgetsBatch}, r"maps windows \(8, 12, \d+\) to a tensor of shape \(8, 2\), .* \(8, 2, 3\)"),
+        ({"network": lambda *sizes: torch.nn.Tanh()}, r"with weights to train; \S*<lambda> returned Tanh"),
+        ({"network": lambda *sizes: None}, "must return a torch.nn.Module with weights to train"),
+        ({"network": "lstm"}, "network must be a class or a function of n_inputs, horizon and n_outputs"),
+        ({"network": torch.nn.Linear(3, 2)}, "network must be a class or a function"),
+        (
+            {"hidden": 8, "cell": "gru"},
+            r"Convolution replaces the network that cell, hidden describe: leave out",
+        ),
+        ({"skip": 3}, "replaces the network that skip describes"),
+        ({"topology": "many-to-one"}, "leave out topology"),
+        ({"future": ("Load",)}, "leave out future"),
+        ({"start": "pretrained"}, "leave out .*network"),
+        ({"trainer": fc.Trainer(skip_lr=0.1)}, "trainer.skip_lr is the learning rate of the linear shortcut"),
+        ({"trainer": fc.Trainer(bptt=5)}, "trainer.bptt"),
+    ],
+)
+def test_an_own_network_that_does_not_fit_is_refused(params, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        own(**params).fit(walks(), 2)
+
+
 @pytest.mark.slow
-def test_a_backtest_in_processes_has_the_forecasts_of_one_process(tmp_path):
+def test_a_backtest_in_processes_has_the_forecasts_of_one_process():
     """Functions without an importable name are sent to the processes, too."""
-    models = {"own": quick("lstm", loss=lambda forecast, target: (forecast - target).abs(), members=2)}
+    models = {"loss": quick("lstm", loss=lambda forecast, target: (forecast - target).abs(), members=2)}
+    models["network"] = own(lambda *sizes: Convolution(*sizes))
     cv = fc.WalkForward(2, n_windows=4)
     one, two = (fc.backtest(models, walks(), cv, refit=2, n_jobs=n, warm=True) for n in (1, 2))
     assert one.forecasts.equals(two.forecasts)
-    members = models["own"].set_params(n_jobs=2).fit(walks(), 2)
+    members = models["loss"].set_params(n_jobs=2).fit(walks(), 2)
     assert np.isfinite(members.predict(walks()).point).all()

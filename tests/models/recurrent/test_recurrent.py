@@ -15,6 +15,7 @@ from helpers.quick import quick, training_rows, walks
 from sklearn.base import clone
 
 import forecast as fc
+from forecast._estimator import show
 from forecast.features.windows import forward_fill
 from forecast.models.base import Forecast, choose_log
 from forecast.models.recurrent.config import STRATEGIES, TRAINING_PARAMS
@@ -541,6 +542,7 @@ CHANGES = {
     "members": 1,
     "half_life": 20,
     "weight": "Volume",
+    "network": torch.nn.Linear,
 }
 
 
@@ -559,7 +561,7 @@ def test_changed_parameter_is_refused(name, fitted_pair, tmp_path):
     """Every use of the fitted networks raises; with the parameter set back the forecast is the same bytes."""
     fitted, before = getattr(fitted_pair, name), fitted_pair.predict(walks()).quantiles.tobytes()
     fitted_pair.set_params(**{name: CHANGES[name]})
-    message = f"was fitted with {name}={fitted!r}, and {name} is {CHANGES[name]!r} now: fit it again, or set"
+    message = f"was fitted with {name}={fitted!r}, and {name} is {show(CHANGES[name])} now: fit it again, or set"
     uses = {
         "predict": lambda: fitted_pair.predict(walks()),
         "predict_at": lambda: fitted_pair.predict_at(walks(), [120, 150]),
