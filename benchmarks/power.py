@@ -2,6 +2,7 @@
 
 python benchmarks/power.py --data DIR                   # DIR/epf/NP.csv.gz, hourly from 2013 to 2018
 python benchmarks/power.py two_years --data DIR         # the last two years, about ten minutes
+python benchmarks/power.py daily --data DIR             # the same with a short refit every day: a quarter of an hour
 
 The file is the benchmark of Lago et al. (2021), Forecasting day-ahead electricity prices, Applied Energy 293. It is not
 a part of this project.
@@ -54,7 +55,8 @@ def run(models: dict[str, fc.Forecaster], table: pd.DataFrame, days: int, refit:
     forecasts = result.forecasts.query("member == 0")
     points = forecasts.pivot(index=["cutoff", "step"], columns="model", values="y_hat")
     truth = forecasts.query("model == 'naive'").set_index(["cutoff", "step"])["y"].reindex(points.index)
-    points["lstm + ridge"] = points[["lstm", "ridge"]].mean(axis=1)
+    if "ridge" in models:
+        points["lstm + ridge"] = points[["lstm", "ridge"]].mean(axis=1)
     seconds = result.fits.groupby("model")["seconds_fit"].sum()
     return [
         {"model": name, "MAE": f"{(points[name] - truth).abs().mean():.3f}", "s to fit": round(seconds.get(name, 0), 1)}
@@ -80,7 +82,13 @@ def two_years(options: argparse.Namespace) -> Table:
     return run(models, prices(options, 728, None), 728, 28)
 
 
+def daily(options: argparse.Namespace) -> Table:
+    """Nord Pool, the last two years (728 days), the LSTM refitted every day from its previous weights, 20 steps."""
+    model = network(8, 1000, future=KNOWN)
+    return run({"lstm": model.set_params(trainer__warm_steps=20)}, prices(options, 728, None), 728, 1, warm=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with epf/NP.csv.gz")
-    print_tables(parser, [quarter, two_years], ["quarter"])
+    print_tables(parser, [quarter, two_years, daily], ["quarter"])
