@@ -307,7 +307,7 @@ def test_missing_targets_have_rows_but_no_score(uneven):
 
 
 def test_no_eligible_series_is_an_error(uneven):
-    with pytest.raises(ValueError, match="long needs 103 observed training rows .* use prices of 115 rows"):
+    with pytest.raises(ValueError, match=r"long needs 103 observed training rows .* use prices of 115 rows"):
         fc.backtest({"long": Demanding(103)}, uneven, CV)
 
 

@@ -113,7 +113,7 @@ ERRORS = {  # a command line, and a pattern of its message
     "season 0": (f"backtest good.csv {DRIFT} --season 0", "--season must be at least 1; got 0"),
     "season of more rows than the training has": (
         f"backtest good.csv {DRIFT} --season 54",
-        r"--season 54 is not shorter than the 54 training rows of the first cutoff.*use a shorter season",
+        "a season of 54 rows needs 55 observed training rows.* use --windows 2",
     ),
     "train size below what models need": (
         "backtest good.csv --models arima --horizon 2 --windows 3 --train-size 5",
@@ -185,7 +185,7 @@ ERRORS = {  # a command line, and a pattern of its message
     "unknown option": ("backtest good.csv --bogus 3", "--bogus"),
     "misspelled option": ("backtest good.csv --horizn 3", "--horizn.*--horizon"),
     "unknown command": ("bactest good.csv", "No such command 'bactest'"),
-    "too many arguments": ("models lstm", "lstm"),
+    "too many arguments": ("samples lstm", "lstm"),
 }
 
 

@@ -67,7 +67,7 @@ def _weighted(y, weight):
 def _dataset(y, weight):
     inputs = replace(causal_inputs(y), weight=weight)
     base = np.repeat(inputs.y[:, :, None], 2, axis=2)
-    return LaggedDataset(y, TrainingRows(inputs, base), LaggedFeatures([inputs.x], 5))
+    return LaggedDataset(y, TrainingRows(inputs, base), LaggedFeatures([inputs.x], 5, np.empty((y.shape[1], 0))))
 
 
 def test_rows_of_weight_0_are_left_out_of_a_ridge():

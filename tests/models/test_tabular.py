@@ -124,7 +124,7 @@ def _dataset(frame, lookback, horizon):
     y = np.log(frame.to_numpy())
     inputs = causal_inputs(y)
     base = np.repeat(inputs.y[:, :, None], horizon, axis=2)
-    return LaggedDataset(y, TrainingRows(inputs, base), LaggedFeatures([inputs.x], lookback))
+    return LaggedDataset(y, TrainingRows(inputs, base), LaggedFeatures([inputs.x], lookback, np.empty((y.shape[1], 0))))
 
 
 def _with_missing_rows():

@@ -63,10 +63,11 @@ def label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style]
     end = ax.transAxes.inverted().transform(ax.transData.transform((ax.convert_xunits(x), low)))[0]
     for name, start, position in zip(ends, (np.array(scaled) - bottom) / (top - bottom), positions, strict=True):
         path = Path([(end + 0.004, start), (1.045, position)])
-        line = {"fill": False, "edgecolor": looks[name].colour, "linewidth": 1.1, "clip_on": False}
-        ax.add_patch(PathPatch(path, transform=ax.transAxes, **line))  # an arrow would take ten times as long
-        text = {"va": "center", "fontsize": FONT, "color": INK, "parse_math": False}
-        ax.text(1.055, position, shorten(name), transform=ax.transAxes, **text)
+        line = PathPatch(path, transform=ax.transAxes, fill=False, edgecolor=looks[name].colour, linewidth=1.1)
+        line.set_clip_on(False)
+        ax.add_patch(line)  # an arrow would take ten times as long
+        text = ax.text(1.055, position, shorten(name), transform=ax.transAxes, va="center", fontsize=FONT, color=INK)
+        text.set_parse_math(False)
 
 
 def shorten(name: Any) -> str:
