@@ -55,6 +55,7 @@ from forecast.data.row_labels import format_date
 from forecast.data.statements import find_statement
 
 #: Text that is a number in a form that is not read, rather than a code or a date.
+ROW_NUMBERS = re.compile(r"Unnamed: \d+|index|level_\d+")  # names that pandas gives to the labels of rows
 LIKE_NUMBER = re.compile(r"[-+(]?\W?\s?\d[\d.,' ]*\s?\W?\w?\)?")
 SEPARATORS = re.compile(r"[\s_./:|()'\",-]+")
 #: Where two words of a name meet without a separator: AAPL|Close, close|AAPL, 600519|收盘.
@@ -529,8 +530,18 @@ def _find_left_out(frame: pd.DataFrame, names: list[str]) -> dict[int, str]:
     return left_out | by_name if len(by_name) < len(others) else left_out
 
 
+def is_row_number(column: pd.Series) -> bool:
+    """Return whether numbers count the rows from 0 or 1, in any order."""
+    if not pd.api.types.is_numeric_dtype(column) or len(column) < 2:
+        return False
+    counts = np.arange(len(column)) + (column.min() > 0)
+    return bool(np.array_equal(np.sort(column.to_numpy(dtype=float)), counts))
+
+
 def _describe_values(column: pd.Series, index: pd.Index) -> Content | None:
     """Return what a column contains if its values are no series, else None."""
+    if ROW_NUMBERS.fullmatch(str(column.name)) and is_row_number(column):
+        return Content(f"counts rows ({column.iloc[0]:g} to {column.iloc[-1]:g})", True)
     if column.dtype != np.float64 and has_only_text(column):
         value = column.dropna().iloc[0]
         return Content(f"contains {repr(value) if isinstance(value, str) else format_date(value)}", True)

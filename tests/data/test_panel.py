@@ -387,3 +387,19 @@ def test_columns_of_a_long_table_are_its_series():
     assert as_panel(long, columns=["B", "A"]).series == ("B", "A")
     with pytest.raises(ValueError, match="there is no column 'C'; the prices have A, B"):
         as_panel(long, columns=["C"])
+
+
+@pytest.mark.parametrize("rows", [2, 3, 10, 30])
+@pytest.mark.parametrize("order", [1, -1])
+def test_row_numbers_that_pandas_has_written_are_no_series(rows, order):
+    """`to_csv` writes the labels of the rows, which `read_csv` names "Unnamed: 0"; `reset_index` names them "index"."""
+    table = pd.DataFrame({"A": 100 + np.arange(rows) ** 1.5, "B": 50 - np.sqrt(np.arange(rows))})
+    for name, numbers in (("Unnamed: 0", np.arange(rows)), ("index", 1 + np.arange(rows))):
+        numbered = table[::order].reset_index(drop=True)
+        numbered.insert(0, name, numbers)
+        numbered.insert(1, "Date", pd.date_range("2024-01-01", periods=rows)[::order])
+        with pytest.warns(PricesWarning, match=f"the column '{name}' counts rows"):
+            panel = as_panel(numbered)
+        assert panel.series == ("A", "B")
+    numbered["index"] = 100 + np.arange(rows) ** 2.0
+    assert "index" in as_panel(numbered).series
