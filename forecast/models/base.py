@@ -463,7 +463,7 @@ class LogChoice:
 
 def choose_log(log: bool | str, panel: Panel) -> LogChoice:
     """Choose which series to work in logs on; "auto" means those whose observed training values are all positive."""
-    positive = (np.where(panel.observed, panel.target, 1.0) > 0).all(axis=0)  # (N,)
+    positive = ((panel.target > 0) | ~panel.observed).all(axis=0)  # (N,)
     in_logs = positive if log == "auto" else np.full(len(panel.series), bool(log))
     return LogChoice(panel.series, tuple(bool(flag) for flag in np.asarray(in_logs)), log == "auto")
 
@@ -477,7 +477,7 @@ def transform(panel: Panel, log: LogChoice) -> np.ndarray:
     flags = log.flags(panel)
     if not flags.any():
         return panel.target
-    bad = panel.observed & flags & ~(np.where(panel.observed, panel.target, 1.0) > 0)
+    bad = panel.observed & flags & ~(panel.target > 0)
     if (bad & ~log.may_skip(panel)).any():
         row, column = np.argwhere(bad & ~log.may_skip(panel))[0]
         raise ValueError(

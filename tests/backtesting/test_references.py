@@ -102,7 +102,7 @@ def test_a_season_is_shorter_than_the_training_rows():
     assert result.failures().empty
     assert result.leaderboard()["mase"].notna().all()
     for season in (first, 59, 400):
-        with pytest.raises(ValueError, match=rf"season={season} is not shorter than the {first} training rows"):
+        with pytest.raises(ValueError, match=f"a season of {season} rows needs {season + 1} observed training rows"):
             fc.backtest(fc.Drift(), walks(60), CV, refit=12, season=season)
 
 
