@@ -22,7 +22,7 @@ from forecast.backtesting.references import add_references
 from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.spec import differences, make_spec
 from forecast.backtesting.split import WalkForward
-from forecast.backtesting.table import ForecastIndex, join, skipped
+from forecast.backtesting.table import ForecastIndex, check_season, join, skipped
 from forecast.backtesting.tasks import FitTask, RefitPeriod, TaskResult, make_periods, make_tasks, trainable
 from forecast.data.panel import Panel, Prices, as_panel
 from forecast.models.base import Forecast, Forecaster
@@ -300,6 +300,7 @@ def _plan(
         RowsNeeded(models, panel, settings.refit, settings.season).check(cv)
     periods = make_periods(list(cv.split(panel)), settings.refit)
     train, (refit, warm, season, reference, against) = panel[periods[0].train], settings
+    check_season(train, season)
     models, reference = add_references(models, train, season, reference, against)
     min_train_rows = max(model.min_rows(cv.horizon) for model in models.values())
     left_out = skipped(panel, periods, min_train_rows, cv.train_size)

@@ -98,6 +98,16 @@ def _raise_nothing_left(train: Panel, min_train_rows: int, train_size: int | Non
     )
 
 
+def check_season(train: Panel, season: int | None) -> None:
+    """Raise ValueError if the first training rows contain no value a declared season after another."""
+    if season is None or season < len(train):
+        return
+    raise ValueError(
+        f"season={season} is not shorter than the {len(train)} training rows of the first cutoff, so no value has one "
+        "a season before it: use a shorter season, fewer windows or more training rows"
+    )
+
+
 def _scale(train: np.ndarray, season: int) -> np.ndarray:
     """Return MASE's scale of each series, (N,): mean |y[t] − y[t − season]| in training; NaN where it never changed."""
     change = np.abs(train[season:] - train[:-season])

@@ -104,6 +104,8 @@ def test_a_season_is_shorter_than_the_training_rows():
     for season in (first, 59, 400):
         with pytest.raises(ValueError, match=f"a season of {season} rows needs {season + 1} observed training rows"):
             fc.backtest(fc.Drift(), walks(60), CV, refit=12, season=season)
+        with pytest.raises(ValueError, match=rf"season={season} is not shorter than the {first} training rows"):
+            fc.backtest(fc.Drift(), walks(60), CV, refit=12, season=season, on_error="record")
 
 
 def test_a_found_season_is_a_row_and_leaves_the_scale_of_mase():
