@@ -574,7 +574,7 @@ def test_exog_fields_are_read(workdir, call):
     assert call(f"backtest sp500 {line} --set \"lstm.exog=('Volume',)\"")[0] == 0
     code, _, err = call(f"backtest good.csv {line} --set \"lstm.exog=('Volume',)\"")
     assert code == 2
-    assert "no field 'Volume' to read as exog" in err
+    assert "no field 'Volume' to read as an input" in err
     call(f"backtest ohlcv.csv {line} --target return --set \"lstm.exog=('Volume',)\" --out returns")
     spec = json.loads((workdir / "returns" / "spec.json").read_text())
     assert spec["data"]["channels"] == ["return", "Volume"]
