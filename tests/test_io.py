@@ -28,7 +28,7 @@ CV = fc.WalkForward(horizon=1, n_windows=3)
 
 @pytest.fixture(scope="module")
 def result():
-    return fc.backtest({"drift": fc.Drift()}, PRICES, CV)
+    return fc.backtest({"drift": fc.Drift()}, PRICES, CV, predict_next=True)
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_remains_in_a_run_are_swept(result, tmp_path):
     for name in _io.remains(_io.RUN):
         (folder / name).write_text("half")
     result.save(folder)
-    assert sorted(path.name for path in folder.iterdir()) == sorted([_io.FITS, _io.FORECASTS, _io.SPEC])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([_io.FITS, _io.FORECASTS, _io.NEXT, _io.SPEC])
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 

@@ -869,7 +869,7 @@ def test_examples_in_help_are_valid(workdir, call, monkeypatch):
         "check prices.csv",
         "download AAPL MSFT --start 2015-01-01 --out prices.parquet",
         "fit stocks --model lstm --horizon 5 --out models/lstm",
-        "predict models/lstm stocks --exchange XNYS --out tomorrow.csv",
+        "predict models/lstm stocks --exchange XNYS --plot tomorrow.png --out tomorrow.csv",
         "report runs/stocks --out stocks.html",
         "explain runs/stocks",
         "models",
