@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import types
@@ -72,7 +73,11 @@ def describe_target(data: Mapping[str, Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that the numbers depend on."""
-    return {name: version(name) for name in VERSIONS}
+    return {name: _version(name) for name in VERSIONS}
+
+
+#: Of a package, which does not change while it is loaded: its metadata are parsed once.
+_version = functools.cache(version)
 
 
 def hash_history(panel: Panel, stops: Iterable[int], horizon: int) -> dict[int, str]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from forecast._estimator import clone
+from forecast._threads import one_thread
 from forecast.backtesting.spec import describe
 from forecast.backtesting.split import Fold
 from forecast.data.panel import Panel, format_date
@@ -136,7 +136,7 @@ def run_task(
     forecast = None
     # One thread per task, also when serial: small models run fastest this way, and results do not depend on the number
     # of processes.
-    with ONE_TASK, threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+    with ONE_TASK, one_thread(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             start = time.perf_counter()

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
+from forecast._threads import one_thread
 from forecast._validation import check_choice, check_fields, check_int
 from forecast.data.panel import Panel, Prices, format_date
 from forecast.features.windows import forward_fill
@@ -185,7 +185,7 @@ class ARIMA(Forecaster):
                 self.fits_[name] = [constant] * (horizon if self.exog else 1)
                 self.record_["order"][name] = "never changes"
                 continue
-            with threadpool_limits(1, user_api="blas"):  # on matrices this small, threads cost more than they save
+            with one_thread("blas"):  # on matrices this small, threads cost more than they save
                 self.fits_[name] = self._fit_series(panel, n, y[:, n], previous.get(name, []))
 
     def _choose_log(self, panel: Panel) -> LogChoice:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from forecast._threads import one_thread
 from forecast.models.arima.likelihood import Likelihood, Order, concentrate
 from forecast.models.arima.search import Sample, SearchResult, maximise
 
@@ -90,7 +90,7 @@ def forecast_from_rows(fit: SeriesFit, y: np.ndarray, rows: np.ndarray, horizon:
     that of filtering the rows up to t alone. Sums run state by state, so that the bytes of one cutoff's forecast do
     not depend on the number of cutoffs.
     """
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread("blas"):
         ssm, filtered, offset = _filter(fit, np.append(y, np.nan))
         state = filtered.predicted_state[:, rows + 1]  # (m, K)
         cov = filtered.predicted_state_cov[:, :, rows + 1]  # (m, m, K)
@@ -100,7 +100,7 @@ def forecast_from_rows(fit: SeriesFit, y: np.ndarray, rows: np.ndarray, horizon:
 
 def innovations(fit: SeriesFit, y: np.ndarray) -> np.ndarray:
     """Return the standardised innovations of regression errors (T,), NaN on missing rows and in the diffuse start."""
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread("blas"):
         _, filtered, _ = _filter(fit, y)
     lost = np.isnan(y)
     lost[: filtered.nobs_diffuse] = True
