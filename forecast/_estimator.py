@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from typing import Any, Self
 
@@ -21,6 +22,19 @@ def show(value: Any) -> str:
     return importable_name(value) if inspect.isroutine(value) or isinstance(value, type) else repr(value)
 
 
+@functools.lru_cache(maxsize=256)
+def _defaults_of(cls: Any) -> dict[str, Any]:
+    """Return the parameters of a class's constructor with their defaults, sorted by name."""
+    own = cls.__init__ is not object.__init__
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:] if own else []
+    if variadic := [p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]:
+        raise TypeError(
+            f"the constructor of {cls.__name__} takes any number of {', '.join(variadic)}: name every parameter, "
+            "so that it can be set and copied"
+        )
+    return {p.name: p.default for p in sorted(parameters, key=lambda p: p.name)}
+
+
 class Estimator:
     """An object whose parameters are its constructor's arguments, which the constructor only stores.
 
@@ -30,14 +44,7 @@ class Estimator:
     @classmethod
     def _defaults(cls) -> dict[str, Any]:
         """Return the constructor's parameters with their defaults, sorted by name as in scikit-learn."""
-        own = cls.__init__ is not object.__init__
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:] if own else []
-        if variadic := [p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]:
-            raise TypeError(
-                f"the constructor of {cls.__name__} takes any number of {', '.join(variadic)}: name every parameter, "
-                "so that it can be set and copied"
-            )
-        return {p.name: p.default for p in sorted(parameters, key=lambda p: p.name)}
+        return dict(_defaults_of(cls))  # type: ignore[arg-type]  # a class is hashable
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name; `deep` adds the parameters of parameters, as `trainer__lr`."""
