@@ -20,6 +20,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from forecast._validation import list_names
+
 
 class FolderKind(NamedTuple):
     """The kind of a folder: its name, the JSON file that identifies it, and the names of the files that it may hold."""
@@ -191,8 +193,7 @@ def containing_folder(path: Path, kinds: Collection[FolderKind]) -> Path | None:
 def _check_contents(folder: Path, kind: FolderKind) -> None:
     remedy = f"name a folder that is new, empty or a {kind.name}"
     if others := _others(folder, kind):
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        listed = ", ".join(map(repr, others[:3])) + more
+        listed = list_names([repr(name) for name in others], most=3)
         raise ValueError(f"{folder} holds {listed}, which is not part of a {kind.name}: {remedy}")
     if not is_ours(folder, kind):
         reason = f"{kind.description} is not that" if (folder / kind.description).exists() else f"no {kind.description}"

@@ -254,11 +254,12 @@ def _ended_series(panel: Panel) -> dict[str, str | None]:
 
 def _describe_ended(ended: dict[str, str | None], panel: Panel, consequence: str) -> list[str]:
     """Return a sentence on the series without a value in the last row, if there are some."""
+    from forecast._validation import list_names
     from forecast.data.panel import format_date
 
     if not ended:
         return []
-    listed = "; ".join(f"{name} (last: {last})" if last else f"{name} (none at all)" for name, last in ended.items())
+    listed = list_names([f"{name} (last: {last})" if last else f"{name} (none at all)" for name, last in ended.items()])
     return [f"no value in the last row, {format_date(panel.index[-1])}: {listed}; {consequence}"]
 
 
@@ -427,11 +428,12 @@ def _drop_missing(table: pd.DataFrame, model: Forecaster) -> tuple[pd.DataFrame,
 
 def _notes_of_forecast(model: Forecaster, panel: Panel, ended: dict[str, str | None]) -> list[str]:
     """Return what a reader of the forecast must know of the prices: what was left out, is missing or has no name."""
+    from forecast._validation import list_names
     from forecast.models.price_kind import quantity_of
 
     notes = [*panel.attrs.get("notes", []), *_describe_ended(ended, panel, "they are not forecast")]
     if missing := [name for name in model.series_ if name not in panel.series]:
-        notes.append(f"series of the fit that are not among these prices: {', '.join(missing)}")
+        notes.append(f"series of the fit that are not among these prices: {list_names(missing)}")
     if model.prices_.quantity is not None and quantity_of(panel) is None:
         notes.append(f"the model was fitted on {model.prices_.quantity}, and these prices do not name what they are")
     return notes

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._text import plain, plain_lines
+from forecast._validation import list_names
 from forecast.data.calendar import is_daily
 from forecast.data.day_rules import are_about_daily, describe_weekdays
 from forecast.data.gaps import is_every_day, missing_bars, missing_days, trading_weekdays
@@ -331,7 +332,7 @@ def _check_source(facts: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str
             if fact.get(key):
                 groups.setdefault(fact[key], []).append(name)
         if len(groups) > 1:
-            listed = "; ".join(f"{value}: {', '.join(names)}" for value, names in groups.items())
+            listed = "; ".join(f"{value}: {list_names(names)}" for value, names in groups.items())
             findings.append(("", f"the series have different {plural} ({listed})"))
     return findings
 

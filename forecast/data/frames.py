@@ -287,6 +287,11 @@ def _align(columns: Mapping[Any, Any]) -> pd.DataFrame:
         return frame
     arrays = {name: np.asarray(column) for name, column in columns.items()}
     longest = max((len(column) for column in arrays.values()), default=0)
+    if arrays and all(array.dtype == np.float64 for array in arrays.values()):
+        table = np.full((longest, len(arrays)), np.nan)  # one block, without a Series for each name
+        for n, array in enumerate(arrays.values()):
+            table[longest - len(array) :, n] = array
+        return pd.DataFrame(table, columns=pd.Index(list(arrays)), copy=False)
     return pd.DataFrame({name: pd.Series(a, index=range(longest - len(a), longest)) for name, a in arrays.items()})
 
 

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from forecast._validation import did_you_mean
+from forecast._validation import did_you_mean, list_names
 from forecast.data.column_checks import (
     UnclearColumnsError,
     check_columns,
@@ -185,7 +185,7 @@ def choose_fields(
         raise ValueError(f"there is no field {target!r}: the prices are plain values without fields, so leave it out")
     raise ValueError(
         f"there is no field {target!r} to forecast{did_you_mean(target, available)}; the prices have "
-        f"{', '.join(available)}"
+        f"{list_names(available, MAX_LISTED)}"
     )
 
 
@@ -255,7 +255,9 @@ def _position(frame: pd.DataFrame, name: str) -> int:
     same = same or [i for i, other in enumerate(names) if plain_name(other) == plain_name(name)]
     if len(same) != 1:
         problem = "there is no column" if not same else "several columns are called"
-        raise ValueError(f"{problem} {name!r}{did_you_mean(name, names)}; the prices have {', '.join(names)}")
+        raise ValueError(
+            f"{problem} {name!r}{did_you_mean(name, names)}; the prices have {list_names(names, MAX_LISTED)}"
+        )
     return same[0]
 
 

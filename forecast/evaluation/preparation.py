@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from forecast._validation import list_names
 from forecast.data.future import FutureInputs
 from forecast.data.panel import Panel, Prices, as_panel
 from forecast.data.row_labels import format_date
@@ -186,7 +187,7 @@ class Preparation:
         missing = [name for name in _observed(old) if name not in new.series]
         missing += [name for name in _observed(new) if name not in old.series]
         if missing:
-            return Difference(f"the set of series changes by {join_names(missing)}", "series")
+            return Difference(f"the set of series changes by {list_names(missing)}", "series")
         if len(old) != len(new) or (self.has_labels and not old.index.equals(new.index)):
             changed = old.index.symmetric_difference(new.index)
             which = f": {format_date(changed[0])}" if len(changed) and self.has_labels else ""

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast._estimator import Estimator, check_fitted, clone
-from forecast._validation import check_choice, check_int, check_levels, check_log
+from forecast._validation import check_choice, check_int, check_levels, check_log, list_names
 from forecast.data.fields import named_field
 from forecast.data.panel import Panel, Prices, as_panel, format_date, with_future
 from forecast.data.static import select_static
@@ -258,7 +258,7 @@ class Forecaster(Estimator):
                 f"horizon={horizon}; the longest has {observed.max(initial=0)}. Use more history or a shorter horizon."
             )
         if short := [name for name, rows in zip(panel.series, observed, strict=True) if rows < needed]:
-            message = f"too short to be fitted, with fewer than {needed} observed rows: {', '.join(short)}"
+            message = f"too short to be fitted, with fewer than {needed} observed rows: {list_names(short)}"
             warnings.warn(message, ShortSeriesWarning, stacklevel=3)
 
     def predict(self, prices: Prices, future: pd.DataFrame | None = None) -> Forecast:
@@ -407,8 +407,8 @@ class Forecaster(Estimator):
                 if any(named_field(name) is not None for name in unknown)  # which is no series' name to be changed
                 else "fit it on all series or name them as at the fit (a series without a name is named after its file)"
             )
-            known = ", ".join(self.series_[:5]) + (" …" if len(self.series_) > 5 else "")
-            raise ValueError(f"{type(self).__name__} was fitted on {known} and not on {', '.join(unknown)}: {advice}")
+            names = f"{list_names(self.series_)} and not on {list_names(unknown)}"
+            raise ValueError(f"{type(self).__name__} was fitted on {names}: {advice}")
         fitted, other = self.prices_.instrument, panel.attrs.get("instrument")
         if None not in (fitted, other) and fitted != other:
             raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast._validation import list_names
 from forecast.data.fields import canonical_field
 from forecast.data.panel import Panel, as_panel, split_fields
 from forecast.data.spacing import describe_distance, distances_differ, usual_distance
@@ -99,7 +100,7 @@ class PriceKind:
 
     def describe(self, series: Sequence[str]) -> str:
         """Return what the prices were, such as "Close of AAPL from prices.csv"; `series` are their names."""
-        names = ", ".join(series[:5]) + (f" and {len(series) - 5} more" if len(series) > 5 else "")
+        names = list_names(series)
         source = "given in Python" if self.source is None else f"from {self.options.get('data', self.source)}"
         is_named = self.quantity is None or tuple(series) == (self.quantity,)
         return f"{'' if is_named else f'{self.quantity} of '}{names} {source}"

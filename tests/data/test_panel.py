@@ -70,8 +70,9 @@ def test_undated_prices_are_numbered(build):
     assert list(panel.index) == list(range(T))
 
 
-def test_undated_series_are_aligned_at_the_end():
-    panel = as_panel({"short": [8.0, 9.0], "long": [1, 2, 3, 4]})
+@pytest.mark.parametrize("numbers", [float, int])
+def test_undated_series_are_aligned_at_the_end(numbers):
+    panel = as_panel({"short": [8.0, 9.0], "long": [numbers(value) for value in (1, 2, 3, 4)]})
     np.testing.assert_array_equal(panel.target, [[np.nan, 1], [np.nan, 2], [8, 3], [9, 4]])
 
 

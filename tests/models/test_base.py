@@ -62,3 +62,10 @@ def test_prices_without_a_score_are_refused():
         model.score(walks(rows=5))
     with pytest.raises(ValueError, match="nothing to score"):
         model.score(walks(rows=20) * 0 + 3)
+
+
+def test_warnings_on_many_series_name_a_few():
+    """A thousand names in a warning are not read."""
+    prices = {f"s{n}": np.arange(1.0, 3.0) for n in range(1_000)} | {"long": np.arange(1.0, 50.0) ** 1.1}
+    with pytest.warns(UserWarning, match="too short to be fitted.*: s0, s1, s2, s3, s4 and 995 more$"):
+        fc.Drift().fit(prices, 3)

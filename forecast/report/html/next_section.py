@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from forecast._validation import list_names
 from forecast.data.panel import format_date
 from forecast.evaluation.text import count
 from forecast.models.base import quantile_columns
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
 MAX_FIGURES = 6  # series that are drawn
+MAX_NAMED = 20  # series that a sentence names
 MAX_LISTED = 200  # rows of the table
 
 
@@ -47,7 +49,7 @@ def next_section(result: BacktestResult) -> NextSection | None:
     if len(names) > MAX_FIGURES:
         notes.append(f"Of {len(names):,} series, the first {MAX_FIGURES} are drawn.")
     if missing := [name for name in result.spec["data"]["series"] if name not in names]:
-        notes.append(f"Not forecast, as without a value at {last} or too short: {', '.join(missing)}.")
+        notes.append(f"Not forecast, as without a value at {last} or too short: {list_names(missing, MAX_NAMED)}.")
     board = [str(name) for name in result.leaderboard().index]
     best = next((name for name in board if name != result.reference), result.reference)
     figures = {name: _figure(result, rows[rows["unique_id"] == name], name, best) for name in names[:MAX_FIGURES]}

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
+from forecast._validation import list_names
 from forecast.data.panel import Prices, as_panel
 from forecast.models.base import Forecast, quantile_columns
 from forecast.models.forecast_table import dates_of_steps
@@ -143,7 +144,7 @@ def _plot_predictions(
         "series", series, [name for name in first.series if name in panel.series] or list(first.series)
     )
     if series not in panel.series:
-        raise ValueError(f"the prices have no series {series!r}; they have {', '.join(panel.series)}")
+        raise ValueError(f"the prices have no series {series!r}; they have {list_names(panel.series)}")
     y = pd.Series(panel.target[:, panel.series.index(series)], panel.index)
     rows = pd.concat([_table(forecasts[name], y, series, cutoffs).assign(model=name) for name in names])
     if rows["y_hat"].isna().all():
@@ -214,5 +215,5 @@ def _check_name(kind: str, name: str | None, names: list[str]) -> str:
     if name is None:
         return names[0]
     if name not in names:
-        raise ValueError(f"there is no {kind} {name!r} to plot; there are {', '.join(names)}")
+        raise ValueError(f"there is no {kind} {name!r} to plot; there are {list_names(names)}")
     return name
