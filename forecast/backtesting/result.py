@@ -35,6 +35,7 @@ from forecast.evaluation.losses import (
 )
 from forecast.evaluation.multiple import SuperiorAbility, model_confidence_set, superior_ability
 from forecast.evaluation.scores import scores, to_nixtla
+from forecast.evaluation.shared import shared
 from forecast.evaluation.trading import Economics, economics
 from forecast.evaluation.verdict import Verdict, strongest, verdict, verdict_by_step
 from forecast.evaluation.verdicts import Question, Verdicts
@@ -80,6 +81,7 @@ class BacktestResult:
         """Score each model on the rows that all have in common, by series (add "step" for the error by step)."""
         return scores(self.forecasts, by, reference=self.reference)
 
+    @shared()
     def leaderboard(self) -> Leaderboard:
         """Rank the models, best first, with the reference among them, on the series that are not set apart."""
         return leaderboard(self.forecasts, self.fits, self.reference)
@@ -98,6 +100,7 @@ class BacktestResult:
         failed = self.fits[self.fits["error"] != ""]
         return failed[["model", "member", "cutoff", "error"]].reset_index(drop=True)
 
+    @shared()
     def compared(self) -> tuple[int, int]:
         """Return how many rows all models forecast, on which they are compared, and how many the reference does."""
         forecasts = compared_series(self.forecasts, reference=self.reference)
@@ -120,6 +123,7 @@ class BacktestResult:
         """
         return strongest(self.forecasts, self._baselines, self.reference, loss)
 
+    @shared()
     def verdict(
         self, against: str | None = None, models: Sequence[str] | None = None, loss: str = "squared"
     ) -> Verdict:
@@ -133,6 +137,7 @@ class BacktestResult:
         weaker = () if against or self.spec.get("against") else self._baselines
         return verdict(self.forecasts, self.overlap, chosen, models, loss, self._nested(chosen), self.reference, weaker)
 
+    @shared()
     def verdict_by_step(
         self, against: str | None = None, models: Sequence[str] | None = None, loss: str = "squared"
     ) -> pd.DataFrame:
@@ -150,6 +155,7 @@ class BacktestResult:
         """
         return by_series(self.forecasts, self.overlap, self._against(against, loss), models, loss, self.reference)
 
+    @shared()
     def by_period(self, against: str | None = None, loss: str = "squared") -> pd.DataFrame:
         """Return the skill of each model year by year (quarters or months of a shorter run): period, model, skill.
 
@@ -157,6 +163,7 @@ class BacktestResult:
         """
         return by_period(self.forecasts, self._against(against, loss), loss, self.reference)
 
+    @shared()
     def by_volatility(self, against: str | None = None, loss: str = "squared") -> pd.DataFrame:
         """Return the skill of each model at the cutoffs before which the prices moved little, and much.
 
@@ -172,6 +179,7 @@ class BacktestResult:
         """Test whether the intervals of each model contain as many outcomes as stated, for each series."""
         return interval_tests(self.forecasts, step, self.step_size)
 
+    @shared()
     def conditional_test(self, model: str, against: str | None = None, loss: str = "squared") -> GiacominiWhite:
         """Test whether it can be predicted from the newest losses which of two models will be better.
 
@@ -179,6 +187,7 @@ class BacktestResult:
         """
         return giacomini_white(*self._losses(model, against, loss), self.overlap)
 
+    @shared()
     def fluctuation_test(
         self, model: str, against: str | None = None, loss: str = "squared", share: float = 0.3
     ) -> Fluctuation:
@@ -206,10 +215,12 @@ class BacktestResult:
         table = loss_by_cutoff(forecasts, loss, self.reference)[[self._against(against, loss), model]].dropna()
         return table.iloc[:, 0].to_numpy(), table.iloc[:, 1].to_numpy()
 
+    @shared()
     def confidence_set(self, size: float = 0.1, loss: str = "squared") -> pd.DataFrame:
         """Return which models may be the best; the others are worse than one of these, at this `size` of error."""
         return model_confidence_set(self.forecasts, self.overlap, size, loss, reference=self.reference)
 
+    @shared()
     def superior_ability(self, against: str | None = None, loss: str = "squared") -> SuperiorAbility:
         """Test whether the best of all models is better than `against`, allowing for the number of models.
 
@@ -228,6 +239,7 @@ class BacktestResult:
     def _baselines(self) -> list[str]:
         return [name for name, model in self.spec["models"].items() if model["class"] in SIMPLE]
 
+    @shared()
     def verdicts(self, loss: str | None = None) -> Verdicts:
         """Question where the series will be, how far it may be off, and whether a network is worth it.
 
@@ -335,9 +347,11 @@ class BacktestResult:
         next_rows = None if later is None else _table(later, path / _io.NEXT)
         return cls(_table(forecasts, path / _io.FORECASTS), fits, spec, skipped, next_rows)
 
+    @shared()
     def __repr__(self) -> str:
         return f"{self.leaderboard()}\n\n{self.verdicts()}"
 
+    @shared()
     def _repr_html_(self) -> str:
         return self.leaderboard()._repr_html_() + self.verdicts()._repr_html_()
 

@@ -11,6 +11,7 @@ import pandas as pd
 from forecast.evaluation.losses import NAIVE, SQUARED, LossTable, compared_models, loss_table
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA
+from forecast.evaluation.shared import once
 from forecast.evaluation.skill import LEVEL, accuracy_test, skill_interval
 
 MIN_SERIES = 10  # fewer are no sample of series, so that nothing is inferred on others
@@ -58,6 +59,7 @@ class BySeries:
         return self.models.to_html(index=False, float_format="%.4g")
 
 
+@once
 def by_series(
     forecasts: pd.DataFrame,
     overlap: int,

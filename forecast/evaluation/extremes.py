@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.evaluation.losses import ABSOLUTE, EXACT, NAIVE, PINBALL, error_ratios
+from forecast.evaluation.shared import once
 from forecast.evaluation.text import join_names
 
 #: Largest ratio of a model's loss to the reference's, or the reverse: 100, the square of that of losses that grow with
@@ -79,11 +80,13 @@ class Extremes:
             )
 
 
+@once
 def compared_series(forecasts: pd.DataFrame, loss: str = "squared", reference: str = NAIVE) -> pd.DataFrame:
     """Return the forecasts without the series that are set apart."""
     return find_extremes(forecasts, loss, reference).drop(forecasts)
 
 
+@once
 def find_extremes(forecasts: pd.DataFrame, loss: str = "squared", reference: str = NAIVE) -> Extremes:
     """Return the series that are set apart, by the mean losses on the rows that all models share."""
     ratios = error_ratios(forecasts, loss=loss, reference=reference)

@@ -9,6 +9,7 @@ from forecast._text import plain_lines
 from forecast.evaluation.extremes import compared_series
 from forecast.evaluation.losses import KEYS, NAIVE, PINBALL, common_rows, has_spread, skills, win_rates
 from forecast.evaluation.scores import scores
+from forecast.evaluation.shared import once
 
 #: The scores on the leaderboard, in their order.
 RANKED_SCORES = ("mase", "rmse", "mae", "coverage", "direction")
@@ -24,6 +25,7 @@ class Leaderboard(pd.DataFrame):
         return self.to_html(float_format="%.4g")
 
 
+@once
 def leaderboard(forecasts: pd.DataFrame, fits: pd.DataFrame, reference: str = NAIVE) -> Leaderboard:
     """Rank the models, best first: a row for each, the reference included, on the series that are compared.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from forecast._validation import check_choice, did_you_mean
 from forecast.evaluation import metrics
 from forecast.evaluation.pairwise import NEGLIGIBLE
+from forecast.evaluation.shared import once
 from forecast.models.base import quantile_columns
 
 #: Names of the two forecasts of no change: the last value, and for returns 0. One of them is a run's reference, the row
@@ -34,24 +35,47 @@ def model_names(forecasts: pd.DataFrame) -> list[str]:
     return [str(name) for name in forecasts["model"].unique()]
 
 
+@once
 def common_rows(forecasts: pd.DataFrame, loss: str = SQUARED) -> pd.DataFrame:
     """Return the rows that every model forecast and whose outcome is observed: the rows on which models are compared.
 
     Only the model's own forecasts (member 0) are compared, never the best member of an ensemble. For the loss
     "pinball", models without quantiles are left out, and so are levels that one of the other models does not have.
     """
-    own = forecasts[forecasts["member"] == 0]
+    own = _own(forecasts)
     needed = ["y", "y_hat"]
     if loss == PINBALL:
         names, levels = quantile_models(own)
-        own = own[own["model"].isin(names)]
-        own = own.drop(columns=[column for column in quantile_columns(own.columns).values() if column not in levels])
+        own = _where(own, own["model"].isin(names).to_numpy())
+        if left_out := [column for column in quantile_columns(own.columns).values() if column not in levels]:
+            own = own.drop(columns=left_out)
         needed += levels
-    table = own[own[needed].notna().all(axis=1)]
-    models = table["model"].nunique()
-    return table[table.groupby(KEYS, observed=True)["y_hat"].transform("size") == models]
+    table = _where(own, own[needed].notna().to_numpy().all(axis=1))
+    cells = _cells(table)
+    return _where(table, np.bincount(cells)[cells] == table["model"].nunique())
 
 
+@once
+def _own(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Return the models' own forecasts: the rows of member 0."""
+    return _where(forecasts, forecasts["member"].to_numpy() == 0)
+
+
+def _where(table: pd.DataFrame, is_chosen: np.ndarray) -> pd.DataFrame:
+    """Return the chosen rows: the table itself if these are all."""
+    return table if is_chosen.all() else table[is_chosen]
+
+
+def _cells(table: pd.DataFrame) -> np.ndarray:
+    """Return a number for each row that stands for its series, cutoff and step."""
+    cells = np.zeros(len(table), dtype=np.int64)
+    for name in KEYS:
+        codes, values = pd.factorize(table[name])
+        cells = cells * len(values) + codes
+    return cells
+
+
+@once
 def quantile_models(forecasts: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Return the models with quantiles on both sides of the median, and the quantile columns that all of these have.
 
@@ -83,7 +107,7 @@ def compared_models(forecasts: pd.DataFrame, loss: str, needed: str) -> list[str
     check_model(needed, models)
     if loss != PINBALL:
         return models
-    names, _ = quantile_models(forecasts[forecasts["member"] == 0])
+    names, _ = quantile_models(_own(forecasts))
     if needed not in names:
         raise ValueError(
             f"the loss 'pinball' compares quantiles, and {needed} forecasts none: choose another loss, or compare with "
@@ -95,7 +119,7 @@ def compared_models(forecasts: pd.DataFrame, loss: str, needed: str) -> list[str
 def has_spread(forecasts: pd.DataFrame, *needed: str) -> bool:
     """Return whether a run has quantiles to compare: those of the models `needed`, and of one more model."""
     try:
-        names, _ = quantile_models(forecasts[forecasts["member"] == 0])
+        names, _ = quantile_models(_own(forecasts))
     except ValueError:
         return False
     return set(names) > set(needed)
@@ -103,8 +127,7 @@ def has_spread(forecasts: pd.DataFrame, *needed: str) -> bool:
 
 def shares_no_levels(forecasts: pd.DataFrame) -> bool:
     """Return whether several models have quantiles on both sides of the median, and no levels in common there."""
-    own = forecasts[forecasts["member"] == 0]
-    return len(_given_quantiles(own)) > 1 and not has_spread(forecasts)
+    return len(_given_quantiles(_own(forecasts))) > 1 and not has_spread(forecasts)
 
 
 def _pinball_losses(table: pd.DataFrame) -> np.ndarray:
@@ -188,6 +211,30 @@ class LossTable:
         """Return the share of another model's loss that a model removes (geometric mean over series)."""
         return float(1 - np.exp(self.log_ratios(model, against).mean())) if self.series else float("nan")
 
+    def where(self, is_chosen: np.ndarray) -> LossTable:
+        """Return the table of the chosen series, (N,) of bool, with the cutoffs at which they have a row."""
+        if is_chosen.all():
+            return self
+        counts = self.counts[:, is_chosen]
+        has_row = counts.sum(axis=1) > 0
+        return LossTable(
+            {name: sums[has_row][:, is_chosen] for name, sums in self.sums.items()},
+            counts[has_row],
+            self.sizes[is_chosen],
+            [name for name, chosen in zip(self.series, is_chosen, strict=True) if chosen],
+            self.cutoffs[has_row],
+            self.loss,
+        )
+
+    def where_above_zero(self, model: str) -> LossTable:
+        """Return the table of the series on which the loss of a model is above 0; of none if it has no row."""
+        return self.where(self.is_above_zero(model))
+
+    def is_above_zero(self, model: str) -> np.ndarray:
+        """Return whether the loss of a model is above 0 on each series: (N,) of bool."""
+        sums = self.sums.get(model)
+        return np.zeros(len(self.series), dtype=bool) if sums is None else sums.sum(axis=0) > 0
+
     def each_series(self) -> Iterator[LossTable]:
         """Yield the table of each series alone, with the cutoffs at which it has a row."""
         for i, name in enumerate(self.series):
@@ -259,6 +306,7 @@ def _log_ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return ratio
 
 
+@once
 def loss_table(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NAIVE) -> LossTable:
     """Return the losses of all models by cutoff and series, without series on which the reference's loss is 0.
 
@@ -266,37 +314,43 @@ def loss_table(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NA
 
     Raises ValueError if the run has no model `reference`, or the loss is not defined for a row.
     """
-    return _tabulate(_rows_with_losses(forecasts, loss, reference), loss)
+    return _all_losses(forecasts, loss, reference).where_above_zero(reference)
 
 
-def _rows_with_losses(forecasts: pd.DataFrame, loss: str, reference: str) -> pd.DataFrame:
-    """Return the shared rows with their loss, of the series on which the reference's loss is above 0.
-
-    The categories of "model" are the models that have forecast a row, or all if no row is shared.
-    """
+@once
+def _all_losses(forecasts: pd.DataFrame, loss: str, reference: str) -> LossTable:
+    """Return the losses of all models by cutoff and series."""
     models = compared_models(forecasts, loss, reference)
     table = common_rows(forecasts, loss)
-    shared = set(model_names(table))
-    models = [name for name in models if name in shared] or models
-    table = table.assign(loss=losses(table, loss), model=table["model"].astype(pd.CategoricalDtype(models)))
-    own = table["loss"].where(table["model"] == reference)
-    return table[own.groupby(table["unique_id"], observed=True).transform("sum") > 0]
+    return _tabulate(table, losses(table, loss).to_numpy(), models, loss)
 
 
-def _tabulate(table: pd.DataFrame, loss: str) -> LossTable:
-    """Return the sums of the column "loss" by cutoff and series."""
+def _tabulate(table: pd.DataFrame, values: np.ndarray, models: list[str], loss: str) -> LossTable:
+    """Return the sums of values, one for each row, by cutoff and series.
+
+    Of the models, those that have forecast a row are in it, or all if no row is shared.
+    """
+    number = _model_numbers(table, models)
+    shared = set(np.unique(number))
     cut, cutoffs = pd.factorize(table["cutoff"], sort=True)
     column, series = pd.factorize(table["unique_id"])
     shape = (len(cutoffs), len(series))
-    cells, values = cut * shape[1] + column, table["loss"].to_numpy()
+    cells = cut * shape[1] + column
     sums, counts = {}, np.zeros(shape, dtype=int)
-    for name in table["model"].cat.categories:
-        rows = (table["model"] == name).to_numpy()
-        sums[name] = np.bincount(cells[rows], values[rows], minlength=counts.size).reshape(shape)
-        counts = np.bincount(cells[rows], minlength=counts.size).reshape(shape)  # the same for all models
+    for i, name in enumerate(models):
+        if i in shared or not shared:
+            rows = number == i
+            sums[name] = np.bincount(cells[rows], values[rows], minlength=counts.size).reshape(shape)
+            counts = np.bincount(cells[rows], minlength=counts.size).reshape(shape)  # the same for all models
     sizes = np.zeros(shape[1])
     np.maximum.at(sizes, column, table["y"].abs().to_numpy())
     return LossTable(sums, counts, sizes, [str(name) for name in series], pd.Index(cutoffs), loss)
+
+
+def _model_numbers(table: pd.DataFrame, models: list[str]) -> np.ndarray:
+    """Return the position of each row's model among the models."""
+    codes, names = pd.factorize(table["model"])
+    return np.array([models.index(str(name)) for name in names], dtype=int)[codes]
 
 
 def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NAIVE) -> pd.DataFrame:
@@ -310,23 +364,24 @@ def loss_by_cutoff(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str 
 
 def gap_by_cutoff(forecasts: pd.DataFrame, against: str, reference: str = NAIVE) -> pd.DataFrame:
     """Return the squared distance of each model's forecasts to another's, on the rows and scale of `loss_by_cutoff`."""
-    table = _rows_with_losses(forecasts, SQUARED, reference)
-    other = table[table["model"] == against].set_index(KEYS)["y_hat"]
-    aligned = other.reindex(pd.MultiIndex.from_frame(table[KEYS])).to_numpy()
-    gaps = _tabulate(table.assign(loss=(table["y_hat"] - aligned) ** 2), SQUARED)
-    return _tabulate(table, SQUARED).by_cutoff(reference, gaps.sums)
+    models = compared_models(forecasts, SQUARED, reference)
+    table = common_rows(forecasts)
+    cells, y_hat = _cells(table), table["y_hat"].to_numpy()
+    is_other = (table["model"] == against).to_numpy()
+    other = np.full(cells.max(initial=-1) + 1, np.nan)
+    other[cells[is_other]] = y_hat[is_other]
+    gaps = _tabulate(table, (y_hat - other[cells]) ** 2, models, SQUARED)
+    own = _all_losses(forecasts, SQUARED, reference)
+    is_above = own.is_above_zero(reference)
+    return own.where(is_above).by_cutoff(reference, gaps.where(is_above).sums)
 
 
 def error_ratios(forecasts: pd.DataFrame, loss: str = SQUARED, reference: str = NAIVE) -> pd.DataFrame:
     """Return the mean loss over the reference's: a row for each series, a column for each model; NaN if that is 0."""
-    models = compared_models(forecasts, loss, reference)
-    table = common_rows(forecasts, loss)
-    table = table.assign(loss=losses(table, loss))
-    wide = table.pivot_table(index="unique_id", columns="model", values="loss", aggfunc="mean", observed=True)
-    wide.columns = wide.columns.astype(str)
-    if wide.empty:
-        return pd.DataFrame(columns=models, dtype=float)
-    return wide.div(wide[reference].where(wide[reference] > 0), axis=0)
+    table = _all_losses(forecasts, loss, reference)
+    series = pd.Index(common_rows(forecasts, loss)["unique_id"].unique(), name="unique_id")
+    means = pd.DataFrame({name: table.means(name) for name in table.sums}, index=series, dtype=float).sort_index()
+    return means.div(means[reference].where(means[reference] > 0), axis=0)
 
 
 def win_rates(forecasts: pd.DataFrame, reference: str = NAIVE, loss: str = SQUARED) -> pd.Series:

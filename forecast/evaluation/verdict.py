@@ -33,6 +33,7 @@ from forecast.evaluation.losses import (
 )
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA, NEGLIGIBLE, clark_west, equal_accuracy_test
+from forecast.evaluation.shared import once
 from forecast.evaluation.skill import POWER, accuracy_test, detectable_skill, skill_interval
 from forecast.evaluation.text import count, format_p, join_names
 from forecast.models.base import quantile_columns
@@ -252,7 +253,7 @@ def verdict(
     against = reference if against is None else against
     models = [models] if isinstance(models, str) else models
     extremes = find_extremes(forecasts, loss, reference)
-    compared = extremes.drop(forecasts)
+    compared = compared_series(forecasts, loss, reference)
     table, n_cutoffs = _compare(compared, overlap, against, models, loss, nested, reference)
     levels = tuple(quantile_columns(common_rows(compared, loss).columns)) if loss == PINBALL else ()
     without = _without_levels(forecasts, compared, models) if levels else ()
@@ -266,6 +267,7 @@ def _without_levels(forecasts: pd.DataFrame, compared: pd.DataFrame, models: Seq
     return tuple(name for name in compared_names if name not in names)
 
 
+@once
 def verdict_by_step(
     forecasts: pd.DataFrame,
     step_size: int,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from forecast.data.panel import format_date
 from forecast.evaluation.losses import ABSOLUTE, PINBALL, QLIKE, SQUARED
 from forecast.evaluation.pairwise import ALPHA
+from forecast.evaluation.shared import shared
 from forecast.evaluation.skill import POWER
 from forecast.evaluation.text import count, format_p, join_names
 from forecast.evaluation.verdict import MEANINGS, Verdict
@@ -31,6 +32,7 @@ class Section(NamedTuple):
     sentences: list[str]
 
 
+@shared()
 def explain(result: BacktestResult, loss: str | None = None) -> list[Section]:
     """Return a run in words; everything is computed from what the run has stored."""
     verdicts = result.verdicts(loss)

@@ -15,6 +15,7 @@ from matplotlib.text import Text
 
 import forecast as fc
 from forecast.report import plots
+from forecast.report.html import figures
 from forecast.report.plots import (
     calibration,
     error_by_step,
@@ -214,6 +215,34 @@ def test_names_are_text_and_not_clipped(result, plot):
     assert box.y0 >= -0.01
     assert box.x1 <= width + 0.01
     assert box.y1 <= height + 0.01
+
+
+@pytest.mark.parametrize("width", figures.WIDTHS)
+def test_figures_of_the_page_contain_all_their_texts(result, width, monkeypatch):
+    names = ["a" * 16, "x", "y", "seven", "eighth"]
+    run, drawn = named(result, names), []
+
+    def with_table(forecasts):
+        return dataclasses.replace(run, forecasts=forecasts)
+
+    def savefig(figure, *_, **__):
+        figure.draw_without_rendering()
+        drawn.append((figure.get_tightbbox(), *figure.get_size_inches()))
+        raise StopIteration
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    for plot in PLOTS:
+        for last in (1.0, 3.0):  # the second leaves the plot, and the title names it
+            table = run.forecasts
+            changed = table.assign(y_hat=table["y_hat"].where(table["model"] != "eighth", table["y_hat"] * last))
+            with pytest.raises(StopIteration):
+                plots.as_svg(lambda ax, plot=plot, table=changed: plot(with_table(table), ax=ax), 3.6, [width], "")
+    assert len(drawn) == 2 * len(PLOTS)
+    for box, page_width, height in drawn:
+        assert min(box.x0, box.y0) >= -0.01
+        assert box.x1 <= page_width + 0.01
+        assert box.y1 <= height + 0.01
+        assert box.x1 > page_width - 0.3  # no empty margin
 
 
 def test_labels_do_not_overlap(result):

@@ -12,6 +12,7 @@ from forecast._io import atomic_file, user_path
 from forecast._text import plain
 from forecast.evaluation import ALPHA, POWER
 from forecast.evaluation.losses import ZERO
+from forecast.evaluation.shared import shared
 from forecast.report.html import figures, findings, next_section, run_details
 from forecast.report.html.explorer import explorer_data
 from forecast.report.html.tables import Table
@@ -61,6 +62,7 @@ def _as_plain(value: object) -> object:
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+@shared()
 def render(result: BacktestResult, loss: str | None = None) -> str:
     """Return the report as the text of one HTML page; the same result always renders the same text."""
     from plotly.offline import get_plotlyjs

@@ -12,7 +12,19 @@ from matplotlib.ticker import MaxNLocator
 from forecast.evaluation import compared_series, loss_by_cutoff
 from forecast.evaluation.losses import common_rows
 from forecast.models.base import quantile_columns
-from forecast.report.plots.frame import FONT, INK, RULE, Style, label_ends, new_axes, shorten, styles, time_axis, times
+from forecast.report.plots.frame import (
+    FONT,
+    INK,
+    RULE,
+    Style,
+    label_ends,
+    new_axes,
+    shorten,
+    styles,
+    time_axis,
+    times,
+    write_title,
+)
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
@@ -101,8 +113,7 @@ def _list_outside(ax: Axes, values: pd.Series, template: str) -> None:
         farthest = values.reindex(values.abs().sort_values(ascending=False).index).head(2)
         names = [f"{shorten(name)} ({template.format(x).replace('-', '−')})" for name, x in farthest.items()]
         more = f" and {len(values) - 2} more" if len(values) > 2 else ""
-        title = f"outside the plot: {', '.join(names)}{more}"
-        ax.set_title(title, loc="left", color=INK, fontsize=FONT - 1, parse_math=False)
+        write_title(ax, f"outside the plot: {', '.join(names)}{more}", FONT - 1)
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:

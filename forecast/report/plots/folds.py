@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from forecast.backtesting.split import WalkForward
-from forecast.report.plots.frame import COLOURS, FONT, GREY, INK, evenly, new_axes, time_axis, times
+from forecast.report.plots.frame import COLOURS, FONT, GREY, INK, evenly, new_axes, time_axis, times, write_title
 
 MOST_FOLDS = 24  # of more folds, this many are drawn, evenly spaced
 MOST_REFITS = 100  # all of these are drawn
@@ -60,7 +60,7 @@ def plot_folds(cv: WalkForward, prices: Sized, refit: int = 1, ax: Axes | None =
     all_refits = ", with all refits" if table["fitted"].sum() == table["fitted"].iloc[drawn].sum() else f", {refits}"
     selection = f"{len(drawn)} of {len(table)} cutoffs{all_refits}\n" if len(drawn) < len(table) else ""
     faded = ", faded: not refitted" if refit > 1 else ""
-    ax.set_title(f"{selection}grey: training{faded} · red: test", loc="left", color=INK, fontsize=FONT)
+    write_title(ax, f"{selection}grey: training{faded} · red: test", FONT)
     return ax
 
 

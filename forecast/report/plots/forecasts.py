@@ -24,6 +24,7 @@ from forecast.report.plots.frame import (
     styles,
     time_axis,
     times,
+    write_title,
 )
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _draw(
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     ends = list(levels)
     interval = f" · band: {shorten(with_band)}, {ends[0]:g} to {ends[-1]:g}" if nested else ""
-    ax.set_title(shorten(series) + interval, loc="left", color=INK, fontsize=FONT + 1, parse_math=False)
+    write_title(ax, shorten(series) + interval, FONT + 1)
     known = y[y.index > rows["cutoff"].max()]
     labels = last | ({TRUTH: last.get(TRUTH, y.iloc[-1])} if len(known) else {})
     # a model may have this name too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", ":", "-.")
 FONT = 9
 LABEL_LENGTH = 26
+LABEL_AT = 1.055  # where labels at the right begin, as a share of the width of the plot
+NARROW = 3.8  # inches of a narrow figure to the right of the vertical axis
+LETTER = 0.55  # width of a letter as a share of the size of the font
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,19 @@ def label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style]
     positions = spread((np.array(scaled) - bottom) / (top - bottom), 1.35 * FONT / height)
     end = ax.transAxes.inverted().transform(ax.transData.transform((ax.convert_xunits(x), low)))[0]
     for name, start, position in zip(ends, (np.array(scaled) - bottom) / (top - bottom), positions, strict=True):
-        path = Path([(end + 0.004, start), (1.045, position)])
+        path = Path([(end + 0.004, start), (LABEL_AT - 0.01, position)])
         line = PathPatch(path, transform=ax.transAxes, fill=False, edgecolor=looks[name].colour, linewidth=1.1)
         line.set_clip_on(False)
         ax.add_patch(line)  # an arrow would take ten times as long
-        text = ax.text(1.055, position, shorten(name), transform=ax.transAxes, va="center", fontsize=FONT, color=INK)
+        text = ax.text(LABEL_AT, position, shorten(name), transform=ax.transAxes, va="center", fontsize=FONT, color=INK)
         text.set_parse_math(False)
+
+
+def write_title(ax: Axes, text: str, size: float) -> None:
+    """Write a title above the left end of the plot, in lines that fit in a narrow figure."""
+    length = int(NARROW * 72 / (LETTER * size))
+    lines = [line for part in text.splitlines() for line in wrap(part, length, break_on_hyphens=False)]
+    ax.set_title("\n".join(lines), loc="left", color=INK, fontsize=size, parse_math=False)
 
 
 def shorten(name: Any) -> str:
