@@ -81,12 +81,11 @@ def steps_of_volatility(rng: np.random.Generator, n: int, rows: int) -> np.ndarr
 
 def first_order(x: np.ndarray, coefficient: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return first-order autoregressions (n, rows) of variance 1 from independent shocks x."""
-    out, value = np.empty_like(x), start
-    size = np.sqrt(1 - coefficient**2)
-    for t in range(x.shape[1]):
-        value = coefficient * value + size * x[:, t]
-        out[:, t] = value
-    return out
+    out, value = (np.sqrt(1 - coefficient**2)[:, None] * x).T.copy(), start
+    for row in out:  # contiguous
+        row += coefficient * value
+        value = row
+    return out.T
 
 
 # --- processes: each returns (n, rows), whose changes have any size --------------------------------------------------
@@ -104,12 +103,13 @@ def arma(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
 def _arma(e: np.ndarray, first: np.ndarray, second: np.ndarray, average: np.ndarray) -> np.ndarray:
     """Return the series whose autoregressive roots are `first` and `second`."""
     total, product = first + second, first * second
-    out, last, before, last_e = np.empty_like(e), np.zeros(len(e)), np.zeros(len(e)), np.zeros(len(e))
-    for t in range(e.shape[1]):
-        last, before = total * last - product * before + e[:, t] + average * last_e, last
-        last_e = e[:, t]
-        out[:, t] = last
-    return out
+    out = e.T.copy()  # rows are contiguous
+    out[1:] += average * e.T[:-1]
+    last, before = np.zeros(len(e)), np.zeros(len(e))
+    for row in out:
+        row += total * last - product * before
+        last, before = row, last
+    return out.T
 
 
 def integrated(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
@@ -213,6 +213,15 @@ def saturation(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
     return curve * (10 + log_uniform(rng, 0.01, 1, (n, 1)) * noise / noise.std(axis=1, keepdims=True))
 
 
+def growth(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
+    """Return compound growth or decline, at a noisy rate that changes slowly."""
+    rate = np.minimum(log_uniform(rng, 0.003, 0.1, (n, 1)), 5 / rows) * rng.choice([-1, 1], (n, 1), p=(0.2, 0.8))
+    slow = first_order(rng.normal(size=(n, rows)), 1 - log_uniform(rng, 0.005, 0.2, n), rng.normal(size=n))
+    noise = first_order(shocks(rng, n, rows), rng.uniform(-0.3, 0.7, n), np.zeros(n))
+    changing = rng.uniform(0, 1, (n, 1)) * slow + log_uniform(rng, 0.1, 5, (n, 1)) * noise
+    return np.exp(np.cumsum(rate * (1 + changing), axis=1).clip(-15, 15))
+
+
 def counts(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
     """Return intermittent counts, of which many are 0."""
     level = first_order(rng.normal(size=(n, rows)), np.full(n, 0.98), np.zeros(n))
@@ -235,6 +244,7 @@ PROCESSES: dict[Process, float] = {
     long_memory: 0.06,
     regimes: 0.03,
     saturation: 0.04,
+    growth: 0.08,
     counts: 0.03,
 }
 
@@ -298,6 +308,20 @@ def _passing_pattern(rng: np.random.Generator, n: int, m: int, cycles: int) -> n
     e = rng.normal(size=(n, m, cycles)).reshape(n * m, cycles)
     series = first_order(e, np.repeat(coefficient, m), rng.normal(size=n * m))
     return series.reshape(n, m, cycles).transpose(0, 2, 1)
+
+
+def seasonal_autoregression(rng: np.random.Generator, periods: np.ndarray, rows: int) -> np.ndarray:
+    """Return series whose values are autoregressions on those one season before, with noise of three kinds."""
+    n = len(periods)
+    coefficient = np.where(rng.random(n) < 0.15, 1.0, rng.uniform(0, 0.99, n))
+    kind = rng.choice(3, (n, 1), p=(0.5, 0.35, 0.15))
+    coloured, change = (standardise(process(rng, n, rows)) for process in (arma, integrated))
+    noise = np.where(kind == 0, shocks(rng, n, rows), np.where(kind == 1, coloured, change))
+    out = noise.T.copy()
+    for t in range(1, rows):
+        seasonal = t >= periods
+        out[t, seasonal] += coefficient[seasonal] * out[t - periods[seasonal], seasonal]
+    return standardise(out.T)
 
 
 def draw_seasons(rng: np.random.Generator, n: int, longest: int) -> np.ndarray:
@@ -379,10 +403,16 @@ def remove_values(rng: np.random.Generator, n: int, rows: int) -> np.ndarray:
 
 
 def draw_batch(rng: np.random.Generator, n: int, rows: int) -> SimulatedBatch:
-    """Return simulated series of all processes, seasons and disturbances; a fifth are sums of two processes."""
+    """Return simulated series: a quarter is one process alone, the others have seasons, other shapes and disturbances.
+
+    A series alone that has a season is a seasonal autoregression. A fifth of the others are sums of two processes.
+    """
     seasons = np.where(rng.random(n) < 0.4, 1, draw_seasons(rng, n, rows))
+    alone = rng.random(n) < 0.25
     values = draw_process(rng, n, rows)
     other = log_uniform(rng, 0.2, 2, (n, 1)) * (rng.random((n, 1)) < 0.2)
-    values = values + other * draw_process(rng, n, rows)
-    values = flip(rng, change_shape(rng, add_seasons(rng, values, seasons)))
-    return SimulatedBatch(standardise(disturb(rng, values)), remove_values(rng, n, rows), seasons)
+    mixed = flip(rng, change_shape(rng, add_seasons(rng, values + other * draw_process(rng, n, rows), seasons)))
+    values = np.where(alone[:, None], flip(rng, values), disturb(rng, mixed))
+    seasonal = alone & (seasons > 1)
+    values[seasonal] = seasonal_autoregression(rng, seasons[seasonal], rows)
+    return SimulatedBatch(standardise(values), remove_values(rng, n, rows), seasons)

@@ -24,8 +24,8 @@ def simulate(process: str = MIXTURE, series: int = 10, rows: int = 200, seed: in
     ----------
     process : str, default "mixture"
         "mixture" (all processes with seasons, trends, outliers and missing rows), or one of "arma", "integrated",
-        "trend", "walk", "local_level", "local_trend", "broken_trends", "waves", "long_memory", "regimes", "saturation"
-        and "counts".
+        "trend", "walk", "local_level", "local_trend", "broken_trends", "waves", "long_memory", "regimes", "saturation",
+        "growth" and "counts".
     series : int, default 10
         The number of series.
     rows : int, default 200
