@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from forecast.evaluation.multiple import holm
 from forecast.evaluation.pairwise import ALPHA
-from forecast.evaluation.scores import rows_of_step
+from forecast.evaluation.scores import Rows, grouped, rows_of_step
 from forecast.models.base import quantile_columns
 
 MIN_EXPECTED_MISSES = 5  # fewer cannot show that a share is wrong
@@ -46,8 +48,9 @@ def interval_tests(forecasts: pd.DataFrame, step: int = 1, step_size: int = 1) -
     interval forecasts.
     """
     table = rows_of_step(forecasts, step, step_size)
-    groups = table.sort_values("cutoff").groupby(["model", "unique_id"], observed=True)
-    rows = [{"model": str(model), "unique_id": str(series)} | _test(group) for (model, series), group in groups]
+    levels = quantile_columns(table.columns)
+    groups = grouped(table.sort_values(["model", "unique_id", "cutoff"]), ["model", "unique_id"])
+    rows = [{"model": str(model), "unique_id": str(series)} | _test(own, levels) for (model, series), own in groups]
     result = pd.DataFrame(rows)
     tested = result["finding"] == ""
     result["p_holm"] = 1.0
@@ -95,17 +98,18 @@ def _p_value(gain: float) -> float:
     return float(chi2.sf(max(2 * gain, 0.0), 1))
 
 
-def _test(rows: pd.DataFrame) -> dict[str, object]:
+def _test(rows: Rows, levels: Mapping[float, str]) -> dict[str, object]:
     """Test one model's intervals on one series; `finding` is empty if a test was possible."""
-    levels = {level: name for level, name in quantile_columns(rows.columns).items() if rows[name].notna().all()}
-    result: dict[str, object] = {"n": len(rows), "stated": np.nan, "coverage": np.nan}
+    known = [level for level, name in levels.items() if not np.isnan(rows[name]).any()]
+    y = rows["y"]
+    result: dict[str, object] = {"n": len(y), "stated": np.nan, "coverage": np.nan}
     result |= {"p_coverage": 1.0, "p_clustering": 1.0}
-    if len(levels) < 2:
+    if len(known) < 2:
         return result | {"finding": "no interval"}
-    low, high = min(levels), max(levels)
-    misses = ~rows["y"].between(rows[levels[low]], rows[levels[high]]).to_numpy()
+    low, high = min(known), max(known)
+    misses = ~((rows[levels[low]] <= y) & (y <= rows[levels[high]]))
     share = 1 - (high - low)
     result |= {"stated": high - low, "coverage": float(1 - misses.mean())}
-    if len(rows) * min(share, 1 - share) < MIN_EXPECTED_MISSES:
+    if len(y) * min(share, 1 - share) < MIN_EXPECTED_MISSES:
         return result | {"finding": "too few outcomes"}
     return result | {"p_coverage": kupiec(misses, share), "p_clustering": christoffersen(misses), "finding": ""}

@@ -91,9 +91,9 @@ def equal_accuracy_test(
     else:
         standard_error = standard_error_of_mean(difference, overlap) / math.sqrt(factor2)
     statistic = float(difference.mean()) / standard_error
-    from scipy import stats
+    from scipy.special import stdtr
 
-    p_better, p_worse = stats.t.sf(statistic, df=degrees), stats.t.cdf(statistic, df=degrees)
+    p_better, p_worse = stdtr(degrees, -statistic), stdtr(degrees, statistic)
     return DieboldMariano(statistic, float(p_better), float(p_worse), standard_error, degrees, n, enough)
 
 
@@ -161,12 +161,10 @@ def _squared_factor(n: int, overlap: int) -> float:
 
 def standard_error_of_mean(difference: np.ndarray, overlap: int) -> float:
     """Return the standard error of a mean of terms correlated over `overlap` − 1 lags: the larger of two estimates."""
-    from statsmodels.regression.linear_model import OLS
+    from statsmodels.stats.sandwich_covariance import S_hac_simple, weights_bartlett, weights_uniform
 
-    mean = OLS(difference, np.ones(len(difference)))
-    with np.errstate(invalid="ignore"):  # the unweighted variance may be negative, its root NaN
-        errors = [
-            mean.fit(cov_type="HAC", cov_kwds={"maxlags": overlap - 1, "kernel": kernel}).bse[0]
-            for kernel in ("uniform", "bartlett")
-        ]
-    return float(np.nanmax(errors))
+    centred = (difference - difference.mean())[:, None]
+    variances = [
+        float(S_hac_simple(centred, overlap - 1, weights)[0, 0]) for weights in (weights_uniform, weights_bartlett)
+    ]
+    return math.sqrt(max(variances)) / len(difference)  # the unweighted variance may be negative, Bartlett's is not

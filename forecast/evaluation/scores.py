@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,19 +92,28 @@ def scores(
     table = common_rows(forecasts)
     if table.empty:
         return pd.DataFrame(columns=[*by, "n", *names])
-    groups = table.groupby(list(by), observed=True, sort=False)
-    number = groups.ngroup().to_numpy()
+    keys, sizes, values = [], [], []
+    for key, rows in grouped(table.assign(origin=origin(table, reference)), by):
+        keys.append(key)
+        sizes.append(len(rows["y"]))
+        values.append([SCORES[name](rows) for name in names])
+    columns = dict(zip(by, zip(*keys, strict=True), strict=True)) | {"n": sizes}
+    return pd.DataFrame(columns | dict(zip(names, np.transpose(values), strict=True)))
+
+
+def grouped(table: pd.DataFrame, by: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], Rows]]:
+    """Yield the values of `by` and the columns of numbers of each group of rows, in the order of their first row.
+
+    Slices of arrays take a tenth of the time of a table for each group.
+    """
+    number = table.groupby(list(by), observed=True, sort=False).ngroup().to_numpy()
     order, sizes = np.argsort(number, kind="stable"), np.bincount(number)
-    table = table.assign(origin=origin(table, reference)).iloc[order]  # the rows of a group follow each other
+    table = table.iloc[order]  # the rows of a group follow each other
     ends = np.cumsum(sizes)
     first = table[list(by)].iloc[ends - sizes]
-    keys = {name: first[name].tolist() for name in by}
     columns = {name: table[name].to_numpy() for name in table.select_dtypes("float").columns}
-    values = [
-        [SCORES[name]({column: array[end - size : end] for column, array in columns.items()}) for name in names]
-        for size, end in zip(sizes, ends, strict=True)
-    ]
-    return pd.DataFrame({**keys, "n": sizes, **dict(zip(names, np.transpose(values), strict=True))})
+    for *key, size, end in zip(*(first[name].tolist() for name in by), sizes, ends, strict=True):
+        yield tuple(key), {name: array[end - size : end] for name, array in columns.items()}
 
 
 def to_nixtla(forecasts: pd.DataFrame) -> pd.DataFrame:

@@ -45,13 +45,13 @@ def skill_interval(table: LossTable, model: str, against: str, overlap: int) -> 
     ----------
     Miller (1974), The jackknife: a review.
     """
-    from scipy import stats
+    from scipy.special import stdtrit
 
     if len(table.cutoffs) < 2:
         return math.nan, math.nan
     degrees = cosines(len(table.cutoffs), overlap)
     error = cosine_standard_error(table.pseudo_values(model, against), degrees)
-    width = float(stats.t.ppf((1 + LEVEL) / 2, df=degrees)) * error
+    width = float(stdtrit(degrees, (1 + LEVEL) / 2)) * error
     center = float(table.log_ratios(model, against).mean())
     return 1 - math.exp(center + width), 1 - math.exp(center - width)
 

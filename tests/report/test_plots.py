@@ -245,6 +245,17 @@ def test_figures_of_the_page_contain_all_their_texts(result, width, monkeypatch)
         assert box.x1 > page_width - 0.3  # no empty margin
 
 
+def test_of_many_series_the_dots_are_evenly_spaced_in_order_of_skill(monkeypatch):
+    result = run(walks(120, series=9), cv=fc.WalkForward(2, 8), refit=8)
+    complete = fc.plot_by_series(result).lines
+    monkeypatch.setattr(plots.skill_by_series, "MOST_DOTS", 5)
+    for drawn, every in zip(fc.plot_by_series(result).lines[1:], complete[1:], strict=True):
+        np.testing.assert_array_equal(np.sort(drawn.get_xdata()), np.sort(every.get_xdata())[::2])
+        points = set(zip(*every.get_data(), strict=True))
+        assert len(every.get_xdata()) == 9
+        assert set(zip(*drawn.get_data(), strict=True)) <= points  # each at its height
+
+
 def test_labels_do_not_overlap(result):
     ax = plot_error_by_step(named(result, [f"model {i}" for i in range(8)]))
     ax.figure.draw_without_rendering()

@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 import forecast as fc
 from forecast import _io
 from forecast.report import plots
-from forecast.report.html import explorer, findings
+from forecast.report.html import explorer, findings, notable
 from forecast.report.html.explorer import explorer_data
 from forecast.report.html.page import render, write_report
 
@@ -332,6 +332,28 @@ def test_large_runs_are_limited_with_a_note(result, monkeypatch):
     assert "newest 1 of 12" in note
     assert "Of 3 series, only the first 2 are shown" in note
     assert len(json.loads(text)["series"]) == len(json.loads(text)["truth"]) == 2
+
+
+def test_of_many_series_the_notable_ones_are_shown_and_named(monkeypatch):
+    result = run(walks(160, series=9), cv=fc.WalkForward(3, 12), refit=12)
+    assert notable.notable_series(result) == ([f"S{i}" for i in range(9)], "")
+    skill = result.by_series("naive").series.groupby("unique_id")["skill"].mean().sort_values()
+    expected = sorted([*skill.index[:2], *skill.index[-3:]])
+    which = "the 3 series of highest and the 2 of lowest mean skill, of 9"
+    assert notable.notable_series(result, 5) == (expected, which)
+    monkeypatch.setattr(explorer, "MAX_ROWS", len(result.forecasts) - 1)
+    monkeypatch.setattr(notable.notable_series, "__defaults__", (5,))
+    monkeypatch.setattr(findings, "MAX_SCORES", 5 * 3)
+    page = without_plotly(render(result))
+    text = Page(page).visible
+    data = data_of(page)
+    assert data["series"] == expected
+    assert len(data["at"]) == 12  # fewer series, all cutoffs
+    assert f"only these are shown: {which}" in text
+    assert f"The table below lists {which}" in text
+    scores = page[page.index(f"The scores of each model on {which}") :].split("</table>")[0]
+    assert set(re.findall(r"<td>(S\d)</td>", scores)) == set(expected)
+    assert scores.count("<tr>") == 1 + 5 * 3
 
 
 @pytest.mark.slow

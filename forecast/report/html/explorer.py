@@ -15,6 +15,7 @@ from forecast.data.panel import format_date
 from forecast.evaluation.scores import interval_columns
 from forecast.models.base import quantile_columns
 from forecast.report import plots
+from forecast.report.html.notable import notable_series
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
@@ -29,7 +30,9 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
     `paths[model][series]` contains y, low and high, each flat over cutoffs × steps; `truth[series]` is aligned with
     `time`; `at[k]` is the position of cutoff k in `time`, and that of its step h is `at[k] + h`.
     """
-    table, cutoffs, notes = _limit(result.forecasts[result.forecasts["member"] == 0])
+    own, notes = _limit_series(result)
+    table, cutoffs, further = _limit(own)
+    notes += further
     horizon = result.cv.horizon
     if result.cv.step > horizon + 1:
         notes.append("Outcomes between the forecasts are not stored in a run; straight lines connect the others.")
@@ -39,6 +42,7 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
     labels = [format_date(when) for when in time.tz_localize(None)] if dated else time.tolist()
     series = [str(name) for name in table["unique_id"].unique()]
     groups = dict(iter(table.groupby(["model", "unique_id"], observed=True)))
+    truths = {str(name): plots.stored_prices(rows) for name, rows in own.groupby("unique_id", observed=True)}
     ends = interval_columns(table.columns) or ()
     looks = {name: style for name, style in plots.styles(result).items() if (table["model"] == name).any()}
     reference = result.reference
@@ -49,7 +53,7 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
         "dated": dated,
         "time": labels,
         "at": time.get_indexer(cutoffs).tolist(),
-        "truth": [_numbers(plots.truth(result, name).reindex(time)) for name in series],
+        "truth": [_numbers(truths[name].reindex(time)) for name in series],
         "models": [{"name": plain(name), "colour": style.colour} for name, style in looks.items()],
         "reference": list(looks).index(reference),
         "first": list(looks).index(best),  # the model selected at first
@@ -58,6 +62,16 @@ def explorer_data(result: BacktestResult) -> tuple[str, str]:
     }
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e"), " ".join(notes)
+
+
+def _limit_series(result: BacktestResult) -> tuple[pd.DataFrame, list[str]]:
+    """Return the forecasts of the notable series if those of all are too many, with a note on what is left out."""
+    table = result.forecasts[result.forecasts["member"] == 0]
+    if len(table) <= MAX_ROWS:
+        return table, []
+    series, which = notable_series(result)
+    notes = [f"To limit the file size, only these are shown: {which}."] if which else []
+    return table[table["unique_id"].isin(series)], notes
 
 
 def _limit(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.Index, list[str]]:

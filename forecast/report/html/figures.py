@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from forecast.data.panel import format_date
 from forecast.evaluation import Verdicts
 from forecast.report import plots
+from forecast.report.html.notable import notable_series
 from forecast.report.html.tables import (
     Cell,
     Table,
@@ -78,12 +79,18 @@ def by_series(result: BacktestResult, loss: str) -> tuple[str, Figure] | None:
     if table["unique_id"].nunique() < 2 or not names:
         return None
     wide = table.pivot(index="unique_id", columns="model", values="skill")[names]
-    order = wide.mean(axis=1).sort_values(ascending=False).index
+    chosen, which = notable_series(result)
+    order = wide[wide.index.isin(chosen)].mean(axis=1).sort_values(ascending=False).index
     rows = [[Cell(str(name)), *map(skill_cell, wide.loc[name])] for name in order]
-    text = "; ".join(_wins(row) for row in found.models.itertuples())
+    text = f"{'; '.join(_wins(row) for row in found.models.itertuples())}."
+    if len(wide) > plots.MOST_DOTS:
+        text += (
+            f" Of {len(wide):,} series, {plots.MOST_DOTS} are drawn for each model, evenly spaced in order of skill."
+        )
+    text += f" The table below lists {which}." if which else ""
     draw = partial(plots.plot_by_series, result, loss=loss)
     height = 0.75 + 0.42 * len(names)
-    return f"{text}.", draw_figure(draw, f"Skill on each series. {text}.", height, Table(["Series", *names], rows))
+    return text, draw_figure(draw, f"Skill on each series. {text}", height, Table(["Series", *names], rows))
 
 
 def each_by_series(result: BacktestResult, judged: Verdicts) -> list[tuple[str, str, Figure]]:

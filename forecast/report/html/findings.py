@@ -12,9 +12,11 @@ import pandas as pd
 
 from forecast.evaluation import ALPHA, Verdict, Verdicts
 from forecast.evaluation.losses import common_rows, model_names
+from forecast.evaluation.scores import scores
 from forecast.evaluation.text import count, join_names
 from forecast.models.base import quantile_columns
 from forecast.report import plots
+from forecast.report.html.notable import notable_series
 from forecast.report.html.tables import (
     Cell,
     Table,
@@ -205,13 +207,16 @@ def by_part(result: BacktestResult, table: pd.DataFrame) -> Table | None:
     return Table(["Model", *(f"{period} ({count(int(size), 'cutoff')})" for period, size in sizes.items())], rows)
 
 
-def scores_by_series(result: BacktestResult) -> Table | None:
-    """Return the scores of each model on each series; None with a single series."""
-    table = result.scores()
-    if table["unique_id"].nunique() < 2:
+def scores_by_series(result: BacktestResult) -> tuple[str, Table] | None:
+    """Return the title and the table of the scores of each model on each series; None with a single series."""
+    series, which = notable_series(result, max(MAX_SCORES // len(model_names(result.forecasts)), 1))
+    rows = result.forecasts
+    rows = rows[rows["unique_id"].isin(series)] if which else rows
+    table = scores(rows, names=("mase", "rmse", "mae", "coverage"), reference=result.reference)
+    if rows["unique_id"].nunique() < 2 or table.empty:
         return None
     low, high = band(result)
-    rows = [
+    cells = [
         [
             Cell(str(row.unique_id)),
             model_cell(result, row.model),
@@ -220,9 +225,10 @@ def scores_by_series(result: BacktestResult) -> Table | None:
             number_cell(row.mae, f"{row.mae:,.4g}"),
             percent_cell(row.coverage),
         ]
-        for row in table.sort_values(["unique_id", "mase"], kind="stable").head(MAX_SCORES).itertuples()
+        for row in table.sort_values(["unique_id", "mase"], kind="stable").itertuples()
     ]
-    return Table(["Series", "Model", "MASE", "RMSE", "MAE", f"In {high - low:.0%} band"], rows)
+    title = f"The scores of each model on {which or 'each series'}"
+    return title, Table(["Series", "Model", "MASE", "RMSE", "MAE", f"In {high - low:.0%} band"], cells)
 
 
 def confidence_set(result: BacktestResult, judged: Verdicts) -> tuple[str, str, Table] | None:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from forecast._validation import list_names
 from forecast.data.panel import format_date
 from forecast.evaluation.losses import ZERO
 from forecast.evaluation.text import count
@@ -29,12 +30,12 @@ def scope(result: BacktestResult) -> str:
 def run_facts(result: BacktestResult) -> dict[str, str]:
     """Return the facts needed to repeat the run, by name: data, walk-forward settings, versions."""
     spec, data, fits = result.spec, result.spec["data"], result.fits
-    missing = ", ".join(f"{number:,} in {name}" for name, number in data["missing"].items())
+    missing = list_names([f"{number:,} in {name}" for name, number in data["missing"].items()], MAX_LISTED)
     target, *read = data["channels"]
     seconds_fit, seconds_predict = (fits[name].sum() for name in ("seconds_fit", "seconds_predict"))
     return {
         "Data": f"{data['source']}: {count(data['rows'], 'row')}, {data['first']} to {data['last']}",
-        "Series": ", ".join(data["series"]),
+        "Series": list_names(data["series"], MAX_LISTED),
         "Column": (data.get("field") or target) + (f"; models may also use {', '.join(read)}" if read else ""),
         "Missing rows": missing or "none inside a series",
         "Fingerprint": f"sha256 {data['sha256']}",

@@ -37,7 +37,11 @@ ROWS = 60  # of the history before the first cutoff, and at least six horizons
 
 def truth(result: BacktestResult, series: str) -> pd.Series:
     """Return the prices of a series that a run has stored: at the cutoffs, and at the rows forecast."""
-    rows = result.forecasts[result.forecasts["unique_id"] == series]
+    return stored_prices(result.forecasts[result.forecasts["unique_id"] == series])
+
+
+def stored_prices(rows: pd.DataFrame) -> pd.Series:
+    """Return the prices in rows of one series: those at the cutoffs, and those of the rows forecast."""
     pairs = [rows[[time, value]].set_axis(["time", "y"], axis=1) for time, value in (("cutoff", "y0"), ("ds", "y"))]
     return pd.concat(pairs).drop_duplicates("time").set_index("time")["y"].sort_index()
 

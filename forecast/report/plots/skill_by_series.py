@@ -8,18 +8,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from forecast.report.plots.frame import FONT, INK, RULE, new_axes, shorten, styles
+from forecast.report.plots.frame import FONT, INK, RULE, evenly, new_axes, shorten, styles
 
 if TYPE_CHECKING:
     from forecast.backtesting import BacktestResult
 
 SMALL = 12  # series that are marked by full dots; more dots are translucent
+MOST_DOTS = 300  # of a model
 
 
 def plot_by_series(result: BacktestResult, ax: Axes | None = None, loss: str = "squared") -> Axes:
     """Plot the skill of each model on each series as a dot, and the skill over all series as a line.
 
     To the right of 0 a model is better than the reference on that series. Dots outside the plot are drawn at its edge.
+    Of more than 300 series, 300 are drawn for each model, evenly spaced in order of skill.
     """
     table = result.by_series(result.reference, loss=loss).series
     if table.empty:
@@ -33,9 +35,9 @@ def plot_by_series(result: BacktestResult, ax: Axes | None = None, loss: str = "
         values, style = skill[table["model"] == name], looks[name]
         heights = row + np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else [row]
         shade = 0.9 if len(values) <= SMALL else 0.35
-        ax.plot(
-            values.clip(-limit, limit), heights, "o", color=style.colour, alpha=shade, markersize=4.5, clip_on=False
-        )
+        drawn = np.sort(np.argsort(values.to_numpy(), kind="stable")[evenly(len(values), MOST_DOTS)])
+        dots = values.clip(-limit, limit).to_numpy()[drawn], np.asarray(heights)[drawn]
+        ax.plot(*dots, "o", color=style.colour, alpha=shade, markersize=4.5, clip_on=False)
         mean = 100 * (1 - np.exp(np.log(np.maximum(1 - values / 100, 1e-12)).mean()))
         ax.vlines(np.clip(mean, -limit, limit), row - 0.34, row + 0.34, color=style.colour, linewidth=2)
     ax.grid(False)
