@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from forecast._validation import list_names
+from forecast._text import list_names
 
 
 class FolderKind(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 #: Kinds of characters that have an effect in place of a form: control and direction marks, line breaks, surrogates.
 EFFECTS = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
@@ -26,3 +27,12 @@ def plain_lines(text: str) -> str:
 def is_effect(char: str) -> bool:
     """Return whether a character is not shown but changes what is shown around it."""
     return unicodedata.category(char) in EFFECTS and char not in JOINERS
+
+
+def list_names(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names of a list that may be long, and how many more there are.
+
+    >>> list_names(["AAPL", "IBM", "MSFT", "GOOG"], most=2)
+    'AAPL, IBM and 2 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -61,15 +61,6 @@ def check_log(log: Any) -> None:
     check_choice("log", log, ("auto", True, False))
 
 
-def list_names(names: Sequence[str], most: int = 5) -> str:
-    """Return the first names of a list that may be long, and how many more there are.
-
-    >>> list_names(["AAPL", "IBM", "MSFT", "GOOG"], most=2)
-    'AAPL, IBM and 2 more'
-    """
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint at the closest known word, or nothing if none is close."""
     candidates = list(known)

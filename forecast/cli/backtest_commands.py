@@ -137,6 +137,7 @@ def backtest(
             execution |= {"out": out, "resume": resume, "restart": restart}
             execution["predict_next"] = out is not None  # the last section of the report
             result = _run_backtest(definition.models, panel, definition.cv, definition.settings | execution)
+        _mention_season(panel, definition)
         if spec is not None and definition.sha256 != result.spec["data"]["sha256"]:
             print_message(f"the prices differ from those of {spec}: this does not repeat that run")
         if out is not None:
@@ -189,6 +190,23 @@ class _Definition(NamedTuple):
         inputs = Inputs.of(self.models.values())
         panel = self.prices.panel(self.prices.table(inputs), inputs)
         return panel if out is None else with_options(panel, self.prices.start_of_path(out))
+
+
+def _mention_season(panel: Panel, definition: _Definition) -> None:
+    """Print that the first training rows are too few to look for the season that the dates suggest, if they are."""
+    from forecast.models.season import MIN_SEASONS, candidate_seasons
+
+    candidates = candidate_seasons(panel.index)
+    if definition.settings["season"] is not None or not candidates or quiet.get():
+        return
+    cv, m = definition.cv, min(candidates)
+    n_rows = cv.cutoffs(range(len(panel)))[0] + 1 - cv.embargo
+    n_rows = min(n_rows, cv.train_size or n_rows)
+    if n_rows < MIN_SEASONS * m:
+        print_message(
+            f"no season was looked for: the {n_rows} rows of the first fit are fewer than {MIN_SEASONS} seasons of {m} "
+            f"rows, which the dates suggest; --season {m} declares it, and adds the value a season ago to the models"
+        )
 
 
 def _new_definition(

@@ -254,7 +254,7 @@ def _ended_series(panel: Panel) -> dict[str, str | None]:
 
 def _describe_ended(ended: dict[str, str | None], panel: Panel, consequence: str) -> list[str]:
     """Return a sentence on the series without a value in the last row, if there are some."""
-    from forecast._validation import list_names
+    from forecast._text import list_names
     from forecast.data.panel import format_date
 
     if not ended:
@@ -428,7 +428,7 @@ def _drop_missing(table: pd.DataFrame, model: Forecaster) -> tuple[pd.DataFrame,
 
 def _notes_of_forecast(model: Forecaster, panel: Panel, ended: dict[str, str | None]) -> list[str]:
     """Return what a reader of the forecast must know of the prices: what was left out, is missing or has no name."""
-    from forecast._validation import list_names
+    from forecast._text import list_names
     from forecast.models.price_kind import quantity_of
 
     notes = [*panel.attrs.get("notes", []), *_describe_ended(ended, panel, "they are not forecast")]

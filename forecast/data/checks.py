@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast._text import plain, plain_lines
-from forecast._validation import list_names
+from forecast._text import list_names, plain, plain_lines
 from forecast.data.calendar import is_daily
 from forecast.data.day_rules import are_about_daily, describe_weekdays
 from forecast.data.gaps import is_every_day, missing_bars, missing_days, trading_weekdays
@@ -33,6 +32,8 @@ MIN_SPIKE = 0.15  # log change of a wrong price in one row
 SPIKE_RETURN = 0.2  # of the change; a spike comes back up to so much
 MAX_REVERSALS = 0.6  # of the changes: noise around a level turns in two of three rows, a price in one of two
 MIN_REPEATS, MAX_REPEATS = 0.15, 0.6  # shares of repeated values that filled weekends or holidays may have
+MISSING_CODES = (99, 999, 9_999, 99_999, 999_999, 99.9, 999.9, 9_999.9)  # or these below 0
+CODE_DISTANCE = 2  # times the range of all other values: the distance of a code from them
 MAX_JUMPS = 5  # jumps that are described one by one
 NO_ANOMALIES = "No anomalies were found."
 
@@ -139,6 +140,12 @@ def _check_series(panel: Panel, column: int, splits: np.ndarray | None) -> tuple
         if rows.sum() > 0 and (values <= 0).sum() < MAX_NEGATIVE_SHARE * len(values):
             count = _count(int(rows.sum()), ("value is", "values are"))
             findings.append(f"{count} {verb}, the first {format_date(dates[rows.argmax()])}")
+    for code, rows in _missing_codes(values):
+        first = format_date(dates[rows.argmax()])
+        findings.append(
+            f"{_count(int(rows.sum()), ('value is', 'values are'))} {code:g}, far from all others, the first {first}: "
+            "if this stands for a missing value, leave the cells empty"
+        )
     length, start = _longest_run(values)
     row["stale"] = length
     if length >= STALE_ROWS:
@@ -178,13 +185,27 @@ def _missing(index: pd.Index, observed: np.ndarray) -> tuple[pd.Index, tuple[str
         empty = empty[trading_weekdays(days)[empty.day_of_week]]
         where = "missing on which it usually trades"
         return empty.union(missing_days(days)), (f"day is {where}", f"days are {where}")
-    missing = empty if len(empty) else missing_days(days)
-    return missing, ("regular date is missing", "regular dates are missing")
+    if len(empty):  # the table's dates, of which others may be missing for all series
+        return empty.union(missing_days(index[inside].tz_localize(None))), (
+            "regular date is missing",
+            "regular dates are missing",
+        )
+    return missing_days(days), ("regular date is missing", "regular dates are missing")
 
 
 def _count(n: int, words: tuple[str, str]) -> str:
     """Return a number with the words for one or for several."""
     return f"{n} {words[n != 1]}"
+
+
+def _missing_codes(values: np.ndarray) -> list[tuple[float, np.ndarray]]:
+    """Return the usual codes for a missing value that are far from all other values, and where they are, (T,)."""
+    found = []
+    for code in (values.min(), values.max()):
+        others = values[values != code]
+        if abs(code) in MISSING_CODES and len(others) and np.abs(others - code).min() > CODE_DISTANCE * np.ptp(others):
+            found.append((float(code), values == code))
+    return found
 
 
 def _longest_run(values: np.ndarray) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from forecast._validation import did_you_mean, list_names
+from forecast._text import list_names
+from forecast._validation import did_you_mean
 from forecast.data.column_checks import (
     UnclearColumnsError,
     check_columns,

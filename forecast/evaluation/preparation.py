@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecast._validation import list_names
+from forecast._text import list_names
 from forecast.data.future import FutureInputs
 from forecast.data.panel import Panel, Prices, as_panel
 from forecast.data.row_labels import format_date

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from forecast._estimator import Estimator, check_fitted, clone
-from forecast._validation import check_choice, check_int, check_levels, check_log, list_names
+from forecast._text import list_names
+from forecast._validation import check_choice, check_int, check_levels, check_log
 from forecast.data.fields import named_field
 from forecast.data.panel import Panel, Prices, as_panel, format_date, with_future
 from forecast.data.static import select_static

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from forecast._validation import list_names
+from forecast._text import list_names
 from forecast.data.fields import canonical_field
 from forecast.data.panel import Panel, as_panel, split_fields
 from forecast.data.spacing import describe_distance, distances_differ, usual_distance

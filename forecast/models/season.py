@@ -13,6 +13,7 @@ from forecast.features.windows import forward_fill
 
 SIZE = 0.01  # of the test, over all candidates
 MIN_SEASONS = 3  # that the training rows must contain
+OUTLIER = 10  # of the median change of a series: the largest change that counts whole
 ROUNDING = 1e-12  # of its largest value: a series whose changes vary by less is a straight line
 DAY = pd.Timedelta(days=1)
 
@@ -101,8 +102,13 @@ def _standard_changes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _centred_changes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the changes of each series less their mean, (T − 1, N), and their standard deviation, (N,)."""
+    """Return the changes of each series less their mean, (T − 1, N), and their standard deviation, (N,).
+
+    A change of more than ten times the median one, as from a wrong value, counts as ten times.
+    """
     change = np.diff(y, axis=0)
+    limit = OUTLIER * np.nanmedian(np.abs(change), axis=0)
+    change = np.where(limit > 0, np.clip(change, -limit, limit), change)
     change = change - np.nanmean(change, axis=0)
     return change, np.sqrt(np.nanmean(change**2, axis=0))
 

@@ -6,6 +6,7 @@ import re
 import shlex
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.command_line import command_line
 from helpers.quick import walks
@@ -111,3 +112,17 @@ def test_the_command_that_resumes_a_stopped_run_can_be_pasted(call, monkeypatch)
     assert code == 130
     command = re.search(r"`forecast (backtest --resume [^`]*)` continues from there", err)[1]
     assert call(f"{command} --quiet")[0] == 0
+
+
+def test_a_season_that_cannot_be_looked_for_is_mentioned(call, tmp_path):
+    months = pd.date_range("2015-01-01", periods=60, freq="MS")
+    season = 20 + 5 * np.sin(2 * np.pi * np.arange(60) / 12) + np.random.default_rng(0).normal(size=60)
+    pd.DataFrame({"date": months, "sales": season}).to_csv(tmp_path / "months.csv", index=False)
+    line = "backtest months.csv --models drift --horizon 2 --windows {}"
+    code, _, errors = call(line.format(20))
+    assert code == 0
+    assert "the 20 rows of the first fit are fewer than 3 seasons of 12" in " ".join(errors.split())
+    code, out, errors = call(line.format(20) + " --season 12")
+    assert (code, "seasonal-naive" in out, errors) == (0, True, "")
+    code, out, errors = call(line.format(9))
+    assert (code, "seasonal-naive" in out, errors) == (0, True, "")

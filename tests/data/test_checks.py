@@ -414,3 +414,30 @@ def test_one_day_in_years_without_holidays_is_missing():
     assert findings(y.drop(day)) == [f"1 day is missing on which it usually trades, the first {day:%Y-%m-%d}"]
     holidays = [date for date in y.index if (date.month, date.day) in ((12, 25), (1, 1), (12, 26))]
     assert not findings(y.drop(holidays))
+
+
+def test_dates_that_all_series_lack_are_missing_too():
+    months = pd.date_range("2018-01-01", periods=48, freq="MS")
+    table = pd.DataFrame({"A": np.arange(48.0) % 7, "B": np.arange(48.0) % 5}, index=months)
+    table.loc[months[30], "B"] = np.nan
+    report = check_prices(table.drop(months[20]))
+    assert report.table["missing"].tolist() == [1, 2]
+    assert findings(table.drop(months[20]), "B")[0] == "2 regular dates are missing, the first 2019-09-01"
+
+
+@pytest.mark.parametrize("code", [-999.0, -9999.0, 9999.0, -99.9])
+def test_codes_for_missing_values_are_named(code):
+    level = 12 + 3 * np.sin(np.arange(400) / 9) + np.random.default_rng(0).normal(size=400)
+    prices = pd.Series(level, index=pd.date_range("2020-01-01", periods=400, freq="h"), name="A")
+    assert not findings(prices)
+    prices.iloc[[50, 200]] = code
+    assert any(
+        sentence.startswith(f"2 values are {code:g}, far from all others, the first 2020-01-03")
+        for sentence in findings(prices)
+    )
+
+
+def test_a_price_near_a_code_is_a_price():
+    prices = walk()
+    prices *= 999 / prices.max()
+    assert not [sentence for sentence in findings(prices.replace(prices.max(), 999.0)) if "999" in sentence]

@@ -135,3 +135,10 @@ def test_random_walks_have_no_season(kind, freq, rows):
     rng = np.random.default_rng(1)
     found = [find_season(dated(walk(kind, rows, 2, rng), freq)) > 1 for _ in range(100)]
     assert sum(found) <= 5
+
+
+def test_a_few_wrong_values_hide_no_season():
+    rng = np.random.default_rng(1)
+    day = 10 + 8 * np.sin(2 * np.pi * np.arange(24 * 60) / 24) + rng.normal(size=24 * 60)
+    day[[100, 700]] = -999
+    assert find_season(dated(day[:, None], "h")) == 24

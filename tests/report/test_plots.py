@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -415,3 +416,17 @@ def test_gradient_flow_is_relative_to_its_maximum():
         fc.plot_gradient_flow(flows, of="state")
     with pytest.raises(ValueError, match="of must be one of 'input', 'state'"):
         fc.plot_gradient_flow(flows, of="output")
+
+
+def test_notebooks_draw_axes_that_are_the_value_of_a_cell(monkeypatch):
+    """Also before `%matplotlib inline`; pyplot's axes are left to pyplot."""
+    _, other = plt.subplots()
+    ipython = pytest.importorskip("IPython")
+    formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
+    shell = types.SimpleNamespace(kernel=object(), display_formatter=formatter)
+    monkeypatch.setattr(ipython, "get_ipython", lambda: shell)
+    ax = plot_calibration(run())
+    for value in (ax, ax.figure):
+        assert formatter.format(value, include={"image/png"})[0]["image/png"].startswith(b"\x89PNG")
+    assert formatter.format(other, include={"image/png"})[0] == {}
+    plt.close("all")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from forecast._validation import list_names
+from forecast._text import list_names
 from forecast.data.panel import format_date
 from forecast.evaluation.text import count
 from forecast.models.base import quantile_columns

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from forecast._validation import list_names
+from forecast._text import list_names
 from forecast.data.panel import format_date
 from forecast.evaluation.losses import ZERO
 from forecast.evaluation.text import count

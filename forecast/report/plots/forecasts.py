@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from forecast._validation import list_names
+from forecast._text import list_names
 from forecast.data.panel import Prices, as_panel
 from forecast.models.base import Forecast, quantile_columns
 from forecast.models.forecast_table import dates_of_steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
@@ -46,6 +47,7 @@ class Style:
 def new_axes(ax: Axes | None) -> Axes:
     """Return the axes with a plain frame; without axes, those of a new figure (not pyplot's, which is global)."""
     if ax is None:
+        show_in_notebooks()
         ax = Figure(figsize=(7.2, 3.8), layout="constrained").add_subplot()
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
@@ -55,6 +57,24 @@ def new_axes(ax: Axes | None) -> Axes:
     ax.grid(axis="y", color=RULE, alpha=0.3, linewidth=0.7)
     ax.set_axisbelow(True)
     return ax
+
+
+def show_in_notebooks() -> None:
+    """Have a notebook draw figures and axes that are the value of a cell; pyplot's axes are drawn by pyplot."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None or not hasattr(shell, "kernel"):
+        return
+    from IPython.core.pylabtools import print_figure
+
+    def png(figure: Any) -> bytes | None:
+        return None if figure.canvas.manager else print_figure(figure, "png")
+
+    formatter = shell.display_formatter.formatters["image/png"]
+    formatter.for_type(Axes, lambda ax: png(ax.figure))
+    try:
+        formatter.lookup_by_type(Figure)
+    except KeyError:
+        formatter.for_type(Figure, png)
 
 
 def label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style]) -> None:
