@@ -21,6 +21,7 @@ import forecast as fc
 from forecast import _io
 from forecast.cli.price_commands import write_table
 from forecast.data.yahoo.cache import Cache
+from forecast.report.html import page
 
 PRICES = 100 + np.random.default_rng(0).normal(size=40).cumsum()
 CV = fc.WalkForward(horizon=1, n_windows=3)
@@ -41,6 +42,12 @@ def call(monkeypatch, capsys):
     """Return a function that runs a command line in this process and returns its exit code and stderr."""
     run = command_line(monkeypatch, capsys)
     return lambda line: run(line)[::2]
+
+
+@pytest.fixture
+def _short_page(monkeypatch):
+    """A report of two words, for tests of where it is written."""
+    monkeypatch.setattr(page, "render", lambda result, loss: "a page")
 
 
 def contents(folder):
@@ -144,6 +151,7 @@ def test_nothing_is_written_into_a_run_or_a_model(result, model, tmp_path, call,
     assert contents(tmp_path) == before
 
 
+@pytest.mark.usefixtures("_short_page")
 def test_out_is_neither_what_is_read_nor_a_file_of_a_run_or_model(result, model, tmp_path, call, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result.save("run")
@@ -207,6 +215,7 @@ def killed_at(number, save):
 HEALERS = ("load", "save", pytest.param("command", marks=pytest.mark.slow))
 
 
+@pytest.mark.usefixtures("_short_page")
 @pytest.mark.parametrize("healer", HEALERS)
 @pytest.mark.parametrize("kind", [_io.RUN, _io.MODEL], ids=["run", "model"])
 def test_a_kill_at_any_rename_is_healed_by_the_next_command(kind, healer, result, model, tmp_path, call):
@@ -336,7 +345,7 @@ def test_two_writers_of_one_file_take_turns(tmp_path):
 # --- ~ ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("_short_page")
 def test_tilde_is_the_home_folder_everywhere(result, model, tmp_path, monkeypatch, call):
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()

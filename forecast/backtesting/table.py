@@ -74,6 +74,8 @@ def skipped(
                 rows.append((panel.series[n], reason, format_date(panel.index[cutoff])))
     if not any_left:
         _raise_nothing_left(panel[periods[-1].train], min_train_rows, train_size)
+    if not rows:
+        return pd.DataFrame(columns=SKIPPED, dtype=object).astype({"cutoffs": np.int64})
     table = pd.DataFrame(rows, columns=["unique_id", "reason", "cutoff"])
     spans = table.groupby(["unique_id", "reason"], sort=False)["cutoff"].agg(["size", "first", "last"])
     return spans.reset_index().set_axis(SKIPPED, axis=1).astype({"cutoffs": np.int64})

@@ -46,7 +46,12 @@ def next_dates(index: pd.Index, steps: int, exchange: str | None = None) -> tupl
 
 def is_daily(index: pd.Index) -> bool:
     """Return whether all row labels are dates without a time of day."""
-    return isinstance(index, pd.DatetimeIndex) and bool((index == index.normalize()).all())
+    if not isinstance(index, pd.DatetimeIndex):
+        return False
+    if index.tz is not None:
+        return bool((index == index.normalize()).all())
+    labels = index.to_numpy()
+    return bool((labels == labels.astype("datetime64[D]")).all())
 
 
 def _next_numbers(index: pd.Index, steps: int) -> tuple[pd.Index, str]:

@@ -32,21 +32,28 @@ def number_series(frame: pd.DataFrame) -> np.ndarray:
     return np.arange(frame.shape[1]) if len(fields) == 1 else np.zeros(frame.shape[1], dtype=np.int64)
 
 
-def change_rows(frame: pd.DataFrame, rows: int, change: Change, is_input: np.ndarray | None = None) -> pd.DataFrame:
-    """Return a table whose rows after the first `rows` are changed, without the columns that are inputs."""
-    if is_input is None or not is_input.any():
-        later = change(frame.iloc[rows:].copy(), number_series(frame))
+def change_rows(
+    frame: pd.DataFrame, rows: int, change: Change, is_input: np.ndarray, series: np.ndarray
+) -> pd.DataFrame:
+    """Return a table whose rows after the first `rows` are changed, but for the columns that are inputs.
+
+    `series` are the numbers of the other columns' series.
+    """
+    if is_input.any():
+        later = _change_others(frame, rows, change, is_input, series)
     else:
-        later = _change_others(frame, rows, change, is_input)
+        later = change(frame.iloc[rows:].copy(), series)
     changed = pd.concat([frame.iloc[:rows], later])
     changed.attrs = dict(frame.attrs)
     return changed
 
 
-def _change_others(frame: pd.DataFrame, rows: int, change: Change, is_input: np.ndarray) -> pd.DataFrame:
+def _change_others(
+    frame: pd.DataFrame, rows: int, change: Change, is_input: np.ndarray, series: np.ndarray
+) -> pd.DataFrame:
     """Return the rows after the first `rows` with the columns that are no inputs changed; inputs are what they were."""
     others, inputs = np.flatnonzero(~is_input), np.flatnonzero(is_input)
-    later = change(frame.iloc[rows:, others].copy(), number_series(frame.iloc[:, others]))
+    later = change(frame.iloc[rows:, others].copy(), series)
     known = frame.iloc[rows:, inputs]
     known = more_rows(known, np.zeros(len(inputs), dtype=int)) if change is more_rows else known.iloc[: len(later)]
     joined = pd.concat([later, known], axis=1)

@@ -16,7 +16,7 @@ from forecast.data.future import FutureInputs
 from forecast.data.panel import Panel, Prices, as_panel
 from forecast.data.row_labels import format_date
 from forecast.data.series import PricesWarning
-from forecast.evaluation.perturbation import FACTOR, Change, change_rows
+from forecast.evaluation.perturbation import FACTOR, Change, change_rows, number_series
 from forecast.evaluation.text import join_names
 
 PERIODS = ("Y", "Q", "M", "W", "D")  # calendar periods, the longest first; weeks start on Monday
@@ -91,7 +91,12 @@ class Preparation:
 
     def change(self, rows: int, change: Change, frame: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return the raw table with its rows after the first `rows` changed, but for what is declared as known."""
-        return change_rows(self.frame if frame is None else frame, rows, change, self.is_input)
+        return change_rows(self.frame if frame is None else frame, rows, change, self.is_input, self._series)
+
+    @cached_property
+    def _series(self) -> np.ndarray:
+        """The number of the series of each raw column that is no input, on the prices as they are."""
+        return number_series(self.frame.loc[:, ~self.is_input])
 
     @cached_property
     def _left_out(self) -> frozenset[str] | None:

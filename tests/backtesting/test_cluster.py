@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.command_line import command_line
 from helpers.quick import quick, walks
 
 import forecast as fc
@@ -82,14 +83,17 @@ def test_cluster_changes_no_byte_if_a_worker_dies(cluster, tmp_path):
     assert (tmp_path / "one-killed" / _io.FORECASTS).read_bytes() == (tmp_path / "serial" / _io.FORECASTS).read_bytes()
 
 
-def test_command_line_runs_on_a_cluster(cluster, tmp_path):
+def test_command_line_runs_on_a_cluster(cluster, tmp_path, monkeypatch, capsys):
     address, _ = cluster
+    run = command_line(monkeypatch, capsys)
     walks(rows=60).to_csv(tmp_path / "p.csv", index_label="date")
-    command = [sys.executable, "-m", "forecast", "backtest", str(tmp_path / "p.csv"), "--models", "drift", "--windows"]
-    command += ["4", "--out", str(tmp_path / "run"), "--backend", "dask", "--scheduler"]
-    process = subprocess.run([*command, address], capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
+    command = ["backtest", str(tmp_path / "p.csv"), "--models", "drift", "--windows", "4"]
+    command += ["--backend", "dask", "--scheduler"]
+    code, _, errors = run([*command, address, "--out", str(tmp_path / "run")])
+    assert code == 0, errors
     assert (tmp_path / "run" / _io.REPORT).exists()
-    process = subprocess.run([*command, "tcp://127.0.0.1:9"], capture_output=True, text=True)  # no scheduler there
-    assert process.returncode == 2
-    assert process.stderr.splitlines()[-1].startswith("forecast: ")
+    client = distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: client(address, timeout="0.5s"))
+    code, _, errors = run([*command, "tcp://127.0.0.1:9", "--out", str(tmp_path / "other")])  # no scheduler there
+    assert code == 2
+    assert errors.splitlines()[-1].startswith("forecast: Timed out trying to connect to tcp://127.0.0.1:9")

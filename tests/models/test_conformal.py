@@ -76,10 +76,14 @@ def test_rolling_uses_the_last_known_errors():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("inner", "method"),
-    [(fc.ARIMA((1, 1, 1)), "adaptive"), (fc.Tabular(), "rolling"), (quick("lstm", members=2), "rolling")],
+    [
+        (fc.ARIMA((1, 1, 1)), "adaptive"),
+        (fc.Tabular(), "rolling"),
+        (quick("lstm", members=2, trainer=fc.Trainer(steps=2, batch_size=8, lr=0.05)), "rolling"),
+    ],
 )
 def test_intervals_of_any_forecaster_pass_the_audit(inner, method):
-    report = fc.audit(fc.Conformal(inner, method, window=40), walks(rows=260), CV)
+    report = fc.audit(fc.Conformal(inner, method, window=40), walks(rows=200, series=2), CV)
     assert report.passed, str(report)
 
 
@@ -102,7 +106,7 @@ class UsesUnrealisedErrors(Conformal):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_audit_detects_unrealised_errors(method):
-    report = fc.audit(UsesUnrealisedErrors(Naive(), method, window=40), walks(), CV)
+    report = fc.audit(UsesUnrealisedErrors(Naive(), method, window=40), walks(series=2), CV)
     failed = [row.check for row in report.table.itertuples() if row.passed is False]
     assert "leakage: noise" in failed
     assert "many cutoffs at once" in failed

@@ -51,8 +51,8 @@ def test_choice_uses_training_rows_only():
 
 @pytest.mark.slow
 def test_audit_passes_and_model_is_saved(tmp_path):
-    model = fc.Tuned(fc.WindowMean(), {"window": [5, 20]}, n_windows=3)
-    report = fc.audit(model, walks(), fc.WalkForward(horizon=3, n_windows=6, step_size=4))
+    model = fc.Tuned(fc.WindowMean(), {"window": [5, 20]}, n_windows=2)
+    report = fc.audit(model, walks(series=2), fc.WalkForward(horizon=3, n_windows=3, step_size=4))
     assert report.passed, str(report)
     fitted = model.fit(walks(), 3)
     fitted.save(tmp_path / "model")

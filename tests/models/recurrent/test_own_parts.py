@@ -142,7 +142,8 @@ def own(network=Convolution, **params):
 
 @pytest.mark.parametrize("params", [{}, {"loss": "student-t"}, {"loss": squared, "embedding": 2}, {"calendar": True}])
 def test_an_own_network_passes_the_audit(params):
-    assert fc.audit(own(**params), walks(), fc.WalkForward(2, n_windows=3)).passed
+    trainer = fc.Trainer(steps=2, batch_size=8, lr=0.05)
+    assert fc.audit(own(trainer=trainer, **params), walks(series=2), fc.WalkForward(2, n_windows=3)).passed
 
 
 def test_an_own_network_that_starts_at_zero_is_its_base():
