@@ -32,16 +32,14 @@ def test_score_is_the_skill_over_the_last_value(name):
     prices = series_for(name, rows=150)
     train, rest = prices.iloc[:120], prices.iloc[110:]
     model = quick(name).fit(train, horizon=2)
-    ratios = []
-    for series in prices:
-        own, of_last = 0.0, 0.0
-        for row in range(len(rest) - 2):
-            table = model.predict(rest.iloc[: row + 1]).to_frame().set_index("unique_id").loc[[series], "y_hat"]
-            table = table.fillna(rest[series].iloc[row])
-            truth = rest[series].iloc[row + 1 : row + 3].to_numpy()
-            own += ((truth - table.to_numpy()) ** 2).sum()
-            of_last += ((truth - rest[series].iloc[row]) ** 2).sum()
-        ratios.append(own / of_last)
+    own, of_last = dict.fromkeys(prices, 0.0), dict.fromkeys(prices, 0.0)
+    for row in range(len(rest) - 2):
+        table = model.predict(rest.iloc[: row + 1]).to_frame().set_index("unique_id")["y_hat"]
+        for series in prices:
+            last, truth = rest[series].iloc[row], rest[series].iloc[row + 1 : row + 3].to_numpy()
+            own[series] += ((truth - table[[series]].fillna(last).to_numpy()) ** 2).sum()
+            of_last[series] += ((truth - last) ** 2).sum()
+    ratios = [own[series] / of_last[series] for series in prices]
     assert model.score(rest) == pytest.approx(1 - np.prod(ratios) ** (1 / len(ratios)), rel=1e-6, abs=1e-9)
 
 
