@@ -193,21 +193,20 @@ class Market:
 
     def __init__(self, server, interval, rng):
         self.server, self.interval, self.rng = server, interval, rng
+        minute = pd.Timedelta(minutes=1)
+        self.length = {"1m": minute, "1h": 60 * minute, "1d": 1440 * minute}[interval]
         self.now = pd.Timestamp("2026-01-14 15:00")
         server.clock = lambda: self.now.timestamp()
         days = pd.bdate_range("2025-10-01", "2027-12-31")
         if interval != "1d":
             opens = [day + pd.Timedelta(hours=14) for day in days]
-            days = pd.DatetimeIndex([at + i * self.length for at in opens for i in range(HOURS[interval])])
+            bars = np.arange(HOURS[interval]) * self.length.to_timedelta64()
+            days = pd.DatetimeIndex(np.add.outer(pd.DatetimeIndex(opens).to_numpy(), bars).ravel())
         prices = np.float32(100 * np.exp(rng.normal(0, 0.01, len(days)).cumsum())).astype(float)
         self.raw = pd.Series(prices, index=days)
         self.first = self.raw.copy()  # before corrections and removals
         self.changed = pd.DatetimeIndex([])  # bars that the server has corrected
         self.splits = {}  # first bar on the new scale: the ratio, and when it appeared
-
-    @property
-    def length(self):
-        return {"1m": pd.Timedelta(minutes=1), "1h": pd.Timedelta(hours=1), "1d": pd.Timedelta(days=1)}[self.interval]
 
     def closes(self):
         """Return the bars that have begun, adjusted for all splits so far."""
