@@ -46,6 +46,7 @@ QUESTIONS = {
     QLIKE: "How large will the variance be",
 }
 #: The findings, what matters most first.
+TOO_WEAK = 0.5  # a true skill: a run that would not find it, and finds no other, decides nothing
 FINDINGS = ("better", "too few cutoffs", "not distinguishable", "constant difference", "identical", "worse")
 #: What a simple baseline forecasts, as a point and as quantiles.
 MEANINGS = {
@@ -123,6 +124,11 @@ class Verdict:
         if baseline in MEANINGS:
             baseline = f"{baseline}, {MEANINGS[baseline][self.loss == PINBALL]}"
         winners = self.models("better")
+        if self.smallest_found is not None:
+            return (
+                f"no model is shown to beat {baseline}; {count(self.n_cutoffs, 'cutoff')} are too few to find a true "
+                f"skill below {self.smallest_found:.0%}"
+            )
         if not winners:
             return f"no model beats {baseline}"
         rows = self.table.set_index("model").loc[winners]
@@ -132,6 +138,14 @@ class Verdict:
             return f"{join_names(each)} {verb} {baseline}"
         skills, p = _span(rows["skill"]), format_p(rows["p_holm"].max())
         return f"{join_names(winners)} {verb} {baseline} (skill {skills}, p {p})"
+
+    @property
+    def smallest_found(self) -> float | None:
+        """The smallest true skill that a run without any finding would find, where that is a half or more."""
+        undecided = self.table[self.table["finding"] == "not distinguishable"]
+        is_open = len(undecided) > 0 and not self.models("better") and not self.models("worse")
+        smallest = float(undecided["detectable"].min()) if is_open else 0.0
+        return smallest if smallest >= TOO_WEAK else None
 
     @property
     def note(self) -> str:

@@ -11,6 +11,11 @@ from forecast.evaluation.losses import PINBALL
 from forecast.evaluation.text import join_names
 from forecast.evaluation.verdict import QUESTIONS, Verdict
 
+FOR_BOTH = {
+    "yes": "Yes, for both",
+    "no": "No, neither for the forecast itself nor for the range",
+    "undecided": "Undecided, for the forecast itself and for the range",
+}
 NO_COMMON_LEVELS = "the models with quantiles share no level below .5 and one above"
 
 
@@ -30,24 +35,26 @@ class Question:
         """What the loss judges."""
         return "the range" if self.verdict.loss == PINBALL else "the forecast itself"
 
-    def on_networks(self, names: Collection[str]) -> tuple[bool, str]:
-        """Return whether one of these networks is worth its training, and why, as a clause."""
+    def on_networks(self, names: Collection[str]) -> tuple[str, str]:
+        """Return whether one of these networks is worth its training ("yes", "no" or "undecided"), and why."""
         against = self.verdict.against
         if (self.verdict.table["finding"] == "too few cutoffs").any():
-            return False, "the run is too short for a test"
+            return "undecided", "the run is too short for a test"
+        if self.verdict.smallest_found is not None:
+            return "undecided", f"the run is too short to find a skill below {self.verdict.smallest_found:.0%}"
         winners = [name for name in self.verdict.models("better") if name in names]
         if not winners:
             others = [name for name in names if name != against]
-            return False, f"{others[0]} does not beat {against}" if len(others) == 1 else f"none beats {against}"
+            return "no", f"{others[0]} does not beat {against}" if len(others) == 1 else f"none beats {against}"
         arima_names = [verdict.against for verdict in self.networks]
         arimas = join_names(arima_names) if arima_names else ""
         better = [name for name in winners if all(name in verdict.models("better") for verdict in self.networks)]
         if better:
-            return True, f"{join_names(better)} {_beat(better)} {join_names([against, *arima_names])}"
+            return "yes", f"{join_names(better)} {_beat(better)} {join_names([against, *arima_names])}"
         won = f"{join_names(winners)} {_beat(winners)} {against}"
         if any({*winners} <= {*verdict.models("worse")} for verdict in self.networks):
-            return False, f"{won}, but {arimas} is better"
-        return False, f"{won}, but none beats {arimas}"
+            return "no", f"{won}, but {arimas} is better"
+        return "no", f"{won}, but none beats {arimas}"
 
 
 @dataclass(frozen=True)
@@ -96,10 +103,9 @@ class Verdicts:
             return ""
         found = [question.on_networks(self.networks) for question in self.questions]
         if len(found) == 2 and found[0] == found[1]:
-            either = "Yes, for both" if found[0][0] else "No, neither for the forecast itself nor for the range"
-            return f"A network? {either}: {found[0][1]}."
+            return f"A network? {FOR_BOTH[found[0][0]]}: {found[0][1]}."
         clauses = [
-            f"for {question.topic}, {'yes' if is_worth else 'no'}: {why}"
+            f"for {question.topic}, {is_worth}: {why}"
             for question, (is_worth, why) in zip(self.questions, found, strict=True)
         ]
         return f"A network? F{'; '.join(clauses)[1:]}."

@@ -77,7 +77,22 @@ def test_no_sentence_on_networks():
     against_network = Question(verdict(table_of_errors(correlated_errors(naive=1, net=0.5)), 1, against="net"))
     assert on_network(against_network) == ""
     short = on_network(question(n=1, naive=1, net=0.5))
-    assert short == "A network? For the forecast itself, no: the run is too short for a test."
+    assert short == "A network? For the forecast itself, undecided: the run is too short for a test."
+
+
+def test_runs_that_could_not_have_shown_a_difference_are_undecided():
+    errors = np.random.default_rng(0).standard_cauchy((3, 6))
+    table = table_of_errors(dict(zip(("naive", "net", "drift"), errors, strict=True)))
+    point = Question(verdict(table, 1))
+    smallest = point.verdict.table["detectable"].min()
+    assert smallest > 0.5
+    assert point.verdict.sentence == (
+        "Where will it be: no model is shown to beat naive, the last value; 6 cutoffs are too few to find a true skill "
+        f"below {smallest:.0%}."
+    )
+    assert on_network(point) == (
+        f"A network? For the forecast itself, undecided: the run is too short to find a skill below {smallest:.0%}."
+    )
 
 
 def test_text_of_verdicts():
