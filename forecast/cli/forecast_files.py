@@ -35,8 +35,11 @@ def first_steps(forecast: Forecast, steps: int, fitted: int) -> Forecast:
     return replace(forecast, point=forecast.point[..., :steps], quantiles=quantiles, members=members)
 
 
-def write_plot(forecast: Forecast, panel: Panel, names: Sequence[str], out: Path) -> list[str]:
-    """Write a plot of each series below the one before, atomically; return a note if not all are shown."""
+def write_plot(forecasts: dict[str, Forecast], panel: Panel, names: Sequence[str], out: Path) -> list[str]:
+    """Write a plot of each series below the one before, atomically; return a note if not all are shown.
+
+    `forecasts` are those of each model by its name.
+    """
     from matplotlib.figure import Figure
 
     from forecast.report.plots.forecasts import plot_forecasts
@@ -44,7 +47,7 @@ def write_plot(forecast: Forecast, panel: Panel, names: Sequence[str], out: Path
     shown = names[:MAX_PLOTTED]
     figure = Figure(figsize=(WIDTH, HEIGHT * len(shown)), layout="constrained", facecolor="white")
     for ax, name in zip(figure.subplots(len(shown), 1, squeeze=False)[:, 0], shown, strict=True):
-        plot_forecasts(forecast, panel, series=name, ax=ax)
+        plot_forecasts(forecasts, panel, series=name, ax=ax)
     with named_errors(out, "file"), atomic_file(out) as temporary:
         figure.savefig(temporary, format=out.suffix[1:].lower(), dpi=150)
     if len(shown) == len(names):

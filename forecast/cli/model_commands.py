@@ -362,7 +362,7 @@ def predict(
         write_table(written, out, index=False)
     quantity, notes = quantity_of(panel), [*_notes_of_forecast(fitted, panel, ended), *missing]
     if plot is not None:
-        notes += write_plot(forecast, panel, names, plot)
+        notes += write_plot({repr(fitted): forecast}, panel, names, plot)
     data = {"target": quantity, "dates": calendar, "forecast": table, "ended": ended, "notes": notes}
     files = {"forecast" if paths is None else f"{paths:,} sample paths": out, "plot": plot}
     data |= {"out": out and str(out), "plot": plot and str(plot)}

@@ -87,7 +87,8 @@ def label_ends(ax: Axes, x: Any, ends: dict[str, float], looks: dict[str, Style]
     end = ax.transAxes.inverted().transform(ax.transData.transform((ax.convert_xunits(x), low)))[0]
     for name, start, position in zip(ends, (np.array(scaled) - bottom) / (top - bottom), positions, strict=True):
         path = Path([(end + 0.004, start), (LABEL_AT - 0.01, position)])
-        line = PathPatch(path, transform=ax.transAxes, fill=False, edgecolor=looks[name].colour, linewidth=1.1)
+        dots = {"linewidth": 0.9, "linestyle": (0, (1, 2))}  # unlike the lines of the plot
+        line = PathPatch(path, transform=ax.transAxes, fill=False, edgecolor=looks[name].colour, **dots)
         line.set_clip_on(False)
         ax.add_patch(line)  # an arrow would take ten times as long
         text = ax.text(LABEL_AT, position, shorten(name), transform=ax.transAxes, va="center", fontsize=FONT, color=INK)
