@@ -35,11 +35,12 @@ _DAYS = {
     "characters": r"(?P<y>\d{4}) ?(?P<sep>[年년]) ?(?P<m>\d{1,2}) ?[月월] ?(?:(?P<d>\d{1,2}) ?[日일])?",
     "korean": r"(?P<y>\d{4})(?P<sep>\. )(?P<m>\d{1,2})\. (?P<d>\d{1,2})\.?",
 }
-#: Months, quarters, half-years and ISO weeks, which are labelled by their first day.
+#: Years, months, quarters, half-years and ISO weeks, which are labelled by their first day.
 _PERIODS = {
     "quarter": r"(?P<y>\d{4})(?P<sep>[- /:]?)[QTK](?P<q>[1-4])",
     "quarter first": r"[QTK](?P<q>[1-4])(?P<sep>[- /]?)(?P<y>\d{4})",
     "number of the quarter": r"(?P<q>[1-4])[QTK](?P<sep>[- /]?)(?P<y>\d{4})",
+    "fiscal year": r"FY(?P<sep>[- ]?)(?P<y>\d{4})",
     "half-year": r"(?P<y>\d{4})(?P<sep>[- ]?)[HS](?P<hy>[12])",
     "week": r"(?P<y>\d{4})(?P<sep>[- ]?)W(?P<w>\d{1,2})(?:-(?P<d>[1-7]))?",
     "M": r"(?P<y>\d{4})(?P<sep>[- ]?)M(?P<m>\d{1,2})",
@@ -312,9 +313,9 @@ def _to_date(groups: dict[str, str | None], month: str, day: str) -> datetime | 
 
 
 def _month(part: dict[str, str], month: str) -> int:
-    """Return the month of a date, or the first month of a quarter or half-year."""
+    """Return the month of a date, or the first month of a quarter, half-year or year."""
     if "name" in part:
         return MONTH_NUMBERS[part["name"].lower()]
     if "q" in part:
         return 3 * int(part["q"]) - 2
-    return 6 * int(part["hy"]) - 5 if "hy" in part else int(part[month])
+    return 6 * int(part["hy"]) - 5 if "hy" in part else int(part.get(month, 1))

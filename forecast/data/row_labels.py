@@ -355,7 +355,8 @@ def _read_numeric(text: pd.Series, name: str, row_word: str) -> tuple[pd.Index, 
     is_dated = may_name_dates(name)
     if is_whole and is_year_and_month(numbers) and (is_dated or _is_regular(numbers)):
         return read_dates(whole, row_word, None)
-    if is_whole and is_year(numbers) and is_dated and name not in STEP_NAMES:
+    names_year = not YEAR_NAMES.isdisjoint(name.split()) and len(set(np.diff(np.unique(numbers)))) == 1
+    if is_whole and is_year(numbers) and (is_dated or names_year) and name not in STEP_NAMES:
         return read_dates(whole, row_word, None)
     if is_dated and has_short_years(numbers):
         raise ValueError(

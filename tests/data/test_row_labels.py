@@ -515,3 +515,16 @@ def test_period_index_and_mixed_offsets():
     zone = dt.timezone(dt.timedelta(hours=1))
     mixed = [dt.datetime(2024, 1, 1, 10, tzinfo=zone), dt.datetime(2024, 7, 1, 10, tzinfo=dt.UTC)]
     assert as_panel(pd.Series([1.0, 2.0], index=mixed)).index.hour.tolist() == [10, 10]
+
+
+@pytest.mark.parametrize("name", ["Year", "Fiscal year", "FY", "Year ended"])
+@pytest.mark.parametrize("form", ["{}", "FY{}", "FY {}", "fy-{}"])
+def test_years_are_dates_whatever_the_year_is_called(tmp_path, name, form):
+    if (name, form) == ("FY", "{}"):
+        return  # numbers in a column without the word year
+    path = tmp_path / "annual.csv"
+    years = range(2023, 1998, -1)
+    pd.DataFrame({name: map(form.format, years), "revenue": np.arange(25.0)}).to_csv(path, index=False)
+    prices = read_prices(path)
+    assert list(prices.index.year) == sorted(years)
+    assert prices.iloc[-1].tolist() == [0.0]
