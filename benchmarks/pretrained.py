@@ -1,6 +1,6 @@
 """The pretrained network on series whose best forecast is known, on prices, volatilities and M4, and its speed.
 
-python benchmarks/pretrained.py                          # truth, prices, range_variance, speed: need no data
+python benchmarks/pretrained.py                          # truth, prices, oracle, range_variance, speed: need no data
 python benchmarks/pretrained.py rv weekly hourly --data DIR           # DIR has realized_variance/ and m4/
 python benchmarks/pretrained.py truth --start-from build/pretrained   # other weights
 
@@ -19,10 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from prices import walks
+from prices import next_variance, simulate_walks, walks
 from tables import print_tables
 
 import forecast as fc
+from forecast.evaluation.losses import skills
 
 HORIZON, DRAWS, ROWS, ORIGINS = 5, 5, 3000, 300
 PROCESSES = {
@@ -93,6 +94,31 @@ def prices(options: argparse.Namespace) -> Table:
                 | {"coverage": f"{row['coverage']:.3f}"}
             )
     return table
+
+
+def oracle(options: argparse.Namespace) -> Table:
+    """The walks of `prices` forecast by their own law: skill on the spread (pinball loss), relative to naive.
+
+    The oracle knows the drift, the parameters of the variance and the variance at each of the 40 cutoffs; its quantiles
+    are those of 4,000 simulated continuations.
+    """
+    values, drift, variances = simulate_walks()
+    cv = fc.WalkForward(HORIZON, n_windows=40)
+    forecasts = fc.backtest({"pretrained": make(options)}, values, cv, refit=20).forecasts
+    rng, y, rows = np.random.default_rng(1), values.to_numpy(), np.array(cv.cutoffs(values))
+    h = np.repeat(variances[rows][None], 4_000, axis=0)  # (paths, K, N)
+    log_change, low_high = np.zeros_like(h), []
+    for _ in range(HORIZON):
+        shock = np.sqrt(h) * rng.normal(size=h.shape)
+        log_change, h = log_change + drift + shock, next_variance(h, shock)
+        low_high.append(y[rows] * np.exp(np.quantile(log_change, (0.1, 0.5, 0.9), axis=0)))
+    quantiles = np.stack(low_high, axis=2)  # (Q, K, H, N)
+    own = forecasts[forecasts["model"] == "naive"].sort_values(["cutoff", "step", "unique_id"])
+    own = own.assign(**{f"q{level:g}": q.ravel() for level, q in zip((0.1, 0.5, 0.9), quantiles, strict=True)})
+    own = own.assign(y_hat=own["q0.5"], model="oracle")
+    table = pd.concat([forecasts.astype({"model": str}), own], ignore_index=True)
+    skill = skills(table, "pinball")
+    return [{"model": name, "spread": f"{skill[name]:.2%}"} for name in ("naive", "pretrained", "oracle")]
 
 
 def log_range() -> np.ndarray:
@@ -180,8 +206,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of realized_variance/ and m4/")
     parser.add_argument("--start-from", help="folder of other weights")
-    parts = (truth, prices, range_variance, rv, weekly, hourly, speed)
-    print_tables(parser, parts, ["truth", "prices", "range_variance", "speed"])
+    parts = (truth, prices, oracle, range_variance, rv, weekly, hourly, speed)
+    print_tables(parser, parts, ["truth", "prices", "oracle", "range_variance", "speed"])
 
 
 if __name__ == "__main__":

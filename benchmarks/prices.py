@@ -34,20 +34,33 @@ SETS = ("stocks", "sp500", "nasdaq", "walks")
 HORIZON, DRAWS = 5, 100
 
 
+ALPHA, BETA, VARIANCE = 0.08, 0.90, 1.5e-4  # persistence of equity indices, daily volatility of 1.2 %
+
+
 def walks(series: int = 40, rows: int = 1500) -> pd.DataFrame:
     """Simulate prices whose log returns have a drift and GARCH(1,1) variance, rounded to .01, on business days."""
+    return simulate_walks(series, rows)[0]
+
+
+def simulate_walks(series: int = 40, rows: int = 1500) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return the walks, their drifts (N,), and the variance of the return after each row, (T, N)."""
     rng = np.random.default_rng(0)
     drift = rng.normal(3e-4, 3e-4, size=series)
-    a, b, variance = 0.08, 0.90, 1.5e-4  # persistence of equity indices, daily volatility of 1.2 %
-    h = np.full(series, variance)
-    returns = np.empty((rows, series))
+    h = np.full(series, VARIANCE)
+    returns, variances = np.empty((rows, series)), np.empty((rows, series))
     for t in range(rows):
         shock = np.sqrt(h) * rng.normal(size=series)
         returns[t] = drift + shock
-        h = variance * (1 - a - b) + a * shock**2 + b * h
+        variances[t] = h = next_variance(h, shock)
     start = np.exp(rng.uniform(np.log(5), np.log(200), size=series))
     prices = np.round(start * np.exp(returns.cumsum(axis=0)), 2)
-    return pd.DataFrame(prices, pd.bdate_range("2015-01-01", periods=rows), [f"W{i:02}" for i in range(series)])
+    index, names = pd.bdate_range("2015-01-01", periods=rows), [f"W{i:02}" for i in range(series)]
+    return pd.DataFrame(prices, index, names), drift, variances
+
+
+def next_variance(h: np.ndarray, shock: np.ndarray) -> np.ndarray:
+    """Return the variance after a shock of variance h."""
+    return VARIANCE * (1 - ALPHA - BETA) + ALPHA * shock**2 + BETA * h
 
 
 def on_prices(name: str, models: list[str]) -> list[dict[str, object]]:
