@@ -69,8 +69,12 @@ def skipped(
         any_left |= bool(included.any())
         for k, cutoff in enumerate(period.cutoffs):
             for n in np.flatnonzero(~included[k]):
-                short = f"fewer than {min_train_rows} observed training rows"
-                reason = "not observed at the cutoff" if has_rows[n] else short
+                reason = "not observed at the cutoff"
+                if not has_rows[n]:
+                    later = np.isfinite(panel.target[period.train.start : cutoff + 1, n]).sum() >= min_train_rows
+                    reason = (
+                        f"fewer than {min_train_rows} observed training rows{' at the last refit' if later else ''}"
+                    )
                 rows.append((panel.series[n], reason, format_date(panel.index[cutoff])))
     if not any_left:
         _raise_nothing_left(panel[periods[-1].train], min_train_rows, train_size)

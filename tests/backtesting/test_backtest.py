@@ -287,6 +287,9 @@ def test_skipped_series_are_listed_with_their_reason(uneven):
         ("ended", "not observed at the cutoff"): (2, date[53], date[56]),
         ("hole", "not observed at the cutoff"): (1, date[50], date[50]),
     }
+    once = fc.backtest({"demanding": Demanding(6)}, uneven, CV, refit=4).skipped
+    at_the_refit = once[once["reason"] == f"{short} at the last refit"]  # from the third cutoff on it has 8 rows
+    assert (at_the_refit["unique_id"].tolist(), at_the_refit["cutoffs"].tolist()) == (["late"], [2])
     participants = result.forecasts.groupby(["cutoff", "model"], observed=True)["unique_id"].agg(lambda ids: set(ids))
     every = {"complete", "late", "ended", "hole", "moved"}
     expected = [every - {"late"}, every - {"late", "hole"}, every - {"ended"}, every - {"ended"}]
