@@ -336,14 +336,14 @@ test_executor.run({folder!r}, warm={warm}, resume=True, n_jobs={jobs})
 
 @pytest.mark.kill
 def test_run_killed_at_random_moments_is_resumed(complete, tmp_path):
-    """Twenty runs, each killed at a random moment by a signal that cannot be caught, then resumed."""
+    """Runs are killed at random moments by a signal that cannot be caught, five or more before they end, and resumed."""
     warm, _, expected = complete
     rng = random.Random(0)
     start = time.perf_counter()
     run(tmp_path / "timed", warm=warm)
     seconds = time.perf_counter() - start
-    killed_runs = 0
-    for trial in range(10):  # cold and warm together twenty
+    killed_runs, trial = 0, 0
+    while trial < 10 or (killed_runs < 5 and trial < 60):  # another run may take less time than that which was timed
         folder = tmp_path / f"run{trial}"
         child = os.fork()
         if child == 0:
@@ -354,9 +354,12 @@ def test_run_killed_at_random_moments_is_resumed(complete, tmp_path):
         time.sleep(rng.uniform(0, seconds))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
+        if folder.exists():  # it had ended
+            seconds *= 0.8
         killed_runs += os.WIFSIGNALED(status) and not folder.exists()
         run(folder, warm=warm, resume=True)
         assert forecasts(folder) == forecasts(expected)
+        trial += 1
     assert killed_runs >= 5
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["timed", *[f"run{i}" for i in range(10)]])
 
