@@ -336,7 +336,7 @@ test_executor.run({folder!r}, warm={warm}, resume=True, n_jobs={jobs})
 
 @pytest.mark.kill
 def test_run_killed_at_random_moments_is_resumed(complete, tmp_path):
-    """Runs are killed at random moments by a signal that cannot be caught, at least five before their end, and resumed."""
+    """Runs are killed at random moments by a signal that cannot be caught, five before their end, and resumed."""
     warm, _, expected = complete
     rng = random.Random(0)
     start = time.perf_counter()
