@@ -167,4 +167,4 @@ def standard_error_of_mean(difference: np.ndarray, overlap: int) -> float:
     variances = [
         float(S_hac_simple(centred, overlap - 1, weights)[0, 0]) for weights in (weights_uniform, weights_bartlett)
     ]
-    return math.sqrt(max(*variances, 0.0)) / len(difference)  # the unweighted variance may be negative, Bartlett's is not
+    return math.sqrt(max(*variances, 0.0)) / len(difference)  # the unweighted variance may be negative
