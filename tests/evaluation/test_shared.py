@@ -24,7 +24,7 @@ def total(calls):
     @once
     def total(table, names=("a",), factor=1):
         calls.append(factor)
-        return float(table[list(names)].sum(axis=None)) * factor
+        return float(table[list(names)].to_numpy().sum()) * factor
 
     return total
 
