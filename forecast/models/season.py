@@ -46,10 +46,11 @@ def find_season(train: Panel) -> int:
     """Return the season of the training rows, in rows; 1 if there is none.
 
     A candidate (`candidate_seasons`) is a season if the changes of the series (of the logs where all values are
-    positive) that contain three of it are positively autocorrelated at that lag, significantly at 1 % divided by the
-    number of candidates. Of several seasons, the one whose value a season ago is closest for most series is
+    positive) that contain three of it are positively autocorrelated at that lag, significantly at 1 % divided by
+    the number of candidates. Of several seasons, the one whose value a season ago is closest for most series is
     returned. All series of a panel have one season, so no series counts more than the median one: a season of a
-    minority of them is not one of the panel. Constant series and straight lines have no changes to test.
+    minority of them is not one of the panel. A change of more than ten times the median one counts as ten times, so
+    that a few wrong values hide no season. Constant series and straight lines have no changes to test.
 
     Notes
     -----
