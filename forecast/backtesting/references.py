@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from forecast._estimator import clone
 from forecast.data.panel import Panel
 from forecast.evaluation.losses import NAIVE, ZERO, check_model
 from forecast.features.windows import forward_fill
@@ -31,7 +32,8 @@ def add_references(
 
     `train` are the first training rows: nothing later has an influence. The naive forecast is always a row; the
     forecast 0 is one if it is the reference or named by `against`; a seasonal naive forecast is one if a season is
-    declared (`season` > 1), or found where none is declared (None). Raises ValueError if the run has no model
+    declared (`season` > 1), or found where none is declared (None), unless a model is the same; one with m="auto" has
+    that season. Raises ValueError if the run has no model
     `reference` or `against`.
     """
     for name, kind in RESERVED.items():
@@ -42,13 +44,21 @@ def add_references(
     if ZERO in (reference, against):
         complete.setdefault(ZERO, Zero())
     m = find_season(train) if season is None else season
-    if m > 1 and not any(isinstance(model, SeasonalNaive) and model.m == m for model in models.values()):
-        complete.setdefault(f"{SEASONAL}-{m}" if SEASONAL in models else SEASONAL, SeasonalNaive(m))
+    if m > 1:
+        complete = {name: _with_season(model, m) for name, model in complete.items()}
+        if not any(isinstance(model, SeasonalNaive) and model.m == m for model in complete.values()):
+            complete[f"{SEASONAL}-{m}" if SEASONAL in models else SEASONAL] = SeasonalNaive(m)
     for name in filter(None, (reference, against)):
         if name == SEASONAL and name not in complete:
             raise ValueError(f"{name} is no row of this run, because no season is declared or found: declare a season")
         check_model(name, list(complete))
     return complete, reference
+
+
+def _with_season(model: Forecaster, m: int) -> Forecaster:
+    """Return a seasonal naive forecast that is to find its season with that of the run; any other model as it is."""
+    is_open = isinstance(model, SeasonalNaive) and model.m == "auto"
+    return clone(model).set_params(m=m) if is_open else model
 
 
 def find_reference(train: Panel) -> str:

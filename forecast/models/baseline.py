@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from forecast._validation import check_int
 from forecast.data.panel import Panel, format_date
 from forecast.features.inputs import MIN_CHANGES, iter_series_chunks, recent_changes
 from forecast.features.windows import forward_fill, future_windows, sum_rows
@@ -53,16 +52,9 @@ class Baseline(Forecaster):
     #: Whether the rule itself, not only its quantiles, has parameters for each series.
     has_series_parameters = False
 
-    m: int = 1  # rows in a season
-
     def __init__(self, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         self.levels = levels
         self.log = log
-
-    def check_params(self) -> None:
-        """Raise TypeError or ValueError if a parameter is not valid."""
-        super().check_params()
-        check_int("m", self.m, 1)
 
     def min_rows(self, horizon: int) -> int:
         """Return how many observed training rows a series needs, whatever the horizon: three."""

@@ -9,6 +9,7 @@ from forecast.data.panel import Panel
 from forecast.features.windows import sum_rows
 from forecast.models.base import LEVELS, Forecast
 from forecast.models.baseline import Baseline
+from forecast.models.season import find_seasons
 
 #: Dickey and Fuller's 5 % critical value of t about a constant. About a moving mean a random walk exceeds it about one
 #: time in a hundred or less, whatever the number of rows (tests/models/test_moving_means.py).
@@ -73,7 +74,8 @@ class Drift(Baseline):
 class SeasonalNaive(Baseline):
     """The price one season before each step, such as last Monday's for next Monday; `m` is the rows in a season.
 
-    A series with no more training rows than a season has the last price as its forecast.
+    A series with no more training rows than a season, or in which no season is found, has the last price as its
+    forecast.
 
     >>> week = np.array([1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
     >>> fc.SeasonalNaive(m=3).fit(week, horizon=2).predict(week).point.round(6).tolist()
@@ -81,37 +83,62 @@ class SeasonalNaive(Baseline):
 
     Parameters
     ----------
-    m : int, default 5
-        Rows in a season.
+    m : int or "auto", default "auto"
+        Rows in a season. "auto": the season of each series is found in its training rows, by a test for
+        autocorrelation of their changes at the lags that the dates suggest (`backtest`, Notes); in a backtest with a
+        season, declared or found, it is that one.
     """
 
     supports_recursive = False
     has_series_parameters = True
 
-    def __init__(self, m: int = 5, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
+    def __init__(self, m: int | str = "auto", levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         super().__init__(levels, log)
         self.m = m
 
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter is not valid."""
+        super().check_params()
+        if self.m != "auto":
+            check_int("m", self.m, 1)
+
+    def _fit(self, panel: Panel, horizon: int) -> None:
+        self.seasons_ = np.array(find_seasons(panel) if self.m == "auto" else (self.m,) * len(panel.series))  # (N,)
+        super()._fit(panel, horizon)
+
     def _fit_rule(self, y: np.ndarray) -> None:
-        self.has_season_ = (~np.isnan(y)).sum(axis=0) > self.m  # (N,)
-        if not self.has_season_.all():
-            without = np.array(self.series_, dtype=object)[~self.has_season_]
-            self.record_["shorter than a season"] = without.tolist()
+        is_short = (~np.isnan(y)).sum(axis=0) <= self.seasons_  # (N,)
+        names = np.array(self.series_, dtype=object)
+        if is_short.any():
+            self.record_["shorter than a season"] = names[is_short].tolist()
+        self.seasons_ = np.where(is_short, 1, self.seasons_)  # the value of one row ago is the last price
+        if self.m == "auto":
+            self.record_["season"] = dict(zip(self.series_, self.seasons_.tolist(), strict=True))
 
     def _predict(self, panel: Panel) -> Forecast:
-        if self.has_season_.any() and len(panel) < self.m:
+        needed = int(self.seasons_.max())
+        if len(panel) < needed:
             raise ValueError(
-                f"{type(self).__name__} needs the last {self.m} rows, a season, to forecast; these prices have "
+                f"{type(self).__name__} needs the last {needed} rows, a season, to forecast; these prices have "
                 f"{len(panel)}: pass more of the history"
             )
         return super()._predict(panel)
 
     def _predict_changes(self, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        offset = np.arange(self.horizon_) % self.m - self.m + 1  # (H,) from the cutoff to one season before each step
-        source = rows[:, None] + offset  # (K, H)
-        changes = np.moveaxis(y[np.maximum(source, 0)], 1, 2) - y[rows][:, :, None]  # (K, N, H)
-        changes = np.where((source >= 0)[:, None, :], changes, np.nan)
-        return np.where(self.has_season_[columns][:, None], changes, np.where(np.isnan(y[rows]), np.nan, 0)[..., None])
+        changes = np.empty((len(rows), len(columns), self.horizon_))
+        seasons = self.seasons_[columns]
+        for m in np.unique(seasons):
+            alike = seasons == m
+            changes[:, alike] = _seasonal_changes(y[:, alike], rows, self.horizon_, m)
+        return changes
+
+
+def _seasonal_changes(y: np.ndarray, rows: np.ndarray, horizon: int, m: int) -> np.ndarray:
+    """Return the change from each of K rows of y (T, N) to the value a season of m rows before each step, (K, N, H)."""
+    offset = np.arange(horizon) % m - m + 1  # (H,) from the cutoff to one season before each step
+    source = rows[:, None] + offset  # (K, H)
+    changes = np.moveaxis(y[np.maximum(source, 0)], 1, 2) - y[rows][:, :, None]
+    return np.where((source >= 0)[:, None, :], changes, np.nan)
 
 
 class WindowMean(Baseline):

@@ -67,7 +67,7 @@ MODELS: dict[str, Entry] = {
     "naive": Entry("Naive", {}, "the last price"),
     "zero": Entry("Zero", {}, "for returns: the value 0"),
     "drift": Entry("Drift", {}, "the last price plus the average change of the training rows"),
-    "seasonal-naive": Entry("SeasonalNaive", {}, "the price one season ago"),
+    "seasonal-naive": Entry("SeasonalNaive", {}, "the price one season ago, of the season that a test finds"),
     "window-mean": Entry("WindowMean", {}, "the mean of the last rows"),
     "mean-reversion": Entry("MeanReversion", {}, "the last price, reverting to its long-run mean"),
     "ses": Entry("ETS", {"shape": "ANN"}, "simple exponential smoothing"),

@@ -129,3 +129,17 @@ def test_added_rows_leave_out_no_series():
     assert_frame_equal(with_season.skipped, without.skipped)
     same = with_season.forecasts[with_season.forecasts["model"] != "seasonal-naive"].drop(columns="scale")
     assert_frame_equal(same.astype({"model": str}), without.forecasts.drop(columns="scale").astype({"model": str}))
+
+
+def test_a_seasonal_naive_that_is_named_is_the_one_of_the_season():
+    """It is the row that the run adds where none is named; another season of one's own remains a row."""
+    alone = fc.backtest(["drift"], weekly(), CV, refit=12)
+    named = fc.backtest(["naive", "drift", "seasonal-naive"], weekly(), CV, refit=12)
+    assert rows_of(named) == ["naive", "drift", "seasonal-naive"]
+    assert named.spec["models"]["seasonal-naive"]["params"]["m"] == 7
+    assert_frame_equal(named.forecasts, alone.forecasts)
+    declared = fc.backtest({"weeks": fc.SeasonalNaive()}, weekly(), CV, refit=12, season=14)
+    assert rows_of(declared) == ["naive", "weeks"]
+    assert declared.spec["models"]["weeks"]["params"]["m"] == 14
+    own = fc.backtest({"weeks": fc.SeasonalNaive(14)}, weekly(), CV, refit=12)
+    assert rows_of(own) == ["naive", "weeks", "seasonal-naive"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.quick import returns
 
@@ -35,3 +36,25 @@ def test_a_model_over_zero_nests_it():
     assert not fc.Recurrent("lstm").nests(fc.Zero())
     assert not fc.Zero().nests(fc.Naive())
     assert not fc.Drift().nests(fc.Zero())
+
+
+def test_a_seasonal_naive_finds_the_season_of_each_series():
+    days = pd.date_range("2020-01-06", periods=210)
+    rng = np.random.default_rng(0)
+    week = np.tile([0.0, 1, 3, 2, -1, -4, -5], 30) + rng.normal(0, 0.5, 210) + 50
+    both = pd.DataFrame({"week": week, "walk": 50 + rng.normal(0, 1, 210).cumsum()}, index=days)
+    model = fc.SeasonalNaive().fit(both, 9)
+    assert model.record_["season"] == {"week": 7, "walk": 1}
+    forecast = model.predict(both)
+    for name, alone in (("week", fc.SeasonalNaive(7)), ("walk", fc.Naive())):
+        expected = alone.fit(both[[name]], 9).predict(both[[name]])
+        np.testing.assert_allclose(forecast.point[:, [both.columns.get_loc(name)]], expected.point)
+        np.testing.assert_allclose(forecast.quantiles[:, [both.columns.get_loc(name)]], expected.quantiles)
+    undated = fc.SeasonalNaive().fit(week, 9)
+    assert undated.predict(week).point.ravel() == pytest.approx(np.full(9, week[-1]))
+
+
+@pytest.mark.parametrize(("m", "error"), [(0, ValueError), ("weekly", TypeError), (7.5, TypeError)])
+def test_a_season_is_a_number_of_rows_or_auto(m, error):
+    with pytest.raises(error, match="m must be"):
+        fc.SeasonalNaive(m).fit(np.arange(30.0), 2)

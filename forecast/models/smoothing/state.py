@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from forecast._validation import check_int
 from forecast.features.windows import sum_rows
 from forecast.models.base import LEVELS
 from forecast.models.baseline import Baseline
@@ -30,6 +31,11 @@ class StateModel(Baseline):
     def __init__(self, m: int = 1, levels: tuple[float, ...] = LEVELS, log: bool | str = "auto") -> None:
         super().__init__(levels, log)
         self.m = m
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError if a parameter is not valid."""
+        super().check_params()
+        check_int("m", self.m, 1)
 
     def _fit_rule(self, y: np.ndarray) -> None:
         n_series = len(self.series_)
