@@ -136,9 +136,9 @@ def backtest(
     "naive", the last value, is a row of every run. "zero", the value 0, is one where the target is a return: the target
     "return" of `make_target`, or any target whose first training rows rise above and fall below 0 and are closer to 0
     than to the row before (in mean squares, for nine of ten series). "seasonal-naive" is one where a season is
-    declared or found; a `SeasonalNaive()` among the models is that row. A season is found by a test for autocorrelation of the changes, at the lags that the dates
-    suggest: 5, 21 and 252 rows for business days, 7 for days, 52 for weeks, 12 for months, 4 for quarters, a day and
-    a week for several rows a day.
+    declared or found; a `SeasonalNaive()` among the models is that row. A season is found by a test for autocorrelation
+    of the changes, at the lags that the dates suggest: 5, 21 and 252 rows for business days, 7 for days, 52 for weeks,
+    12 for months, 4 for quarters, a day and a week for several rows a day.
 
     Examples
     --------
