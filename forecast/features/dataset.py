@@ -58,7 +58,7 @@ def trainable_rows(
 
 def _before_unreached(observed: np.ndarray, horizon: int) -> np.ndarray:
     """Return the rows before an observed one that come after `horizon` missing rows, (T, N) of bool."""
-    count = np.cumsum(np.pad(observed, ((horizon, 0), (0, 0))), axis=0)
+    count = np.cumsum(np.pad(observed, ((horizon, 0), (0, 0))), axis=0, dtype=np.int32)
     unreached = count[horizon:] == count[:-horizon]  # nothing was observed in the last `horizon` rows
     return unreached & np.pad(observed[1:], ((0, 1), (0, 0)))
 
@@ -152,13 +152,22 @@ class SequenceDataset:
         self.inputs, self.known = data.inputs, data.known
         self.length = length
         self.positions = positions
-        self._target = _corrections(data, first, steps)  # (T, N, H) float32, NaN where there is no target
-        count = (~np.isnan(self._target)).sum(axis=2)
-        self._weight = _mean_one(self.inputs.weight, count)  # (T, N), None if all are 1
-        self.pairs = self._pairs()  # (M, 2): series, origin
+        self._base = data.base[..., :steps]  # (T, N, H)
+        self._has_target = _has_targets(data, self._base, first)  # (T, N), at the steps that are observed
+        self._pairs: np.ndarray | None = None  # not yet found
+        self._weight = None  # (T, N), None if all are 1
+        if not _is_constant(self.inputs.weight):
+            self._weight = _mean_one(self.inputs.weight, self._count_targets())
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    @property
+    def pairs(self) -> np.ndarray:
+        """Series and origin of every example that has at least one target, (M, 2)."""
+        if self._pairs is None:
+            self._pairs = self.find_pairs()
+        return self._pairs
 
     def check(self, min_changes: int) -> None:
         """Raise ValueError if there is nothing to learn."""
@@ -169,18 +178,25 @@ class SequenceDataset:
             )
         if not len(self):
             raise ValueError(
-                f"the {len(self._target)} training rows have no training example: an example needs {min_changes} "
+                f"the {len(self._base)} training rows have no training example: an example needs {min_changes} "
                 "earlier changes, a base forecast and a later value; no row has all three. Use more history, or a base "
                 "that needs less"
             )
 
-    def _pairs(self) -> np.ndarray:
+    def find_pairs(self) -> np.ndarray:
         """Return series and origin of every example that has at least one target, (M, 2)."""
-        has_target = np.pad(~np.isnan(self._target).all(axis=2), ((0, self.positions - 1), (0, 0)))
-        count = np.cumsum(has_target, axis=0, dtype=np.int64)
+        has_target = np.pad(self._count_targets() > 0, ((0, self.positions - 1), (0, 0)))
+        count = np.cumsum(has_target, axis=0, dtype=np.int32)
         count[self.positions :] -= count[: -self.positions].copy()  # now the targets in the last `positions` rows
         origin, column = np.nonzero(count)
         return np.stack([column, origin], axis=1, dtype=np.int32, casting="same_kind")
+
+    def _count_targets(self) -> np.ndarray:
+        """Return the number of steps of each row that have a target, (T, N) of int."""
+        horizon = self._base.shape[2]
+        observed = np.pad(self.inputs.observed, ((1, horizon), (0, 0)))
+        seen = np.cumsum(observed, axis=0, dtype=np.int32)  # before each row
+        return np.where(self._has_target, seen[horizon + 1 :] - seen[1:-horizon], 0)
 
     def draw(self, rng: np.random.Generator, batch_size: int) -> Batch:
         """Copy examples drawn at random."""
@@ -188,19 +204,39 @@ class SequenceDataset:
 
     def gather(self, numbers: np.ndarray) -> Batch:
         """Copy the examples of these numbers (B,)."""
-        series, origin = self.pairs[numbers].T
+        return self.gather_at(*self.pairs[numbers].T)
+
+    def gather_at(self, series: np.ndarray, origin: np.ndarray) -> Batch:
+        """Copy the examples of these series (B,) and origins (B,)."""
         x = windows_ending_at(self.inputs.x, origin, series, self.length)
         rows = origin[:, None] + np.arange(1 - self.positions, 1)  # (B, P)
-        inside = (rows >= 0) & (rows < len(self._target))
-        target = self._target[np.where(inside, rows, 0), series[:, None]]  # (B, P, H)
+        inside = (rows >= 0) & (rows < len(self._base))
+        rows, columns = np.where(inside, rows, 0), series[:, None]
+        target = self._targets(rows, columns)  # (B, P, H)
         known = inside[..., None] & ~np.isnan(target)
         weight = known.astype(np.float32)
         if self._weight is not None:
-            weight *= self._weight[np.where(inside, rows, 0), series[:, None], None]
+            weight *= self._weight[rows, columns, None]
         steps = np.empty((*target.shape, 0), dtype=np.float32)
         if self.known is not None:
-            steps = self.known.at(np.where(inside, rows, 0), series[:, None])
+            steps = self.known.at(rows, columns)
         return Batch(x, series, np.where(known, target, np.float32(0)), weight, steps)
+
+    def _targets(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the targets of rows (B, P) of series (B, 1), (B, P, H) float32; NaN where there is none."""
+        later = rows[..., None] + np.arange(1, self._base.shape[2] + 1)  # (B, P, H)
+        inside, series = later < len(self._base), columns[..., None]
+        later = np.where(inside, later, 0)
+        known = inside & self._has_target[rows, columns][..., None] & self.inputs.observed[later, series]
+        gap = self.inputs.y[later, series] - self._base[rows, columns]
+        target = np.full_like(gap, np.nan)
+        np.divide(gap, self.inputs.scale[rows, columns][..., None], out=target, where=known)
+        return target.astype(np.float32)
+
+
+def _is_constant(array: np.ndarray) -> bool:
+    """Return whether an array is a view of one number."""
+    return not any(array.strides)
 
 
 def _mean_one(weight: np.ndarray, count: np.ndarray) -> np.ndarray | None:
@@ -213,20 +249,13 @@ def _mean_one(weight: np.ndarray, count: np.ndarray) -> np.ndarray | None:
     return (weight * (count.sum() / (weight * count).sum())).astype(np.float32)
 
 
-def _corrections(data: TrainingRows, first: int, steps: int | None) -> np.ndarray:
-    """Return the targets of every row, relative to the scale, (T, N, H) float32; NaN where there is none."""
-    inputs = data.inputs
-    trainable = trainable_rows(inputs, first=first, horizon=data.base.shape[2], min_changes=data.min_changes)
-    trainable &= data.starts()[:, None]
-    base = data.base[..., :steps]
-    future = future_windows(np.where(inputs.observed, inputs.y, np.nan), base.shape[2])  # (T, N, H)
-    target = np.full(base.shape, np.nan, dtype=np.float32)
+def _has_targets(data: TrainingRows, base: np.ndarray, first: int) -> np.ndarray:
+    """Return the rows with targets at those of the next H steps that are observed, (T, N) of bool."""
+    rows = trainable_rows(data.inputs, first=first, horizon=data.base.shape[2], min_changes=data.min_changes)
+    rows &= data.starts()[:, None]
     for chunk in iter_series_chunks(base.shape[1]):
-        has_base = np.isfinite(base[:, chunk]).all(axis=2)
-        where = (trainable[:, chunk] & has_base)[..., None]
-        gap = future[:, chunk] - base[:, chunk]
-        target[:, chunk] = np.divide(gap, inputs.scale[:, chunk, None], out=np.full_like(gap, np.nan), where=where)
-    return target
+        rows[:, chunk] &= np.isfinite(base[:, chunk]).all(axis=2)
+    return rows
 
 
 class LaggedFeatures:

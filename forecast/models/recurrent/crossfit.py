@@ -39,9 +39,12 @@ def base_in_training(base: Forecaster, fitted: Forecaster, panel: Panel, log: Lo
         The forecasts of H steps, in logs where the network works in logs; NaN where there is none.
     """
     if base.in_sample_is_valid or first >= len(panel):
-        point = np.full((len(panel), len(panel.series), fitted.horizon_), np.nan)
-        if first < len(panel):
-            point[first:] = fitted._predict_point_at(panel, np.arange(first, len(panel)))
+        rows = np.arange(min(first, len(panel)), len(panel))
+        point = (
+            fitted._predict_point_at(panel, rows) if len(rows) else np.empty((0, len(panel.series), fitted.horizon_))
+        )
+        if first:
+            point = np.concatenate([np.full((len(panel) - len(rows), *point.shape[1:]), np.nan), point])
     else:
         point = _out_of_sample_points(base, panel, fitted.horizon_)
     return log_points(point, base, panel, log)
@@ -56,7 +59,8 @@ def log_points(point: np.ndarray, base: Forecaster, panel: Panel, log: LogChoice
     bad = flags & (point <= 0)
     if (bad & ~log.may_skip(panel)[:, None]).any():
         raise ValueError(f"{base!r} forecasts values that have no logarithm: use log=False")
-    return np.where(flags, np.log(np.where(flags & ~bad, point, np.nan)), point)
+    in_logs = np.where(bad, np.nan, point)
+    return np.log(in_logs, out=in_logs, where=flags)
 
 
 def set_log(model: Forecaster, log: bool | str) -> Forecaster:

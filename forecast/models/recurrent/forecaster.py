@@ -47,7 +47,7 @@ from forecast.models.recurrent.network_examples import POSITIONS, Examples, hold
 from forecast.models.recurrent.network_inputs import InputReader
 from forecast.models.recurrent.networks import Network, build_network, network_arrays
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
-from forecast.models.recurrent.ragged import Group, RaggedRows, group_series, predict_groups
+from forecast.models.recurrent.ragged import Group, RaggedRows, group_series, predict_groups, share_steps, trim_rows
 from forecast.models.recurrent.shrinkage import PRIOR
 from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer, example_batch, loss_curve, one_thread
 from forecast.models.sample_weights import weight_fields, weighted_inputs
@@ -342,7 +342,13 @@ class Recurrent(Forecaster):
         self.base_ = clone(model).fit(panel, horizon)
         self.scale_: FixedScale | None = None
         groups = self._groups(panel)
-        parts = [self._training_rows(model, group.rows_of(panel), group.first) for group in groups]
+        parts: list[TrainingRows] = []
+        for i, group in enumerate(groups):
+            part = group.rows_of(panel)
+            rows = self._training_rows(model, part, group.first)
+            if part is not panel:
+                groups[i], rows = trim_rows(group, rows)
+            parts.append(rows)
         self.config_: RecurrentConfig = self._config(parts[0])
         return RaggedRows(groups, parts, len(panel))
 
@@ -356,6 +362,7 @@ class Recurrent(Forecaster):
     def _training_rows(self, model: Forecaster, panel: Panel, first: int) -> TrainingRows:
         """Return the training rows of series from row `first` on; set the scale."""
         base = base_in_training(model, self.base_, panel, self.log_, max(self.choices_.first - first, 0))
+        base = share_steps(base)
         inputs = weighted_inputs(self._reader().of_rows(panel, base), panel, self.half_life, self.weight)
         self.scale_ = choose_scale(self.scale, self.future, inputs, panel.series)
         if self.scale_ is not None:

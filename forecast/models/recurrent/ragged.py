@@ -26,6 +26,11 @@ class Group:
     series: np.ndarray  # (n,)
     first: int
 
+    @property
+    def has_panel_numbers(self) -> bool:
+        """Whether the first row and series of the panel are those of the group, so that both number them alike."""
+        return self.first == 0 and np.array_equal(self.series, np.arange(len(self.series)))
+
     def rows_of(self, panel: Panel) -> Panel:
         """Return the rows of the group; the same object if they are the whole panel."""
         if self.first == 0 and len(self.series) == len(panel.series):
@@ -74,7 +79,8 @@ class RaggedRows:
             SequenceDataset(part, length, positions, max(first - group.first, 0), steps)
             for group, part in zip(self.groups, self.parts, strict=True)
         ]
-        return parts[0] if len(parts) == 1 else RaggedExamples(self.groups, parts)
+        is_panel = len(parts) == 1 and self.groups[0].has_panel_numbers
+        return parts[0] if is_panel else RaggedExamples(self.groups, parts)
 
     def n_observed(self, first: int) -> np.ndarray:
         """Return the number of observed values of each series from a row on, (N,)."""
@@ -85,7 +91,7 @@ class RaggedRows:
 
     def of_series(self, series: np.ndarray) -> TrainingRows:
         """Return all rows of these series, those before their group's first row as not observed."""
-        if len(self.parts) == 1:
+        if len(self.parts) == 1 and self.groups[0].has_panel_numbers:
             return self.parts[0].of_series(series)
         columns = []
         for n in series:
@@ -96,6 +102,33 @@ class RaggedRows:
             for f in fields(Inputs)
         }
         return replace(columns[0], inputs=Inputs(**x), base=np.concatenate([c.base for c in columns], axis=1))
+
+
+def trim_rows(group: Group, rows: TrainingRows) -> tuple[Group, TrainingRows]:
+    """Return a group and its training rows without those before the first observed one, where all inputs are 0.
+
+    The arrays are copies: those of all rows need not stay in memory. They are the same objects if an input is not 0.
+    """
+    inputs, n = rows.inputs, int(rows.inputs.observed.any(axis=1).argmax())
+    if n == 0 or rows.known is not None or inputs.x[:n].any():
+        return group, rows
+    arrays = {name: _copy(array[n:]) for name, array in vars(inputs).items() if name != "start"}
+    base, phase = _copy(rows.base[n:]), (rows.phase - n) % rows.stride
+    trimmed = replace(rows, inputs=Inputs(start=inputs.start, **arrays), base=base, phase=phase)
+    return Group(group.series, group.first + n), trimmed
+
+
+def _copy(array: np.ndarray) -> np.ndarray:
+    """Return a copy of an array; a view that repeats its values, as of one weight, is returned as it is."""
+    return array if 0 in array.strides else array.copy()
+
+
+def share_steps(base: np.ndarray) -> np.ndarray:
+    """Return forecasts (T, N, H), as a view of one step where those of all steps are equal."""
+    one = base[..., :1]
+    if not ((base == one) | (np.isnan(base) & np.isnan(one))).all():
+        return base
+    return np.broadcast_to(one.copy(), base.shape)
 
 
 def _prepend(rows: TrainingRows, n: int) -> TrainingRows:
@@ -142,16 +175,21 @@ class RaggedExamples:
 
     def __init__(self, groups: Sequence[Group], parts: Sequence[SequenceDataset]) -> None:
         self.groups, self.parts = groups, parts
-        sizes = [len(part) for part in parts]
-        part = np.repeat(np.arange(len(parts), dtype=np.int32), sizes)
-        number = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes])
-        series = np.concatenate([g.series[p.pairs[:, 0]] for g, p in zip(groups, parts, strict=True)])
-        origin = np.concatenate([g.first + p.pairs[:, 1] for g, p in zip(groups, parts, strict=True)])
-        order = np.lexsort([series, origin])
-        self._part, self._number = part[order], number[order]
+        self._n_series = max((int(group.series.max()) for group in groups), default=0) + 1
+        self._group, self._column = np.empty((2, self._n_series), dtype=np.int32)  # of each series
+        for i, group in enumerate(groups):
+            self._group[group.series], self._column[group.series] = i, np.arange(len(group.series))
+        cells = [self._find_cells(group, part) for group, part in zip(groups, parts, strict=True)]
+        self._cells = np.concatenate([np.empty(0, dtype=np.int64), *cells])  # (M,)
+        self._cells.sort()
+
+    def _find_cells(self, group: Group, part: SequenceDataset) -> np.ndarray:
+        """Return origin · N + series of each example of a group, (M,)."""
+        column, origin = part.find_pairs().T
+        return (group.first + origin.astype(np.int64)) * self._n_series + group.series[column]
 
     def __len__(self) -> int:
-        return len(self._part)
+        return len(self._cells)
 
     def check(self, min_changes: int) -> None:
         """Raise ValueError if there is nothing to learn."""
@@ -164,12 +202,12 @@ class RaggedExamples:
 
     def gather(self, numbers: np.ndarray) -> Batch:
         """Copy the examples of these numbers (B,)."""
+        origin, series = np.divmod(self._cells[numbers], self._n_series)
         places, batches = [], []
-        for i, (group, part) in enumerate(zip(self.groups, self.parts, strict=True)):
-            place = np.flatnonzero(self._part[numbers] == i)
-            if len(place):
-                batch = part.gather(self._number[numbers[place]])
-                places.append(place)
-                batches.append(batch._replace(series=group.series[batch.series].astype(batch.series.dtype)))
+        for i in np.unique(self._group[series]):
+            place = np.flatnonzero(self._group[series] == i)
+            batch = self.parts[i].gather_at(self._column[series[place]], origin[place] - self.groups[i].first)
+            places.append(place)
+            batches.append(batch._replace(series=series[place].astype(np.int32)))
         order = np.argsort(np.concatenate(places))
         return Batch(*(np.concatenate(arrays)[order] for arrays in zip(*batches, strict=True)))

@@ -77,6 +77,34 @@ def test_a_batch_is_the_same():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("rows", [20, 120])
+def test_series_that_all_start_late_give_the_forecasts_of_the_whole_panel(rows, monkeypatch):
+    values = np.full((T, N), np.nan)
+    values[-rows:] = 100 + np.random.default_rng(1).normal(size=(rows, N)).cumsum(axis=0)
+    values[:-20, 1:] = np.nan
+    fitted = model(embedding=2).fit(values, HORIZON)
+    groups = fitted._groups(fc.as_panel(values))
+    assert all(group.first > 0 for group in groups)
+    assert len(groups) == (1 if rows == 20 else 2)
+    monkeypatch.setattr(forecaster, "group_series", whole)
+    other = model(embedding=2).fit(values, HORIZON)
+    assert fitted.record_["examples"] == other.record_["examples"]
+    np.testing.assert_allclose(fitted.shrinkage_, other.shrinkage_, rtol=1e-3)
+    np.testing.assert_allclose(fitted.predict(values).point, other.predict(values).point, rtol=1e-5)
+
+
+def test_training_rows_before_the_first_observed_one_are_not_stored():
+    panel = fc.as_panel(ragged())
+    fitted = model().fit(panel, HORIZON)
+    data = fitted._prepare(panel, HORIZON)
+    assert len(data.groups) > 3
+    for group, part in zip(data.groups, data.parts, strict=True):
+        assert part.inputs.observed[0].any()
+        assert (group.first, len(part)) == (panel.observed[:, group.series].any(axis=1).argmax(), T - group.first)
+        assert part.base.strides[-1] == 0  # naive: one step stands for all
+        assert part.inputs.x.base is None
+
+
 def test_cells_are_in_proportion_to_the_observed_ones():
     observed = np.zeros((800, 2000), dtype=bool)
     rows = np.clip(np.exp(np.random.default_rng(0).normal(np.log(30), 0.6, 2000)), 13, 800).astype(int)
