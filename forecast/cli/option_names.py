@@ -51,8 +51,9 @@ IN_PYTHON = {
 
 QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""
 NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w/]|\.\w)"
-LIST = r"""\[(?:'[^']*'|"[^"]*"|[^\]'"])*\]"""
-LITERAL = rf"""'[^']*'|"[^"]*"|{LIST}|\([^()]*\)|True\b|False\b|None\b|{NUMBER}"""
+TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+LIST = rf"""\[(?:{TEXT}|[^\]'"])*\]"""
+LITERAL = rf"""{TEXT}|{LIST}|\([^()]*\)|True\b|False\b|None\b|{NUMBER}"""
 
 
 def in_option_names(message: str, options: Mapping[str, str] = OPTIONS) -> str:
@@ -93,9 +94,14 @@ def _setting(option: str, literal: str) -> str:
         return FLAGS[option, literal]
     value = parse_value(literal)
     if isinstance(value, list):
-        value = ",".join(f'"{name}"' if "," in str(name) else str(name) for name in value)
+        value = ",".join(_quoted(str(name)) for name in value)
     command, _, parameter = option.partition(" ")
     return f"{command} {shlex.quote(f'{parameter}={value}' if parameter else str(value))}"
+
+
+def _quoted(name: str) -> str:
+    """Return a name as `split_names` reads it between commas."""
+    return '"' + name.replace('"', '""') + '"' if "," in name or '"' in name or name != name.strip() else name
 
 
 def parameter_options(model: str, parameters: Mapping[str, object]) -> dict[str, str]:

@@ -29,9 +29,12 @@ MIN_ALIKE = 0.8  # of the columns of a wider table: the others are then question
 
 
 class UnclearColumnsError(ValueError):
-    """Several columns may be what is to be forecast; the message lists them and the arguments that choose."""
+    """Several columns may be what is to be forecast; the message lists them and the arguments that choose.
 
-    def __init__(self, reason: str, names: Sequence[str]) -> None:
+    `are_fields` is whether the columns are fields of several series, of which one is forecast.
+    """
+
+    def __init__(self, reason: str, names: Sequence[str], are_fields: bool = False) -> None:
         # The column in question is no example, unless the question is whether it alone is a price.
         others = [name for name in names if CALLED_A_PRICE in reason or not reason.startswith(repr(name))]
         may_be = [str(name) for name in others if _may_be_price(str(name))]
@@ -40,8 +43,20 @@ class UnclearColumnsError(ValueError):
         choice = "target must name the one to forecast, or columns must list several"
         if may_be:
             several = f", or several with columns={may_be[:2]}" if len(may_be) > 1 else "; columns must list several"
-            choice = f"choose one to forecast with target={may_be[0]!r}{several}"
+            choice = f"choose one to forecast with target={may_be[0]!r}{'' if are_fields else several}"
         super().__init__(f"{reason}; the columns are {listed}: {choice}")
+
+
+class ComputedColumnError(UnclearColumnsError):
+    """Columns are computed from others; the message has the arguments that choose the others, or one of them alone."""
+
+    def __init__(self, reason: str, names: Sequence[str], computed: Sequence[str]) -> None:
+        others = [name for name in names if name not in computed]
+        if not 1 < len(others) <= MAX_DERIVED:
+            super().__init__(reason, names)
+            return
+        choice = f"the others with columns={others}, or it alone with target={computed[0]!r}"
+        ValueError.__init__(self, f"{reason}: forecast {choice}")
 
 
 def _may_be_price(name: str) -> bool:
@@ -105,25 +120,38 @@ def check_computed(frame: pd.DataFrame, positions: list[int]) -> None:
 
 
 def _check_values(names: list[str], values: np.ndarray) -> None:
-    """Raise UnclearColumnsError if a column of a table (T, N), oldest row first, is computed from others of it.
+    """Raise ComputedColumnError if columns of a table (T, N), oldest row first, are computed from others of it.
 
     A column that is another one on another scale or level is a series: `check_prices` names it.
     """
-    distinct = distinct_columns(values)
-    shown, values = [names[i] for i in distinct], values[:, distinct]
-    if len(names) <= MAX_DERIVED:
-        derived = find_derived(values)
-        if derived:
-            column, (source, how) = next(iter(derived.items()))
-            raise UnclearColumnsError(f"{shown[column]!r} is computed from {shown[source]!r} ({how})", names)
+    computed: dict[str, str] = {}  # each with the reason
+    while len(computed) < MAX_LISTED:
+        others = [i for i, name in enumerate(names) if name not in computed]
+        others = [others[k] for k in distinct_columns(values[:, others])]
+        found = _find_computed([names[i] for i in others], values[:, others], len(names) <= MAX_DERIVED)
+        if found is None:
+            break
+        computed[found[0]] = f"{found[0]!r} is computed from {found[1]}"
+    if computed:
+        raise ComputedColumnError(next(iter(computed.values())), names, list(computed))
+
+
+def _find_computed(names: list[str], values: np.ndarray, seeks_single: bool) -> tuple[str, str] | None:
+    """Return a column of a table (T, N) that is computed from others of it, and from which and how; None without one.
+
+    `seeks_single` is whether a column may be computed from a single other one.
+    """
+    if seeks_single:
+        for column, (source, how) in find_derived(values).items():
+            return names[column], f"{names[source]!r} ({how})"
         if (window := find_window(values)) is not None:
-            reason = f"{shown[window.column]!r} is computed from {shown[window.source]!r} ({window.how})"
-            raise UnclearColumnsError(reason, names)
+            return names[window.column], f"{names[window.source]!r} ({window.how})"
     for relation in find_relations(values):
-        computed, *sources = (shown[i] for i in (relation.column, *relation.sources))
-        if not relation.is_series and not _are_cross_rates([computed, *sources]):
+        column, *sources = (names[i] for i in (relation.column, *relation.sources))
+        if not relation.is_series and not _are_cross_rates([column, *sources]):
             listed = ", ".join(map(repr, sources[:MAX_LISTED])) + (" …" if len(sources) > MAX_LISTED else "")
-            raise UnclearColumnsError(f"{computed!r} is computed from {listed} ({relation.how})", names)
+            return column, f"{listed} ({relation.how})"
+    return None
 
 
 def _check_indicators(columns: _Columns, values: np.ndarray) -> None:

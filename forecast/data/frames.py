@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from forecast.data.csv.long_tables import TICKER_COLUMNS, find_series_column, split_series, widen_fields
+from forecast.data.csv.long_tables import TICKER_COLUMNS, find_series_columns, split_series, widen_fields
 from forecast.data.csv.transposed import MIN_DATES, has_dates_in_columns, positions_of_dates, transpose_dates
 from forecast.data.date_parts import columns_are, refuse_grid
 from forecast.data.dates import AmbiguousDateError, is_date
@@ -103,9 +103,9 @@ def label_rows(frame: pd.DataFrame) -> pd.DataFrame:
         )
     dated = frame.set_axis(read_index(frame.index)[0], axis=0)
     wide = widen_fields(dated)
-    column = find_series_column(wide)
-    if column is not None:
-        return split_series(wide, column)
+    columns = find_series_columns(wide)
+    if columns:
+        return split_series(wide, columns)
     return frame if wide is dated else wide
 
 
@@ -230,7 +230,7 @@ def _split_levels_of_rows(frame: pd.DataFrame) -> pd.DataFrame:
         )
     names = levels[1 - dated[0]]
     prices = frame.set_axis(read_index(levels[dated[0]])[0], axis=0)
-    return split_series(prices.assign(unique_id=np.asarray(names, dtype=object)), "unique_id")
+    return split_series(prices.assign(unique_id=np.asarray(names, dtype=object)), ["unique_id"])
 
 
 def _from_arrow(table: Any) -> pd.DataFrame:

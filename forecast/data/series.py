@@ -168,7 +168,8 @@ def choose_fields(
         _check_statement(frame)
         fields = split_fields(frame)
         if len(fields) > 1 and not set(TARGETS) & set(fields):
-            raise UnclearColumnsError("no column is called a close", list(fields))
+            are_fields = max(table.shape[1] for table in fields.values()) > 1
+            raise UnclearColumnsError("no column is called a close", list(fields), are_fields)
         _check_tickers(fields)
         return fields, _target_with_values(fields)
     names = [str(name) for name in frame.columns] if _is_flat(frame) else []

@@ -1,11 +1,16 @@
 """Columns that are computed from others of the table are a question; instruments that move alike are series."""
 
+import ast
+import re
+import shlex
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.cli.option_names import in_option_names
+from forecast.cli.price_commands import split_names
 from forecast.data.files import read_prices
 from forecast.data.panel import UnclearColumnsError, as_panel
 
@@ -384,3 +389,22 @@ def test_versions_of_one_series_are_a_question(name, tmp_path):
 @pytest.mark.parametrize("values", [("T", "F"), ("SA", "WA"), ("Y", "Z")])
 def test_codes_of_other_meaning_name_series(values):
     assert as_panel(stacked("foo", values)).series == values[:: 1 if values[0] < values[1] else -1]
+
+
+@pytest.mark.parametrize(
+    "names", [("north", "south"), ("North, upper", "south's", "$HOME"), ("a 'b' \"c\"", " d", "e;f"), tuple("abcdefgh")]
+)
+def test_the_message_of_a_total_has_the_arguments_that_choose_its_parts(names, tmp_path):
+    """All of them, also where two columns are computed, in Python and in a shell."""
+    table = walks(*names)
+    table["total"], table["mean"] = table.sum(axis=1), table.mean(axis=1).round(2)
+    table.rename_axis("date").to_csv(tmp_path / "x.csv")
+    with pytest.raises(UnclearColumnsError, match="is computed from") as caught:
+        as_panel(table)
+    found = re.search(r"the others with columns=(.*), or it alone with target='(total|mean)'$", str(caught.value))
+    columns = ast.literal_eval(found[1])
+    assert columns == list(names)
+    assert as_panel(table, columns=columns).series == names
+    option = re.search(r"the others with (--columns .*), or it alone", in_option_names(str(caught.value)))[1]
+    words = shlex.split(option)
+    assert split_names(words[1], "--columns") == [name.strip() for name in names]

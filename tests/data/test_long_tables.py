@@ -155,3 +155,60 @@ def test_the_example_of_a_question_is_the_column_that_is_called_a_price(names):
         UnclearColumnsError, match=f"'{price}' is called a price.*: choose one to forecast with target='{price}'"
     ):
         as_panel(frame)
+
+
+def sales(**keys):
+    """Return a long table of a shop's sales with these columns in front, each a list with an entry for each series."""
+    days = pd.date_range("2023-01-02", periods=N).strftime("%Y-%m-%d")
+    rng = np.random.default_rng(0)
+    names = [dict(zip(keys, values, strict=True)) for values in zip(*keys.values(), strict=True)]
+    tables = [
+        pd.DataFrame({**name, "day": days, "sales": (100 + rng.normal(0, 3, N).cumsum()).round(1)}) for name in names
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.mark.parametrize("column", ["shop", "store", "sku", "region", "shop_no", "customer_id", "StoreNbr"])
+def test_numbers_of_series_name_them_where_dates_are_missing(column, tmp_path):
+    table = sales(**{column: [101, 102, 205]}).iloc[:-7]
+    for order in (table, table[table.columns[::-1]], table.sample(frac=1, random_state=0)):
+        prices, panel = read_both(order, tmp_path)
+        assert sorted(prices) == ["101", "102", "205"]
+        assert f"the series are named by the column '{column}'" in panel.attrs["notes"]
+    with pytest.raises(UnclearColumnsError, match=r"choose one to forecast with target='sales'$"):
+        as_panel(table.assign(visitors=np.arange(len(table)) % 37))  # columns= would not choose a field
+    several, _ = read_both(table.assign(visitors=np.arange(len(table)) % 37), tmp_path, target="sales")
+    np.testing.assert_array_equal(several, prices[list(several)])
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        ({"store": list("AABB"), "sku": ["tea", "milk"] * 2}, ["A/milk", "A/tea", "B/milk", "B/tea"]),
+        ({"store": [1, 1, 2, 2], "item": [7, 8] * 2}, ["1/7", "1/8", "2/7", "2/8"]),
+        ({"city": list("xxyy"), "store_id": [1, 2] * 2}, ["x/1", "x/2", "y/1", "y/2"]),
+        (
+            {"area": list("xxyy"), "store": [1, 1, 2, 2], "sku": ["tea", "milk"] * 2, "country": ["DE"] * 4},
+            ["x/milk", "x/tea", "y/milk", "y/tea"],
+        ),
+        (
+            {"a": list("xxxxyyyy"), "b": list("mmnnmmnn"), "c": list("pqpqpqpq")},
+            [f"{a}/{b}/{c}" for a in "xy" for b in "mn" for c in "pq"],
+        ),
+    ],
+)
+def test_several_columns_name_the_series_if_only_they_separate_the_rows(keys, names, tmp_path):
+    prices, panel = read_both(sales(**keys), tmp_path)
+    assert sorted(prices) == names
+    assert any(note.startswith("the series are named by the columns '") for note in panel.attrs["notes"])
+
+
+def test_columns_that_separate_the_rows_in_different_ways_are_a_question(tmp_path):
+    table = sales(store=list("AABB"), sku=["tea", "milk"] * 2)
+    is_ann = (table["sku"] == "tea") ^ (pd.to_datetime(table["day"]).dt.day % 2 == 0)
+    table["clerk"] = np.where(is_ann, "Ann", "Bob")
+    with pytest.raises(ValueError, match="'store' and 'sku' together separate the rows, as do 'store' and 'clerk'"):
+        as_panel(table)
+    versions = sales(store=list("AABB"), revision=["first", "final"] * 2)
+    with pytest.raises(ValueError, match="'revision' separates the rows into versions"):
+        as_panel(versions)

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import pandas as pd
 
-from forecast.data.csv.long_tables import find_series_column, split_series, widen_fields
+from forecast.data.csv.long_tables import find_series_columns, split_series, widen_fields
 from forecast.data.csv.numbers import has_digit
 from forecast.data.csv.transposed import has_dates_in_columns, has_series_in_rows, transpose_dates, transpose_series
 from forecast.data.fields import TARGETS, canonical_field
@@ -31,8 +31,8 @@ def to_price_table(frame: pd.DataFrame, stem: str, row_word: str, dayfirst: bool
     if prices.columns.nlevels == 2:
         return prices
     prices = widen_fields(prices)
-    series = find_series_column(prices)
-    if series is not None:
+    series = find_series_columns(prices)
+    if series:
         return split_series(prices, series)
     if prices.shape[1] == 1 and canonical_field(prices.columns[0]) in TARGETS:
         return prices.set_axis(pd.MultiIndex.from_tuples([(str(prices.columns[0]), stem)]), axis=1)

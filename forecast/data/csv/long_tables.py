@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -38,6 +38,12 @@ CODE_NAMES |= plain_names("銘柄コード 종목코드")
 #: Names of columns that may identify a series by whole numbers.
 ID_NAMES = CODE_NAMES | plain_names("id item_id series_id asset_id secid permno stock store name coin country geo")
 ID_NAMES |= plain_names("location asset instrument")
+#: Further names of columns whose whole numbers identify a series where dates repeat, and the last words of such names.
+NUMBERED = ID_NAMES | plain_names(
+    "article branch customer dept department item meter outlet plant product region sensor"
+)
+NUMBERED |= plain_names("shop site sku station warehouse zone")
+NUMBER_WORDS = plain_names("id no nr nbr num number code")
 #: Names of columns that state what is measured in a row, which need not be one series per value.
 MEASURE_NAMES = plain_names("field fields variable var measure metric indicator item attribute type kind price_type")
 MEASURE_NAMES |= plain_names("unit units side session fixing")
@@ -54,30 +60,32 @@ MAX_MEASURES = 24  # values that may be names of fields or are compared
 NO_SERIES = (PART_NAMES | TIME_NAMES | HOUR_NAMES | SLOT_NAMES) - MEASURE_NAMES
 ROW_DATE = "\0date"  # name of the column of dates while the others are compared
 MAX_LISTED = 8  # values that a message lists
+MAX_IDS = 8  # columns that are tried as the names of series in twos and threes
 MIN_COUNTED = 10  # rows that show that a column counts them
 MIN_ROWS_PER_SERIES = 2  # on average; text with more values than that is a remark
 
 
-def find_series_column(prices: pd.DataFrame) -> Hashable | None:
-    """Return the column that names the series of each row; None where the dates identify the rows.
+def find_series_columns(prices: pd.DataFrame) -> list[Hashable]:
+    """Return the columns that name the series of each row, most often one; none where the dates identify the rows.
 
     That is a column named ticker or symbol, or else, where dates repeat, the one that separates the rows of each date:
     a column of text, or of whole numbers that either has the name of an id or has every date for each of its values.
-    Raises ValueError where several columns separate the rows in different ways, or only two columns do.
+    Where only several of these do, such as a shop and an article, they name the series. Raises ValueError where columns
+    separate the rows in different ways, or one of several states what is measured.
     """
     names = [name for name in prices.columns if prices[name].notna().any()]
     ticker = next((name for name in names if plain_name(str(name)) in TICKER_COLUMNS), None)
     if ticker is not None or not prices.index.has_duplicates:
-        return ticker
+        return [] if ticker is None else [ticker]
     rows = prices.reset_index(names=ROW_DATE).drop_duplicates()
     if not rows[ROW_DATE].duplicated().any():
-        return None
+        return []
     parts = [name for name in names if plain_name(str(name)) in NO_SERIES or _is_time(rows, name)]
     names = [name for name in names if name not in parts]
     text = [name for name in names if not pd.api.types.is_numeric_dtype(prices[name]) and _is_text(prices[name])]
     found = [name for name in text if _separates(rows, [name])]
     if not found:
-        whole = [name for name in names if plain_name(str(name)) in ID_NAMES or _is_balanced(rows, name)]
+        whole = [name for name in names if _identifies(rows, name) or _is_balanced(rows, name)]
         found = [name for name in whole if name not in text and _separates(rows, [name])]
     named = [name for name in found if plain_name(str(name)) in ID_NAMES]
     others = [name for name in found if rows.groupby(found[0], observed=True)[name].nunique().max() > 1]
@@ -90,21 +98,54 @@ def find_series_column(prices: pd.DataFrame) -> Hashable | None:
     if found:
         column = named[0] if others else found[0]
         _check_measure(prices[column], column)
-        return column
+        return [column]
     part = next((name for name in parts for other in (name, *text) if _separates(rows, [name, other])), None)
     if part is not None:
         raise ValueError(
             f"dates repeat, and {part!r} separates their rows, which seems to be a part of the date: write both in one "
             "column of dates, such as 2024-01-31 09:30, or rename it to unique_id if it names the series"
         )
-    pair = next((pair for pair in combinations(text, 2) if _separates(rows, list(pair))), None)
-    if pair is not None:
-        first, second = pair
+    return _find_several(
+        prices, rows, [*text, *(name for name in names if name not in text and _identifies(rows, name))]
+    )
+
+
+def _find_several(prices: pd.DataFrame, rows: pd.DataFrame, ids: list[Hashable]) -> list[Hashable]:
+    """Return the two or three columns, of these, that separate the rows of each date; an empty list if none do.
+
+    Raises ValueError where several choices separate them in different ways, or a column states what is measured.
+    """
+    ids = [name for name in ids if rows[name].nunique() > 1][:MAX_IDS]
+    choices: list[list[Hashable]] = []
+    for size in (2, 3):
+        choices = choices or [list(c) for c in combinations(ids, size) if _separates(rows, list(c))]
+    if not choices:
+        return []
+    listed = [" and ".join(map(repr, choice)) for choice in choices]
+    joint = [list(dict.fromkeys([*choices[0], *other])) for other in choices]
+    if len({len(rows[columns].drop_duplicates()) for columns in (*choices, *joint)}) > 1:
         raise ValueError(
-            f"dates repeat, and only {first!r} and {second!r} together separate the rows: select the rows of one "
-            f"{second!r}, or join both into a column named unique_id"
+            f"dates repeat, and the columns {listed[0]} together separate the rows, as do {listed[1]}: join those that "
+            "name the series into a column named unique_id"
         )
-    return None
+    texts = [name for name in choices[0] if _is_text(prices[name])]
+    if measures := [name for name in texts if plain_name(str(name)) in MEASURE_NAMES]:
+        raise ValueError(
+            f"dates repeat, and only {listed[0]} together separate the rows: select the rows of one "
+            f"{measures[0]!r}, or join both into a column named unique_id"
+        )
+    for name in texts:
+        _check_measure(prices[name], name)
+    return choices[0]
+
+
+def _identifies(rows: pd.DataFrame, name: Hashable) -> bool:
+    """Return whether a column is named as one of ids, which may be numbers: a shop, or shop_no."""
+    plain = plain_name(str(name))
+    if plain in ID_NAMES:
+        return True
+    is_named = plain in NUMBERED or plain.split(" ")[-1] in NUMBER_WORDS
+    return is_named and bool((pd.to_numeric(rows[name], errors="coerce") % 1 == 0).all())
 
 
 def widen_fields(prices: pd.DataFrame) -> pd.DataFrame:
@@ -133,11 +174,13 @@ def widen_fields(prices: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def split_series(prices: pd.DataFrame, column: Hashable) -> pd.DataFrame:
+def split_series(prices: pd.DataFrame, columns: Sequence[Hashable]) -> pd.DataFrame:
     """Return a long table as unique_id, ds, y, or with (field, ticker) columns if it has several fields.
 
-    `prices` are indexed by date; `column` names the series. Further columns of text are left out, with a note.
+    `prices` are indexed by date; `columns` name the series, several as in Berlin/tea. Further columns of text are
+    left out, with a note.
     """
+    prices, column = _join_names(prices, columns)
     if prices[column].isna().any():
         raise ValueError(f"{int(prices[column].isna().sum())} rows have no {column}: give each row one, or drop it")
     prices = read_midpoints(prices)
@@ -162,13 +205,25 @@ def split_series(prices: pd.DataFrame, column: Hashable) -> pd.DataFrame:
         table = values.set_index([values.index, names]).unstack().rename_axis(columns=["Price", "Ticker"])
         table.attrs = dict(prices.attrs)
     is_ticker = plain_name(str(column)) in TICKER_COLUMNS
-    notes = [] if is_ticker else [f"the series are named by the column {str(column)!r}"]
+    named = f"column {str(column)!r}"
+    if len(columns) > 1:
+        named = f"columns {' and '.join(repr(str(name)) for name in columns)}, as in {names[0]!r}"
+    notes = [] if is_ticker else [f"the series are named by the {named}"]
     left_out = [f"the column {str(name)!r} contains text and is left out" for name in text]
     left_out += [f"the column {str(name)!r} {reason} and is left out" for name, reason in counted.items()]
     add_notes(table, [*notes, *left_out])
     if left_out:
         warnings.warn("; ".join(left_out), PricesWarning, stacklevel=4)
     return table
+
+
+def _join_names(prices: pd.DataFrame, columns: Sequence[Hashable]) -> tuple[pd.DataFrame, Hashable]:
+    """Return the prices with one column that names the series, and this column."""
+    if len(columns) == 1:
+        return prices, columns[0]
+    first, *others = (prices[name].astype(str).str.strip() for name in columns)
+    joined = "/".join(map(str, columns))
+    return prices.drop(columns=list(columns)).assign(**{joined: first.str.cat(others, sep="/")}), joined
 
 
 def check_unique(prices: pd.DataFrame, names: np.ndarray, column: Hashable) -> None:
