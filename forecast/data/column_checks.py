@@ -142,8 +142,8 @@ def _find_computed(names: list[str], values: np.ndarray, seeks_single: bool) -> 
     `seeks_single` is whether a column may be computed from a single other one.
     """
     if seeks_single:
-        for column, (source, how) in find_derived(values).items():
-            return names[column], f"{names[source]!r} ({how})"
+        for derived, (source, how) in find_derived(values).items():
+            return names[derived], f"{names[source]!r} ({how})"
         if (window := find_window(values)) is not None:
             return names[window.column], f"{names[window.source]!r} ({window.how})"
     for relation in find_relations(values):
