@@ -51,7 +51,7 @@ FutureColumns = Annotated[
     str | None,
     typer.Option(
         metavar="A,B",
-        help="Columns of a file that are known before their row, also in rows after the last price: inputs of the "
+        help="Columns of a file that are known before their row, also in rows after the last value: inputs of the "
         "models that have `future`.",
     ),
 ]
@@ -406,9 +406,9 @@ def _dates_of_forecast(panel: Panel, model: Forecaster, exchange: str | None, so
     if missing := panel.known(names).first_unknown(np.array([last]), panel.observed[[last]], horizon):
         raise ValueError(
             f"--future-columns: the model reads inputs of the rows that it forecasts, and {source} lacks "
-            f"{missing}: add rows after the last price that contain them, or fill the empty cells"
+            f"{missing}: add rows after the last value that contain them, or fill the empty cells"
         )
-    return panel.future.index[last + 1 : last + 1 + horizon], "the rows after the last price"
+    return panel.future.index[last + 1 : last + 1 + horizon], "the rows after the last value"
 
 
 def _drop_missing(table: pd.DataFrame, model: Forecaster) -> tuple[pd.DataFrame, list[str]]:

@@ -147,7 +147,8 @@ def show_result(result: BacktestResult, verdicts: Verdicts) -> None:
     print_line()
     _show_leaderboard(result.leaderboard(), result.reference)
     show_sentence(
-        f"Skill (of the point forecast), spread (skill of the quantiles) and wins: against {result.reference}."
+        f"Skill (of the point forecast), spread (skill of the quantiles) and wins: against {result.reference}. "
+        "Coverage: of the lowest to the highest quantile."
     )
     for verdict in verdicts:
         _show_section(f"{verdict.question}, against {verdict.against}: {verdict.note}", verdict.details)
@@ -174,7 +175,7 @@ def _show_section(title: str, lines: Sequence[str] = ()) -> None:
 def show_notes(notes: Sequence[str]) -> None:
     """Print sentences about the prices, if there are some."""
     if notes:
-        _show_section("About the prices:", notes)
+        _show_section("About the data:", notes)
 
 
 def _show_findings(findings: list[list[str]]) -> None:
@@ -214,8 +215,8 @@ def _show_leaderboard(board: pd.DataFrame, reference: str) -> None:
         "mase": ("MASE", ".3f"),
         "rmse": ("RMSE", ".4g"),
         "mae": ("MAE", ".4g"),
-        "coverage": ("cover", ".0%"),
-        "direction": ("side", ".0%"),
+        "coverage": ("coverage", ".0%"),
+        "direction": ("direction", ".0%"),
         "win_rate": ("wins", ".0%"),
         "seconds_fit": ("fit s", ".1f"),
         "failures": ("fail", ".0f"),

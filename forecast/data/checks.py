@@ -292,7 +292,7 @@ def _describe_spikes(values: np.ndarray, spikes: np.ndarray, dates: pd.Index) ->
     """Return a sentence for each of the first spikes, and one for the others."""
     sentences = [
         f"it goes from {values[at - 1]:.6g} to {values[at]:.6g} at {format_date(dates[at])} and comes back in the next "
-        "row: probably a wrong price"
+        "row: probably a wrong value"
         for at in spikes[:MAX_JUMPS]
     ]
     if len(spikes) > MAX_JUMPS:
@@ -321,7 +321,7 @@ def _describe_jump(values: np.ndarray, at: int, date: str, is_split: bool | None
     if is_split:
         return jump + "on the day of a split: the prices are not adjusted for it"
     if not _is_lasting(values, at):
-        return jump + "and comes back: probably a wrong price"
+        return jump + "and comes back: probably a wrong value"
     if is_split is None:
         return jump + "and no split events are given: is it adjusted?"
     return jump + "without a split event"

@@ -1,4 +1,4 @@
-"""Inputs whose values are known before their row comes, and what is known of the rows after the last price."""
+"""Inputs whose values are known before their row comes, and what is known of the rows after the last value."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FutureInputs:
 def append_rows(known: FutureInputs, table: pd.DataFrame, series: Sequence[str]) -> FutureInputs:
     """Return the inputs with the rows of a table that come after theirs."""
     if not isinstance(table, pd.DataFrame):
-        raise TypeError(f"future must be a DataFrame of the rows after the last price; got {type(table)}")
+        raise TypeError(f"future must be a DataFrame of the rows after the last value; got {type(table)}")
     table = label_rows(table)
     labels = read_index(table.index)[0]
     if is_default(labels) and is_default(known.index):  # rows without dates follow one another
@@ -89,7 +89,7 @@ def append_rows(known: FutureInputs, table: pd.DataFrame, series: Sequence[str])
         ) from None
     if not len(later):
         raise ValueError(
-            f"future has no row after the last price, at {format_date(known.index[-1])}: its last is "
+            f"future has no row after the last value, at {format_date(known.index[-1])}: its last is "
             f"{format_date(labels.max())}"
         )
     if (added := labels[later]).has_duplicates:

@@ -23,8 +23,8 @@ def by_period(
     """Return the skill of each model in each year of its cutoffs; in quarters or months, or thirds, of a shorter run.
 
     A row for each part in order of time and model: `period`, `model`, number of `cutoffs`, `skill` relative to
-    `against`, the geometric mean over the series that are not set apart. A part has few cutoffs, so a skill in it may
-    well be chance: the verdict has the tests.
+    `against`, the geometric mean over the series that are not set apart; NaN with fewer than three cutoffs. A part has
+    few cutoffs, so a skill in it may well be chance: the verdict has the tests.
     """
     losses = loss_table(compared_series(forecasts, loss, reference), loss, reference)
     return _skills(losses, _parts(losses.cutoffs), against or reference)
@@ -64,13 +64,15 @@ def _parts(cutoffs: pd.Index) -> pd.Series:
 
 
 def _skills(losses: LossTable, parts: pd.Series, against: str) -> pd.DataFrame:
-    """Return the skill of each model in each part of at least three cutoffs."""
+    """Return the skill of each model in each part; NaN in a part of fewer than three cutoffs."""
     rows = []
     for period in parts.dropna().unique():
         part = _select(losses, (parts == period).to_numpy())
-        if len(part.cutoffs) >= MIN_CUTOFFS and part.series:
-            names = [name for name in part.sums if name != against]
-            rows += [(str(period), name, len(part.cutoffs), part.skill(name, against)) for name in names]
+        is_enough = len(part.cutoffs) >= MIN_CUTOFFS
+        for name in part.sums if part.series else ():
+            if name != against:
+                skill = part.skill(name, against) if is_enough else np.nan
+                rows.append((str(period), name, len(part.cutoffs), skill))
     return pd.DataFrame(rows, columns=["period", "model", "cutoffs", "skill"])
 
 

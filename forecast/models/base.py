@@ -305,7 +305,7 @@ class Forecaster(Estimator):
         point = np.where(np.isnan(point), last, point)
         errors, moves = (np.nansum((truth - of) ** 2, axis=(0, 2)) for of in (point, last))  # (N,)
         if not (moves > 0).any():
-            raise ValueError("no price differs from the last value before it: there is nothing to score")
+            raise ValueError("no value differs from the last one before it: there is nothing to score")
         with np.errstate(divide="ignore"):
             return 1 - float(np.exp(np.log(errors[moves > 0] / moves[moves > 0]).mean()))
 
@@ -362,7 +362,7 @@ class Forecaster(Estimator):
         if missing := read.first_unknown(rows, panel.observed[rows], self.horizon_):
             raise ValueError(
                 f"{type(self).__name__} reads inputs of the rows that it forecasts, and lacks {missing}: add rows "
-                "after the last price that contain them, fill the empty cells, or pass them as future"
+                "after the last value that contain them, fill the empty cells, or pass them as future"
             )
         return panel
 

@@ -64,12 +64,12 @@ def _recurrent(description: str, suffix: str = "", **params: Any) -> dict[str, E
 
 
 MODELS: dict[str, Entry] = {
-    "naive": Entry("Naive", {}, "the last price"),
+    "naive": Entry("Naive", {}, "the last value"),
     "zero": Entry("Zero", {}, "for returns: the value 0"),
-    "drift": Entry("Drift", {}, "the last price plus the average change of the training rows"),
-    "seasonal-naive": Entry("SeasonalNaive", {}, "the price one season ago, of the season that a test finds"),
+    "drift": Entry("Drift", {}, "the last value plus the average change of the training rows"),
+    "seasonal-naive": Entry("SeasonalNaive", {}, "the value one season ago, of the season that a test finds"),
     "window-mean": Entry("WindowMean", {}, "the mean of the last rows"),
-    "mean-reversion": Entry("MeanReversion", {}, "the last price, reverting to its long-run mean"),
+    "mean-reversion": Entry("MeanReversion", {}, "the last value, reverting to its long-run mean"),
     "ses": Entry("ETS", {"shape": "ANN"}, "simple exponential smoothing"),
     "holt": Entry("ETS", {"shape": "AAN"}, "exponential smoothing with a trend"),
     "damped": Entry("ETS", {"shape": "AAdN"}, "exponential smoothing with a damped trend"),

@@ -702,7 +702,7 @@ def test_check_prints_anomalies(workdir, call):
     assert max(map(len, out.split("\n\n")[0].splitlines())) <= 80
     assert "No anomalies were found." in call("check sp500")[1]
     out = call(f"backtest odd.csv {DRIFT}")[1]
-    assert "About the prices:\n  S0: 15 equal values in a row" in out
+    assert "About the data:\n  S0: 15 equal values in a row" in out
 
 
 def test_date_order_and_decimal_mark_options(workdir, call):

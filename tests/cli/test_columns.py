@@ -88,3 +88,19 @@ def test_invalid_columns_are_refused(line, message, call):
     code, out, err = call(line)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_output_on_sales_mentions_no_price(call):
+    days = pd.date_range("2023-01-02", periods=60, name="day")
+    table = pd.DataFrame({"sales": range(100, 160)}, index=days).sample(frac=1, random_state=0)
+    table.sort_index().to_csv("sales.csv")
+    for line in (
+        f"backtest sales.csv {RUN} --out run",
+        "explain run",
+        "check sales.csv",
+        "fit sales.csv --model naive --out model",
+        "predict model sales.csv",
+    ):
+        code, out, err = call(line)
+        assert (code, err) == (0, "")
+        assert "price" not in out.lower(), line

@@ -94,7 +94,7 @@ def test_predict_reads_the_rows_after_the_last_price(call):
     assert "Inputs of the rows that are forecast: Load, Wind, onshore." in out
     code, out, _ = call("predict model power.csv --json")
     data = json.loads(out)
-    assert (code, data["dates"]) == (0, "the rows after the last price")
+    assert (code, data["dates"]) == (0, "the rows after the last value")
     assert [row["ds"][:10] for row in data["forecast"]] == ["2024-06-04", "2024-06-05", "2024-06-06"]
     table = power()
     table.iloc[-3, 1] += 1.0  # the load of the third day
@@ -154,7 +154,7 @@ def test_missing_rows_are_one_sentence(call):
     code, out, err = call("predict model short.csv")
     assert (code, out) == (2, "")
     assert "--future-columns" in err
-    assert "in the 3 rows after 2024-06-03, of which 2 are there: add rows after the last price" in err
+    assert "in the 3 rows after 2024-06-03, of which 2 are there: add rows after the last value" in err
     code, _, err = call("predict model power.csv --future-columns Load")
     assert code == 2
     assert "--future-columns is Load and at the fit it was Load,Wind, onshore: leave it out" in err

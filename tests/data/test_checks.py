@@ -93,9 +93,9 @@ def test_a_reversed_jump_is_a_wrong_price():
     y = walk()
     y.iloc[300] *= 100
     (sentence,) = findings(y)  # and the way back is no split
-    assert "probably a wrong price" in sentence
+    assert "probably a wrong value" in sentence
     y.iloc[301:303] *= 100
-    assert "and comes back: probably a wrong price" in findings(y)[0]
+    assert "and comes back: probably a wrong value" in findings(y)[0]
 
 
 def test_late_starts_early_ends_and_source_facts():

@@ -1,4 +1,4 @@
-"""Inputs whose values are known before their row comes: reading, slicing, rows after the last price."""
+"""Inputs whose values are known before their row comes: reading, slicing, rows after the last value."""
 
 import numpy as np
 import pandas as pd
@@ -79,7 +79,7 @@ def test_undated_rows_of_the_future_follow_the_prices():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda t: t.iloc[:5], ValueError, "future has no row after the last price, at 2024-01-03 01:00"),
+        (lambda t: t.iloc[:5], ValueError, "future has no row after the last value, at 2024-01-03 01:00"),
         (lambda t: t.drop(columns="Load"), ValueError, "future has no column 'Load'; it has Price, Wind forecast"),
         (lambda t: t.assign(Load="?"), ValueError, "'Load' of future must contain"),
         (lambda t: t.replace({"Load": {t["Load"].iloc[55]: np.inf}}), ValueError, "infinite value"),

@@ -112,7 +112,7 @@ def test_missing_inputs_of_the_future_are_refused(fitted):
         model.predict(panel(table.iloc[:202], 200))
     table = table.copy()
     table.iloc[201, 2] = np.nan
-    with pytest.raises(ValueError, match="lacks Load at 2024-07-20: add rows after the last price"):
+    with pytest.raises(ValueError, match="lacks Load at 2024-07-20: add rows after the last value"):
         model.predict(panel(table, 200))
 
 

@@ -152,7 +152,7 @@ def test_the_leaderboard_equals_that_of_the_result(result, page):
         values = [float(v) if v else math.nan for v in re.findall(r'<td class="n" data-value="([^"]*)"', row)]
         np.testing.assert_array_equal(values, expected.to_numpy(dtype=float))
     titles = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", table)
-    assert "|".join(titles) == "Model|Skill|Spread|MASE|RMSE|MAE|In 80% band|Direction|Wins|Fit s|Forecast s|Failed"
+    assert "|".join(titles) == "Model|Skill|Spread|MASE|RMSE|MAE|Coverage|Direction|Wins|Fit s|Forecast s|Failed"
     shown = re.findall(r">([^<>]+)</td>", rows[0])
     assert shown[0].replace("−", "-") == f"{board['skill'].iloc[0]:+.2%}"
     assert shown[2] == f"{board['mase'].iloc[0]:.3f}"
@@ -365,7 +365,7 @@ def test_the_run_is_described(result, page):
     assert "12 cutoffs, 3 rows apart, each with a forecast of the next 3 rows" in text
     assert "every 4th cutoff, on all rows" in text
     assert "SeasonalNaive(levels=(0.1, 0.5, 0.9), log='auto', m=5)" in text
-    assert "no series was excluded, and the prices show no anomalies." in text
+    assert "no series was excluded, and the data show no anomalies." in text
     for name, number in result.spec["versions"].items():
         assert f"{name} {number}" in text
     walk = Page(without_plotly(render(run(cv=fc.WalkForward(2, 4, step_size=1, train_size=90, embargo=3))))).visible
@@ -394,7 +394,7 @@ def test_anomalies_in_the_prices_are_listed():
     prices = walks(130, series=2)
     prices.iloc[20:40, 0] = prices.iloc[20, 0]
     text = Page(without_plotly(render(run(prices, {"drift": fc.Drift()}, fc.WalkForward(3, 5))))).visible
-    assert "Anomalies in the prices" in text
+    assert "Anomalies in the data" in text
     assert "20 equal values in a row" in text
 
 
@@ -597,3 +597,27 @@ def test_control_and_direction_marks_are_shown_as_text():
     assert data_of(page)["series"] == list(map(plain, names))
     for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
         ElementTree.fromstring(svg.replace("<svg ", '<svg xmlns:xlink="http://www.w3.org/1999/xlink" ', 1))
+
+
+def test_what_is_no_price_is_called_none():
+    rng = np.random.default_rng(0)
+    sales = pd.DataFrame({"sales": 50 + rng.normal(0, 5, 300)}, index=pd.date_range("2020-01-06", periods=300))
+    sales.iloc[40] = 0  # an anomaly
+    text = Page(render(run(sales, predict_next=True))).visible
+    assert "Anomalies in the data" in text
+    assert not re.findall(r"\S* price\S*", text)
+
+
+def test_years_of_few_cutoffs_are_named():
+    prices = walks(800, series=1).loc[:"2017-01-17"]  # 12 rows of 2017, the last 10 of which are no cutoffs
+    result = run(prices, cv=fc.WalkForward(10, 400, step_size=1), refit=400)
+    table = result.by_period(result.reference)
+    year = table[table["period"] == "2017"]
+    assert (year["cutoffs"] == 2).all()
+    assert year["skill"].isna().all()
+    shown, note = findings.by_part(result, table)
+    assert shown.headings == ["Model", "2015 (137 cutoffs)", "2016 (261 cutoffs)"]
+    assert note == "Left out, with fewer than 3 cutoffs: 2017 (2 cutoffs)."
+    assert note in Page(render(result)).visible
+    complete = run(prices.loc[:"2016-12-30"], cv=fc.WalkForward(10, 400, step_size=1), refit=400)
+    assert findings.by_part(complete, complete.by_period(complete.reference))[1] == ""

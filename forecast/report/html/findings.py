@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.evaluation import ALPHA, Verdict, Verdicts
+from forecast.evaluation.by_period import MIN_CUTOFFS
 from forecast.evaluation.losses import common_rows, model_names
 from forecast.evaluation.scores import scores
 from forecast.evaluation.text import count, join_names
@@ -92,14 +93,14 @@ def _verdict_table(result: BacktestResult, verdict: Verdict) -> Table:
 
 def leaderboard(result: BacktestResult) -> Table:
     """Return the leaderboard."""
-    board, (low, high) = result.leaderboard(), band(result)
+    board = result.leaderboard()
     known: dict[Any, tuple[str, Callable[[float], Cell]]] = {
         "skill": ("Skill", skill_cell),
         "spread": ("Spread", skill_cell),
         "mase": ("MASE", partial(decimal_cell, decimals=3)),
         "rmse": ("RMSE", four_digits(board["rmse"])),
         "mae": ("MAE", four_digits(board["mae"])),
-        "coverage": (f"In {high - low:.0%} band", percent_cell),
+        "coverage": ("Coverage", percent_cell),
         "direction": ("Direction", percent_cell),
         "win_rate": ("Wins", percent_cell),
         "seconds_fit": ("Fit s", partial(decimal_cell, decimals=2)),
@@ -193,9 +194,12 @@ def training_note(result: BacktestResult) -> str:
     return f"Here it falls by {by} from the first value to the last; a falling loss is not yet skill."
 
 
-def by_part(result: BacktestResult, table: pd.DataFrame) -> Table | None:
-    """Return the skill of each model in each part of the run; None with fewer than two parts."""
+def by_part(result: BacktestResult, table: pd.DataFrame) -> tuple[Table, str] | None:
+    """Return the skill of each model in each part of the run, and which parts are left out; None for less than two."""
     sizes = table.drop_duplicates("period").set_index("period")["cutoffs"]
+    headings = [f"{period} ({count(int(size), 'cutoff')})" for period, size in sizes.items()]
+    small = [heading for heading, size in zip(headings, sizes, strict=True) if size < MIN_CUTOFFS]
+    sizes = sizes[sizes >= MIN_CUTOFFS]
     if len(sizes) < 2:
         return None
     wide = table.pivot(index="model", columns="period", values="skill")
@@ -204,7 +208,8 @@ def by_part(result: BacktestResult, table: pd.DataFrame) -> Table | None:
         for name in plots.styles(result)
         if name in wide.index
     ]
-    return Table(["Model", *(f"{period} ({count(int(size), 'cutoff')})" for period, size in sizes.items())], rows)
+    note = f"Left out, with fewer than {MIN_CUTOFFS} cutoffs: {join_names(small)}." if small else ""
+    return Table(["Model", *(heading for heading in headings if heading not in small)], rows), note
 
 
 def scores_by_series(result: BacktestResult) -> tuple[str, Table] | None:
@@ -215,7 +220,6 @@ def scores_by_series(result: BacktestResult) -> tuple[str, Table] | None:
     table = scores(rows, names=("mase", "rmse", "mae", "coverage"), reference=result.reference)
     if rows["unique_id"].nunique() < 2 or table.empty:
         return None
-    low, high = band(result)
     cells = [
         [
             Cell(str(row.unique_id)),
@@ -228,7 +232,7 @@ def scores_by_series(result: BacktestResult) -> tuple[str, Table] | None:
         for row in table.sort_values(["unique_id", "mase"], kind="stable").itertuples()
     ]
     title = f"The scores of each model on {which or 'each series'}"
-    return title, Table(["Series", "Model", "MASE", "RMSE", "MAE", f"In {high - low:.0%} band"], cells)
+    return title, Table(["Series", "Model", "MASE", "RMSE", "MAE", "Coverage"], cells)
 
 
 def confidence_set(result: BacktestResult, judged: Verdicts) -> tuple[str, str, Table] | None:

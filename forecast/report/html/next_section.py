@@ -75,7 +75,7 @@ def _figure(result: BacktestResult, rows: pd.DataFrame, name: str, best: str) ->
         [Cell(format_date(dates[step])), *(_number(wide.loc[step, model]) for model in models)]
         for step in wide.index[plots.evenly(len(wide), 25)]
     ]
-    text = f"Newest prices of {name} and the forecasts after the last row; the table below contains the numbers."
+    text = f"Newest values of {name} and the forecasts after the last row; the table below contains the numbers."
     return draw_figure(partial(plots.plot_next, result, name, best=best), text, 3.2, Table(["Date", *models], cells))
 
 

@@ -112,8 +112,8 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
     return _environment().get_template("report.html").render(context)
 
 
-def _parts(result: BacktestResult) -> dict[str, Table]:
-    """Return the tables of the skill by year and by volatility, by title, those of fewer than two parts left out."""
+def _parts(result: BacktestResult) -> dict[str, tuple[Table, str]]:
+    """Return the tables of the skill by year and by volatility, each with a note, by title; none of less than two."""
     tables = {
         "Period by period": findings.by_part(result, result.by_period(result.reference)),
         "In calm and in volatile times": findings.by_part(result, result.by_volatility(result.reference)),

@@ -119,7 +119,7 @@ def problems(result: BacktestResult) -> dict[str, Table]:
         _limited(f"Warnings: {int(fits['warnings'].sum()):,}", ["Model", "In fits", "Warning"], warnings),
         _limited("Series excluded at some cutoffs", ["Series", "Reason", "Cutoffs", "From", "To"], skipped),
         _limited("Series set apart from the scores", ["Series", "Model", "Loss ratio", "Reason"], apart),
-        _limited("Anomalies in the prices", ["Series", "Finding"], unusual),
+        _limited("Anomalies in the data", ["Series", "Finding"], unusual),
     ]
     return {title: table for title, table in tables if table.rows}
 
