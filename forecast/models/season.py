@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -65,34 +66,80 @@ def find_season(train: Panel) -> int:
 
 def find_seasons(train: Panel) -> tuple[int, ...]:
     """Return the season of each series of the training rows, found in its own rows only; 1 for those without one."""
-    candidates = candidate_seasons(train.index)
-    return tuple(_find_season(train.target[:, [n]], candidates) for n in range(len(train.series)))
+    seasons = np.ones(len(train.series), dtype=np.int64)
+    candidates = [m for m in candidate_seasons(train.index) if len(train) >= MIN_SEASONS * m]
+    if candidates:
+        changes = _Changes.of(train.target, candidates)
+        critical = _critical_value(candidates)
+        may_repeat = np.any([_may_repeat(changes.values, m, critical) for m in candidates], axis=0)
+        for n in np.flatnonzero(may_repeat).tolist():
+            seasons[changes.series[n]] = changes.select([n]).find_season(candidates)
+    return tuple(seasons.tolist())
 
 
 def _find_season(target: np.ndarray, candidates: list[int]) -> int:
     """Return the season, of these candidates, of series (T, N); 1 if there is none."""
     candidates = [m for m in candidates if len(target) >= MIN_SEASONS * m]
-    if not candidates:
-        return 1
-    seasons = (~np.isnan(target)).sum(axis=0) / MIN_SEASONS  # (N,) the longest season that may be found, and more
-    y, seasons = forward_fill(target[:, seasons > min(candidates)]), seasons[seasons > min(candidates)]
-    if not len(seasons):
-        return 1
-    largest = np.nanmax(np.abs(y), axis=0, initial=0)
-    y = y / np.where(largest > 0, largest, 1)
-    changes, varies = _standard_changes(y)
-    critical = NormalDist().inv_cdf(1 - SIZE / len(candidates))
-    found = [m for m in candidates if _repeats(changes[:, varies & (seasons > m)], m, critical)]
-    if len(found) < 2:
-        return max(found, default=1)
-    return _closest(y[:, varies & (seasons > max(found))], found)
+    return _Changes.of(target, candidates).find_season(candidates) if candidates else 1
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """The changes of the series that are long enough for a season.
+
+    Attributes
+    ----------
+    series : array of shape (n,)
+        Their numbers.
+    y : array of shape (T, n)
+        Their values over the largest one, missing ones replaced by the value before.
+    values : array of shape (T - 1, n)
+        Their changes over the standard deviation, 0 before a series' first row.
+    varies : array of shape (n,)
+        Whether the changes vary: those of straight lines and of constant growth do not.
+    longest : array of shape (n,)
+        What a season of the series must be shorter than, in rows.
+    """
+
+    series: np.ndarray
+    y: np.ndarray
+    values: np.ndarray
+    varies: np.ndarray
+    longest: np.ndarray
+
+    @classmethod
+    def of(cls, target: np.ndarray, candidates: list[int]) -> _Changes:
+        """Return the changes of series (T, N)."""
+        longest = (~np.isnan(target)).sum(axis=0) / MIN_SEASONS
+        series = np.flatnonzero(longest > min(candidates))
+        y = forward_fill(target[:, series])
+        largest = np.nanmax(np.abs(y), axis=0, initial=0)
+        y = y / np.where(largest > 0, largest, 1)
+        return cls(series, y, *_standard_changes(y), longest[series])
+
+    def select(self, numbers: list[int]) -> _Changes:
+        """Return the changes of these."""
+        columns = (self.y[:, numbers], self.values[:, numbers])
+        return _Changes(self.series[numbers], *columns, self.varies[numbers], self.longest[numbers])
+
+    def find_season(self, candidates: list[int]) -> int:
+        """Return the season of the series, of these candidates; 1 if there is none."""
+        critical = _critical_value(candidates)
+        found = [m for m in candidates if _repeats(self.values[:, self.varies & (self.longest > m)], m, critical)]
+        if len(found) < 2:
+            return max(found, default=1)
+        return _closest(self.y[:, self.varies & (self.longest > max(found))], found)
+
+
+def _critical_value(candidates: list[int]) -> float:
+    """Return the quantile of the normal distribution that a test of one candidate compares with."""
+    return NormalDist().inv_cdf(1 - SIZE / len(candidates))
 
 
 def _standard_changes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the changes of each series over their standard deviation, (T − 1, N), and whether they vary, (N,).
 
-    `y` is over the largest value of each series. Changes are 0 before a series' first row. Those of a straight line do
-    not vary, nor do those of constant growth.
+    `y` is over the largest value of each series.
     """
     positive = np.nanmin(y, axis=0, initial=np.inf) > 0
     logs = np.log(np.where(positive, y, 1)) + np.where(positive, 0, y)
@@ -123,6 +170,13 @@ def _repeats(changes: np.ndarray, m: int, critical: float) -> bool:
     if not products.sum() > critical * error:
         return False
     return bool(products.sum() > critical * error * _bartlett_factor(changes, m))
+
+
+def _may_repeat(changes: np.ndarray, m: int, critical: float) -> np.ndarray:
+    """Return for which series (n,) of changes (T, n) `_repeats` may be true; of all other it is not."""
+    products = changes[m:] * changes[:-m]
+    error = np.sqrt((products**2).sum(axis=0))
+    return products.sum(axis=0) > critical * error * (1 - ROUNDING)
 
 
 def _weights(products: np.ndarray, changes: np.ndarray) -> np.ndarray:

@@ -37,8 +37,8 @@ class EncodedSeries:
     scale : array of shape (B, T)
         The mean size of recent changes: of the values, of the adjusted ones or from one season to the next, whichever
         is the smallest.
-    rows : array of shape (B, T, C), float32
-        The inputs of each row.
+    rows : array of shape (B, T', C), float32
+        The inputs of the last T' rows.
     seasons : array of shape (B,)
         Rows in a season, 1 for none.
     means : array of shape (B, T, M)
@@ -66,8 +66,11 @@ class EncodedSeries:
     places: tuple[np.ndarray, np.ndarray]
 
 
-def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> EncodedSeries:
-    """Return the inputs of series (B, T) of which the first value is observed; a row's inputs use no later row."""
+def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray, first: int = 0) -> EncodedSeries:
+    """Return the inputs of series (B, T) of which the first value is observed; a row's inputs use no later row.
+
+    Inputs of rows before the row `first` are left out.
+    """
     y = fill_forward(values, observed)
     y = y - y[:, :1]
     cycle, pattern, seasonal = _seasonal_parts(y, seasons)
@@ -78,10 +81,10 @@ def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> Enc
     one = np.ones(len(y), dtype=np.int64)
     levels, changes = autoregression(adjusted, one), autoregression(_changes(adjusted), one)
     places = autoregression(y, seasons)
-    safe = np.where(scale > 0, scale, 1.0)
+    safe, n = np.where(scale > 0, scale, 1.0), y.shape[1] - first
 
     def scaled(x: np.ndarray) -> np.ndarray:
-        return np.arcsinh(x / safe)
+        return np.arcsinh(x[:, -n:] / safe[:, -n:])
 
     t, blank = np.minimum(np.arange(y.shape[1]) + 1.0, WINDOW), np.zeros_like(y)
     m = seasons[:, None].astype(float)
@@ -112,7 +115,7 @@ def encode(values: np.ndarray, observed: np.ndarray, seasons: np.ndarray) -> Enc
         blank + (m > 1),
         np.where(m > 1, np.log1p(np.minimum(t / m, PATTERN_CYCLES)), 0.0),
     ]
-    rows = np.stack(columns, axis=-1).astype(np.float32)
+    rows = np.stack([column[:, -n:] for column in columns], axis=-1).astype(np.float32)
     return EncodedSeries(y, adjusted, scale, rows, seasons, means, cycle, pattern, levels, changes, places)
 
 

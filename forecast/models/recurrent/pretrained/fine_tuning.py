@@ -102,7 +102,7 @@ class Sample:
         truth = future_windows(self.y, self.horizon)[self.rows] - last[self.rows][..., None]  # (K, N, H)
         size = np.nanmean(np.abs(np.diff(last, axis=0)), axis=0)
         scale = np.where(size > 0, size, np.nan)[:, None]
-        tuned = replace(self.start, weights=_arrays(network), shrinkage=np.ones(self.y.shape[1]))
+        tuned = replace(self.start, weights=_arrays(network), shrinkage=np.ones(self.y.shape[1]), memory=None)
         correction = (tuned.points(self.y, self.rows, self.horizon) - self.points) / scale
         error = np.where(np.isnan(correction), np.nan, (truth - self.points) / scale)
         return shrinkage_factor(np.nan_to_num(correction), error, self.rows)

@@ -6,57 +6,165 @@ Batches have a fixed size, so that no forecast depends on how many are made.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from forecast.features.windows import forward_fill
-from forecast.models.recurrent.pretrained.encoding import encode, step_inputs
-from forecast.models.recurrent.pretrained.network import LEVELS, LONGEST_STEP, MEDIAN, PretrainedNetwork
+from forecast.models.recurrent.pretrained.encoding import EncodedSeries, encode, step_inputs
+from forecast.models.recurrent.pretrained.network import LEVELS, LONGEST_STEP, MEDIAN, LSTMState, PretrainedNetwork
+from forecast.models.recurrent.pretrained.read_series import BLOCK, Memory, ReadSeries, series_key
 from forecast.models.sampling import between_levels, normal_deviates
 
-SERIES, ROWS = 8, 32  # that the recurrent layers read at once
+SERIES = 8  # that the recurrent layers read at once
 GROUP = 32  # series whose inputs are computed at once
-CUTOFFS = 32  # whose steps are computed at once
+CUTOFFS = 8  # whose steps are computed at once
 MIN_OBSERVED = 3  # rows of a series before its first forecast
-HISTORY = 1024  # rows that later blocks read
+HISTORY = 1024  # rows that later blocks of steps read
 MOST_GROWTH = 1.5  # power of the step with which spreads grow after step 48, at most
 
 
+@dataclass(frozen=True)
+class Reader:
+    """A network that reads series, those in its memory from where it was; `weights` identifies its weights there."""
+
+    network: PretrainedNetwork
+    memory: Memory | None = None
+    weights: bytes = b""
+
+    def key(self, season: int, values: np.ndarray, seen: np.ndarray) -> bytes:
+        """Return what a series (T,) is found by in the memory."""
+        return series_key(self.weights, season, values, seen)
+
+    def recall(self, season: int, values: np.ndarray, seen: np.ndarray) -> ReadSeries:
+        """Return what was read of a series (T,); nothing of one that is not in the memory."""
+        if self.memory is not None and len(values) >= BLOCK:
+            known = self.memory.find(self.key(season, values, seen))
+            if known is not None:
+                return known.continued(values, seen)
+        layers = self.network.rows
+        return ReadSeries(values, seen, np.zeros((0, 2, layers.num_layers, layers.hidden_size), np.float32))
+
+    def remember(self, season: int, read: ReadSeries) -> None:
+        """Store what was read of a series."""
+        if self.memory is not None and len(read.values) >= BLOCK:
+            self.memory.store(self.key(season, read.values, read.seen), read)
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Series from their first observed row on.
+
+    Attributes
+    ----------
+    values, seen : array of shape (n, T)
+        The values, 0 where they are not observed, and where they are; the first row counts as observed.
+    seasons, start : array of shape (n,)
+        Rows in a season, and the first row in the panel.
+    at : array of shape (n, K)
+        The rows of the cutoffs; the last one where there is nothing to forecast from.
+    can_forecast : array of shape (n, K)
+        Whether three rows up to the cutoff are observed.
+    """
+
+    values: np.ndarray
+    seen: np.ndarray
+    seasons: np.ndarray
+    start: np.ndarray
+    at: np.ndarray
+    can_forecast: np.ndarray
+
+    @classmethod
+    def of(cls, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray) -> Histories:
+        """Return the histories of series (T, n), which are NaN where they are not observed, at cutoffs (K,)."""
+        observed = ~np.isnan(y)
+        can_forecast = observed.cumsum(axis=0)[rows].T >= MIN_OBSERVED
+        start = np.where(observed.any(axis=0), np.argmax(observed, axis=0), 0)
+        length = int(rows.max()) + 1
+        position = start + np.arange(length)[:, None]  # (T', n)
+        values = np.take_along_axis(y, np.minimum(position, length - 1), axis=0)
+        seen = (position < length) & ~np.isnan(values)
+        seen[0] = True
+        values = np.where(seen, np.nan_to_num(values), 0.0)
+        at = np.where(can_forecast, rows - start[:, None], length - 1)
+        return cls(values.T, seen.T, seasons, start, at, can_forecast)
+
+    def row(self, n: int) -> tuple[int, np.ndarray, np.ndarray]:
+        """Return season, values and seen of one series, up to the newest row."""
+        stop = self.values.shape[1] - self.start[n]
+        return int(self.seasons[n]), self.values[n, :stop], self.seen[n, :stop]
+
+    def forecast_rows(self) -> list[np.ndarray]:
+        """Return the rows of each series that it can be forecast from."""
+        return [at[can] for at, can in zip(self.at, self.can_forecast, strict=True)]
+
+    def encode(self, first: int) -> EncodedSeries:
+        """Return the inputs of the network from row `first` on, of a multiple of 8 series."""
+        padding = (0, -len(self.values) % SERIES)
+        values, seasons = np.pad(self.values, (padding, (0, 0))), np.pad(self.seasons, padding).clip(1)
+        return encode(values, np.pad(self.seen, (padding, (0, 0)), mode="edge"), seasons, first)
+
+
 def future_quantiles(
-    network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int
+    reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield numbers of series (n,), and the quantiles of their change from the last observed value, (K, n, H, Q).
 
     `y` is (T, N) with NaN where nothing is observed, `seasons` (N,) the rows in a season, `rows` (K,) the cutoffs. A
     change is NaN where fewer than three rows up to the cutoff are observed.
     """
-    for first in range(0, y.shape[1], GROUP):
-        numbers = np.arange(first, min(first + GROUP, y.shape[1]))
-        yield numbers, _changes_of(network, y[:, numbers], seasons[numbers], rows, horizon)
+    for numbers in _groups(y.shape[1]):
+        yield numbers, _changes_of(reader, y[:, numbers], seasons[numbers], rows, horizon)
+
+
+def future_medians(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the medians of `future_quantiles`, (K, N, H); those in the reader's memory are not computed again."""
+    parts = [_medians_of(reader, y[:, own], seasons[own], rows, horizon) for own in _groups(y.shape[1])]
+    return np.concatenate(parts, axis=1)
+
+
+def _groups(n: int) -> list[np.ndarray]:
+    return [np.arange(first, min(first + GROUP, n)) for first in range(0, n, GROUP)]
+
+
+def _medians_of(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the medians of the changes of at most GROUP series, (K, n, H)."""
+    histories = Histories.of(y, seasons, rows)
+    out = np.full((y.shape[1], len(rows), horizon), np.nan)
+    for n, at in enumerate(histories.forecast_rows()):
+        known = reader.recall(*histories.row(n)).medians.get(horizon)
+        if known is not None:
+            out[n, histories.can_forecast[n]] = known[at]
+    missing = (np.isnan(out[..., 0]) & histories.can_forecast).any(axis=0)
+    if missing.any():
+        out[:, missing] = _changes_of(reader, y, seasons, rows[missing], horizon)[..., MEDIAN].transpose(1, 0, 2)
+        for n, at in enumerate(histories.forecast_rows()):
+            season, values, seen = histories.row(n)
+            medians = out[n, histories.can_forecast[n]]
+            reader.remember(season, reader.recall(season, values, seen).with_medians(at, medians))
+    return out.transpose(1, 0, 2)
 
 
 @torch.no_grad()  # not around the loop above: a generator would leave it on between two of its values
-def _changes_of(
-    network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int
-) -> np.ndarray:
+def _changes_of(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
     """Return the quantiles of the changes of at most GROUP series, (K, n, H, Q)."""
-    block = _block(network, y, seasons, rows, np.arange(1, min(horizon, LONGEST_STEP) + 1))
+    block = _block(reader, y, seasons, rows, np.arange(1, min(horizon, LONGEST_STEP) + 1))
     if horizon <= LONGEST_STEP:
         return block
     first = block.reshape(-1, LONGEST_STEP, len(LEVELS))  # each pair of a cutoff and a series is a series of its own
     pairs = [(row, n) for row in rows for n in range(y.shape[1])]
-    medians = []
+    medians, once = [], Reader(reader.network)
     for top in range(0, len(pairs), GROUP):
         histories = [y[max(row + 1 - HISTORY, 0) : row + 1, n] for row, n in pairs[top : top + GROUP]]
         own = seasons[[n for _, n in pairs[top : top + GROUP]]]
-        medians.append(_later_medians(network, histories, own, first[top : top + GROUP, :, MEDIAN], horizon))
+        medians.append(_later_medians(once, histories, own, first[top : top + GROUP, :, MEDIAN], horizon))
     later = _with_spread(first, np.concatenate(medians))
     return np.concatenate([block, later.reshape(*block.shape[:2], *later.shape[1:])], axis=2)
 
 
 def _later_medians(
-    network: PretrainedNetwork, histories: list[np.ndarray], seasons: np.ndarray, medians: np.ndarray, horizon: int
+    reader: Reader, histories: list[np.ndarray], seasons: np.ndarray, medians: np.ndarray, horizon: int
 ) -> np.ndarray:
     """Return the medians after the first 48 (n, 48), (n, H − 48): each block continues from those before."""
     length = max(map(len, histories))
@@ -65,7 +173,7 @@ def _later_medians(
     for start in range(LONGEST_STEP, horizon, LONGEST_STEP):
         y = np.concatenate([y, (last + medians[:, -LONGEST_STEP:]).T])
         steps = np.arange(1, min(horizon - start, LONGEST_STEP) + 1)
-        block = _block(network, y, seasons, np.array([len(y) - 1]), steps)[0, ..., MEDIAN]
+        block = _block(reader, y, seasons, np.array([len(y) - 1]), steps)[0, ..., MEDIAN]
         medians = np.concatenate([medians, medians[:, -1:] + block], axis=1)
     return medians[:, LONGEST_STEP:]
 
@@ -85,51 +193,82 @@ def _with_spread(first: np.ndarray, medians: np.ndarray) -> np.ndarray:
     return medians[..., None] + np.sign(np.array(LEVELS) - 0.5) * spread[:, -1:] * factor
 
 
-def _block(
-    network: PretrainedNetwork, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, steps: np.ndarray
-) -> np.ndarray:
+def _block(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Return the quantiles of the changes to these steps, none above 48, (K, n, H, Q)."""
-    observed = ~np.isnan(y)
-    n_observed = observed.cumsum(axis=0)[rows]  # (K, n)
-    start = np.where(observed.any(axis=0), np.argmax(observed, axis=0), 0)
-    n, length = y.shape[1], int(rows.max()) + 1
-    position = start + np.arange(length)[:, None]  # (T', n) each series from its first observed row
-    inside = position < length
-    values = np.take_along_axis(y, np.minimum(position, length - 1), axis=0)
-    seen = inside & ~np.isnan(values)
-    seen[0] = True
-    values = np.where(seen, np.nan_to_num(values), 0.0)
-    padding = ((0, 0), (0, -n % SERIES))
-    series = encode(
-        np.pad(values, padding).T, np.pad(seen, padding, mode="edge").T, np.pad(seasons, padding[1]).clip(1)
-    )
-    at = np.pad(np.maximum(rows[:, None] - start, 0), padding).T  # (n, K)
-    states = _states(network, series.rows, at)
+    histories = Histories.of(y, seasons, rows)
+    series, states = _read(reader, histories)
+    at = np.pad(histories.at, ((0, len(states) - y.shape[1]), (0, -len(rows) % CUTOFFS)), mode="edge")
     out = []
-    for first in range(0, len(rows), CUTOFFS):
+    for first in range(0, at.shape[1], CUTOFFS):
         own = at[:, first : first + CUTOFFS]
-        guides, inputs = step_inputs(series, own, steps)
-        quantiles = network(states[:, first : first + CUTOFFS], torch.from_numpy(guides), torch.from_numpy(inputs))
+        guides, inputs = map(torch.from_numpy, step_inputs(series, own, steps))
+        known = states[:, first : first + CUTOFFS]
+        tops = range(0, len(known), SERIES)
+        parts = [reader.network(*(array[top : top + SERIES] for array in (known, guides, inputs))) for top in tops]
         scale = np.take_along_axis(series.scale, own, axis=1)
-        out.append(quantiles.double().numpy() * scale[..., None, None])
-    changes = np.concatenate(out, axis=1)[:n].transpose(1, 0, 2, 3)
-    return np.where((n_observed < MIN_OBSERVED)[..., None, None], np.nan, changes)
+        out.append(torch.cat(parts).double().numpy() * scale[..., None, None])
+    changes = np.concatenate(out, axis=1)[: y.shape[1], : len(rows)]
+    return np.where(histories.can_forecast[..., None, None], changes, np.nan).transpose(1, 0, 2, 3)
 
 
-def _states(network: PretrainedNetwork, inputs: np.ndarray, at: np.ndarray) -> torch.Tensor:
-    """Return what is known after rows `at` (n, K) of the inputs (n, T, C), (n, K, S)."""
-    length = int(at.max()) + 1
-    inputs = np.pad(inputs[:, :length], ((0, 0), (0, -length % ROWS), (0, 0)))
-    found = torch.zeros(*at.shape, network.state.in_features)
+def _read(reader: Reader, histories: Histories) -> tuple[EncodedSeries, torch.Tensor]:
+    """Return the inputs of series, and what is known after the rows `at`, (n, K, S); n is a multiple of 8.
+
+    They are read from the newest block of rows on before which all states are known and no row is wanted.
+    """
+    n, length = histories.values.shape
+    reads = [reader.recall(*histories.row(i)) for i in range(n)]
+    first = min(int(histories.at.min()) // BLOCK, *(len(read.states) for read in reads))
+    series = histories.encode(first * BLOCK)
+    inputs = np.pad(series.rows, ((0, 0), (0, -length % BLOCK), (0, 0)))
+    at = (
+        np.pad(histories.at, ((0, len(inputs) - n), (0, -histories.at.shape[1] % CUTOFFS)), mode="edge") - first * BLOCK
+    )
+    found = torch.zeros(*at.shape, reader.network.state.in_features)
     for top in range(0, len(inputs), SERIES):
-        own, state = at[top : top + SERIES], None
-        for first in range(0, inputs.shape[1], ROWS):
-            chunk = torch.from_numpy(inputs[top : top + SERIES, first : first + ROWS])
-            known, state = network.read(chunk, state)
-            series, cutoffs = np.nonzero((own >= first) & (own < first + ROWS))
-            if len(series):
-                found[series + top, cutoffs] = known[series, own[series, cutoffs] - first]
-    return found
+        own = slice(top, top + SERIES)
+        states = _read_blocks(reader.network, inputs[own], at[own], _states_after(reads[own], first), found[own])
+        if reader.memory is not None:
+            for i, read in enumerate(reads[own]):
+                _remember(reader, histories.row(top + i), read, states[:, :, :, i], first)
+    return series, found
+
+
+def _states_after(reads: Sequence[ReadSeries], blocks: int) -> LSTMState | None:
+    """Return the state of 8 series after so many blocks, 0 where there are fewer series; None before the first."""
+    if blocks == 0:
+        return None
+    states = np.stack([read.states[blocks - 1] for read in reads], axis=2)  # (2, L, n, S)
+    hidden, cell = torch.from_numpy(np.pad(states, ((0, 0), (0, 0), (0, SERIES - len(reads)), (0, 0))))
+    return hidden, cell
+
+
+def _read_blocks(
+    network: PretrainedNetwork, inputs: np.ndarray, at: np.ndarray, state: LSTMState | None, found: torch.Tensor
+) -> np.ndarray:
+    """Write what is known after rows `at` (n, K) of the inputs (n, T, C) into `found` (n, K, S).
+
+    Returns the states after each block, (T / 16, 2, L, n, S).
+    """
+    states = []
+    for first in range(0, inputs.shape[1], BLOCK):
+        known, state = network.read(torch.from_numpy(inputs[:, first : first + BLOCK]), state)
+        states.append(torch.stack(state).numpy())
+        series, cutoffs = np.nonzero((at >= first) & (at < first + BLOCK))
+        if len(series):
+            found[series, cutoffs] = known[series, at[series, cutoffs] - first]
+    return np.stack(states)
+
+
+def _remember(
+    reader: Reader, history: tuple[int, np.ndarray, np.ndarray], read: ReadSeries, states: np.ndarray, first: int
+) -> None:
+    """Store the states of one series after its full blocks from number `first` on, if there are new ones."""
+    season, values, _ = history
+    full = len(values) // BLOCK
+    if full > len(read.states):
+        states = np.concatenate([read.states[:first], states[: full - first]])
+        reader.remember(season, replace(read, states=states))
 
 
 def at_levels(quantiles: np.ndarray, levels: Sequence[float]) -> np.ndarray:

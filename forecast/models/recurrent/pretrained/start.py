@@ -9,8 +9,9 @@ import numpy as np
 
 from forecast.features.windows import forward_fill, future_windows
 from forecast.models.recurrent.pretrained.network import MEDIAN
-from forecast.models.recurrent.pretrained.quantiles import future_quantiles
-from forecast.models.recurrent.pretrained.weights import network_of
+from forecast.models.recurrent.pretrained.quantiles import Reader, future_medians, future_quantiles
+from forecast.models.recurrent.pretrained.read_series import Memory
+from forecast.models.recurrent.pretrained.weights import fingerprint, network_of
 from forecast.models.recurrent.shrinkage import shrinkage_factor
 
 MEASURED_FROM = 250  # observed training rows of a series, which then show whether its points can be forecast
@@ -30,24 +31,31 @@ class Start:
     seasons: np.ndarray  # (N,)
     shrinkage: np.ndarray  # (N,)
     widening: np.ndarray  # (N,)
+    memory: Memory | None = None  # of what was read of series
 
     def select(self, series: np.ndarray) -> Start:
         """Return the start of these series."""
-        return Start(self.weights, self.seasons[series], self.shrinkage[series], self.widening[series])
+        parts = (self.seasons[series], self.shrinkage[series], self.widening[series])
+        return Start(self.weights, *parts, self.memory)
+
+    def reader(self) -> Reader:
+        """Return what reads series with these weights."""
+        identity = b"" if self.memory is None else fingerprint(self.weights)
+        return Reader(network_of(self.weights), self.memory, identity)
 
     def quantiles(self, y: np.ndarray, rows: np.ndarray, horizon: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield numbers of series, and the quantiles of their change from the last value, (K, n, H, Q).
 
         The median is shrunk towards 0, and the others move with it.
         """
-        for numbers, change in future_quantiles(network_of(self.weights), y, self.seasons, rows, horizon):
+        for numbers, change in future_quantiles(self.reader(), y, self.seasons, rows, horizon):
             median = change[..., [MEDIAN]]
             point = self.shrinkage[numbers][:, None, None] * median
             yield numbers, point + self.widening[numbers][:, None, None] * (change - median)
 
     def points(self, y: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
         """Return the medians of the changes, (K, N, H)."""
-        return np.concatenate([own[..., MEDIAN] for _, own in self.quantiles(y, rows, horizon)], axis=1)
+        return self.shrinkage[:, None] * future_medians(self.reader(), y, self.seasons, rows, horizon)
 
 
 def spread_widening(n_observed: np.ndarray) -> np.ndarray:
@@ -65,7 +73,7 @@ def point_shrinkage(start: Start, y: np.ndarray, horizon: int) -> np.ndarray:
     long = np.flatnonzero((~np.isnan(y)).sum(axis=0) >= MEASURED_FROM)
     if not len(long):
         return factors
-    rows = np.unique(np.linspace(FIRST_ROW, len(y) - 2, MEASURED_ROWS).astype(np.int64))
+    rows = np.arange(FIRST_ROW, len(y) - 1, -(-(len(y) - 1 - FIRST_ROW) // MEASURED_ROWS))
     points = start.select(long).points(y[:, long], rows, horizon)
     last = forward_fill(y[:, long])
     size = np.nanmean(np.abs(np.diff(last, axis=0)), axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from functools import cache
 from pathlib import Path
@@ -51,3 +52,11 @@ def network_of(weights: dict[str, np.ndarray]) -> PretrainedNetwork:
     state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()}
     network.load_state_dict(state, assign=True)
     return network.requires_grad_(False).eval()
+
+
+def fingerprint(weights: dict[str, np.ndarray]) -> bytes:
+    """Return a digest of weights."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, array in weights.items():
+        digest.update(name.encode() + array.tobytes())
+    return digest.digest()

@@ -15,12 +15,14 @@ from forecast.features.windows import forward_fill
 from forecast.models.base import LEVELS, Forecast, Forecaster, choose_log, continue_price, transform
 from forecast.models.recurrent.pretrained.fine_tuning import fine_tune, fine_tuning_trainer
 from forecast.models.recurrent.pretrained.quantiles import at_levels
+from forecast.models.recurrent.pretrained.read_series import Memory
 from forecast.models.recurrent.pretrained.start import WIDENING, Start, point_shrinkage, spread_widening
 from forecast.models.recurrent.pretrained.weights import read_weights
 from forecast.models.recurrent.trainer import Trainer
 from forecast.models.season import find_seasons
 
 MIN_ROWS = 3  # observed rows from which a series is forecast
+MEMORY = Memory(256 * 2**20)  # of what was read by the models of this process
 
 
 class Pretrained(Forecaster):
@@ -79,6 +81,9 @@ class Pretrained(Forecaster):
     nothing is tuned.
     Steps beyond 48 continue from the medians of the steps before; their spread goes on growing, by a power of the step.
     Missing rows are forward-filled; which they are is an input. The points are medians.
+
+    A process remembers up to 256 MB of what the network has read, so that rows which follow a history are read from
+    there. The forecasts are the same.
 
     Examples
     --------
@@ -145,7 +150,7 @@ class Pretrained(Forecaster):
         seasons = self.seasons_[0] if same else dict(zip(panel.series, self.seasons_, strict=True))
         self.record_ = {"log": self.log_.summary(), "season": seasons}
         widening = spread_widening((~np.isnan(y)).sum(axis=0))
-        start = Start(self.weights_, np.array(self.seasons_), np.ones(n), widening)
+        start = Start(self.weights_, np.array(self.seasons_), np.ones(n), widening, MEMORY)
         start = replace(start, shrinkage=point_shrinkage(start, y, horizon))
         self.shrinkage_, self.widening_ = start.shrinkage, widening
         self.tuned_weights_: dict[str, np.ndarray] | None = None
@@ -162,7 +167,10 @@ class Pretrained(Forecaster):
         known = np.array([numbers.get(name, -1) for name in panel.series])
         usual = Counter(self.seasons_).most_common(1)[0][0], np.median(self.shrinkage_), np.median(self.widening_)
         fitted = np.array(self.seasons_), self.shrinkage_, self.widening_
-        return Start(self.weights_, *(np.where(known < 0, u, own[known]) for u, own in zip(usual, fitted, strict=True)))
+        seasons, shrinkage, widening = (
+            np.where(known < 0, u, own[known]) for u, own in zip(usual, fitted, strict=True)
+        )
+        return Start(self.weights_, seasons, shrinkage, widening, MEMORY)
 
     def _predict_at(self, panel: Panel, rows: np.ndarray) -> Forecast:
         y, log, levels = transform(panel, self.log_), self.log_.flags(panel), tuple(self.levels)
