@@ -124,10 +124,10 @@ def _sizes(y: np.ndarray, adjusted: np.ndarray, seasonal: np.ndarray, observed: 
     weight = observed.astype(float)
     weight[:, 0] = 0.0
     sizes = [np.abs(_changes(series)) for series in (y, adjusted)]
-    recent, quiet = (_weighted_mean(size, weight, SCALE_HALF_LIFE) for size in sizes)
-    season_size = _weighted_mean(np.abs(seasonal), weight * (seasonal != 0), SCALE_HALF_LIFE)
+    recent, quiet = _weighted_means(sizes, weight, SCALE_HALF_LIFE)
+    (season_size,) = _weighted_means([np.abs(seasonal)], weight * (seasonal != 0), SCALE_HALF_LIFE)
+    (short,) = _weighted_means(sizes[1:], weight, SHORT_HALF_LIFE)
     scale = np.minimum(recent, np.where(season_size > 0, np.minimum(quiet, season_size), recent))
-    short = _weighted_mean(sizes[1], weight, SHORT_HALF_LIFE)
     return [recent, quiet, short, np.maximum(scale, 1e-3 * recent)]
 
 
@@ -269,11 +269,12 @@ def exponential_means(y: np.ndarray, half_lives: Sequence[float]) -> np.ndarray:
     return np.ascontiguousarray(new.transpose(1, 0, 2))
 
 
-def _weighted_mean(x: np.ndarray, weight: np.ndarray, half_life: float) -> np.ndarray:
-    """Return exponential means of x by weight, 0 before there is any."""
-    both = exponential_means(np.concatenate([weight, x * weight]), [half_life])[..., 0]
-    total, summed = np.split(both, 2)
-    return summed / np.where(total > 0, total, 1.0)
+def _weighted_means(x: Sequence[np.ndarray], weight: np.ndarray, half_life: float) -> list[np.ndarray]:
+    """Return exponential means of each x (B, T) by the same weights, 0 before there is any."""
+    sums = exponential_means(np.concatenate([weight, *(values * weight for values in x)]), [half_life])[..., 0]
+    total, *summed = np.split(sums, 1 + len(x))
+    safe = np.where(total > 0, total, 1.0)
+    return [values / safe for values in summed]
 
 
 def _seasonal_parts(y: np.ndarray, seasons: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -297,9 +298,8 @@ def _predicted_share(deviation: np.ndarray, pattern: np.ndarray, m: int) -> np.n
     known = np.zeros(deviation.shape[1])
     known[2 * m - 1 :] = 1.0
     weight = np.broadcast_to(known, deviation.shape)
-    half_life = 2 * m
-    error = _weighted_mean((deviation - lag(pattern, m)) ** 2, weight, half_life)
-    size = _weighted_mean(deviation**2, weight, half_life)
+    errors = [(deviation - lag(pattern, m)) ** 2, deviation**2]
+    error, size = _weighted_means(errors, weight, 2 * m)
     share = np.clip(1 - error / np.where(size > 0, size, np.inf), 0, 1)
     return np.where(known > 0, np.where(size > 0, share, 0.0), 1.0)
 

@@ -95,10 +95,6 @@ class Histories:
         stop = self.values.shape[1] - self.start[n]
         return int(self.seasons[n]), self.values[n, :stop], self.seen[n, :stop]
 
-    def forecast_rows(self) -> list[np.ndarray]:
-        """Return the rows of each series that it can be forecast from."""
-        return [at[can] for at, can in zip(self.at, self.can_forecast, strict=True)]
-
     def encode(self, first: int) -> EncodedSeries:
         """Return the inputs of the network from row `first` on, of a multiple of 8 series."""
         padding = (0, -len(self.values) % SERIES)
@@ -115,7 +111,9 @@ def future_quantiles(
     change is NaN where fewer than three rows up to the cutoff are observed.
     """
     for numbers in _groups(y.shape[1]):
-        yield numbers, _changes_of(reader, y[:, numbers], seasons[numbers], rows, horizon)
+        own = y[:, numbers], seasons[numbers], rows, horizon
+        known = _recall_newest(reader, *own) if len(rows) == 1 else None
+        yield numbers, _changes_of(reader, *own) if known is None else known
 
 
 def future_medians(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
@@ -128,21 +126,41 @@ def _groups(n: int) -> list[np.ndarray]:
     return [np.arange(first, min(first + GROUP, n)) for first in range(0, n, GROUP)]
 
 
+def _recall_newest(
+    reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int
+) -> np.ndarray | None:
+    """Return the quantiles of the changes from one row, (1, n, H, Q), if all series were forecast from it last."""
+    histories = Histories.of(y, seasons, rows)
+    out = np.full((1, y.shape[1], horizon, len(LEVELS)), np.nan)
+    for n in np.flatnonzero(histories.can_forecast[:, 0]).tolist():
+        known = reader.recall(*histories.row(n)).quantiles(histories.at[n, 0], horizon)
+        if known is None:
+            return None
+        out[0, n] = known
+    return out
+
+
 def _medians_of(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
-    """Return the medians of the changes of at most GROUP series, (K, n, H)."""
+    """Return the medians of the changes of at most GROUP series, (K, n, H).
+
+    Where the network has to read, it also forecasts from the last row: the first forecast after a fit is the one from there.
+    """
     histories = Histories.of(y, seasons, rows)
     out = np.full((y.shape[1], len(rows), horizon), np.nan)
-    for n, at in enumerate(histories.forecast_rows()):
+    for n, can in enumerate(histories.can_forecast):
         known = reader.recall(*histories.row(n)).medians.get(horizon)
         if known is not None:
-            out[n, histories.can_forecast[n]] = known[at]
+            out[n, can] = known[histories.at[n, can]]
     missing = (np.isnan(out[..., 0]) & histories.can_forecast).any(axis=0)
     if missing.any():
-        out[:, missing] = _changes_of(reader, y, seasons, rows[missing], horizon)[..., MEDIAN].transpose(1, 0, 2)
-        for n, at in enumerate(histories.forecast_rows()):
-            season, values, seen = histories.row(n)
-            medians = out[n, histories.can_forecast[n]]
-            reader.remember(season, reader.recall(season, values, seen).with_medians(at, medians))
+        last = np.array([len(y) - 1])
+        changes = _changes_of(reader, y, seasons, np.append(rows[missing], last), horizon)
+        whole = Histories.of(y, seasons, last)
+        out[:, missing] = changes[:-1, ..., MEDIAN].transpose(1, 0, 2)
+        for n, can in enumerate(histories.can_forecast):
+            season, values, seen = whole.row(n)
+            read = reader.recall(season, values, seen).with_medians(histories.at[n, can], out[n, can])
+            reader.remember(season, replace(read, newest=(len(values) - 1, changes[-1, n])))
     return out.transpose(1, 0, 2)
 
 
@@ -154,11 +172,11 @@ def _changes_of(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.nda
         return block
     first = block.reshape(-1, LONGEST_STEP, len(LEVELS))  # each pair of a cutoff and a series is a series of its own
     pairs = [(row, n) for row in rows for n in range(y.shape[1])]
-    medians, once = [], Reader(reader.network)
+    medians, without_memory = [], Reader(reader.network)
     for top in range(0, len(pairs), GROUP):
         histories = [y[max(row + 1 - HISTORY, 0) : row + 1, n] for row, n in pairs[top : top + GROUP]]
         own = seasons[[n for _, n in pairs[top : top + GROUP]]]
-        medians.append(_later_medians(once, histories, own, first[top : top + GROUP, :, MEDIAN], horizon))
+        medians.append(_later_medians(without_memory, histories, own, first[top : top + GROUP, :, MEDIAN], horizon))
     later = _with_spread(first, np.concatenate(medians))
     return np.concatenate([block, later.reshape(*block.shape[:2], *later.shape[1:])], axis=2)
 

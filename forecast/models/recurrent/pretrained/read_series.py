@@ -29,12 +29,15 @@ class ReadSeries:
         Hidden and cell state of the recurrent layers after each full block.
     medians : mapping of int to array of shape (T, H)
         By horizon, the medians of the changes from a row; NaN where they were not computed.
+    newest : tuple of int and array of shape (H, Q), optional
+        The newest row that was forecast from while medians were computed, and the quantiles of the changes from it.
     """
 
     values: np.ndarray
     seen: np.ndarray
     states: np.ndarray
     medians: Mapping[int, np.ndarray] = field(default_factory=dict)
+    newest: tuple[int, np.ndarray] | None = None
 
     def continued(self, values: np.ndarray, seen: np.ndarray) -> ReadSeries:
         """Return what is known of another history (T'); of rows from the first that differs on, nothing is."""
@@ -47,7 +50,14 @@ class ReadSeries:
         for horizon, table in self.medians.items():
             medians[horizon] = np.full((len(values), horizon), np.nan)
             medians[horizon][:n] = table[:n]
-        return ReadSeries(values, seen, self.states[: n // BLOCK], medians)
+        newest = self.newest if self.newest is not None and self.newest[0] < n else None
+        return ReadSeries(values, seen, self.states[: n // BLOCK], medians, newest)
+
+    def quantiles(self, row: int, horizon: int) -> np.ndarray | None:
+        """Return the quantiles of the changes from a row, (H, Q); None if they were not computed."""
+        if self.newest is None or self.newest[0] != row or len(self.newest[1]) != horizon:
+            return None
+        return self.newest[1]
 
     def with_medians(self, rows: np.ndarray, medians: np.ndarray) -> ReadSeries:
         """Return this with the medians (K, H) of the changes from rows (K,)."""
