@@ -143,7 +143,7 @@ def _recall_newest(
 def _medians_of(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
     """Return the medians of the changes of at most GROUP series, (K, n, H).
 
-    Where the network has to read, it also forecasts from the last row: the first forecast after a fit is the one from there.
+    Where the network has to read, it also forecasts from the last row, as the first forecast after a fit does.
     """
     histories = Histories.of(y, seasons, rows)
     out = np.full((y.shape[1], len(rows), horizon), np.nan)
