@@ -70,13 +70,18 @@ class Estimator:
                 getattr(self, outer).set_params(**values)
         return self
 
+    def _always_shown(self) -> tuple[str, ...]:
+        """Return the parameters that the repr shows also if they are the defaults, as what the model is called."""
+        return ()
+
     def __repr__(self) -> str:
-        changed = [
+        always = self._always_shown()
+        shown = [
             f"{name}={show(getattr(self, name))}"
             for name, default in self._defaults().items()
-            if repr(getattr(self, name)) != repr(default)
+            if name in always or repr(getattr(self, name)) != repr(default)
         ]
-        return f"{type(self).__name__}({', '.join(changed)})"
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags that scikit-learn reads of every estimator."""

@@ -98,9 +98,21 @@ def test_constructor_that_does_not_only_store_is_named():
 
 
 def test_repr_shows_changed_parameters_and_evaluates():
-    assert repr(fc.Recurrent()) == "Recurrent()"
+    assert repr(fc.ARIMA()) == "ARIMA()"
+    text = repr(fc.ARIMA(order=(1, 0, 0), levels=(0.2, 0.5)))
+    assert text == "ARIMA(levels=(0.2, 0.5), order=(1, 0, 0))"
+    assert eval(text, vars(fc)).get_params() == fc.ARIMA((1, 0, 0), levels=(0.2, 0.5)).get_params()
+
+
+def test_repr_of_a_network_shows_its_cell_and_topology():
+    assert repr(fc.Recurrent()) == "Recurrent(cell='lstm', topology='many-to-many')"
+    assert repr(fc.RecurrentClassifier("gru")) == "RecurrentClassifier(cell='gru')"
+    assert repr(fc.Recurrent(start="pretrained")) == "Recurrent(start='pretrained')"
     text = repr(fc.Recurrent(**NESTED))
-    assert text == "Recurrent(base=ARIMA(order=(1, 0, 0)), lookback=30, trainer=Trainer(lr=0.0003, steps=7))"
+    assert text == (
+        "Recurrent(base=ARIMA(order=(1, 0, 0)), cell='lstm', lookback=30, topology='many-to-many', "
+        "trainer=Trainer(lr=0.0003, steps=7))"
+    )
     assert eval(text, vars(fc)).get_params().keys() == fc.Recurrent(**NESTED).get_params().keys()
 
 

@@ -116,6 +116,9 @@ class RecurrentClassifier(ClassifierMixin, BaseEstimator):
     validation_split: float = 0.2
     seed: int = 0
 
+    def _always_shown(self) -> tuple[str, ...]:
+        return ("cell",)
+
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter is not valid."""
         check_stack(self)

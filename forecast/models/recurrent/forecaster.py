@@ -225,6 +225,10 @@ class Recurrent(Forecaster):
     weight: str | None = None
     network: Callable[[int, int, int], nn.Module] | None = None
 
+    def _always_shown(self) -> tuple[str, ...]:
+        is_chosen = self.network is None and self.start is None  # which have layers of their own
+        return ("cell", "topology") if is_chosen else ()
+
     def check_params(self) -> None:
         """Raise TypeError or ValueError if a parameter, or a combination of two, is not valid."""
         super().check_params()
