@@ -155,6 +155,27 @@ def test_intervals_of_comparable_models_are_complete(result):
     assert low < near["low"].min() < near["high"].max() < high
 
 
+def test_intervals_that_leave_the_plot_have_arrows(result):
+    def arrows(ax):
+        return [(x, y) for line in ax.lines if line.get_marker() in ("^", "v") and line.get_linestyle() == "None"
+                for x, y in zip(*line.get_data(), strict=True)]  # fmt: skip
+
+    f = result.forecasts.copy()
+    distant = f["model"] == "weekly"
+    f.loc[distant, "y_hat"] += 5 * (f.loc[distant, "y_hat"] - f.loc[distant, "y0"])
+    changed = dataclasses.replace(result, forecasts=f)
+    ax, table = plot_error_by_step(changed), error_by_step(changed)
+    low, high = ax.get_ylim()
+    cut = (table["high"] > high).sum() + (table["low"] < low).sum()
+    assert cut > 0
+    assert len(arrows(ax)) == cut
+    assert all(y in (low, high) for _, y in arrows(ax))
+    assert f"arrows: intervals that go on, to {table['high'].max():.2f}" in ax.get_title(loc="left")
+    alike = dataclasses.replace(result, forecasts=f[~distant])
+    assert not arrows(plot_error_by_step(alike))
+    assert plot_error_by_step(alike).get_title(loc="left") == ""
+
+
 def test_calibration_counts_the_outcomes_below(result):
     shares = calibration(result)
     assert list(shares.columns) == [0.1, 0.5, 0.9]

@@ -77,7 +77,8 @@ def calibration(result: BacktestResult) -> pd.DataFrame:
 def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     """Plot each model's error over the reference's by step: below the line at 1 it is better.
 
-    The vertical bars are 90 % intervals: where one crosses the line, model and reference may be equally accurate.
+    The vertical bars are 90 % intervals: where one crosses the line, model and reference may be equally accurate. An
+    arrow at the end of a bar means that it goes on beyond the plot; the title has the farthest end.
     """
     table, reference = error_by_step(result), result.reference
     if table.empty:
@@ -94,6 +95,9 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
         rows, style = table[table["model"] == name], looks[name]
         x = rows["step"] + (i - (len(names) - 1) / 2) * min(0.09, 0.7 / len(names))  # so that bars do not overlap
         ax.vlines(x, rows["low"], rows["high"], color=style.colour, linewidth=1, alpha=0.45)
+        for end, is_cut, arrow in ((low, rows["low"] < low, "v"), (high, rows["high"] > high, "^")):
+            if is_cut.any():
+                ax.plot(x[is_cut], [end] * is_cut.sum(), arrow, color=style.colour, markersize=5, clip_on=False)
         markers: dict[str, Any] = {"marker": style.marker, "markersize": 4.5, "markevery": -(-len(steps) // 12)}
         ax.plot(x, rows["error"], color=style.colour, linestyle=style.dash, linewidth=1.5, **markers)
     ax.set_xlim(steps[0] - 0.4, steps[-1] + 0.4)
@@ -103,17 +107,22 @@ def plot_error_by_step(result: BacktestResult, ax: Axes | None = None) -> Axes:
     last = table[table["step"] == steps[-1]].set_index("model")["error"]
     label_ends(ax, steps[-1] + 0.35, {reference: 1.0} | last.to_dict(), looks)
     largest = table.groupby("model")["error"].max()
-    _list_outside(ax, largest[largest > high], "up to {:.2f}")
+    ends = [f"{end:.2f}" for end in (table["low"].min(), table["high"].max()) if not low <= end <= high]
+    cut = f"arrows: intervals that go on, to {' and '.join(ends)}" if ends else ""
+    _list_outside(ax, largest[largest > high], "up to {:.2f}", cut)
     return ax
 
 
-def _list_outside(ax: Axes, values: pd.Series, template: str) -> None:
-    """List in the title the models whose lines leave the plot, the farthest first."""
+def _list_outside(ax: Axes, values: pd.Series, template: str, more_outside: str = "") -> None:
+    """List in the title the models whose lines leave the plot, the farthest first, and what else does."""
+    lines = [more_outside] if more_outside else []
     if len(values):
         farthest = values.reindex(values.abs().sort_values(ascending=False).index).head(2)
         names = [f"{shorten(name)} ({template.format(x).replace('-', '−')})" for name, x in farthest.items()]
         more = f" and {len(values) - 2} more" if len(values) > 2 else ""
-        write_title(ax, f"outside the plot: {', '.join(names)}{more}", FONT - 1)
+        lines.insert(0, f"outside the plot: {', '.join(names)}{more}")
+    if lines:
+        write_title(ax, "\n".join(lines), FONT - 1)
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
