@@ -17,7 +17,7 @@ PACKAGE = Path(fc.__file__).parent
 HEAVY = {"pandas", "torch", "statsmodels", "sklearn", "yfinance", "plotly", "matplotlib", "arch", "joblib", "scipy"}
 
 #: A package may import itself and those above it.
-ORDER = ["_text", "_progress", "_io", "_validation", "_estimator", "_threads"]
+ORDER = ["_text", "_progress", "_io", "_validation", "_estimator", "_threads", "_warnings"]
 ORDER += ["data", "features", "models", "evaluation", "backtesting", "report", "cli"]
 #: Two modules run a backtest themselves, so they stand above it; the functions that use them stand above these.
 ABOVE_BACKTESTING = {"models.tuned", "backtesting.tuning"}

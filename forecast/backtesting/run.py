@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import pandas as pd
 from forecast import _io
 from forecast._progress import progress_bar
 from forecast._validation import check_choice, check_int, check_jobs
+from forecast._warnings import warn
 from forecast.backtesting.checkpoint import Checkpoint, finished_work, run_folder
 from forecast.backtesting.enough_rows import RowsNeeded
 from forecast.backtesting.executor import Executor, Key
@@ -172,7 +172,7 @@ def _stored_run(plan: _Plan, executor: Executor, checkpoint: Checkpoint, restart
     _io.check_destination(checkpoint.out, _io.RUN)
     try:
         if message := checkpoint.begin(plan.spec, restart):
-            warnings.warn(message, ResumeWarning, stacklevel=3)
+            warn(message, ResumeWarning)
         result = _collect(plan, executor.run(plan.all_tasks))
         result.save(checkpoint.path, replace=True)
     except BaseException as error:
@@ -343,7 +343,7 @@ def _finished_run(checkpoint: Checkpoint, spec: dict[str, Any]) -> BacktestResul
         return _judged_against(result, spec["against"], out) if changed else result
     lost = len(result.fits) - failed - checkpoint.count()
     others = f", as do {lost} that are not stored" if lost else ""
-    warnings.warn(f"{failed} fits of the run in {out} failed, and run again{others}", ResumeWarning, stacklevel=3)
+    warn(f"{failed} fits of the run in {out} failed, and run again{others}", ResumeWarning)
     return None
 
 

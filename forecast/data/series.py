@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from forecast._text import list_names
 from forecast._validation import did_you_mean
+from forecast._warnings import warn
 from forecast.data.column_checks import (
     UnclearColumnsError,
     check_columns,
@@ -509,7 +509,7 @@ def _split_by_values(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     table = frame.iloc[:, remaining]
     notes = [f"the column {names[i]!r} {reason} and is left out" for i, reason in sorted(left_out.items())]
     _add_notes(table, frame, notes)
-    warnings.warn("; ".join(notes), PricesWarning, stacklevel=4)
+    warn("; ".join(notes), PricesWarning)
     return {"y": table}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -15,6 +14,7 @@ import pandas as pd
 from forecast._estimator import Estimator, check_fitted, clone
 from forecast._text import list_names
 from forecast._validation import check_choice, check_int, check_levels, check_log
+from forecast._warnings import warn
 from forecast.data.fields import named_field
 from forecast.data.panel import Panel, Prices, as_panel, format_date, with_future
 from forecast.data.static import select_static
@@ -260,7 +260,7 @@ class Forecaster(Estimator):
             )
         if short := [name for name, rows in zip(panel.series, observed, strict=True) if rows < needed]:
             message = f"too short to be fitted, with fewer than {needed} observed rows: {list_names(short)}"
-            warnings.warn(message, ShortSeriesWarning, stacklevel=3)
+            warn(message, ShortSeriesWarning)
 
     def predict(self, prices: Prices, future: pd.DataFrame | None = None) -> Forecast:
         """Forecast from the last row of the prices; the fitted model is not changed.
@@ -531,7 +531,7 @@ def warn_of_unseen_steps(seen: np.ndarray, series: Sequence[str]) -> None:
     """Warn of each series that has errors at some steps and none at others; `seen` is (N, H)."""
     for n in np.flatnonzero(seen.any(axis=1) & ~seen.all(axis=1)):
         message = missing_errors_message(int(np.argmin(seen[n])) + 1, series[int(n)])
-        warnings.warn(message, UnseenStepWarning, stacklevel=2)
+        warn(message, UnseenStepWarning)
 
 
 def missing_errors_message(step: int, series: str = "any series") -> str:

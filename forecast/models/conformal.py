@@ -11,6 +11,7 @@ import pandas as pd
 
 from forecast._estimator import clone
 from forecast._validation import check_choice, check_int, check_number
+from forecast._warnings import warn
 from forecast.data.panel import Panel, format_date
 from forecast.features.inputs import causal_inputs
 from forecast.features.windows import future_windows
@@ -149,7 +150,7 @@ class Conformal(Forecaster):
         missing = (np.isfinite(forecast.point)[..., None] & np.isnan(quantiles)).any(axis=(0, 2, 3))
         if missing.any():
             names = ", ".join(np.array(forecast.series)[missing])
-            warnings.warn(f"fewer than {MIN_ERRORS} past errors are known of {names}", UnseenStepWarning, stacklevel=2)
+            warn(f"fewer than {MIN_ERRORS} past errors are known of {names}", UnseenStepWarning)
         return replace(forecast, quantiles=quantiles, levels=tuple(self.levels))
 
     def _predict_point_at(self, panel: Panel, rows: np.ndarray) -> np.ndarray:

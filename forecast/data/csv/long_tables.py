@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Hashable, Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
+from forecast._warnings import warn
 from forecast.data.date_parts import PART_NAMES
 from forecast.data.fields import (
     BARS,
@@ -213,7 +213,7 @@ def split_series(prices: pd.DataFrame, columns: Sequence[Hashable]) -> pd.DataFr
     left_out += [f"the column {str(name)!r} {reason} and is left out" for name, reason in counted.items()]
     add_notes(table, [*notes, *left_out])
     if left_out:
-        warnings.warn("; ".join(left_out), PricesWarning, stacklevel=4)
+        warn("; ".join(left_out), PricesWarning)
     return table
 
 

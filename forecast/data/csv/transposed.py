@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from forecast._warnings import warn
 from forecast.data.csv.numbers import has_digit, is_name
 from forecast.data.date_parts import PART_NAMES
 from forecast.data.dates import is_date, read_dates
@@ -111,7 +112,7 @@ def transpose_dates(frame: pd.DataFrame, dayfirst: bool | None) -> pd.DataFrame:
     if 0 < len(empty) < values.shape[1]:
         listed = ", ".join(empty[:3]) + (" …" if len(empty) > 3 else "")
         text = f"{len(empty)} series have no value and are left out ({listed})"
-        warnings.warn(text, PricesWarning, stacklevel=4)
+        warn(text, PricesWarning)
         notes.append(text)
         values = values.loc[:, ~values.columns.isin(empty)]
     values = values.infer_objects()

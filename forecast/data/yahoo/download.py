@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import pandas as pd
 
 from forecast._progress import progress_bar
 from forecast._validation import check_choice
+from forecast._warnings import warn
 from forecast.data.files import pick_fields
 from forecast.data.panel import format_date
 from forecast.data.yahoo.adjust import adjust_for_dividends, convert_dividends
@@ -123,12 +123,12 @@ def download(
         except (NoPricesError, ValueError) as error:
             failed[name] = str(error)
     if messages:
-        warnings.warn("; ".join(messages), DownloadWarning, stacklevel=2)
+        warn("; ".join(messages), DownloadWarning)
     failed = {name: failed[name] for name in names if name in failed}
     if failed and (on_error == "raise" or not tables):
         raise DownloadError(failed, len(names))
     if failed:
-        warnings.warn(f"left out: {DownloadError(failed, len(names))}", DownloadWarning, stacklevel=2)
+        warn(f"left out: {DownloadError(failed, len(names))}", DownloadWarning)
     tables = {name: tables[name] for name in names if name in tables}
     prices = _join(tables, fields)
     prices.attrs |= {

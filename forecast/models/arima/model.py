@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from forecast._threads import one_thread
 from forecast._validation import check_choice, check_fields, check_int
+from forecast._warnings import warn
 from forecast.data.panel import Panel, Prices, format_date
 from forecast.features.windows import forward_fill
 from forecast.models.arima.intervals import NORMAL, measure_spread, recent_scale, standard_quantiles
@@ -215,7 +215,7 @@ class ARIMA(Forecaster):
                     f"{name} has {n_rows} rows on which all of {fields} are available; ARIMA needs "
                     f"{self.min_rows(1)}: leave the field out, or add more of its history"
                 )
-                warnings.warn(message, ShortSeriesWarning, stacklevel=2)
+                warn(message, ShortSeriesWarning)
                 return []
             found = self._search(y[first:], regressors, previous[lag - 1 : lag], found)
             fit = SeriesFit(found.order, found.coefs, found.beta, found.variance, panel.index[first], NORMAL)
@@ -225,7 +225,7 @@ class ARIMA(Forecaster):
             fits.append(replace(fit, spread=spread))
             if not found.converged:
                 message = f"the fit of {name}'s ARIMA{found.order} did not converge to a maximum of the likelihood"
-                warnings.warn(message, ConvergenceWarning, stacklevel=2)
+                warn(message, ConvergenceWarning)
             if lag == 1:
                 self._record_fit(name, found)
         return fits

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forecast._validation import check_choice
+from forecast._warnings import warn
 from forecast.features.scaling import GRID, standardise
 from forecast.models.base import LEVELS
 from forecast.models.smoothing.optimum import find_optimum
@@ -104,7 +104,7 @@ class ETS(StateModel):
         fitted = [_fit_form(shape, y, log, in_logs) for shape, in_logs in self._forms(y, log)]
         if not all(converged for _, _, converged in fitted):
             message = f"the smoothing parameters of {name} stopped short of a maximum"
-            warnings.warn(message, _warning(), stacklevel=2)
+            warn(message, _warning())
         criterion = np.array([aic for _, aic, _ in fitted])
         weights = np.exp((criterion.min() - criterion) * EVIDENCE / 2)
         weights[weights < LEAST_WEIGHT * weights.sum()] = 0.0
