@@ -140,11 +140,7 @@ def backtest(
         _mention_season(panel, definition)
         if spec is not None and definition.sha256 != result.spec["data"]["sha256"]:
             print_message(f"the prices differ from those of {spec}: this does not repeat that run")
-        if out is not None:
-            from forecast.report.html.page import write_report
-
-            write_report(result, out / _io.REPORT, loss)
-    return _summarise(result, out, loss)
+        return _report(result, out, loss)
 
 
 def _check_loss(loss: str | None) -> None:
@@ -311,11 +307,23 @@ def _located(prices: Prices, folder: str, run: Path) -> Prices:
     return replace(prices, data=str(_io.real_path(start / prices.data)))
 
 
+def _report(result: BacktestResult, out: Path | None, loss: str | None) -> CommandResult:
+    """Write the report of a run if it has a folder, and return what is printed; both show the same results."""
+    from forecast.evaluation.shared import shared
+
+    with shared():
+        if out is not None:
+            from forecast.report.html.page import write_report
+
+            write_report(result, out / _io.REPORT, loss)
+        return _summarise(result, out, loss)
+
+
 def _summarise(result: BacktestResult, out: Path | None, loss: str | None) -> CommandResult:
-    judged = result.verdicts(loss)
+    judged, board = result.verdicts(loss), result.leaderboard()
 
     def show() -> None:
-        show_result(result, judged)
+        show_result(result, judged, board)
         if out is not None:
             print_line()
             print_line(f"The run is in {out}; open {out / _io.REPORT} in a browser.")
@@ -329,7 +337,7 @@ def _summarise(result: BacktestResult, out: Path | None, loss: str | None) -> Co
         "field": result.spec["data"].get("field"),
         "series": result.spec["data"]["series"],
         "reference": result.reference,
-        "leaderboard": result.leaderboard().reset_index(names="model"),
+        "leaderboard": board.reset_index(names="model"),
         "sentences": judged.sentences,
         "verdicts": verdicts,
         "set_apart": extremes.table,

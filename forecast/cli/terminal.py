@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from forecast.backtesting import BacktestResult
     from forecast.data.checks import PriceReport
+    from forecast.evaluation.leaderboard import Leaderboard
     from forecast.evaluation.verdicts import Verdicts
 
 MIN_NAME = 16  # width to which names are shortened at most
@@ -138,14 +139,14 @@ def show_prices(report: PriceReport) -> None:
         show_sentence(sentence)
 
 
-def show_result(result: BacktestResult, verdicts: Verdicts) -> None:
+def show_result(result: BacktestResult, verdicts: Verdicts, leaderboard: Leaderboard) -> None:
     """Print what is forecast, the verdicts, the leaderboard, failures, and what concerns the prices."""
     show_sentence(f"Forecast: {result.target}.")
     print_line()
     for sentence in verdicts.sentences:
         show_sentence(sentence)
     print_line()
-    _show_leaderboard(result.leaderboard(), result.reference)
+    _show_leaderboard(leaderboard, result.reference)
     show_sentence(
         f"Skill (of the point forecast), spread (skill of the quantiles) and wins: against {result.reference}. "
         "Coverage: of the lowest to the highest quantile."

@@ -210,6 +210,7 @@ def strongest(forecasts: pd.DataFrame, baselines: Collection[str], reference: st
     return str(better.idxmax()) if len(better) else reference
 
 
+@once
 def verdict(
     forecasts: pd.DataFrame,
     overlap: int,

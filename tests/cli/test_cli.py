@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.command_line import command_line
+from helpers.command_line import command_line, write_short_reports
 from helpers.quick import walks
 
 import forecast as fc
@@ -69,8 +69,8 @@ def call(monkeypatch, capsys):
 
 @pytest.fixture
 def short_report(monkeypatch):
-    """A report of two words; a complete one takes a second."""
-    monkeypatch.setattr("forecast.report.html.page.render", lambda result, loss: "a page")
+    """Reports of two words."""
+    write_short_reports(monkeypatch)
 
 
 DRIFT = "--models drift --horizon 2 --windows 3"

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from helpers.command_line import command_line
+from helpers.command_line import command_line, write_short_reports
 from helpers.layouts import random_walk
 
 RUN = "--models drift --horizon 1 --windows 10"
@@ -52,7 +52,8 @@ def test_the_chosen_column_is_forecast_and_shown(options, first, call):
     assert out.splitlines()[0] == first
 
 
-def test_what_is_left_out_is_shown_once(call):
+def test_what_is_left_out_is_shown_once(call, monkeypatch):
+    write_short_reports(monkeypatch)
     code, out, err = call(f"backtest counted.csv {RUN} --out run")
     assert (code, err) == (0, "")
     assert out.count("the column 'S.No' counts rows (1 to 60) and is left out") == 1
@@ -66,7 +67,8 @@ def test_the_spec_and_the_report_show_what_is_forecast(call, tmp_path):
     assert json.loads(call(f"backtest bars.csv {RUN} --json")[1])["field"] == "Close"
 
 
-def test_columns_are_those_of_the_spec_and_of_the_fit(call):
+def test_columns_are_those_of_the_spec_and_of_the_fit(call, monkeypatch):
+    write_short_reports(monkeypatch)
     assert call(f"backtest wide.csv --columns B,C {RUN} --out run")[0] == 0
     assert call("backtest --spec run")[1].splitlines()[0] == "Forecast: B and C."
     assert call("fit unclear.csv --target 'Bbb b' --model drift --horizon 1 --out model")[0] == 0

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.command_line import command_line
+from helpers.command_line import command_line, write_short_reports
 from helpers.quick import walks
 
 import forecast as fc
@@ -30,7 +30,7 @@ def call(tmp_path, monkeypatch, capsys):
 def complete(tmp_path, monkeypatch, capsys):
     """Return a function that completes the last word of a command line in a folder with prices, a run and a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("forecast.report.html.page.render", lambda result, loss: "a page")
+    write_short_reports(monkeypatch)
     walks(40, 1).to_csv("prices.csv", index_label="date")
     Path("notes.md").touch()
     Path("a file.csv").touch()

@@ -8,7 +8,7 @@ import shlex
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.command_line import command_line
+from helpers.command_line import command_line, write_short_reports
 from helpers.quick import walks
 
 import forecast as fc
@@ -29,6 +29,7 @@ def call(tmp_path, monkeypatch, capsys):
     gaps.iloc[:25, 0] = np.nan
     gaps.iloc[:20, 1] = np.nan
     gaps.to_csv("gaps.csv", index_label="date")
+    write_short_reports(monkeypatch)
     return command_line(monkeypatch, capsys)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.command_line import command_line
+from helpers.command_line import command_line, write_short_reports
 
 KNOWN = """--future-columns 'Load,"Wind, onshore"'"""
 RUN = "--models ridge --horizon 3 --windows 6 --refit 3"
@@ -27,6 +27,7 @@ def power(rows=160, later=5):
 def call(tmp_path, monkeypatch, capsys):
     """Return a function that runs a command line in a folder with files and returns its code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
+    write_short_reports(monkeypatch)
     table = power()
     table.to_csv("power.csv")
     table.to_parquet("power.parquet")

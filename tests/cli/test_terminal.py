@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.command_line import command_line
+from helpers.command_line import command_line, write_short_reports
 from helpers.quick import walks
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,6 +36,7 @@ ENV = os.environ | {"PYTHONPATH": str(Path(fc.__file__).parents[1])}
 def call(monkeypatch, capsys, tmp_path):
     """Return a function that runs a command in a new folder and returns its exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
+    write_short_reports(monkeypatch)
     run_arguments = command_line(monkeypatch, capsys)
 
     def run(*arguments, columns=80):
@@ -70,8 +71,12 @@ def is_clean(text):
     return not any(is_effect(char) for char in text.replace("\n", ""))
 
 
-@pytest.mark.parametrize("columns", [30, 60, 80, 400])
-@pytest.mark.parametrize("command", COMMANDS)
+#: Each command in a narrow and in a wide terminal, and those that take little time in usual ones as well.
+WIDTHS = [(command, columns) for command in COMMANDS for columns in (30, 400)]
+WIDTHS += [(command, columns) for command in ("check", "fit", "predict") for columns in (60, 80)]
+
+
+@pytest.mark.parametrize(("command", "columns"), WIDTHS)
 def test_hostile_names_are_text_in_every_command(command, columns, call, hostile):
     if command == "predict":
         call(*FIT)

@@ -25,3 +25,8 @@ def command_line(
         return int(end.value.code or 0), output.out, output.err
 
     return run
+
+
+def write_short_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs write reports of two words; a complete one takes most of the time of a short run."""
+    monkeypatch.setattr("forecast.report.html.page.render", lambda result, loss: "a page")
