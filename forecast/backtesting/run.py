@@ -23,7 +23,15 @@ from forecast.backtesting.result import BacktestResult
 from forecast.backtesting.spec import differences, make_spec
 from forecast.backtesting.split import WalkForward
 from forecast.backtesting.table import ForecastIndex, check_season, join, skipped
-from forecast.backtesting.tasks import FitTask, RefitPeriod, TaskResult, make_periods, make_tasks, trainable
+from forecast.backtesting.tasks import (
+    FitTask,
+    RefitPeriod,
+    TaskResult,
+    combined_forecast,
+    make_periods,
+    make_tasks,
+    trainable,
+)
 from forecast.data.panel import Panel, Prices, as_panel
 from forecast.models.base import Forecast, Forecaster
 from forecast.models.wrapped import Model, as_forecaster
@@ -363,7 +371,7 @@ def _collect(plan: _Plan, results: Mapping[Key, TaskResult]) -> BacktestResult:
         (name, index.to_frame(name, forecast))
         for name, model in plan.models.items()
         for period, index in zip(plan.periods, indexes, strict=True)
-        if (forecast := _combined_forecast(name, model, period, results)) is not None
+        if (forecast := combined_forecast(name, model, period, results)) is not None
     ]
     if (reference := plan.spec["reference"]) not in dict(tables):
         reasons = dict.fromkeys(
@@ -383,24 +391,11 @@ def _next_rows(plan: _Plan, results: Mapping[Key, TaskResult]) -> pd.DataFrame |
         return None
     forecasts: dict[str, Forecast | str] = {}
     for name, model in plan.models.items():
-        forecast = _combined_forecast(name, model, period, results)
+        forecast = combined_forecast(name, model, period, results)
         own = [result for key, result in results.items() if key[0] == name and key[2] == period.number]
         errors = [str(result.fit_info["error"]) for result in own if result.fit_info["error"]]
         forecasts[name] = errors[0] if forecast is None else forecast
     return next_table(plan.panel, period, plan.min_train_rows, plan.horizon, forecasts)
-
-
-def _combined_forecast(
-    name: str, model: Forecaster, period: RefitPeriod, results: Mapping[Key, TaskResult]
-) -> Forecast | None:
-    """Return a model's forecast for a period, combined from those of its parts; None if one of them failed."""
-    parts = len(model.parts())
-    members = range(1, parts + 1) if parts > 1 else [0]
-    forecasts = [results[name, member, period.number].forecast for member in members]
-    available = [forecast for forecast in forecasts if forecast is not None]
-    if len(available) < len(forecasts):
-        return None
-    return model.combine(available) if parts > 1 else available[0]
 
 
 def _fit_row(task: FitTask, panel: Panel, result: TaskResult) -> dict[str, Any]:

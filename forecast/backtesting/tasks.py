@@ -161,6 +161,19 @@ def run_task(
     return TaskResult(forecast, fit_info, model if task.chained else None)
 
 
+def combined_forecast(
+    name: str, model: Forecaster, period: RefitPeriod, results: Mapping[tuple[str, int, int], TaskResult]
+) -> Forecast | None:
+    """Return a model's forecast for a period, combined from those of its parts; None if one of them failed."""
+    parts = len(model.parts())
+    members = range(1, parts + 1) if parts > 1 else [0]
+    forecasts = [results[name, member, period.number].forecast for member in members]
+    available = [forecast for forecast in forecasts if forecast is not None]
+    if len(available) < len(forecasts):
+        return None
+    return model.combine(available) if parts > 1 else available[0]
+
+
 def _check_forecast(task: FitTask, panel: Panel, forecast: Forecast, horizon: int, messages: Sequence[str]) -> None:
     """Raise ValueError for a wrong shape, or for an eligible series without a forecast, with the model's warnings."""
     shape = (len(task.period.folds), len(panel.series), horizon)

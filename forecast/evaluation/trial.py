@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from forecast.backtesting import backtest
+from forecast.backtesting.one_model import run_model
 from forecast.backtesting.split import WalkForward
 from forecast.data.panel import Panel
 from forecast.data.row_labels import format_date
@@ -71,13 +71,11 @@ class Trial:
         """Return the forecasts of a backtest with two fits."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = backtest(
-                {NAME: self.model}, panel, cv, refit=self.refit, season=1, on_error="record", progress=False
-            )
-        table = result.forecasts[result.forecasts["model"] == NAME].set_index(KEYS).sort_index()
+            table, has_failed = run_model(NAME, self.model, panel, cv, self.refit)
+        table = table.set_index(KEYS).sort_index()
         columns = [*quantile_columns(table.columns).values(), "y_hat"]
         rows = panel.index.get_indexer(table.index.get_level_values("cutoff"))
-        return Run(table[columns], rows, not result.failures().query("model == @NAME").empty)
+        return Run(table[columns], rows, has_failed)
 
 
 def common_forecasts(a: pd.DataFrame, b: pd.DataFrame) -> list[pd.DataFrame]:
