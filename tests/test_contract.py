@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.quick import RETURNS, VOLATILITY, quick, series_for, walks
+from helpers.quick import RETURNS, VOLATILITY, covering, quick, series_for, walks
 from sklearn.base import clone
 
 import forecast as fc
@@ -363,8 +363,7 @@ REASONS = ("needs at least", "never changes", "nothing to learn", "no training e
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", UNUSUAL)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "kind"), covering(list(UNUSUAL)))
 def test_unusual_series_yield_a_forecast_or_a_reason(name, kind):
     """Never a NaN without a warning, never an error raised inside a library."""
     frame = UNUSUAL[kind](series_for(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.quick import quick, series_for, walks
+from helpers.quick import covering, quick, series_for, walks
 
 import forecast as fc
 from forecast.models.base import quantile_columns
@@ -51,8 +51,7 @@ def _run(name, prices):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("kind", PERTURBATIONS)
-@pytest.mark.parametrize("name", fc.model_names())
+@pytest.mark.parametrize(("name", "kind"), covering(list(PERTURBATIONS)))
 def test_later_rows_do_not_matter(name, kind, prices, before):
     cutoff = CV.cutoffs(prices)[5]  # the second of its refit period, not the last
     changed = prices.copy()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,7 @@ import forecast as fc
 from forecast.features.dataset import TrainingRows
 from forecast.features.inputs import Inputs
 from forecast.models.recurrent.ragged import Group, RaggedRows
-from forecast.models.registry import set_parameter
+from forecast.models.registry import CELLS, set_parameter
 
 VOLATILITY = ("har", "garch", "ewma")  # models of variances, whose point is the mean
 RETURNS = ("zero",)  # models of returns, which are negative as often as not
@@ -24,6 +26,20 @@ def quick(name: str, **params: object) -> fc.Forecaster:
     if name == "boosting":
         set_parameter(model, "estimator.max_iter", 5, name)
     return model.set_params(**params)
+
+
+def covering(kinds: Sequence[str] = ("",)) -> list[tuple[str, str]]:
+    """Return pairs of a registry model and a kind of case: all pairs, but of each topology one cell after the other.
+
+    So each topology has every kind, and each cell every kind and, of three kinds or more, every topology.
+    """
+    topologies = list(dict.fromkeys(name.partition("-")[2] for name in fc.model_names() if name.startswith(CELLS)))
+
+    def is_covered(name: str, number: int) -> bool:
+        cell, _, topology = name.partition("-")
+        return cell not in CELLS or CELLS.index(cell) == (topologies.index(topology) + number) % len(CELLS)
+
+    return [(name, kind) for name in fc.model_names() for i, kind in enumerate(kinds) if is_covered(name, i)]
 
 
 def walks(rows: int = 160, series: int = 3, seed: int = 0, late: bool = False) -> pd.DataFrame:
