@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,13 +22,32 @@ def _names(doctest_namespace):
 LONG = ("notebook", "docs", "wheel", "cluster", "kill")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the files that have the longest tests, so that no process has one of them left when all else is done.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--one-case`: of each test with parameters, run one case."""
+    parser.addoption("--one-case", action="store_true", help="run one case of each test with parameters")
 
-    The tests of a file stay next to each other, as they share fixtures.
+
+@pytest.hookimpl(trylast=True)  # of the tests that -m and -k have chosen
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose one case of each test with `--one-case`; start with the files that have the longest tests.
+
+    So no process has one of them left when all else is done. The tests of a file stay next to each other, as they
+    share fixtures.
     """
+    if config.getoption("one_case"):
+        _choose_cases(config, items)
     first = {item.path for item in items if any(item.get_closest_marker(mark) for mark in LONG)}
     items.sort(key=lambda item: item.path not in first)
+
+
+def _choose_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect all cases of a test but one: of the n-th test of a file the n-th case, counted again after the last."""
+    cases: dict[Path, dict[str, list[pytest.Item]]] = {}
+    for item in items:
+        cases.setdefault(item.path, {}).setdefault(item.nodeid.partition("[")[0], []).append(item)
+    chosen = {test[n % len(test)] for tests in cases.values() for n, test in enumerate(tests.values())}
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
 
 
 def pytest_collection_finish() -> None:
