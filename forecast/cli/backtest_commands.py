@@ -129,7 +129,7 @@ def backtest(
         else:
             split = (horizon, windows, step_size, train_size, embargo)
             settings = {"refit": refit, "warm": warm, "season": season, "reference": reference, "against": against}
-            chosen = make_models(models, set_ or [], season=season, future=future_columns)
+            chosen = make_models(models, set_ or [], season=season, future=future_columns, static=prices.static_table())
             definition = _new_definition(prices, chosen, split, settings)
         panel = definition.panel(out)
         with _cluster(backend, scheduler) as client:
@@ -297,14 +297,15 @@ def _read_definition(spec: dict[str, Any], run: Path) -> _Definition:
 
 
 def _located(prices: Prices, folder: str, run: Path) -> Prices:
-    """Return prices with the path of their file in the folder from which their relative path started.
+    """Return prices with the paths of their files in the folder from which their relative paths started.
 
-    If it is no longer there, the path starts from the current folder, as does every relative path.
+    If one is no longer there, the path starts from the current folder, as does every relative path.
     """
     start = _io.start_of_paths(folder, run)
-    if start == Path.cwd() or not (start / prices.data).exists():
+    if start == Path.cwd():
         return prices
-    return replace(prices, data=str(_io.real_path(start / prices.data)))
+    found = {name: str(_io.real_path(start / path)) for name, path in prices.paths().items() if (start / path).exists()}
+    return replace(prices, data=found.get("data", prices.data), static=found.get("static", prices.static))
 
 
 def _report(result: BacktestResult, out: Path | None, loss: str | None) -> CommandResult:
@@ -378,7 +379,7 @@ def audit(
     from forecast.evaluation.audit import audit as audit_model
 
     cv = WalkForward(horizon, windows, step_size, train_size, embargo)
-    audited = make_models(models, set_ or [], always=(), future=future_columns)
+    audited = make_models(models, set_ or [], always=(), future=future_columns, static=prices.static_table())
     inputs = Inputs.of(audited.values())
     table = prices.table(inputs)
     reports = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -64,10 +64,11 @@ def make_models(
     always: tuple[str, ...] = ("naive",),
     season: int | None = None,
     future: str | None = None,
+    static: pd.DataFrame | None = None,
 ) -> dict[str, Forecaster]:
     """Return the models of --models, and those of `always`.
 
-    They have the season of --season, the inputs of --future-columns and the parameters of --set.
+    They have the season of --season, the inputs of --future-columns and --static and the parameters of --set.
     """
     from forecast._validation import did_you_mean
     from forecast.models.registry import make_model, parse_value, set_parameter, set_season
@@ -80,7 +81,10 @@ def make_models(
         for model in models.values():
             set_season(model, season)
     if future is not None:
-        _set_future(models, future)
+        names_of_future = dict.fromkeys(split_names(future, "--future-columns"))
+        _set_inputs(models, "future", list(names_of_future), f"--future-columns {future}")
+    if static is not None:
+        _set_inputs(models, "static", [str(column) for column in static], "--static")
     for setting in settings:
         path, equals, text = setting.partition("=")
         name, dot, parameter = path.strip().partition(".")
@@ -95,21 +99,21 @@ def make_models(
     return models
 
 
-def _set_future(models: dict[str, Forecaster], names: str) -> None:
-    """Set the inputs of --future-columns in every model that has some; raise ValueError if there is none."""
+def _set_inputs(models: dict[str, Forecaster], parameter: str, columns: Sequence[str], option: str) -> None:
+    """Set the inputs of an option in every model that has the parameter; raise ValueError if there is none."""
     from forecast.models.registry import MODELS, make_model
 
-    columns = tuple(dict.fromkeys(split_names(names, "--future-columns")))
-    able = [model for model in models.values() if "future" in model.get_params(deep=False)]
+    able = [model for model in models.values() if parameter in model.get_params(deep=False)]
     if not able:
-        known = [name for name in MODELS if "future" in make_model(name).get_params(deep=False)]
+        known = [name for name in MODELS if parameter in make_model(name).get_params(deep=False)]
         first = [name for name in known if not any(name.startswith(f"{other}-") for other in known)]
+        kind = "inputs of later rows" if parameter == "future" else "static inputs"
         raise ValueError(
-            f"--future-columns {names}: no model of {', '.join(models)} reads inputs of later rows; models that do are "
-            f"{', '.join(first)} and their variants"
+            f"{option}: no model of {', '.join(models)} reads {kind}; models that do are {', '.join(first)} and their "
+            "variants"
         )
     for model in able:
-        model.set_params(future=columns)
+        model.set_params(**{parameter: tuple(columns)})
 
 
 @command("models")
@@ -209,7 +213,7 @@ def fit(
     from forecast.models.store import check_replaced
 
     _io.check_destination(out, _io.MODEL)
-    name, fitted = _make_model(model.strip(), set_ or [], horizon, season, future_columns)
+    name, fitted = _make_model(model.strip(), set_ or [], horizon, season, future_columns, prices.static_table())
     inputs = Inputs.of([fitted])
     panel = with_options(prices.panel(prices.table(inputs), inputs), prices.start_of_path(out))
     if exchange is not None:
@@ -264,9 +268,14 @@ def _describe_ended(ended: dict[str, str | None], panel: Panel, consequence: str
 
 
 def _make_model(
-    name: str, settings: list[str], horizon: int, season: int | None, future: str | None
+    name: str,
+    settings: list[str],
+    horizon: int,
+    season: int | None,
+    future: str | None,
+    static: pd.DataFrame | None,
 ) -> tuple[str, Forecaster]:
-    """Return the name and the model of --model, with what --season, --future-columns and --set set."""
+    """Return the name and the model of --model, with what --season, --future-columns, --static and --set set."""
     from forecast._validation import check_int
     from forecast.models.registry import make_model, set_season
 
@@ -277,7 +286,7 @@ def _make_model(
         raise ValueError(f"--model takes one name; got {name!r}")
     if season is not None and not set_season(make_model(name), season):
         raise ValueError(f"--season {season} does not apply to {name}, which has no season: leave it out")
-    return next(iter(make_models(name, settings, always=(), season=season, future=future).items()))
+    return next(iter(make_models(name, settings, always=(), season=season, future=future, static=static).items()))
 
 
 def _with_exchange(panel: Panel, horizon: int, exchange: str) -> Panel:

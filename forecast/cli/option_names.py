@@ -47,6 +47,10 @@ IN_PYTHON = {
     "(name an exchange)": "(name one with --exchange, such as XNYS)",
     "to read as exog": "to read as an input",
     "a model that reads no exog": "a model that reads no other field",
+    "static has ": "--static has ",
+    "of static ": "of --static ",
+    ": its index, or its column unique_id, must have": ": its first column must have",
+    ": build them with as_panel(prices, static=table)": ": name their file with --static",
 }
 
 QUOTED = r"""(?<!\w)(?:'[^']*'|"[^"]*")(?!\w)"""

@@ -98,6 +98,18 @@ class Prices:
         str, _option("`auto` adjusts prices from Yahoo for dividends, `none` does not.", values=ADJUSTMENTS)
     ] = "auto"
     offline: Annotated[bool, _option("Use cached Yahoo prices only.", "--offline")] = False
+    static: Annotated[
+        str | None,
+        _option(
+            "CSV file with a row for each series, its name in the first column: inputs of models that have `static`."
+        ),
+    ] = None
+
+    def static_table(self) -> pd.DataFrame | None:
+        """Return the table of --static; None if it is not given."""
+        from forecast.cli.static_file import read_static_file
+
+        return None if self.static is None else read_static_file(self.static)
 
     def table(self, inputs: Inputs = NO_INPUTS) -> pd.DataFrame:
         """Return the raw prices, with all fields only if the target or the inputs of models need them."""
@@ -126,8 +138,8 @@ class Prices:
 
         how = cast(Literal["all", "common"], self.rows)  # which `as_panel` checks
         if inputs.exog or self.target in DERIVED_TARGETS:
-            return make_target(table, self.target, inputs.exog, how, inputs.future)
-        return as_panel(table, how=how)
+            return make_target(table, self.target, inputs.exog, how, inputs.future, self.static_table())
+        return as_panel(table, how=how, static=self.static_table())
 
     def read_as(self, fitted: Mapping[str, Any], given: Collection[str]) -> Prices:
         """Return these prices, to be read as those of a fit.
@@ -145,7 +157,7 @@ class Prices:
                 continue
             if name not in given:
                 inherited[name] = value
-            elif name not in FILE_OPTIONS:
+            elif name not in (*FILE_OPTIONS, "static"):
                 check_same_as_fit(name, getattr(self, name), value)
         return replace(self, **inherited)
 
@@ -161,8 +173,13 @@ class Prices:
 
     def start_of_path(self, out: Path) -> dict[str, str]:
         """Return, of a relative path, the option of the folder from which it starts, as seen from that of --out."""
-        is_relative = self.is_file() and not user_path(self.data).is_absolute()
+        is_relative = any(not user_path(path).is_absolute() for path in self.paths().values())
         return {"folder": relative_path(Path.cwd(), out)} if is_relative else {}
+
+    def paths(self) -> dict[str, str]:
+        """Return the options that are paths of files."""
+        paths = {"data": self.data} if self.is_file() else {}
+        return paths if self.static is None else paths | {"static": self.static}
 
     def _read(self, field: str | None, inputs: Sequence[str] = ()) -> pd.DataFrame:
         """Return the prices of one field, or of "all" fields, and inputs; what is left out is among the notes."""
@@ -381,7 +398,7 @@ def check(prices: Prices) -> CommandResult:
     """
     from forecast.data.checks import check_prices
 
-    is_raw = prices.target == "price" and prices.rows == "all" and prices.columns is None
+    is_raw = prices.target == "price" and prices.rows == "all" and prices.columns is None and prices.static is None
     report = check_prices(prices.all_fields() if is_raw else prices.panel(prices.table()))
     return CommandResult(report.to_dict(), lambda: show_prices(report))
 
