@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.notebook
 
 #: Other libraries that a notebook may import.
 OTHER_LIBRARIES = {"numpy", "pandas", "matplotlib", "sklearn", "statsmodels"}
+SHORT = "from helpers.short_training import shorten_training\nshorten_training()"
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
@@ -20,8 +22,11 @@ def _code(notebook):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path, tmp_path):
+def test_notebook_runs(path, tmp_path, monkeypatch):
+    """With short trainings; `make notebooks` has the complete ones, whose output is committed."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(SHORT))
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert not list(tmp_path.iterdir())  # no files are left behind
 
