@@ -2,8 +2,9 @@
 # All paths are relative, so that a checkout works in a folder whose name contains a space.
 PYTHON ?= python3
 BIN := .venv/bin/python
-# Two processes of one thread each: half the time on two cores.
-PARALLEL := -n 2 --dist worksteal
+# Two processes of one thread each: half the time on two cores. Compiled tests are stored for the next run, also where the
+# environment forbids it: to compile them takes as long as to import everything else.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN) -m pytest -n 2 --dist worksteal
 # Tests that take longer than the rest or start other processes.
 LONG := notebook or docs or wheel or cluster or kill or slow
 
@@ -18,9 +19,10 @@ backtest: .venv/installed
 
 test: lint types pytest
 
-# The unit tests, for use while editing: about a minute.
+# For use while editing, about a minute: one case of each test, without those that are marked as taking long. Those that
+# are listed at the end are to be marked as medium.
 quick: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL) -m "not ($(LONG))"
+	$(PYTEST) -m "not ($(LONG) or medium)" --one-case --durations=10 --durations-min=1
 
 lint: .venv/installed
 	$(BIN) -m ruff check .
@@ -30,12 +32,12 @@ types: .venv/installed
 	$(BIN) -m mypy
 
 pytest: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL)
+	$(PYTEST)
 
 # The tests with the oldest supported pandas, placed before the installed one on the path. What takes long, and does not
 # depend on pandas, runs in `pytest` only.
 pandas2: .venv/pandas2/installed
-	PYTHONPATH=.venv/pandas2/site-packages OMP_NUM_THREADS=1 $(BIN) -m pytest $(PARALLEL) -m "not ($(LONG))"
+	PYTHONPATH=.venv/pandas2/site-packages $(PYTEST) -m "not ($(LONG))"
 
 # Execute the notebooks in place; commit the result.
 notebooks: .venv/installed

@@ -90,6 +90,7 @@ def test_imports_point_down_the_layers(path):
             assert _rank(target) <= _rank(name), f"{name} must not import {imported}"
 
 
+@pytest.mark.medium
 def test_no_module_imports_itself_through_others():
     graph = {
         f"forecast.{_name(path)}".removesuffix("."): {

@@ -346,6 +346,7 @@ def test_two_writers_of_one_file_take_turns(tmp_path):
 
 
 @pytest.mark.usefixtures("_short_page")
+@pytest.mark.medium
 def test_tilde_is_the_home_folder_everywhere(result, model, tmp_path, monkeypatch, call):
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()

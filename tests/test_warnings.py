@@ -76,6 +76,7 @@ def test_warnings_of_a_resumed_run_name_the_line_of_the_caller(tmp_path, monkeyp
     assert locations(call, ResumeWarning) == {__file__}
 
 
+@pytest.mark.medium
 def test_one_function_issues_all_warnings():
     for path in PACKAGE.rglob("*.py"):
         calls = [

@@ -231,6 +231,7 @@ def test_invalid_models_are_refused(models, prices):
         fc.backtest(models, prices, CV)
 
 
+@pytest.mark.medium
 def test_models_in_a_list_have_the_names_of_the_registry_or_of_their_class(prices):
     named = fc.backtest({"holt": fc.make_model("holt"), "drift": fc.Drift()}, prices, CV)
     for models in (["holt", fc.Drift()], ("holt", "drift"), {"holt": "holt", "drift": "drift"}):

@@ -256,6 +256,7 @@ def test_leftovers_of_a_killed_run_are_deleted(tmp_path):
     assert not checkpoint.exists()
 
 
+@pytest.mark.medium
 def test_restart_of_a_finished_run_is_resumed(tmp_path):
     """It replaces the finished run, of the same or of other models, as the restart was requested."""
     for name, model in (("same", Shifted()), ("other", Shifted(2.0))):

@@ -122,6 +122,7 @@ def computed(run):
         yield names[task.key], result.forecast.point.tobytes()
 
 
+@pytest.mark.medium
 def test_fits_of_the_same_name_compute_the_same():
     """All runs differ in one respect, and some share fits."""
     by_name, by_run = {}, []

@@ -59,6 +59,7 @@ def complete(request, tmp_path_factory):
     return request.param, run(folder, warm=request.param), folder
 
 
+@pytest.mark.medium
 def test_parts_fitted_separately_equal_the_model():
     prices = walks(rows=90, series=2)
     for model in (quick("lstm", members=3), quick("gru", members=2, point="mean"), quick("lstm-seq2seq", members=2)):
@@ -223,6 +224,7 @@ def test_stopped_run_is_resumed(done, complete, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.medium
 def test_finished_fits_are_deleted_by_a_restart_only(tmp_path):
     folder, calls = tmp_path / "run", []
     with pytest.raises(RuntimeError):
@@ -237,6 +239,7 @@ def test_finished_fits_are_deleted_by_a_restart_only(tmp_path):
         run(folder, resume=True, restart=True)
 
 
+@pytest.mark.medium
 def test_finished_run_is_returned(complete):
     warm, result, folder = complete
 
@@ -247,6 +250,7 @@ def test_finished_run_is_returned(complete):
     assert_frame_equal(again.forecasts, result.forecasts)
 
 
+@pytest.mark.medium
 def test_changes_since_the_stop_are_reported(tmp_path):
     folder, prices = tmp_path / "run", walks(rows=90, series=2)
     changed = prices.copy()

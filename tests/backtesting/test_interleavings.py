@@ -172,6 +172,7 @@ def short_wait(monkeypatch):
     monkeypatch.setattr(_io, "LOCK_SECONDS", 0.01)
 
 
+@pytest.mark.medium
 def test_no_finished_fit_is_lost(tmp_path):
     check(tmp_path, range(15))
 

@@ -310,6 +310,7 @@ def test_resume_reports_changed_models(workdir, call, monkeypatch):
 
 
 @pytest.mark.usefixtures("short_report")
+@pytest.mark.medium
 def test_resume_reads_the_prices_of_the_first_start(workdir, call, monkeypatch):
     (elsewhere := workdir / "elsewhere").mkdir()
     (elsewhere / "good.csv").write_bytes((workdir / "negative.csv").read_bytes())
@@ -424,6 +425,7 @@ def test_leaderboard_fits_80_columns(workdir, call):
     assert max(map(len, board.splitlines())) <= 80
 
 
+@pytest.mark.medium
 def test_added_score_is_printed_on_the_leaderboard(workdir, call, monkeypatch):
     monkeypatch.setitem(scores.SCORES, "bias", lambda table: float((table["y_hat"] - table["y"]).mean()))
     monkeypatch.setattr(leaderboard, "RANKED_SCORES", (*leaderboard.RANKED_SCORES, "bias"))
@@ -498,6 +500,7 @@ def test_passed_audit_is_printed(workdir, call):
     assert "Failed the audit" not in out
 
 
+@pytest.mark.medium
 def test_failed_audit_exits_1(workdir, call, monkeypatch):
     def peek(self, y, rows, columns):
         return np.zeros((len(rows), y.shape[1], self.horizon_)) + 0.01 * y.mean(axis=0)[:, None]
@@ -923,6 +926,7 @@ def make_season_settings(arguments: list[str]) -> dict[str, int]:
 
 
 @pytest.mark.usefixtures("short_report")
+@pytest.mark.medium
 def test_declared_season_reference_and_baseline_are_repeated_by_a_spec(workdir, call):
     options = "--horizon 2 --windows 8 --refit 8 --season 4 --reference zero --against seasonal-naive"
     code, out, _ = call(f"backtest good.csv --models drift {options} --out first")
@@ -952,6 +956,7 @@ def test_a_finished_run_is_judged_against_another_baseline_without_new_fits(work
 
 
 @pytest.mark.usefixtures("short_report")
+@pytest.mark.medium
 def test_a_run_is_judged_again_without_its_options(workdir, call, monkeypatch):
     """Neither the finished nor the interrupted run needs the prices and options that it had."""
     assert call(f"backtest good.csv {DRIFT} --out run")[0] == 0
@@ -986,6 +991,7 @@ MOVED = {  # the new working folder, and what is moved to another place before
 
 @pytest.mark.usefixtures("short_report")
 @pytest.mark.parametrize("case", MOVED)
+@pytest.mark.medium
 def test_a_run_is_resumed_and_repeated_from_any_folder(case, workdir, call, monkeypatch):
     """A relative path of prices is one from the folder in which the run was started, wherever that is now."""
     folder, moved = MOVED[case]
@@ -1013,6 +1019,7 @@ def test_a_spec_has_no_path_of_the_machine(workdir, call):
 
 
 @pytest.mark.usefixtures("short_report")
+@pytest.mark.medium
 def test_spec_of_an_earlier_version(workdir, call):
     """It has no reference: the run is that of its models, relative to naive."""
     walks(61).pct_change().iloc[1:].to_csv("returns.csv", index_label="date")

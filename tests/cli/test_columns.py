@@ -59,6 +59,7 @@ def test_what_is_left_out_is_shown_once(call, monkeypatch):
     assert out.count("the column 'S.No' counts rows (1 to 60) and is left out") == 1
 
 
+@pytest.mark.medium
 def test_the_spec_and_the_report_show_what_is_forecast(call, tmp_path):
     assert call(f"backtest bars.csv {RUN} --out run")[0] == 0
     spec = json.loads((tmp_path / "run" / "spec.json").read_text(encoding="utf-8"))
@@ -67,6 +68,7 @@ def test_the_spec_and_the_report_show_what_is_forecast(call, tmp_path):
     assert json.loads(call(f"backtest bars.csv {RUN} --json")[1])["field"] == "Close"
 
 
+@pytest.mark.medium
 def test_columns_are_those_of_the_spec_and_of_the_fit(call, monkeypatch):
     write_short_reports(monkeypatch)
     assert call(f"backtest wide.csv --columns B,C {RUN} --out run")[0] == 0
@@ -92,6 +94,7 @@ def test_invalid_columns_are_refused(line, message, call):
     assert message in err
 
 
+@pytest.mark.medium
 def test_output_on_sales_mentions_no_price(call):
     days = pd.date_range("2023-01-02", periods=60, name="day")
     table = pd.DataFrame({"sales": range(100, 160)}, index=days).sample(frac=1, random_state=0)

@@ -48,6 +48,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("line", LINES)
+@pytest.mark.medium
 def test_every_remedy_works(line, call, monkeypatch):
     def no_fit(*arguments, **options):
         raise AssertionError("a model is fitted")
@@ -115,6 +116,7 @@ def test_the_command_that_resumes_a_stopped_run_can_be_pasted(call, monkeypatch)
     assert call(f"{command} --quiet")[0] == 0
 
 
+@pytest.mark.medium
 def test_a_season_that_cannot_be_looked_for_is_mentioned(call, tmp_path):
     months = pd.date_range("2015-01-01", periods=60, freq="MS")
     season = 20 + 5 * np.sin(2 * np.pi * np.arange(60) / 12) + np.random.default_rng(0).normal(size=60)

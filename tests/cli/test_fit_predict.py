@@ -221,6 +221,7 @@ def results(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.medium
 def test_forecast_is_of_the_fitted_quantity_or_refused(case, results):
     outcomes, every_day = results
     code, out, err = outcomes[case]
@@ -336,6 +337,7 @@ def test_the_fitted_quantity_is_not_given_to_prices_that_do_not_name_theirs(call
     assert json.loads(call("predict m power.csv --json")[1])["target"] is None
 
 
+@pytest.mark.medium
 def test_columns_of_another_instrument_are_refused_as_its_close_is(call):
     write_bars("a.csv", bars(DAYS))
     write_bars("b.csv", bars(DAYS, 1))

@@ -76,6 +76,7 @@ def test_known_inputs_are_used_and_the_other_models_run_as_they_do(call):
     assert known["naive"] == without["naive"]
 
 
+@pytest.mark.medium
 def test_a_spec_and_a_resumed_run_repeat_it(call):
     assert call(f"backtest power.csv {KNOWN} {RUN} --out run")[0] == 0
     expected = pd.read_parquet("run/forecasts.parquet")
@@ -172,6 +173,7 @@ def test_a_gap_names_the_input_and_the_date(call):
     assert "that contain them, or fill the empty cells; while fitting ridge" in err
 
 
+@pytest.mark.medium
 def test_an_audit_leaves_known_columns_and_names_the_target(call):
     code, out, err = call(f"audit power.csv {KNOWN} --models ridge,drift --horizon 3")
     assert (code, err) == (0, "")

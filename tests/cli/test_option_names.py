@@ -168,6 +168,7 @@ def test_messages_of_fit(line, message, call):
 # --- models that are replaced -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.medium
 def test_a_model_of_other_data_is_replaced_by_force_only(call, tmp_path):
     assert call("fit good.csv --model drift --set drift.log=true --out m")[0] == 0
     assert call("fit ./good.csv --model drift --out m")[0] == 0  # of the same class and data
@@ -213,6 +214,7 @@ def test_a_classifier_is_no_model_of_prices(call, tmp_path):
 # --- what is stored ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.medium
 def test_the_exchange_and_the_season_are_those_of_the_fit(call, tmp_path):
     options = "--model seasonal-naive --season 3 --horizon 2 --exchange XNYS"
     assert call(f"fit good.csv {options} --out m")[0] == 0

@@ -39,6 +39,7 @@ def test_the_first_steps_are_those_of_the_whole_forecast(call):
 
 
 @pytest.mark.parametrize("suffix", START)
+@pytest.mark.medium
 def test_a_picture_of_the_history_and_the_forecast_is_written(suffix, call):
     code, out, _ = call(f"predict model prices.csv --plot picture{suffix}")
     assert code == 0
@@ -46,6 +47,7 @@ def test_a_picture_of_the_history_and_the_forecast_is_written(suffix, call):
     assert Path(f"picture{suffix}").read_bytes().startswith(START[suffix])
 
 
+@pytest.mark.medium
 def test_a_picture_has_a_panel_for_each_series(call, monkeypatch):
     assert call("predict model prices.csv --plot all.svg --quiet")[0] == 0
     text = Path("all.svg").read_text(encoding="utf-8")
@@ -80,6 +82,7 @@ def test_no_number_loses_digits_before_the_point(value):
     assert "e+" not in text
 
 
+@pytest.mark.medium
 def test_large_prices_are_whole_in_a_narrow_terminal(call, monkeypatch):
     (walks(80, 2) * 1e6).to_csv("prices.csv", index_label="date")
     monkeypatch.setenv("COLUMNS", "60")

@@ -90,6 +90,7 @@ def test_hostile_names_are_text_in_every_command(command, columns, call, hostile
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.medium
 def test_json_has_the_names_and_no_effects(command, call, hostile):
     if command == "predict":
         call(*FIT)
@@ -115,6 +116,7 @@ def test_hostile_arguments_are_text_in_errors(call, hostile):
         assert len(err.splitlines()) == 1
 
 
+@pytest.mark.medium
 def test_files_have_the_names(call, hostile, tmp_path):
     call(*FIT)
     call("predict", "model", hostile, "--out", "next.csv")
@@ -126,6 +128,7 @@ def test_files_have_the_names(call, hostile, tmp_path):
     assert list(fc.BacktestResult.load(tmp_path / "run").forecasts["unique_id"].unique()) == NAMES
 
 
+@pytest.mark.medium
 def test_python_texts_are_plain(hostile, tmp_path):
     prices = pd.read_parquet(tmp_path / hostile)
     models = {NAMES[2]: fc.Drift(), NAMES[4]: fc.WindowMean(), "\u202em": fc.SeasonalNaive(5)}
@@ -161,6 +164,7 @@ NUMBER = re.compile(r"[-+]?\d[\d,.]*(?:e[-+]?\d+)?%?")
     st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=12),
     st.integers(10, 150),
 )
+@pytest.mark.medium
 def test_no_width_cuts_a_number_or_wraps_a_cell(names, numbers, columns):
     from contextlib import redirect_stdout
     from io import StringIO
@@ -205,6 +209,7 @@ def test_different_names_stay_different(letters, before, width):
         assert max(map(cell_len, short)) <= width
 
 
+@pytest.mark.medium
 def test_a_pipe_without_a_width_has_whole_names(tmp_path):
     names = ["A" * 60 + "1" + "B" * 60, "A" * 60 + "2" + "B" * 60]
     walks(rows=80, series=2).set_axis(names, axis=1).to_csv(tmp_path / "long.csv", index_label="date")

@@ -41,6 +41,7 @@ def test_read_returns_what_was_written(cache):
     assert cached.facts == history(3).facts
 
 
+@pytest.mark.medium
 def test_changed_bytes_are_detected_or_harmless(cache):
     with cache.lock("A", "1d"):
         cache.write("A", "1d", history(3, rows=50))

@@ -18,6 +18,7 @@ def test_weekends_are_skipped():
     assert description.startswith("business days")
 
 
+@pytest.mark.medium
 def test_holidays_of_an_exchange_are_skipped():
     index = pd.bdate_range("2023-11-01", "2024-11-26")
     dates, description = next_dates(index, 3, "XNYS")
@@ -89,6 +90,7 @@ def test_invalid_requests_raise(index, steps, exchange, message):
         next_dates(index, steps, exchange)
 
 
+@pytest.mark.medium
 def test_a_missing_package_is_named():
     code = (
         "import sys; sys.modules['exchange_calendars'] = None\nimport pandas as pd\n"

@@ -85,6 +85,7 @@ def test_without_the_package_the_error_names_the_command(monkeypatch):
         fc.calendar_columns(index, "NO")
 
 
+@pytest.mark.medium
 def test_the_package_is_loaded_on_first_use():
     code = "import sys, forecast; forecast.calendar_columns(['2024-01-01']); print('holidays' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -20,6 +20,7 @@ def findings(prices, name="A"):
     return [sentence for series, sentence in check_prices(prices).findings if series == name]
 
 
+@pytest.mark.medium
 def test_clean_prices_have_no_findings():
     false_alarms = sum(bool(check_prices(walk(seed)).findings) for seed in range(200))
     assert false_alarms <= 4  # of 200: a jump of ten medians may be near a split ratio
@@ -178,6 +179,7 @@ def test_missing_bars_are_those_of_each_series():
     assert check_prices(two).table["missing"].tolist() == [3, 0]
 
 
+@pytest.mark.medium
 def test_a_fall_of_oil_is_no_split():
     """Volatile days around it, no close ratio, or prices that come back: none of them is a split."""
     false = 0

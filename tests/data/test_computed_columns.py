@@ -172,6 +172,7 @@ def random_instruments(seed):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.medium
 def test_instruments_that_move_alike_are_no_question():
     for seed in range(60):
         table = random_instruments(seed)

@@ -62,6 +62,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.medium
 def test_nearly_every_row_is_used_in_training(name, world):
     origins, targets = training_shares(MODELS[name], world, horizon=5)
     assert min(origins.values()) >= 0.95, origins

@@ -116,6 +116,7 @@ def test_permanent_fault_is_error_with_ticker(fault, yahoo, folder):
     assert [path.name for path in sorted(folder.rglob("*.parquet"))] == ["MSFT.parquet"]  # the other ticker is cached
 
 
+@pytest.mark.medium
 def test_client_prints_nothing_itself(yahoo, folder):
     yahoo.behave("AAPL", "hang up for ever")
     code = (
@@ -162,6 +163,7 @@ def test_refusal_delays_all_tickers(yahoo):
 
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
+@pytest.mark.medium
 def test_a_block_ends_the_download_and_the_next_call_resumes(on_error, yahoo, folder):
     names = [f"T{i:02}" for i in range(40)]
     for name in names:
@@ -259,6 +261,7 @@ def test_dividends_and_splits_are_adjusted(yahoo):
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.medium
 def test_adjusted_prices_depend_on_no_later_row(seed):
     rng = np.random.default_rng(seed)
     rows = 60
@@ -579,6 +582,7 @@ class Earlier(Yahoo):
         return super().now() - pd.Timedelta(days=self.days)
 
 
+@pytest.mark.medium
 def test_minute_bars_that_yahoo_no_longer_serves_stay(yahoo):
     bars = Bars(minutes(90), "UTC", intraday=True)
     yahoo.behave("BTC-USD", bars=bars)

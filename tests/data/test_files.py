@@ -209,6 +209,7 @@ def test_each_field_of_a_parquet_file_is_read(names, tickers, tmp_path):
 
 
 @pytest.mark.skipif(pd.__version__ < "3", reason="pandas 2 copies a table where pandas 3 shares it")
+@pytest.mark.medium
 def test_a_large_parquet_file_is_copied_once(tmp_path):
     """Only the memory of Python and NumPy is traced; Arrow has its own allocator."""
     import tracemalloc

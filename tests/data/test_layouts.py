@@ -39,6 +39,7 @@ def test_a_layout_is_read_as_the_price_alone_or_refused(layout, tmp_path):
     np.testing.assert_allclose(prices.to_numpy()[:, 0], BARS["price"], rtol=0, atol=1e-9)
 
 
+@pytest.mark.medium
 def test_nearly_all_layouts_are_read(tmp_path):
     refused = {layout.name: text for layout in LAYOUTS if isinstance(text := read(layout, tmp_path), str)}
     assert len(LAYOUTS) >= 60

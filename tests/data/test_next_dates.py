@@ -119,6 +119,7 @@ def test_a_half_day_a_holiday_and_a_moved_row_do_not_matter():
 
 @pytest.mark.parametrize("zone", ["America/New_York", "UTC", None])
 @pytest.mark.parametrize(("exchange", "local"), [("XNYS", "America/New_York"), ("XTKS", "Asia/Tokyo")])
+@pytest.mark.medium
 def test_an_exchange_gives_the_hours_of_its_sessions(exchange, local, zone):
     calendars = pytest.importorskip("exchange_calendars")
     schedule = calendars.get_calendar(exchange, start="2023-01-01", end="2023-12-31").schedule

@@ -146,6 +146,7 @@ def test_a_panel_cannot_be_changed():
 
 
 @given(start=st.none() | st.integers(-20, 20), stop=st.none() | st.integers(-20, 20))
+@pytest.mark.medium
 def test_slicing_returns_a_view(start, stop):
     panel = as_panel(with_fields(), exog=["Volume"])
     part = panel[start:stop]

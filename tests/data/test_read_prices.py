@@ -138,6 +138,7 @@ def test_a_missing_sample_names_its_folders(monkeypatch, tmp_path):
     assert len(load_sample("stocks")) == 3270
 
 
+@pytest.mark.medium
 def test_the_listing_loads_no_heavy_library():
     heavy = ("arch", "torch", "yfinance", "statsmodels", "sklearn")
     code = f"import sys, forecast; forecast.samples(); print([m for m in {heavy} if m in sys.modules])"

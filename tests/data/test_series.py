@@ -96,6 +96,7 @@ def test_a_word_of_a_name_leaves_no_series_out(name):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.medium
 def test_series_that_move_alike_are_no_bars():
     for seed in range(200):
         frame = parallel_series(seed)
@@ -280,6 +281,7 @@ def random_wide_table(seed):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.medium
 def test_a_random_wide_table_loses_no_series_and_is_no_question():
     for seed in range(400):
         frame = random_wide_table(seed)

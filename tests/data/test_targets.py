@@ -222,6 +222,7 @@ def test_realised_variance_does_not_use_the_future():
     assert fc.realised_variance(long)[:6].equals(fc.realised_variance(short))
 
 
+@pytest.mark.medium
 def test_no_session_of_a_realised_variance_depends_on_later_bars():
     days = pd.bdate_range("2024-02-26", periods=20)
     table = pd.DataFrame({name: market_bars(name, days)[0] for name in MARKETS})

@@ -50,6 +50,7 @@ def _named(preparations, quick=()):
 
 
 @pytest.mark.parametrize("prepare", _named(HONEST, QUICK))
+@pytest.mark.medium
 def test_honest_preparations_pass(prepare):
     report = fc.audit(DRIFT, walks(130), SHORT, prepare)
     assert report.passed, str(report)
@@ -59,6 +60,7 @@ def test_honest_preparations_pass(prepare):
 
 
 @pytest.mark.parametrize("prepare", _named(HONEST_PERIODS, ["MS mean"]))
+@pytest.mark.medium
 def test_honest_periods_pass(prepare):
     report = fc.audit(DRIFT, walks(1300), fc.WalkForward(horizon=1, n_windows=3), prepare)
     assert report.passed, str(report)
@@ -290,6 +292,7 @@ def test_preparations_that_read_tomorrow_elsewhere_are_found():
     assert "cannot see where rate comes from" in str(report)
 
 
+@pytest.mark.medium
 def test_what_an_audit_cannot_see_is_printed():
     report = fc.audit(DRIFT, REAL, SHORT)
     assert "info    cannot see: what the model or the preparation reads elsewhere (a global, a file" in str(report)

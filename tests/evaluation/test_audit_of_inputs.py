@@ -48,6 +48,7 @@ def detail(report, check):
     ],
     ids=["ridge", "arima", "lstm"],
 )
+@pytest.mark.medium
 def test_models_with_honest_inputs_pass(model):
     report = fc.audit(model, power(), CV, lambda raw: fc.as_panel(raw, future=["Load", "Wind"]))
     assert report.passed, str(report)
@@ -58,6 +59,7 @@ def test_models_with_honest_inputs_pass(model):
 
 
 @pytest.mark.parametrize("rows", ["numbers", "returns"])
+@pytest.mark.medium
 def test_honest_tables_of_other_kinds_pass(rows):
     table = power().reset_index(drop=True) if rows == "numbers" else power()
     prepare = None if rows == "numbers" else lambda raw: fc.make_target(raw, "return", future=["Load", "Wind"])
@@ -65,6 +67,7 @@ def test_honest_tables_of_other_kinds_pass(rows):
     assert report.passed, str(report)
 
 
+@pytest.mark.medium
 def test_inputs_of_the_dates_are_known():
     def prepare(raw):
         return raw[["A"]].assign(Load=raw.index.day_of_week * 1.0, Wind=np.sin(raw.index.day_of_year * 0.3))
@@ -83,6 +86,7 @@ def test_inputs_of_the_dates_are_known():
     ],
     ids=["same row", "later row", "within the horizon"],
 )
+@pytest.mark.medium
 def test_an_input_that_is_the_target_fails(wind, words):
     table = power()
     report = fc.audit(RIDGE, table.assign(Wind=wind(full(table))), CV)
@@ -105,6 +109,7 @@ def test_inputs_near_the_target_are_no_copies():
     assert find_copies(fc.as_panel(table, future=["Load", "Wind"]), ["Load", "Wind"], H) is None
 
 
+@pytest.mark.medium
 def test_an_input_made_of_prices_fails():
     def prepare(raw):
         return raw.assign(Wind=raw["A"].ffill().rolling(3, min_periods=1).mean().shift(1).bfill())
@@ -115,6 +120,7 @@ def test_an_input_made_of_prices_fails():
     assert "in a raw column of the same name" in detail(report, "leakage: noise")
 
 
+@pytest.mark.medium
 def test_an_input_that_is_smoothed_with_later_ones_fails():
     def prepare(raw):
         return raw.assign(Load=raw["Load"].rolling(3, center=True, min_periods=1).mean())
@@ -141,12 +147,14 @@ class ReadsOn(fc.Forecaster):
         return fc.Forecast(point, None, (), panel.series, panel.index[rows])
 
 
+@pytest.mark.medium
 def test_a_model_that_reads_inputs_beyond_its_steps_fails():
     report = fc.audit(ReadsOn(), power().drop(columns="Wind"), CV)
     assert "later inputs" in failed(report)
     assert "changed when only inputs from" in detail(report, "later inputs")
 
 
+@pytest.mark.medium
 def test_a_model_that_reads_no_declared_input_is_named():
     class Ignores(ReadsOn):
         def _predict_at(self, panel, rows):
@@ -158,6 +166,7 @@ def test_a_model_that_reads_no_declared_input_is_named():
     assert "the model does not use them" in detail(report, "later inputs")
 
 
+@pytest.mark.medium
 def test_a_gap_in_the_raw_prices_leaves_the_inputs():
     """The last two rows before a cutoff are emptied; without their inputs the forecast before them would fail."""
     with warnings.catch_warnings():

@@ -22,6 +22,7 @@ def skill(rows, model):
     return 1 - np.exp(np.log(means[model] / means["naive"]).mean())
 
 
+@pytest.mark.medium
 def test_the_skill_of_a_year_is_that_of_its_cutoffs():
     result = run(walks(800), n_windows=240)
     table = result.by_period("naive")
@@ -33,6 +34,7 @@ def test_the_skill_of_a_year_is_that_of_its_cutoffs():
         assert row.skill == pytest.approx(skill(rows, row.model), rel=1e-9)
 
 
+@pytest.mark.medium
 def test_shorter_runs_are_divided_into_quarters_or_thirds():
     parts = run(walks(300), n_windows=40).by_period()["period"]
     assert parts.str.fullmatch(r"\d{4}(Q\d)?").all()
@@ -56,6 +58,7 @@ def test_volatile_cutoffs_are_those_after_large_movements():
     assert volatile.loc["mean", "skill"] == pytest.approx(skill(late, "mean"), abs=0.35)
 
 
+@pytest.mark.medium
 def test_volatility_is_known_at_the_cutoff():
     """Later outcomes change no cutoff's third but those after them."""
     prices = walks(300, series=1)

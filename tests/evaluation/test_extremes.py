@@ -44,6 +44,7 @@ FITS = pd.DataFrame({"model": ["good"], "error": "", "seconds_fit": 0.0, "second
 
 
 @pytest.mark.parametrize("n_series", [4, 40, 400])
+@pytest.mark.medium
 def test_odd_series_do_not_move_the_headline(n_series):
     plain = panel(n_series)
     expected = [leaderboard(plain, FITS), verdict(plain, 1).table, model_confidence_set(plain, 1)]
@@ -106,6 +107,7 @@ def test_at_least_one_series_is_compared():
     assert find_extremes(panel(0, flat=ODD["constant"], only={"good": 0})).series == ["flat"]
 
 
+@pytest.mark.medium
 def test_odd_series_do_not_decide_a_run():
     """A series that repeats itself and one that no longer moves, next to a random walk."""
     walk = walks(200, series=1)

@@ -50,6 +50,7 @@ def test_size_of_a_position_is_the_expected_return_over_its_spread():
     np.testing.assert_allclose(positions, [0.5, -0.5, 1.0])
 
 
+@pytest.mark.medium
 def test_a_coin_earns_nothing_and_loses_its_costs():
     rng = np.random.default_rng(0)
     prices = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, 4001)))
@@ -73,6 +74,7 @@ def test_a_known_signal_earns_what_it_must():
     assert row["deflated"] > 0.999
 
 
+@pytest.mark.medium
 def test_interval_of_the_mean_covers(monkeypatch):
     monkeypatch.setattr("forecast.evaluation.trading.REPETITIONS", 200)
     rng = np.random.default_rng(2)

@@ -29,6 +29,7 @@ def findings(result) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("overlap", [1, 5])
+@pytest.mark.medium
 def test_interval_contains_the_skill(overlap):
     for seed in range(15):
         row = verdict(table_of_errors(correlated_errors(n=60, seed=seed, naive=1, m=0.9)), overlap).table.iloc[0]
@@ -258,6 +259,7 @@ def test_choosing_the_strongest_baseline_makes_neither_finding_more_frequent():
     assert found.count("worse") <= 20  # 10 expected; 20 is 3 σ more
 
 
+@pytest.mark.medium
 def test_noise_rarely_beats_a_random_walk():
     random = np.random.default_rng(5)
     results = []
@@ -307,6 +309,7 @@ def test_a_signal_is_no_win():
     assert "signal" not in winner.details[0]  # its finding is enough
 
 
+@pytest.mark.medium
 def test_sign_of_skill_and_test_agree():
     """On several series of different sizes, the mean that is tested is −ln(1 − skill)."""
     for seed in range(20):

@@ -27,6 +27,7 @@ def test_quantile_columns_are_sorted_by_level():
 
 
 @pytest.mark.parametrize("name", ["drift", "arima", "ridge", "har", "lstm"])
+@pytest.mark.medium
 def test_score_is_the_skill_over_the_last_value(name):
     """Computed from single forecasts, series by series, against the definition."""
     prices = series_for(name, rows=150)
@@ -43,6 +44,7 @@ def test_score_is_the_skill_over_the_last_value(name):
     assert model.score(rest) == pytest.approx(1 - np.prod(ratios) ** (1 / len(ratios)), rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.medium
 def test_a_search_of_scikit_learn_finds_the_better_parameter():
     rng = np.random.default_rng(0)
     noise = pd.DataFrame(100 + rng.normal(size=(300, 2)), columns=["a", "b"])  # whose best forecast is a long mean

@@ -112,6 +112,7 @@ def test_audit_detects_unrealised_errors(method):
     assert "many cutoffs at once" in failed
 
 
+@pytest.mark.medium
 def test_errors_of_flexible_models_are_out_of_sample():
     """A tree that memorises its training rows has small errors there, and intervals from them would be too narrow."""
     from sklearn.tree import DecisionTreeRegressor

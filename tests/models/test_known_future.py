@@ -129,6 +129,7 @@ def test_known_inputs_are_used(name):
     assert errors["with"] < 0.4 * errors["without"]
 
 
+@pytest.mark.medium
 def test_a_network_learns_the_effect_of_a_known_input():
     table = loads(800)
     trainer = fc.Trainer(steps=150, lr=5e-3)

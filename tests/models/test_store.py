@@ -70,6 +70,7 @@ def test_loaded_classifier_predicts_the_same_probabilities(tmp_path):
 
 
 @pytest.mark.parametrize("name", UNSAVED)
+@pytest.mark.medium
 def test_models_that_need_unpickling_are_not_saved(name, tmp_path):
     model = quick(name).fit(walks(), 2)
     with pytest.raises(TypeError, match=r"Tabular fitted by .* cannot be saved.*Fit it again"):
@@ -267,6 +268,7 @@ def test_current_folder_is_not_replaced(tmp_path, monkeypatch):
     assert isinstance(fc.load_model(tmp_path / "real"), fc.Naive)
 
 
+@pytest.mark.medium
 def test_saving_a_baseline_does_not_import_torch(tmp_path):
     code = (
         "import sys, numpy as np, forecast as fc\n"

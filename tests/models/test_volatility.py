@@ -185,6 +185,7 @@ def test_qlike_by_hand():
     )
 
 
+@pytest.mark.medium
 def test_verdict_uses_the_declared_loss():
     """In the skill, the test and the ratio to naive; an invalid loss is named."""
     cv = fc.WalkForward(horizon=2, n_windows=60, step_size=2)

@@ -67,6 +67,7 @@ def test_a_run_without_another_model_is_explained():
     assert "1 model forecast it: naive" in text["What was compared"]
 
 
+@pytest.mark.medium
 def test_the_command_prints_the_sections_of_the_stored_run(won, tmp_path, monkeypatch, capsys):
     call = command_line(monkeypatch, capsys)
     won.save(tmp_path / "run")

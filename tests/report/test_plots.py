@@ -78,6 +78,7 @@ def test_error_by_step_is_an_rmse_ratio(result):
     )
 
 
+@pytest.mark.medium
 def test_skill_through_time_ends_at_the_skill():
     result = run(walks(300, series=1), cv=fc.WalkForward(3, 50))
     table = skill_through_time(result)
@@ -93,6 +94,7 @@ def test_skill_through_time_ends_at_the_skill():
     assert table["weekly"].iloc[19] == pytest.approx(gain, rel=1e-9)
 
 
+@pytest.mark.medium
 def test_training_curves_contain_every_fit():
     models = {"lstm": quick("lstm", members=2, trainer=fc.Trainer(steps=45)), "drift": fc.Drift()}
     result = fc.backtest(models, walks(220), fc.WalkForward(3, 4), refit=2)
@@ -240,6 +242,7 @@ def test_names_are_text_and_not_clipped(result, plot):
 
 
 @pytest.mark.parametrize("width", figures.WIDTHS)
+@pytest.mark.medium
 def test_figures_of_the_page_contain_all_their_texts(result, width, monkeypatch):
     names = ["a" * 16, "x", "y", "seven", "eighth"]
     run, drawn = named(result, names), []
@@ -395,6 +398,7 @@ def _lines(ax):
     return {line.get_linestyle(): line for line in ax.lines}
 
 
+@pytest.mark.medium
 def test_history_of_a_forecaster():
     model = quick("lstm", members=2, trainer=fc.Trainer(steps=30, patience=30, lr=1e-2, batch_size=8))
     model.fit(100 + np.sin(np.arange(300) / 3), 2)

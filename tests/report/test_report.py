@@ -143,6 +143,7 @@ def test_networks_are_compared_with_arima_too(result):
     assert "The networks against" not in plain
 
 
+@pytest.mark.medium
 def test_the_leaderboard_equals_that_of_the_result(result, page):
     table = re.search(r'<table id="leaderboard">(.*?)</table>', page, re.DOTALL)[1]
     rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)[1:]
@@ -158,6 +159,7 @@ def test_the_leaderboard_equals_that_of_the_result(result, page):
     assert shown[2] == f"{board['mase'].iloc[0]:.3f}"
 
 
+@pytest.mark.medium
 def test_every_column_is_explained(page):
     table = re.search(r'<table id="leaderboard">(.*?)</table>', page, re.DOTALL)[1]
     explained = ", ".join(re.findall(r"<dt>(.*?)</dt>", page)).split(", ")
@@ -196,6 +198,7 @@ def test_contents_name_every_section(page):
     assert page.count("<h2") == len(headings)
 
 
+@pytest.mark.medium
 def test_a_model_with_intervals_that_are_too_wide_is_flagged():
     result = run(walks(400), cv=fc.WalkForward(3, 40), refit=40)
     f = result.forecasts.copy()
@@ -334,6 +337,7 @@ def test_large_runs_are_limited_with_a_note(result, monkeypatch):
     assert len(json.loads(text)["series"]) == len(json.loads(text)["truth"]) == 2
 
 
+@pytest.mark.medium
 def test_of_many_series_the_notable_ones_are_shown_and_named(monkeypatch):
     result = run(walks(160, series=9), cv=fc.WalkForward(3, 12), refit=12)
     assert notable.notable_series(result) == ([f"S{i}" for i in range(9)], "")
@@ -557,6 +561,7 @@ def test_the_page_works_in_a_browser(hostile, tmp_path, look):
     assert found["data-paper"] == ("rgb(21, 25, 30)" if look == "dark" else "rgb(255, 255, 255)")
 
 
+@pytest.mark.medium
 def test_report_on_returns_is_relative_to_zero():
     prices = walks(200)
     returns = prices.pct_change().iloc[1:]
@@ -578,6 +583,7 @@ def test_report_on_returns_is_relative_to_zero():
         draw(result)
 
 
+@pytest.mark.medium
 def test_control_and_direction_marks_are_shown_as_text():
     """Names of series and models with escape sequences, direction marks, line breaks and brackets."""
     from xml.etree import ElementTree
@@ -599,6 +605,7 @@ def test_control_and_direction_marks_are_shown_as_text():
         ElementTree.fromstring(svg.replace("<svg ", '<svg xmlns:xlink="http://www.w3.org/1999/xlink" ', 1))
 
 
+@pytest.mark.medium
 def test_what_is_no_price_is_called_none():
     rng = np.random.default_rng(0)
     sales = pd.DataFrame({"sales": 50 + rng.normal(0, 5, 300)}, index=pd.date_range("2020-01-06", periods=300))
@@ -608,6 +615,7 @@ def test_what_is_no_price_is_called_none():
     assert not re.findall(r"\S* price\S*", text)
 
 
+@pytest.mark.medium
 def test_years_of_few_cutoffs_are_named():
     prices = walks(800, series=1).loc[:"2017-01-17"]  # 12 rows of 2017, the last 10 of which are no cutoffs
     result = run(prices, cv=fc.WalkForward(10, 400, step_size=1), refit=400)

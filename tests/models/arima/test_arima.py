@@ -317,6 +317,7 @@ def _autoregression(phi, rows, seed):
     return lfilter([1.0], [1.0, -phi], shocks)
 
 
+@pytest.mark.medium
 def test_differences_of_simulated_series():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=600)
@@ -327,6 +328,7 @@ def test_differences_of_simulated_series():
 
 
 @pytest.mark.parametrize("name", ["MSFT", "IBM"])
+@pytest.mark.medium
 def test_prices_revert_to_no_level(name):
     """Dickey and Fuller's test rejects a unit root of MSFT's price, and integrated models describe it better."""
     price = fc.load_sample("stocks")[name]
@@ -335,6 +337,7 @@ def test_prices_revert_to_no_level(name):
 
 @pytest.mark.parametrize("m", [1, 4])
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.medium
 def test_auto_is_not_worse_than_a_random_walk(seed, m):
     """By AICc on the same rows, with and without drift: of walks, autoregressions, trends and noise, short and long."""
     rows = (12, 25, 60, 150)[seed % 4]
@@ -366,6 +369,7 @@ def _aicc_given_first(y, fit, n_lost):
     return -2 * loglikes[n_lost:].sum() + 2 * k * n / (n - k - 1)
 
 
+@pytest.mark.medium
 def test_auto_has_a_constant_and_tries_drift():
     """Without a constant, forecasts would depend on where zero is."""
     rng = np.random.default_rng(1)
@@ -377,6 +381,7 @@ def test_auto_has_a_constant_and_tries_drift():
 
 
 @pytest.mark.parametrize("m", [None, 4])
+@pytest.mark.medium
 def test_logs_of_a_short_series_are_chosen_by_its_changes(m):
     """Logs only where changes are rates without a drift, in any unit and whatever the panel has."""
     rng, t = np.random.default_rng(0), np.arange(60)
@@ -417,6 +422,7 @@ SCALED_ORDERS = [((1, 1, 1), (0, 1, 1, 12)), ((0, 2, 2), None), ((2, 0, 1), None
 
 @pytest.mark.parametrize("gap", [False, True])
 @pytest.mark.parametrize(("order", "seasonal"), SCALED_ORDERS)
+@pytest.mark.medium
 def test_multiples_are_forecast_by_multiples(order, seasonal, gap):
     """y·s + c is forecast by s times the forecast of y, plus c, and its intervals likewise."""
     rng, t = np.random.default_rng(0), np.arange(60)
@@ -450,6 +456,7 @@ def test_diffuse_start_is_exact(rows):
 
 @pytest.mark.parametrize("rows", [3, 4, 5, 7, 11, 20])
 @pytest.mark.parametrize("m", [None, 4])
+@pytest.mark.medium
 def test_short_series_are_forecast(rows, m):
     """Noise, a walk, a line, a parabola, a late change and a series with gaps."""
     rng = np.random.default_rng(rows)
@@ -463,6 +470,7 @@ def test_short_series_are_forecast(rows, m):
             assert np.isfinite(forecast.quantiles).all()
 
 
+@pytest.mark.medium
 def test_warm_start_begins_at_the_last_fit():
     """A warm fit is not worse than one from scratch."""
     y = _returns()[:3000]

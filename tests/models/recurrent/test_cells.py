@@ -34,6 +34,7 @@ def results(layer, x, state):
 @BOTH
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize(("batch", "rows"), [(1, 4), (3, 11), (20, 60)])
+@pytest.mark.medium
 def test_results_and_gradients_are_those_of_torch(fast, own, bidirectional, batch, rows):
     first, second = layers(fast, own, bidirectional=bidirectional)
     generator = torch.Generator().manual_seed(1)
@@ -45,6 +46,7 @@ def test_results_and_gradients_are_those_of_torch(fast, own, bidirectional, batc
 
 
 @BOTH
+@pytest.mark.medium
 def test_the_backward_pass_is_that_of_the_forward_pass(fast, own):
     layer, _ = layers(fast, own, size=3)
     x = torch.randn(2, 5, 5, dtype=torch.double, requires_grad=True)

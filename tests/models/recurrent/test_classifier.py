@@ -76,6 +76,7 @@ def test_sequences_of_tokens_with_padding(cell, both):
     assert padded.predict_proba(new).tobytes() == few.fit(x, y).predict_proba(new).tobytes()
 
 
+@pytest.mark.medium
 def test_more_than_two_classes():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(600, 4, 1))

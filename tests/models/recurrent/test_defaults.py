@@ -104,6 +104,7 @@ def test_two_rows_are_refused_and_constant_series_are_forecast():
     np.testing.assert_allclose(fc.Recurrent(trainer=SHORT).fit(constant, 2).predict(constant).point, 7.0)
 
 
+@pytest.mark.medium
 def test_without_examples_the_forecast_is_that_of_the_base():
     """Quantiles, too: a network that was never measured has no share in them."""
     prices = walks(rows=4)
@@ -166,6 +167,7 @@ def hourly(rows: int = 300, series: int = 20) -> pd.DataFrame:
     return pd.DataFrame(100 + day + rng.normal(size=(rows, series)), index=index)
 
 
+@pytest.mark.medium
 def test_hours_are_forecast_by_the_tuned_network_unless_a_network_is_described(monkeypatch):
     """Its quantiles are those of the base: nothing is left to correct, and one fit is enough."""
     monkeypatch.setattr(defaults, "TUNING_STEPS", 2)

@@ -32,6 +32,7 @@ def test_an_own_loss_trains_as_the_same_loss_by_name(name):
     assert own.history_["loss"].tolist() == named.history_["loss"].tolist()
 
 
+@pytest.mark.medium
 def test_an_own_loss_moves_the_forecast():
     """The newest of independent values are forecast by their quantile of level 2 / 3, which the loss selects."""
     y = np.random.default_rng(0).uniform(0, 1, 1500)
@@ -141,6 +142,7 @@ def own(network=Convolution, **params):
 
 
 @pytest.mark.parametrize("params", [{}, {"loss": "student-t"}, {"loss": squared, "embedding": 2}, {"calendar": True}])
+@pytest.mark.medium
 def test_an_own_network_passes_the_audit(params):
     trainer = fc.Trainer(steps=2, batch_size=8, lr=0.05)
     assert fc.audit(own(trainer=trainer, **params), walks(series=2), fc.WalkForward(2, n_windows=3)).passed
@@ -153,6 +155,7 @@ def test_an_own_network_that_starts_at_zero_is_its_base():
     np.testing.assert_allclose(untrained.predict_at(prices, [129, 159]).point, expected, rtol=1e-12)
 
 
+@pytest.mark.medium
 def test_an_own_network_learns_what_can_be_forecast():
     """An autoregression: nearly all of the error that can be removed from that of naive is removed."""
     rng, y = np.random.default_rng(0), np.zeros(1500)

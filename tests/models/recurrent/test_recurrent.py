@@ -47,6 +47,7 @@ def test_untrained_network_equals_its_base(name, base):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.medium
 def test_hybrid_works_in_a_backtest():
     models = {"arima": fc.ARIMA((1, 1, 1)), "hybrid": quick("lstm", base=fc.ARIMA((1, 1, 1)))}
     result = fc.backtest(models, walks(), fc.WalkForward(3, n_windows=4), refit=2)
@@ -81,6 +82,7 @@ def test_base_is_cross_fitted():
 
 
 @pytest.mark.parametrize("base", [Memory(), fc.Recurrent(hidden=3, lookback=8, trainer=fc.Trainer(steps=3))])
+@pytest.mark.medium
 def test_any_forecaster_can_be_a_base(base):
     prices = walks()
     untrained = quick("lstm", base=base, trainer=fc.Trainer(steps=0)).fit(prices.iloc[:130], 3)
@@ -92,6 +94,7 @@ def test_any_forecaster_can_be_a_base(base):
     assert np.isfinite(trained.predict(prices).quantiles).all()
 
 
+@pytest.mark.medium
 def test_minimum_rows_include_those_of_the_base():
     """They are enough, and one row less is refused."""
     for base in (fc.SeasonalNaive(100), Memory(), quick("rnn"), fc.Ensemble([fc.Naive(), quick("gru")])):
@@ -107,6 +110,7 @@ def test_constant_series_are_refused():
         quick("lstm", base=fc.Naive()).fit(walks() * 0 + 5, 2)
 
 
+@pytest.mark.medium
 def test_cross_fitted_base_chooses_logs_once():
     """Prices positive at first and negative later: the fits on early rows do not work in logs either."""
     prices = walks(rows=300) - 100
@@ -440,6 +444,7 @@ def test_patience_with_too_few_rows_is_refused():
         model.fit(walks(rows=4), 2)
 
 
+@pytest.mark.medium
 def test_warm_start_continues_from_the_previous_weights():
     prices = walks()
     model = quick("lstm", warm_start=True, members=2).fit(prices.iloc[:130], 2)

@@ -25,6 +25,7 @@ def _dependent(rng, series=3):
     return correction * np.arange(1, HORIZON + 1), error
 
 
+@pytest.mark.medium
 def test_corrections_without_a_signal_are_rarely_used():
     """At most one in twenty has a factor of a half or more, although errors are dependent; the mean is small."""
     rng = np.random.default_rng(0)
@@ -176,6 +177,7 @@ def test_series_too_short_to_hold_rows_back_have_the_prior():
     assert model.shrinkage_ == pytest.approx(PRIOR)
 
 
+@pytest.mark.medium
 def test_large_panels_are_measured_on_a_sample_of_series():
     """With 60 series, a number that is not all: forecasts of one that is measured equal those of the whole panel."""
     prices = walks(series=60)

@@ -40,6 +40,7 @@ def test_a_row_depends_on_no_later_row():
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(1e-9, 0.0), (1e9, 0.0), (1.0, 1e4), (1e3, -50.0)])
+@pytest.mark.medium
 def test_scale_and_level_do_not_matter(factor, shift):
     values, observed, seasons = simulated()
     before, after = encode(values, observed, seasons), encode(values * factor + shift, observed, seasons)

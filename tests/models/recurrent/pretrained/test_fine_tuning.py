@@ -46,6 +46,7 @@ def test_without_enough_rows_nothing_is_tuned():
     np.testing.assert_array_equal(tuned.predict(y).quantiles, fc.Pretrained().fit(y, 3).predict(y).quantiles)
 
 
+@pytest.mark.medium
 def test_fine_tuning_is_reproducible_and_members_differ(tmp_path):
     y = waves(120, 3)
     trainer = fc.Trainer(steps=3, lr=1e-3)

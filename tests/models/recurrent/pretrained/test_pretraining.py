@@ -16,6 +16,7 @@ from forecast.models.recurrent.pretrained.weights import read_weights
 SMALL = TrainingConfig(steps=4, n_rows=512, chunk=256, lengths=(64, 128), n_positions=32)
 
 
+@pytest.mark.medium
 def test_the_same_settings_give_the_same_bytes_resumed_or_not(tmp_path):
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     run(SMALL, whole)
@@ -46,6 +47,7 @@ def test_half_precision_is_used_only_where_the_processor_has_it(tmp_path, monkey
     assert json.loads((tmp_path / "card.json").read_text())["precision"] == "float32"
 
 
+@pytest.mark.medium
 def test_the_loss_falls():
     training = Training(replace(SMALL, steps=60, n_rows=4096, chunk=4096, n_positions=512, warm_up=5))
     batches = [training_batch(SMALL, step) for step in range(1000, 1020)]

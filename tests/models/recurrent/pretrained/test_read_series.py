@@ -69,6 +69,7 @@ def assert_same(computed, expected):
 
 
 @pytest.mark.filterwarnings("ignore::forecast.models.base.ShortSeriesWarning")
+@pytest.mark.medium
 def test_forecasts_do_not_depend_on_what_was_read_before(memory, monkeypatch):
     table = prices()
     for stop in (260, 261, 290, 330, 275, 330):  # also a history that ends earlier
@@ -78,6 +79,7 @@ def test_forecasts_do_not_depend_on_what_was_read_before(memory, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::forecast.models.base.ShortSeriesWarning")
 @pytest.mark.parametrize("row", [0, 20, 150, 328])
+@pytest.mark.medium
 def test_a_changed_row_is_read(memory, monkeypatch, row):
     table = prices()
     before = forecast(table)

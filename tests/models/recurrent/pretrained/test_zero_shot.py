@@ -160,6 +160,7 @@ def test_many_series_are_forecast_as_few():
 
 
 @pytest.mark.parametrize("phi", [0.9, 0.5, 0.0])
+@pytest.mark.medium
 def test_autoregressions_are_forecast_nearly_as_by_the_oracle(phi):
     steps, rows = np.arange(1, 6), np.arange(800, 1190)
     ours, oracle = [], []
@@ -172,6 +173,7 @@ def test_autoregressions_are_forecast_nearly_as_by_the_oracle(phi):
     assert (np.sqrt(np.sum(ours, axis=0) / np.sum(oracle, axis=0)) < 1.03).all()
 
 
+@pytest.mark.medium
 def test_a_walk_is_forecast_by_nearly_its_last_value():
     y = np.exp(0.01 * walk(1500, 10, seed=3))
     rows = np.arange(700, 1490, 5)
