@@ -152,6 +152,7 @@ def test_nothing_is_written_into_a_run_or_a_model(result, model, tmp_path, call,
 
 
 @pytest.mark.usefixtures("_short_page")
+@pytest.mark.medium
 def test_out_is_neither_what_is_read_nor_a_file_of_a_run_or_model(result, model, tmp_path, call, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result.save("run")
@@ -218,6 +219,7 @@ HEALERS = ("load", "save", pytest.param("command", marks=pytest.mark.slow))
 @pytest.mark.usefixtures("_short_page")
 @pytest.mark.parametrize("healer", HEALERS)
 @pytest.mark.parametrize("kind", [_io.RUN, _io.MODEL], ids=["run", "model"])
+@pytest.mark.medium
 def test_a_kill_at_any_rename_is_healed_by_the_next_command(kind, healer, result, model, tmp_path, call):
     folder = tmp_path / "x"
     save = lambda: (result if kind is _io.RUN else model).save(folder)  # noqa: E731

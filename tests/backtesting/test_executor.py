@@ -413,6 +413,7 @@ class Mapped(Naive):
         self.record_ = {"mapped": base is not None, "writeable": bool(panel.values.flags.writeable)}
 
 
+@pytest.mark.medium
 def test_prices_are_memory_mapped():
     result = fc.backtest({"mapped": Mapped()}, walks(rows=2000, series=10), CV, n_jobs=2)
     details = result.fits.loc[result.fits["model"] == "mapped", "details"]

@@ -467,6 +467,7 @@ def test_skipped_series_are_printed(workdir, call):
     assert re.search(r"Skipped series:\s+S1: fewer than 3 observed training rows, at \d cutoff", out)
 
 
+@pytest.mark.medium
 def test_parquet_file_and_sample_are_read(workdir, call):
     walks(rows=60, series=2).to_parquet(workdir / "good.parquet")
     assert call(f"backtest good.parquet {DRIFT}")[0] == 0
@@ -653,6 +654,7 @@ def test_backtest_of_yahoo_prices(workdir, call, yahoo):
     assert set(yahoo.requests.values()) == {1}
 
 
+@pytest.mark.medium
 def test_failed_download_leaves_no_file(workdir, call, yahoo):
     yahoo.behave("AAPL")
     before = snapshot(workdir)
@@ -739,6 +741,7 @@ def test_fitted_model_forecasts_as_in_python(workdir, call):
     assert "dates: " in out
 
 
+@pytest.mark.medium
 def test_forecast_dates_follow_an_exchange(workdir, call):
     call("fit stocks --model naive --horizon 3 --out naive --end 2012-12-21 --quiet")
     code, out, _ = call("predict naive stocks --end 2012-12-21 --exchange XNYS --json")
@@ -866,6 +869,7 @@ def test_report_is_written_again(workdir, call):
     assert (workdir / "elsewhere.html").read_bytes() == before
 
 
+@pytest.mark.medium
 def test_examples_in_help_are_valid(workdir, call, monkeypatch):
     """Each command accepts the options of its example; running all examples would take minutes."""
     import typer.main
@@ -943,6 +947,7 @@ def test_declared_season_reference_and_baseline_are_repeated_by_a_spec(workdir, 
 
 
 @pytest.mark.usefixtures("short_report")
+@pytest.mark.medium
 def test_a_finished_run_is_judged_against_another_baseline_without_new_fits(workdir, call, monkeypatch):
     command = f"backtest good.csv {DRIFT} --out run"
     assert call(command)[0] == 0

@@ -77,6 +77,7 @@ def test_a_shell_completes_words(words, expected, complete):
     assert complete(*words) == expected
 
 
+@pytest.mark.medium
 def test_the_script_of_a_shell_names_the_program():
     """The text that is written to the shell's start file by --install-completion."""
     code = "import sys; from forecast.cli import main; sys.argv = ['forecast']; main()"

@@ -221,6 +221,7 @@ def test_a_pipe_without_a_width_has_whole_names(tmp_path):
     assert len(header.split()) == len(lines[0].split())  # one line for each series
 
 
+@pytest.mark.medium
 def test_numbers_come_first(call, tmp_path):
     prices = walks(rows=400, series=2).set_axis(["A" * 50 + "1", "A" * 50 + "2"], axis=1)
     prices.to_csv(tmp_path / "long.csv", index_label="date")

@@ -274,6 +274,7 @@ def server():
 
 @pytest.mark.filterwarnings("ignore::forecast.data.yahoo.download.DownloadWarning")
 @pytest.mark.parametrize("seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 50))])
+@pytest.mark.medium
 def test_no_bar_is_lost_over_a_moving_clock(seed, cache, server, tmp_path):
     import yfinance
 

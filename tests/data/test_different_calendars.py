@@ -69,6 +69,7 @@ def test_nearly_every_row_is_used_in_training(name, world):
     assert min(targets.values()) >= 0.95, targets
 
 
+@pytest.mark.medium
 def test_nearly_every_price_is_a_one_step_target(world):
     # A step is a row: the row after a stock's Friday is the coin's Saturday, where the stock has no target. Its Monday
     # is the target of the Sunday before, where it is missing.

@@ -154,6 +154,7 @@ def test_two_hundred_tickers_with_refusals(yahoo):
     assert updates == [(i, 200) for i in range(1, 201)]
 
 
+@pytest.mark.medium
 def test_refusal_delays_all_tickers(yahoo):
     yahoo.behave("A", "429", "429")
     yahoo.behave("B")

@@ -273,6 +273,7 @@ def test_unknown_order_of_day_and_month(chunk, tmp_path):
 
 
 @pytest.mark.parametrize("chunk", range(4))
+@pytest.mark.medium
 def test_files_cut_short(chunk, tmp_path):
     """Only the last number of the file may be misread: its missing digits cannot be noticed."""
     counts = {True: 0, False: 0}

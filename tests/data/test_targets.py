@@ -92,6 +92,7 @@ def test_realised_variance_has_each_markets_sessions(knows_zones, overnight):
         assert np.allclose(variance[name], expected, rtol=1e-9, equal_nan=True), name
 
 
+@pytest.mark.medium
 def test_another_ticker_changes_no_realised_variance():
     days = pd.bdate_range("2024-01-15", periods=8)
     table = pd.DataFrame({name: market_bars(name, days)[0] for name in MARKETS})
@@ -186,6 +187,7 @@ def table_with_gaps(rows=120, seed=4):
 
 @pytest.mark.parametrize("how", ["all", "common"])
 @pytest.mark.parametrize("target", ["price", "return", "parkinson", "garman_klass", "volume", "High"])
+@pytest.mark.medium
 def test_no_row_of_a_target_depends_on_later_rows(target, how):
     table = table_with_gaps()
     exog = ("Open", "Close")

@@ -115,6 +115,7 @@ def test_rows_of_the_preparation_are_explained():
     assert "labels are lost" in detail(lambda raw: raw.to_numpy())
 
 
+@pytest.mark.medium
 def test_a_preparation_that_raises_is_reported():
     def strict(raw):
         if raw.isna().any(axis=None):

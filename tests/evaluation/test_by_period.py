@@ -43,6 +43,7 @@ def test_shorter_runs_are_divided_into_quarters_or_thirds():
     assert (numbered["cutoffs"] == 10).all()
 
 
+@pytest.mark.medium
 def test_volatile_cutoffs_are_those_after_large_movements():
     rng = np.random.default_rng(1)
     sizes = np.where(np.arange(400) < 320, 0.1, 5.0)

@@ -198,6 +198,7 @@ def test_errors_name_what_helps(arguments, match):
         fc.importance(model, prices, **({"cv": fc.WalkForward(horizon=1, n_windows=80)} | arguments))
 
 
+@pytest.mark.medium
 def test_plot_has_a_number_for_each_step_of_the_most_important_rows():
     found = fc.importance(fc.Tabular(lookback=6, exog=("x", "other")), draw(leading_input, 0), CV, LOOKBACK)
     ax = fc.plot_importance(found)

@@ -59,6 +59,7 @@ def test_errors_equal_utilsforecast_and_scikit_learn(name, seed):
 
 @settings(max_examples=60, deadline=None)
 @given(PAIRS)
+@pytest.mark.medium
 def test_properties_of_errors(pair):
     y, y_hat = pair
     assert metrics.mae(y, y_hat) == pytest.approx(sklearn_metrics.mean_absolute_error(y, y_hat), rel=1e-9, abs=1e-12)
@@ -290,6 +291,7 @@ def test_scores_by_step_average_to_scores(run):
     np.testing.assert_allclose(averaged.loc[expected.index], expected, rtol=1e-12)
 
 
+@pytest.mark.medium
 def test_nixtla_table_is_evaluated_alike_by_utilsforecast(run):
     """The same rows through `evaluate`, each cutoff with its training rows."""
     prices, result = run
@@ -333,6 +335,7 @@ def test_crps_of_a_normal_and_of_a_point():
     assert metrics.crps(np.array([0.3]), draws[None], levels) == pytest.approx(energy, rel=1e-9)
 
 
+@pytest.mark.medium
 def test_members_and_their_spread():
     prices = walks(rows=120, series=2)
     result = fc.backtest({"net": quick("lstm", members=3)}, prices, fc.WalkForward(2, 6), refit=3)

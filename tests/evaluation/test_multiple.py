@@ -90,6 +90,7 @@ def test_sentences_of_superior_ability():
     assert "the only model tried against naive is better cannot be tested" in perfect.sentence
 
 
+@pytest.mark.medium
 def test_superior_ability_adjusts_for_the_number_of_models():
     rng = np.random.default_rng(8)
     naive = rng.normal(size=100)

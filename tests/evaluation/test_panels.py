@@ -46,6 +46,7 @@ def panel(n_series: int, odd: tuple[str, ...] = ()) -> pd.DataFrame:
 
 @pytest.mark.parametrize("loss", ["squared", "absolute", "pinball"])
 @pytest.mark.parametrize("n_series", [4, 40, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.medium
 def test_one_odd_series_does_not_move_the_headline(n_series, loss):
     plain = verdict(panel(n_series), 1, loss=loss)
     assert plain.models("better") == ["good"]

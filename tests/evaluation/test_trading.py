@@ -87,6 +87,7 @@ def test_interval_of_the_mean_covers(monkeypatch):
     assert np.mean(covered) > 0.8
 
 
+@pytest.mark.medium
 def test_result_of_a_run():
     prices = fc.load_sample("stocks").iloc[-300:]
     result = fc.backtest({"drift": fc.Drift()}, prices, fc.WalkForward(5, 20), refit=20)

@@ -471,6 +471,7 @@ def test_weaker_baselines_cost_no_power():
     assert with_them.loc["weekly", "finding"] == "worse"
 
 
+@pytest.mark.medium
 def test_verdict_compares_with_the_strongest_simple_baseline():
     rng = np.random.default_rng(0)
     season = 50 + np.resize(rng.normal(0, 3, 7), 210) + rng.normal(0, 0.5, 210)

@@ -59,6 +59,7 @@ def test_spreads_that_cannot_be_compared_are_named():
     )
 
 
+@pytest.mark.medium
 def test_two_questions():
     point, spread = question(naive=1, net=0.5), question("pinball", naive=1, net=0.5)
     assert on_network(point, spread) == "A network? Yes, for both: net beats naive."
@@ -115,6 +116,7 @@ def run():
     return fc.backtest(models, fc.load_sample("simulated")[["ar1"]], fc.WalkForward(1, 20), refit=20)
 
 
+@pytest.mark.medium
 def test_verdicts_of_a_run(run):
     verdicts = run.verdicts()
     assert [(v.loss, v.against) for v in verdicts] == [

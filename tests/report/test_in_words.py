@@ -37,6 +37,7 @@ def test_a_winner_is_named_with_the_numbers_of_the_verdict(won):
     assert "Profits" in text["What it does not mean"]
 
 
+@pytest.mark.medium
 def test_without_a_winner_nothing_is_claimed():
     result = fc.backtest({"drift": fc.Drift()}, walks(120, 2), fc.WalkForward(horizon=2, n_windows=30))
     text = words(result)

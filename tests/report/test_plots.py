@@ -443,6 +443,7 @@ def test_gradient_flow_is_relative_to_its_maximum():
         fc.plot_gradient_flow(flows, of="output")
 
 
+@pytest.mark.medium
 def test_notebooks_draw_axes_that_are_the_value_of_a_cell(monkeypatch):
     """Also before `%matplotlib inline`; pyplot's axes are left to pyplot."""
     _, other = plt.subplots()

@@ -167,6 +167,7 @@ def test_every_column_is_explained(page):
         assert title in explained
 
 
+@pytest.mark.medium
 def test_figures_have_descriptions_and_tables(result, page):
     figures = [attributes for tag, attributes in Page(page).elements if tag == "svg"]
     assert len(figures) == 12  # six, each for a wide and for a narrow window

@@ -284,6 +284,7 @@ def test_one_pass_equals_filtering_at_each_origin(order, seasonal, rows):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.medium
 def test_missing_rows_do_not_enter_the_likelihood(series):
     """The likelihood is the Kalman filter's, of the observed rows, not of interpolated ones."""
     y = series.copy()
@@ -634,6 +635,7 @@ def test_auto_selects_no_order_with_overlapping_lags(m):
 
 
 @pytest.mark.parametrize("size", [0.1, 0.5, 1.0])
+@pytest.mark.medium
 def test_trend_is_not_mistaken_for_a_level(size):
     """The log of a line is concave: forecasts continue upwards and do not revert."""
     y = 100 + 0.5 * np.arange(400) + size * np.random.default_rng(1).normal(size=400)

@@ -56,6 +56,7 @@ def test_the_backward_pass_is_that_of_the_forward_pass(fast, own):
 
 @BOTH
 @pytest.mark.parametrize("shape", [(6, 120, 5), (16, 60, 5), (2, 1, 5), (MAX_SIZE, 6, 5)])
+@pytest.mark.medium
 def test_single_precision_and_sizes_for_which_torch_is_faster(fast, own, shape):
     first, second = layers(fast, own, size=16, dtype=torch.float32)
     x = torch.randn(*shape, generator=torch.Generator().manual_seed(2))

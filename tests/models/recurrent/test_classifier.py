@@ -117,6 +117,7 @@ def _trending(rows=500):
     return pd.DataFrame(100 * np.exp(steps.cumsum(axis=0)), index=pd.bdate_range("2015-01-01", periods=rows))
 
 
+@pytest.mark.medium
 def test_directions_of_prices():
     prices = _trending().set_axis(["A", "B"], axis=1)
     model = fc.RecurrentClassifier("gru", hidden=8, lookback=12, epochs=5, lr=1e-2).fit(prices.iloc[:400])

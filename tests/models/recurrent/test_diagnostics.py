@@ -82,6 +82,7 @@ def test_bidirectional_network_has_no_state_gradient():
     assert table["state"].isna().all()
 
 
+@pytest.mark.medium
 def test_gradient_of_patches_dilations_and_tokens():
     for options in ({"patch": 3}, {"layers": (1, 3)}):
         for name in ("lstm", "gru-many-to-one"):

@@ -133,6 +133,7 @@ def test_diverging_training_raises_and_leaves_the_model_unchanged():
         unfitted.predict(prices)
 
 
+@pytest.mark.medium
 def test_forecast_is_the_median_of_the_members():
     prices = walks()
     model = quick("lstm", members=3).fit(prices, 2)
@@ -393,6 +394,7 @@ def test_network_options_preserve_causality(name, options):
     assert later.quantiles[2].tobytes() != at_once.quantiles[2].tobytes()
 
 
+@pytest.mark.medium
 def test_patience_only_chooses_the_number_of_steps():
     """The weights are those of a training that is stopped after that many steps."""
     prices = _ar1(0, rows=900) + 100

@@ -91,6 +91,7 @@ def test_a_changed_row_is_read(memory, monkeypatch, row):
     assert_same(forecast(table), before)
 
 
+@pytest.mark.medium
 def test_a_missing_row_is_not_an_observed_one(memory, monkeypatch):
     table = prices()[["s0"]]
     changed = table.copy()
