@@ -16,7 +16,8 @@ from forecast.models.recurrent.shrinkage import shrinkage_factor
 
 MEASURED_FROM = 250  # observed training rows of a series, which then show whether its points can be forecast
 FIRST_ROW = 100  # the first at which that is measured
-MEASURED_ROWS = 300  # at which it is measured, at most
+MEASURED_ROWS = 1000  # at which it is measured, if there are so many
+GOLDEN = (5**0.5 - 1) / 2
 PRIOR_ODDS = 1 / 4  # that the points are better than the last value
 #: Real series vary more than simulated ones: the spread of a series with few rows is multiplied by this (chosen on M1).
 WIDENING = 1.2
@@ -64,6 +65,16 @@ def spread_widening(n_observed: np.ndarray) -> np.ndarray:
     return 1 + (WIDENING - 1) * np.clip((many - n_observed) / (many - few), 0, 1)
 
 
+def measured_rows(n: int) -> np.ndarray:
+    """Return the rows of n at which points are measured, about 1,000 of them.
+
+    One more row adds one or removes others, so that most need not be forecast again. They are those whose number times
+    the golden ratio has the smallest fractional part, which are spread evenly over rows, and over days of the week.
+    """
+    rows = np.arange(FIRST_ROW, n - 1)
+    return rows[rows * GOLDEN % 1 < MEASURED_ROWS / len(rows)]
+
+
 def point_shrinkage(start: Start, y: np.ndarray, horizon: int) -> np.ndarray:
     """Return the probability that the network's points are better than the last value, for series (T, N), (N,).
 
@@ -73,7 +84,7 @@ def point_shrinkage(start: Start, y: np.ndarray, horizon: int) -> np.ndarray:
     long = np.flatnonzero((~np.isnan(y)).sum(axis=0) >= MEASURED_FROM)
     if not len(long):
         return factors
-    rows = np.arange(FIRST_ROW, len(y) - 1, -(-(len(y) - 1 - FIRST_ROW) // MEASURED_ROWS))
+    rows = measured_rows(len(y))
     points = start.select(long).points(y[:, long], rows, horizon)
     last = forward_fill(y[:, long])
     size = np.nanmean(np.abs(np.diff(last, axis=0)), axis=0)
