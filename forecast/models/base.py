@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -226,23 +227,34 @@ class Forecaster(Estimator):
         A fit that fails leaves the model unchanged. Raises ValueError if no series has `min_rows(horizon)` observed
         rows, or a parameter is not valid.
         """
+        panel = self._read_for_fit(prices, horizon)
+        with self._fit_of(panel, horizon):
+            self._fit(panel, horizon)
+        return self
+
+    def _read_for_fit(self, prices: Prices, horizon: int) -> Panel:
+        """Return the prices of a fit as a panel; raise ValueError if they or a parameter are not valid."""
         check_int("horizon", horizon, 1)
         self.check_params()
         panel = as_panel(prices, exog=self.required_fields(), future=self.future_fields())
         self.check_static(panel)
         panel = panel.known_until(len(panel))  # of later rows nothing is read, also where it is known
         self._check_lengths(panel, horizon)
+        return panel
+
+    @contextmanager
+    def _fit_of(self, panel: Panel, horizon: int) -> Iterator[None]:
+        """Set what every fit sets; if the block does not end, the model is as it was."""
         before = dict(vars(self))
         try:
             self.horizon_ = horizon
             self.series_ = panel.series
             self.prices_ = PriceKind.of(panel)
             self.record_: dict[str, Any] = {}  # summary of the fit; JSON in the column `details` of a backtest's `fits`
-            self._fit(panel, horizon)
+            yield
         except BaseException:
             self.__dict__ = before
             raise
-        return self
 
     def check_static(self, panel: Panel) -> None:
         """Raise ValueError unless the panel has the static inputs that are read."""

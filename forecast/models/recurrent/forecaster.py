@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 from torch import Tensor, nn
 
 from forecast._estimator import check_fitted, clone, show
-from forecast.data.panel import Panel
+from forecast.data.panel import Panel, Prices
 from forecast.features.dataset import SequenceDataset, TrainingRows, rows_needed
 from forecast.features.inputs import MIN_CHANGES
 from forecast.features.static_inputs import fit_encoder
@@ -35,6 +35,7 @@ from forecast.models.recurrent.config import (
 from forecast.models.recurrent.crossfit import base_in_training, set_log
 from forecast.models.recurrent.defaults import Choices, blend, choose, keep, may_be_pretrained
 from forecast.models.recurrent.diagnostics import Summary, summarise
+from forecast.models.recurrent.fit_tasks import Previous, Training, of_member
 from forecast.models.recurrent.inference import (
     ErrorSample,
     centred_quantiles,
@@ -49,7 +50,7 @@ from forecast.models.recurrent.networks import Network, build_network, network_a
 from forecast.models.recurrent.pretrained.zero_shot import Pretrained
 from forecast.models.recurrent.ragged import Group, RaggedRows, group_series, predict_groups, share_steps, trim_rows
 from forecast.models.recurrent.shrinkage import PRIOR
-from forecast.models.recurrent.trainer import RECORD, HeldBack, Trainer, example_batch, loss_curve, one_thread
+from forecast.models.recurrent.trainer import RECORD, Trainer, example_batch, loss_curve, one_thread
 from forecast.models.sample_weights import weight_fields, weighted_inputs
 from forecast.models.scale import FixedScale, choose_scale
 from forecast.models.serialize import fitted_attributes
@@ -299,26 +300,37 @@ class Recurrent(Forecaster):
 
     # --- fitting ---
 
+    def fit_iter(self, prices: Prices, horizon: int) -> Iterator[dict[str, float]]:
+        """Fit the model as `fit` does, and yield a record of each training step as it is done.
+
+        A record has the member, the step, the training loss, the norm of its gradient, the learning rate, the seconds,
+        and with the trainer's `patience` the validation loss at every tenth step; the number of steps is then chosen
+        before the first record. The model is fitted after the last record. If the loop is left before, the model is as
+        it was before the call: not fitted, or the previous fit. Members are trained one after the other.
+
+        >>> model = fc.Recurrent(lookback=5, hidden=4, trainer=fc.Trainer(steps=2))
+        >>> [record["step"] for record in model.fit_iter(fc.load_sample("stocks").iloc[-100:], horizon=2)]
+        [1, 2]
+        """
+        if self.start is not None:
+            raise ValueError(f"fit_iter has no records of start={self.start!r}: call fit")
+        panel = self._read_for_fit(prices, horizon)
+        with self._fit_of(panel, horizon):
+            previous = self._previous()
+            training = self._prepare_training(panel, horizon, previous)
+            fits = []
+            for member, task in enumerate(training.tasks, start=1):
+                fits.append((yield from of_member(member, training.trainer.train_iter(*task))))
+            self._finish(fits, training, previous)
+
     def _fit(self, panel: Panel, horizon: int) -> None:
         if self.start is not None:
             self._fine_tune(panel, horizon)
             return
-        previous = None
-        if self.warm_start and "nets_" in vars(self):
-            previous = (self.config_, self.nets_, self.shrinkage_)
-        self.fitted_params_ = describing_params(self)
-        self.choices_: Choices = choose(self, panel) if previous is None else keep(self.choices_, self, panel)
-        data = self._prepare(panel, horizon)
-        examples = self._training_examples(data)
-        # A previous fit has seen the newest rows.
-        held_back = None if previous else hold_back(data, self.config_, self.choices_)
-        fits = self._train(examples, held_back, previous)
-        self.nets_: list[Network] = [net for net, _, _ in fits]
-        unknown = 0.0 if self._base_has_spread() else PRIOR
-        factors = [unknown if factor is None else factor for _, _, factor in fits]
-        self.shrinkage_: np.ndarray = np.array(factors) if previous is None else previous[2]
-        self._measure_errors(make_error_sample(data, self.config_))
-        self._summarise_fit([records for _, records, _ in fits], len(examples))
+        previous = self._previous()
+        training = self._prepare_training(panel, horizon, previous)
+        fits = Parallel(n_jobs=self.n_jobs)(delayed(training.trainer.train)(*task) for task in training.tasks)
+        self._finish(fits, training, previous)
 
     def _fine_tune(self, panel: Panel, horizon: int) -> None:
         """Fine-tune the pretrained network, once for each member."""
@@ -332,8 +344,8 @@ class Recurrent(Forecaster):
         members = [Pretrained(**params, seed=self.seed + s) for s in range(self.members)]
         fit = delayed(Pretrained._fit_panel)
         self.tuned_ = Parallel(n_jobs=self.n_jobs)(fit(member, panel, horizon) for member in members)
-        self.nets_ = []
-        self.shrinkage_ = np.array([member.tuned_share_ for member in self.tuned_])
+        self.nets_: list[Network] = []
+        self.shrinkage_: np.ndarray = np.array([member.tuned_share_ for member in self.tuned_])
         tables = [member.history_ for member in self.tuned_]
         self.history_ = pd.concat(tables, keys=range(1, self.members + 1), names=["member"]).reset_index("member")
         self.record_ = self.tuned_[0].record_ | {"shrinkage": [float(factor) for factor in self.shrinkage_]}
@@ -382,26 +394,45 @@ class Recurrent(Forecaster):
             examples.check(self.choices_.min_changes)
         return examples
 
-    def _train(self, examples: Examples, held_back: HeldBack | None, previous: Any) -> list[Any]:
-        """Train the members; return each network with the records of its steps and its shrinkage."""
+    def _previous(self) -> Previous | None:
+        """Return the previous fit from which this one continues; None of a fit from random weights."""
+        is_warm = self.warm_start and "nets_" in vars(self)
+        return Previous(self.config_, self.nets_, self.shrinkage_) if is_warm else None
+
+    def _prepare_training(self, panel: Panel, horizon: int, previous: Previous | None) -> Training:
+        """Choose the parameters, fit the base and make the examples; return what the members are trained on."""
+        self.fitted_params_ = describing_params(self)
+        self.choices_: Choices = choose(self, panel) if previous is None else keep(self.choices_, self, panel)
+        data = self._prepare(panel, horizon)
+        examples = self._training_examples(data)
+        # A previous fit has seen the newest rows.
+        held_back = None if previous else hold_back(data, self.config_, self.choices_)
         trainer = self.choices_.trainer
         if not len(examples):
             trainer = clone(trainer).set_params(steps=0, patience=None)
         weights: list[Any] = [None] * self.members
         if previous is not None:
-            trainer, (config, nets, _) = trainer.warm(), previous
-            if replace(config, bptt=self.config_.bptt) != self.config_ or len(nets) != self.members:
+            trainer = trainer.warm()
+            if replace(previous.config, bptt=self.config_.bptt) != self.config_ or len(previous.nets) != self.members:
                 raise ValueError(
                     "warm_start continues with the networks of the previous fit, but their shapes or number differ "
                     "from this fit's: fit on the same series, horizon and parameters, or set warm_start=False"
                 )
-            weights = [network_arrays(net) for net in nets]
-        return Parallel(n_jobs=self.n_jobs)(
-            delayed(trainer.train)(
-                partial(build_network, self.config_, self.seed + s, weights[s]), examples, self.seed + s, held_back
-            )
+            weights = [network_arrays(net) for net in previous.nets]
+        tasks = [
+            (partial(build_network, self.config_, self.seed + s, weights[s]), examples, self.seed + s, held_back)
             for s in range(self.members)
-        )
+        ]
+        return Training(data, examples, trainer, tasks)
+
+    def _finish(self, fits: list[Any], training: Training, previous: Previous | None) -> None:
+        """Set the trained networks, from each with its records and its shrinkage, and what follows from them."""
+        self.nets_ = [net for net, _, _ in fits]
+        unknown = 0.0 if self._base_has_spread() else PRIOR
+        factors = [unknown if factor is None else factor for _, _, factor in fits]
+        self.shrinkage_ = np.array(factors) if previous is None else previous.shrinkage
+        self._measure_errors(make_error_sample(training.data, self.config_))
+        self._summarise_fit([records for _, records, _ in fits], len(training.examples))
 
     def _measure_errors(self, sample: ErrorSample) -> None:
         """Set the spread of each member, (S, H, Q), and its distribution of errors, (S, H, E), where they are used."""

@@ -7,7 +7,7 @@ import inspect
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -41,6 +41,8 @@ class Trainable(nn.Module):
 
 
 Net = TypeVar("Net", bound=Trainable)
+#: A trained network, the records of its steps, and a measurement of it before it saw the newest rows.
+Trained = tuple[Net, list[dict[str, float]], float | None]
 
 
 class Batches(Protocol):
@@ -158,9 +160,22 @@ class Trainer(Estimator):
 
     def train(
         self, new_network: Callable[[], Net], examples: Batches, seed: int, held_back: HeldBack | None = None
-    ) -> tuple[Net, list[dict[str, float]], float | None]:
-        """Train a new network; return it on the CPU, ready to forecast, with a record of each step and a measurement.
+    ) -> Trained[Net]:
+        """Train a new network as `train_iter` does, and return what it returns."""
+        steps = self.train_iter(new_network, examples, seed, held_back)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                trained: Trained[Net] = end.value
+                return trained
 
+    def train_iter(
+        self, new_network: Callable[[], Net], examples: Batches, seed: int, held_back: HeldBack | None = None
+    ) -> Generator[dict[str, float], None, Trained[Net]]:
+        """Train a new network; yield a record of each step; return the network, all records and a measurement.
+
+        The network is on the CPU, ready to forecast.
         With `held_back` the first four fifths of the steps draw early examples only, and the network is measured after
         them; without it, and if there are fewer than two steps, the measurement is None. With `patience` the number of
         steps is chosen first, on the early and late examples: validated steps beyond it, and step 0, have a record with
@@ -178,6 +193,7 @@ class Trainer(Estimator):
                 examples = StagedExamples(held_back.early, n_early, examples)
             for record in islice(self.run(net, examples, seed), n_steps):
                 records.append(record | {"validation": losses.get(int(record["step"]), math.nan)})
+                yield dict(records[-1])
                 if held_back is not None and record["step"] == n_early:
                     measured = held_back.measure(copy.deepcopy(net).to("cpu"))
             records += [
