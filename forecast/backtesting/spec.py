@@ -88,7 +88,7 @@ def hash_history(panel: Panel, stops: Iterable[int], horizon: int) -> dict[int, 
     hashes = {}
     start = 0
     for stop in sorted(set(stops)):
-        digest.update(np.ascontiguousarray(panel.values[start:stop]).tobytes())
+        digest.update(np.ascontiguousarray(panel[start:stop].values).tobytes())
         digest.update(repr(list(map(format_date, panel.index[start:stop]))).encode())
         known = digest.copy()
         if panel.future is not None:

@@ -27,13 +27,14 @@ class ForecastIndex:
             np.broadcast_to(np.arange(shape[1])[:, None], shape)[self.rows],
         )
         scale = np.stack([_scale(panel[fold.train].target, season) for fold in period.folds])  # (K, N)
+        target = panel.target
         self.columns: dict[str, Any] = {
             "unique_id": pd.Categorical.from_codes(ids, list(panel.series)),
             "cutoff": panel.index[at],
             "step": steps.astype(np.int32),
             "ds": panel.index[at + steps],
-            "y0": panel.target[at, ids],
-            "y": panel.target[at + steps, ids],
+            "y0": target[at, ids],
+            "y": target[at + steps, ids],
             "scale": np.broadcast_to(scale[:, :, None], shape)[self.rows],
             "age": (at - (period.train.stop - 1)).astype(np.int32),
         }
@@ -63,7 +64,7 @@ def skipped(
     panel: Panel, periods: Sequence[RefitPeriod], min_train_rows: int, train_size: int | None = None
 ) -> pd.DataFrame:
     """Return the series that are left out at some cutoffs, with the reason; raise ValueError if none is left."""
-    rows, any_left = [], False
+    rows, any_left, observed = [], False, panel.observed
     for period in periods:
         included, has_rows = eligible(panel, period, min_train_rows), trainable(panel, period, min_train_rows)
         any_left |= bool(included.any())
@@ -71,7 +72,7 @@ def skipped(
             for n in np.flatnonzero(~included[k]):
                 reason = "not observed at the cutoff"
                 if not has_rows[n]:
-                    later = np.isfinite(panel.target[period.train.start : cutoff + 1, n]).sum() >= min_train_rows
+                    later = observed[period.train.start : cutoff + 1, n].sum() >= min_train_rows
                     reason = (
                         f"fewer than {min_train_rows} observed training rows{' at the last refit' if later else ''}"
                     )
@@ -87,7 +88,7 @@ def skipped(
 
 def _raise_nothing_left(train: Panel, min_train_rows: int, train_size: int | None) -> None:
     """Raise ValueError with what would help: `train` are the training rows of the last fit."""
-    longest = int(train.observed.sum(axis=0).max())
+    longest = int(train.count_observed().max())
     if longest >= min_train_rows:
         raise ValueError(
             "no series has a value at any cutoff to forecast from: change n_windows or step_size so that cutoffs fall "

@@ -100,7 +100,7 @@ def make_tasks(
 
 def trainable(panel: Panel, period: RefitPeriod, min_train_rows: int) -> np.ndarray:
     """Return which series have enough observed training rows, (N,)."""
-    return panel[period.train].observed.sum(axis=0) >= min_train_rows
+    return panel[period.train].count_observed() >= min_train_rows
 
 
 def eligible(panel: Panel, period: RefitPeriod, min_train_rows: int) -> np.ndarray:

@@ -249,9 +249,9 @@ def _ended_series(panel: Panel) -> dict[str, str | None]:
     from forecast.data.panel import format_date
 
     ended: dict[str, str | None] = {}
-    for i, name in enumerate(panel.series):
-        rows = panel.observed[:, i].nonzero()[0]
-        if not panel.observed[-1, i]:
+    for name, observed in zip(panel.series, panel.observed.T, strict=True):
+        rows = observed.nonzero()[0]
+        if not observed[-1]:
             ended[name] = format_date(panel.index[rows[-1]]) if len(rows) else None
     return ended
 
@@ -300,7 +300,7 @@ def _with_exchange(panel: Panel, horizon: int, exchange: str) -> Panel:
 def _check_rows(panel: Panel, name: str, model: Forecaster, horizon: int) -> None:
     """Raise ValueError if no series has enough observed rows for a model and --horizon."""
     needed = max(model.min_rows(horizon), horizon + 1)
-    rows = panel.observed.sum(axis=0)
+    rows = panel.count_observed()
     if rows.max() >= needed:
         return
     shorter = (steps for steps in range(horizon - 1, 0, -1) if rows.max() >= max(model.min_rows(steps), steps + 1))

@@ -120,7 +120,7 @@ def _split_rows(prices: Prices, panel: Panel) -> dict[str, np.ndarray]:
 
 def _check_series(panel: Panel, column: int, splits: np.ndarray | None) -> tuple[dict[str, Any], list[str]]:
     """Return one series' row of the report and its findings."""
-    y = panel.target[:, column]
+    y = panel.of_series(np.array([column])).target[:, 0]
     observed = np.flatnonzero(~np.isnan(y))
     row: dict[str, Any] = {"rows": len(observed), "first": None, "last": None, "days": None}
     row |= {"missing": 0, "zeros": 0, "negative": 0, "stale": 0, "jumps": 0}
@@ -331,14 +331,15 @@ def _check_copies(panel: Panel) -> list[tuple[str, str]]:
     """Return a finding for each series that is another one, or a multiple of it, in every row."""
     findings: list[tuple[str, str]] = []
     first: dict[bytes, int] = {}
-    for i, y in enumerate(panel.target.T):
+    target = panel.target
+    for i, y in enumerate(target.T):
         observed = np.flatnonzero(~np.isnan(y))
         if len(observed) < 3 or y[observed[0]] == 0 or np.ptp(y[observed]) == 0:
             continue
         relative = np.round(y / y[observed[0]], 6)  # of the same series, the same, but for rounding
         j = first.setdefault(relative.tobytes(), i)
-        factor = y[observed[0]] / panel.target[observed[0], j]
-        if j != i and np.allclose(y, factor * panel.target[:, j], rtol=SAME, atol=0, equal_nan=True):
+        factor = y[observed[0]] / target[observed[0], j]
+        if j != i and np.allclose(y, factor * target[:, j], rtol=SAME, atol=0, equal_nan=True):
             multiple = "equals" if abs(factor - 1) < SAME else f"is {factor:.6g} times"
             findings.append((panel.series[i], f"it {multiple} {panel.series[j]} in every row: is it another series?"))
     return findings

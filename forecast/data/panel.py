@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -18,6 +18,7 @@ from forecast.data.csv.numbers import advise
 from forecast.data.fields import CLOSES, FURTHER, kind_of
 from forecast.data.frames import ArrowTable, sort_rows, to_frame
 from forecast.data.future import FutureInputs, append_rows
+from forecast.data.ragged_cells import RaggedCells, read_arrays, read_long
 from forecast.data.row_labels import format_date
 from forecast.data.series import (
     PricesWarning,
@@ -40,6 +41,7 @@ __all__ = [
     "split_fields",
 ]
 
+SERIES_PER_PART = 1024  # of a panel, that are read at once
 #: Kinds of `pandas.api.types.infer_dtype` that may hold numbers; text is refused cell by cell.
 NUMERIC_KINDS = frozenset(
     ("floating", "integer", "mixed-integer-float", "decimal", "string", "mixed", "mixed-integer", "empty")
@@ -57,9 +59,10 @@ class Panel:
 
     Parameters
     ----------
-    values : numpy.ndarray
+    cells : numpy.ndarray or RaggedCells
         Array of shape (T, N, C), float64 and read-only. Channel 0 is the target. NaN means that the series did not
-        trade in that row.
+        trade in that row. Of many series of different lengths, whose table would be large and mostly empty, `as_panel`
+        stores no rows before the first and after the last one of each.
     index : pandas.Index
         Labels of the T rows: dates or numbers.
     series : tuple of str
@@ -80,7 +83,7 @@ class Panel:
     ((3270, 4, 1), 100)
     """
 
-    values: np.ndarray
+    cells: np.ndarray | RaggedCells
     index: pd.Index
     series: tuple[str, ...]
     channels: tuple[str, ...] = ("y",)
@@ -93,17 +96,23 @@ class Panel:
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError(f"a Panel takes a slice of rows, such as panel[:100]; got {rows!r}")
         future = self.future and self.future[rows.indices(len(self))[0] :]
-        return dataclasses.replace(self, values=self.values[rows], index=self.index[rows], future=future)
+        return dataclasses.replace(self, cells=self.cells[rows], index=self.index[rows], future=future)
 
     def of_series(self, numbers: np.ndarray) -> Panel:
         """Return the panel of these series, by their numbers; arrays are copied."""
+        cells = self.cells
         return dataclasses.replace(
             self,
-            values=self.values[:, numbers],
+            cells=cells[:, numbers] if isinstance(cells, np.ndarray) else cells.dense(numbers),
             series=tuple(self.series[n] for n in numbers),
             future=self.future and self.future.of_series(numbers),
             static=self.static and self.static.of_series(numbers),
         )
+
+    def parts(self) -> Iterator[Panel]:
+        """Yield the panel in chunks of series, each with its array, to limit memory."""
+        for first in range(0, len(self.series), SERIES_PER_PART):
+            yield self.of_series(np.arange(first, min(first + SERIES_PER_PART, len(self.series))))
 
     def known(self, names: Sequence[str]) -> FutureInputs:
         """Return these channels of all rows, and what is known of later ones; raise ValueError if one is no input."""
@@ -118,7 +127,16 @@ class Panel:
         return dataclasses.replace(self, future=self.future[: max(row, len(self))])
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.cells)
+
+    @property
+    def values(self) -> np.ndarray:
+        """All channels of all rows and series, (T, N, C), read-only; computed at each call where `cells` are ragged."""
+        if isinstance(self.cells, np.ndarray):
+            return self.cells
+        values = self.cells.dense()
+        values.setflags(write=False)
+        return values
 
     @property
     def target(self) -> np.ndarray:
@@ -128,7 +146,18 @@ class Panel:
     @property
     def observed(self) -> np.ndarray:
         """Where the target traded, (T, N) of bool."""
-        return ~np.isnan(self.target)
+        return ~np.isnan(self.target) if isinstance(self.cells, np.ndarray) else self.cells.observed()
+
+    def count_observed(self) -> np.ndarray:
+        """Return the number of rows with a target of each series, (N,)."""
+        return self.observed.sum(axis=0) if isinstance(self.cells, np.ndarray) else self.cells.count()
+
+    def first_observed(self) -> np.ndarray:
+        """Return the first row with a target of each series, (N,); the number of rows where there is none."""
+        if not isinstance(self.cells, np.ndarray):
+            return self.cells.first_observed()
+        observed = self.observed
+        return np.where(observed.any(axis=0), observed.argmax(axis=0), len(self))
 
     def missing(self) -> pd.Series:
         """Return the number of rows without a target between the first and the last trade of each series."""
@@ -234,7 +263,15 @@ def as_panel(
                 f"the Panel has no future values of {unknown[0]}: build it with as_panel(…, future={list(future)})"
             )
         return finish_panel(prices, static, how)
+    is_plain = not (further or columns or target)
+    if is_plain and isinstance(prices, Mapping) and (read := read_arrays(prices)) is not None:
+        cells, index, names = read
+        return finish_panel(Panel(cells, index, names), static, how)
     frame = to_frame(prices)
+    if is_plain and (long := read_long(frame)) is not None:
+        cells, index, names, note = long
+        panel = Panel(cells, index, names, attrs=_attributes(frame, "y", note))
+        return finish_panel(panel, static, how)
     frame, shared = separate_columns(frame, further, target)
     is_chosen = isinstance(prices, np.ndarray) or (isinstance(prices, Mapping) and not is_instrument(frame))
     if is_chosen and target is None and columns is None:
@@ -285,10 +322,15 @@ def build_panel(fields: Mapping[str, pd.DataFrame], target: str, exog: Sequence[
     if np.isnan(values[:, :, 0]).all():
         raise ValueError(_describe_empty(target, fields))
     values.setflags(write=False)
-    attrs = dict(wide.attrs) if target == "y" else {**wide.attrs, "field": target}
+    return Panel(values, index, names, (target, *exog), _attributes(wide, target, note))
+
+
+def _attributes(table: pd.DataFrame, target: str, note: str) -> dict[str, Any]:
+    """Return the attributes of a panel of a table, with the field that is its target and a note on its labels."""
+    attrs = dict(table.attrs) if target == "y" else {**table.attrs, "field": target}
     if note:
         attrs["notes"] = [*attrs.get("notes", []), note]
-    return Panel(values, index, names, (target, *exog), attrs)
+    return attrs
 
 
 def _of_series(table: pd.DataFrame, series: pd.Index) -> pd.DataFrame:
@@ -304,7 +346,7 @@ def _separate_future(panel: Panel, names: Sequence[str]) -> Panel:
     n = int(rows[-1]) + 1
     channels = [panel.channels.index(name) for name in dict.fromkeys(names)]
     future = FutureInputs(tuple(dict.fromkeys(names)), panel.values[:, :, channels], panel.index)
-    return dataclasses.replace(panel, values=panel.values[:n], index=panel.index[:n], future=future)
+    return dataclasses.replace(panel, cells=panel.values[:n], index=panel.index[:n], future=future)
 
 
 def with_future(panel: Panel, table: pd.DataFrame) -> Panel:
@@ -362,7 +404,7 @@ def _common(panel: Panel) -> Panel:
     values.setflags(write=False)
     attrs = {**panel.attrs, "rows": "common"}
     future = None if panel.future is None else panel.future.take(np.flatnonzero(rows), len(panel))
-    return dataclasses.replace(panel, values=values, index=panel.index[rows], attrs=attrs, future=future)
+    return dataclasses.replace(panel, cells=values, index=panel.index[rows], attrs=attrs, future=future)
 
 
 def _duplicates(names: Sequence[str]) -> list[str]:

@@ -327,7 +327,8 @@ def _check_outside(trial: Trial) -> Check:
             values = _values(model.predict_at(panel, rows))  # (K, N, H, 1 + Q)
     except Exception as error:
         return name, None, f"not tried: with early rows in random order, {type(error).__name__}: {error}"
-    fixed = [series for n, series in enumerate(real.series) if _is_fixed(panel.target[:, n], real.target[:, n])]
+    pairs = zip(panel.target.T, real.target.T, strict=True)
+    fixed = [series for series, columns in zip(real.series, pairs, strict=True) if _is_fixed(*columns)]
     if len(fixed) == len(real.series):
         return name, False, "the prepared prices do not depend on the raw prices: the preparation reads other data"
     level, declared = real.target[rows], trial.preparation.future
@@ -366,7 +367,7 @@ def _check_one_fit(trial: Trial) -> list[Check]:
         one_by_one = np.concatenate([_values(model.predict(panel[: row + 1])) for row in rows])
         values = panel.values.copy()
         values[:, :, 0] *= 10
-        tenfold = replace(panel, values=values)
+        tenfold = replace(panel, cells=values)
         scaled = _values(clone(trial.model).fit(tenfold[train], horizon).predict_at(tenfold, rows))
     difference, scale_error = _max_difference(at_once, one_by_one), _max_difference(scaled, 10 * at_once)
     depends = "" if scale_error < EQUIVARIANCE else ": forecasts depend on the scale of the prices"

@@ -44,7 +44,7 @@ def _with_inputs(panel: Panel, inputs: np.ndarray) -> Panel:
     assert panel.future is not None
     values = panel.values.copy()
     values[:, :, [panel.channels.index(name) for name in panel.future.names]] = inputs[: len(panel)]
-    return replace(panel, values=values, future=replace(panel.future, values=inputs))
+    return replace(panel, cells=values, future=replace(panel.future, values=inputs))
 
 
 def _check_later(trial: Trial) -> tuple[bool | None, str]:
@@ -98,13 +98,13 @@ def find_copies(panel: Panel, names: Sequence[str], horizon: int) -> str | None:
     At row t it is that of row t + lead. A lead from 0 on is unknown at every step, one from 1 - H on at later steps.
     """
     panel = panel[max(len(panel) - N_NEWEST, 0) :]
-    inputs = panel.known(names).values[: len(panel)]
+    inputs, target = panel.known(names).values[: len(panel)], panel.target
     leads = sorted(range(1 - horizon, horizon + 1), key=lambda lead: (abs(lead), -lead))
     for n, series in enumerate(panel.series):
         for e, name in enumerate(names):
             for values in _versions(inputs[:, n, e]):
                 for lead in leads:
-                    if _is_copy(values[max(-lead, 0) : len(panel) - max(lead, 0)], _shift(panel.target[:, n], lead)):
+                    if _is_copy(values[max(-lead, 0) : len(panel) - max(lead, 0)], _shift(target[:, n], lead)):
                         return f"{name} at a row is the target of {series} {_describe_lead(lead)}"
     return None
 

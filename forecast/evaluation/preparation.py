@@ -249,7 +249,7 @@ class Preparation:
             channels = [original.channels.index(name) for name in original.future.names]
             future = FutureInputs(original.future.names, values[:, :, channels], original.index)
         n = len(self.panel)
-        return replace(original, values=values[:n], index=original.index[:n], future=future)
+        return replace(original, cells=values[:n], index=original.index[:n], future=future)
 
 
 def _with_later_rows(panel: Panel) -> Panel:
@@ -260,7 +260,7 @@ def _with_later_rows(panel: Panel) -> Panel:
     values[: len(panel)] = panel.values
     channels = [panel.channels.index(name) for name in panel.future.names]
     values[:, :, channels] = panel.future.values
-    return replace(panel, values=values, index=panel.future.index)
+    return replace(panel, cells=values, index=panel.future.index)
 
 
 def _labels(frame: pd.DataFrame) -> pd.Index:

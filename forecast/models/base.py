@@ -264,7 +264,7 @@ class Forecaster(Estimator):
     def _check_lengths(self, panel: Panel, horizon: int) -> None:
         """Raise ValueError if every series is too short to be fitted; if only some are, warn and name them."""
         needed = self.min_rows(horizon)
-        observed = panel.observed.sum(axis=0)  # (N,)
+        observed = panel.count_observed()  # (N,)
         if (observed < needed).all():
             raise ValueError(
                 f"{type(self).__name__} needs at least {needed} observed rows of a series to be fitted for "
@@ -476,7 +476,7 @@ class LogChoice:
 
 def choose_log(log: bool | str, panel: Panel) -> LogChoice:
     """Choose which series to work in logs on; "auto" means those whose observed training values are all positive."""
-    positive = ((panel.target > 0) | ~panel.observed).all(axis=0)  # (N,)
+    positive = np.concatenate([((part.target > 0) | ~part.observed).all(axis=0) for part in panel.parts()])  # (N,)
     in_logs = positive if log == "auto" else np.full(len(panel.series), bool(log))
     return LogChoice(panel.series, tuple(bool(flag) for flag in np.asarray(in_logs)), log == "auto")
 

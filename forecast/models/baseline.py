@@ -22,7 +22,6 @@ from forecast.models.base import (
 )
 
 MIN_ERRORS = 20  # training errors of a step, below which its quantiles are those of Student's t distribution
-SERIES_PER_PART = 1024  # of which the logarithms are computed at once, to limit memory
 N_START_ROWS = 20  # first training rows by which a history without dates is recognised
 
 
@@ -64,7 +63,7 @@ class Baseline(Forecaster):
         self.log_ = choose_log(self.log, panel)
         self.record_ = {"log": self.log_.summary()}
         self.start_ = panel.index[0]
-        self.start_values_ = panel.target[:N_START_ROWS]  # (rows, N)
+        self.start_values_ = panel[:N_START_ROWS].target  # (rows, N)
         if self.has_series_parameters:
             self._fit_rule(forward_fill(transform(panel, self.log_)))
         rows, columns = np.arange(len(panel)), np.arange(len(panel.series))
@@ -80,11 +79,12 @@ class Baseline(Forecaster):
 
     def _iter_observed(self, panel: Panel) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield each chunk of series with its values (T, chunk), in logs where the model works in logs."""
-        for first in range(0, len(panel.series), SERIES_PER_PART):
-            part = panel.of_series(np.arange(len(panel.series))[first : first + SERIES_PER_PART])
+        first = 0
+        for part in panel.parts():
             observed = transform(part, self.log_)
             for chunk in iter_series_chunks(len(part.series)):
                 yield slice(first + chunk.start, first + chunk.stop), observed[:, chunk]
+            first += len(part.series)
 
     def _measure_spread(
         self, errors: np.ndarray, observed: np.ndarray, series: tuple[str, ...]

@@ -87,7 +87,7 @@ class ColdStart(Forecaster):
 
     def _fit(self, panel: Panel, horizon: int) -> None:
         needed = max(self.model.min_rows(horizon), self.rows + 1)
-        enough = np.flatnonzero(panel.observed.sum(axis=0) >= needed)
+        enough = np.flatnonzero(panel.count_observed() >= needed)
         if len(enough) < MIN_SERIES:
             raise ValueError(
                 f"ColdStart forecasts new series from at least {MIN_SERIES} others with {needed} observed rows, and "

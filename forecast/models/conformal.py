@@ -124,7 +124,7 @@ class Conformal(Forecaster):
         self.holdout_model_, self.holdout_start_, self.train_end_ = None, None, panel.index[-1]
         if not self.in_sample_is_valid:
             # A part of every series that is long enough is held out, and enough to fit the model comes before it.
-            observed = panel.observed.sum(axis=0)  # (N,)
+            observed = panel.count_observed()  # (N,)
             shortest = int(observed[observed >= self.min_rows(horizon)].min())
             cut = len(panel) - min(self.window + horizon, shortest // HOLDOUT_DIVISOR)
             with warnings.catch_warnings():

@@ -61,7 +61,8 @@ def find_season(train: Panel) -> int:
     factor of Bartlett's formula, √(1 + 2 Σ r²) over the autocorrelations at shorter lags of the changes less their mean
     in each phase.
     """
-    return _find_season(train.target, candidate_seasons(train.index))
+    candidates = candidate_seasons(train.index)
+    return _find_season(train.target, candidates) if candidates else 1
 
 
 def find_seasons(train: Panel) -> tuple[int, ...]:

@@ -105,7 +105,7 @@ class _Volatility(Forecaster):
 
     def _check_constant(self, panel: Panel) -> None:
         """Raise ValueError if errors are ratios and a series that is long enough to be fitted is 0 on every row."""
-        long = panel.observed.sum(axis=0) >= self.min_rows(self.horizon_)
+        long = panel.count_observed() >= self.min_rows(self.horizon_)
         zero = self.has_ratio_errors_ & long & ~(np.nan_to_num(panel.target) > 0).any(axis=0)
         if zero.any():
             raise ValueError(f"{panel.series[np.argmax(zero)]} is 0 on every row and never changes: leave it out")

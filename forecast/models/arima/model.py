@@ -337,7 +337,8 @@ class ARIMA(Forecaster):
 
     def _channels(self, panel: Panel, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the channels of one series, forward-filled: lagged ones (T, E), and known ones (T + H, F)."""
-        lagged = forward_fill(panel.values[:, n, [panel.channels.index(name) for name in self.exog]])
+        values = panel.of_series(np.array([n])).values[:, 0]  # (T, C)
+        lagged = forward_fill(values[:, [panel.channels.index(name) for name in self.exog]])
         known = panel.known(self.future).values[:, n] if self.future else np.empty((len(panel), 0))
         return lagged, forward_fill(known)
 

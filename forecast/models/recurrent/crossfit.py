@@ -79,7 +79,7 @@ def _out_of_sample_points(base: Forecaster, panel: Panel, horizon: int) -> np.nd
     edges = block_edges(len(panel))
     point = np.full((len(panel), len(panel.series), horizon), np.nan)
     for start, stop in pairwise(edges[1:]):
-        if (panel[:start].observed.sum(axis=0) < base.min_rows(horizon)).all():
+        if (panel[:start].count_observed() < base.min_rows(horizon)).all():
             continue  # too few rows for this base
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ShortSeriesWarning)  # the fit on all rows has raised it

@@ -87,7 +87,7 @@ class Choices:
 
 def read_facts(panel: Panel, season: int | str) -> Facts:
     """Return what the table reads of the training rows; `season` "auto" is found in them."""
-    observed = panel.observed.sum(axis=0)
+    observed = panel.count_observed()
     rows = int(np.median(observed[observed > 0])) if observed.any() else 0
     found = find_season(panel) if season == "auto" else int(season)
     dates = panel.index if isinstance(panel.index, pd.DatetimeIndex) else None

@@ -373,7 +373,8 @@ class Recurrent(Forecaster):
         is_by_series = isinstance(self.base_, (Naive, SeasonalNaive, Pretrained)) and self.base_.in_sample_is_valid
         depends_on_all = self.future or self.scale == "fixed" or self.half_life is not None or self.weight is not None
         rows_before = (1 + POSITIONS) * self.choices_.lookback
-        return group_series(panel.observed, rows_before if is_by_series and not depends_on_all else len(panel))
+        rows_before = rows_before if is_by_series and not depends_on_all else len(panel)
+        return group_series(panel.first_observed(), len(panel), rows_before)
 
     def _training_rows(self, model: Forecaster, panel: Panel, first: int) -> TrainingRows:
         """Return the training rows of series from row `first` on; set the scale."""

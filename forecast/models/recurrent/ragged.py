@@ -38,13 +38,12 @@ class Group:
         return panel[self.first :].of_series(self.series)
 
 
-def group_series(observed: np.ndarray, rows_before: int) -> list[Group]:
-    """Return groups of the series of a panel, of which (T, N) are observed, with so many rows before their start.
+def group_series(first_observed: np.ndarray, n_rows: int, rows_before: int) -> list[Group]:
+    """Return groups of the series of a panel by their first observed row, (N,), with so many rows before it.
 
     There is one group of all series if more would not save half of the memory.
     """
-    n_rows, n_series = observed.shape
-    start = np.where(observed.any(axis=0), observed.argmax(axis=0), n_rows - 1)
+    n_series, start = len(first_observed), np.minimum(first_observed, n_rows - 1)
     size = np.floor(np.log(n_rows - start) / np.log(GROWTH)).astype(int)  # (N,)
     groups = []
     for one in np.unique(size)[::-1]:

@@ -39,8 +39,8 @@ def model(**params):
     return fc.Recurrent("lstm", **options | params)
 
 
-def whole(observed, rows_before):
-    return [Group(np.arange(observed.shape[1]), 0)]
+def whole(first_observed, n_rows, rows_before):
+    return [Group(np.arange(len(first_observed)), 0)]
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -70,7 +70,7 @@ def test_a_batch_is_the_same():
     dense = fitted._training_rows(fc.Naive(), panel, 0)
     by_group, at_once = (
         forecaster.RaggedRows(of, rows, T).examples(18, 12, 0, None)
-        for of, rows in ((groups, parts), (whole(panel.observed, 0), [dense]))
+        for of, rows in ((groups, parts), (whole(panel.first_observed(), T, 0), [dense]))
     )
     assert len(by_group) == len(at_once)
     for one, other in zip(by_group.gather(np.arange(200)), at_once.gather(np.arange(200)), strict=True):
@@ -110,7 +110,7 @@ def test_cells_are_in_proportion_to_the_observed_ones():
     rows = np.clip(np.exp(np.random.default_rng(0).normal(np.log(30), 0.6, 2000)), 13, 800).astype(int)
     for n, count in enumerate(rows):
         observed[800 - count :, n] = True
-    groups = group_series(observed, rows_before=0)
+    groups = group_series(observed.argmax(axis=0), 800, rows_before=0)
     assert sorted(np.concatenate([group.series for group in groups])) == list(range(2000))
     assert sum((800 - group.first) * len(group.series) for group in groups) < 1.3 * observed.sum()
     for group in groups:
@@ -118,7 +118,5 @@ def test_cells_are_in_proportion_to_the_observed_ones():
 
 
 def test_series_that_start_alike_are_one_group():
-    observed = np.ones((200, 5), dtype=bool)
-    observed[:60, 2] = False
-    assert len(group_series(observed, 10)) == 1
-    assert len(group_series(np.zeros((50, 3), dtype=bool), 100)) == 1
+    assert len(group_series(np.array([0, 0, 60, 0, 0]), 200, 10)) == 1
+    assert len(group_series(np.full(3, 50), 50, 100)) == 1  # nothing is observed
