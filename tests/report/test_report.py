@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import gzip
 import json
 import math
 import re
@@ -21,7 +23,7 @@ from forecast import _io
 from forecast.report import plots
 from forecast.report.html import explorer, findings, notable
 from forecast.report.html.explorer import explorer_data
-from forecast.report.html.page import render, write_report
+from forecast.report.html.page import packed_plotly, render, write_report
 
 HOSTILE = "</script><b>x"
 NAMES = [HOSTILE, "a\"'&amp;<!--", "$data ${run} {{x}} \\u003c", "%{y} <a href='javascript:x'>"]
@@ -77,7 +79,7 @@ def run(prices=None, models=None, cv=None, **more):
 
 def without_plotly(page):
     """The page without plotly's source."""
-    plotly = get_plotlyjs()
+    plotly = packed_plotly()
     assert page.count(plotly) == 1
     return page.replace(plotly, "")
 
@@ -630,3 +632,17 @@ def test_years_of_few_cutoffs_are_named():
     assert note in Page(render(result)).visible
     complete = run(prices.loc[:"2016-12-30"], cv=fc.WalkForward(10, 400, step_size=1), refit=400)
     assert findings.by_part(complete, complete.by_period(complete.reference))[1] == ""
+
+
+def test_plotly_is_compressed_in_the_page(result):
+    page = render(result)
+    packed = re.search(r'<script type="text/plain" id="plotly">(.*?)</script>', page)[1]
+    assert gzip.decompress(base64.b64decode(packed)).decode() == get_plotlyjs()
+    assert len(page) < len(get_plotlyjs()) / 2 + len(without_plotly(page))
+
+
+def test_columns_whose_large_numbers_are_best_are_sorted_by_them_first(result):
+    page = render(result)
+    listed = re.search(r"/\^\(([\w|]+)\)/\.test\(head\.textContent\)", page)[1].split("|")
+    assert set(listed) == {"Skill", "Spread", "Coverage", "Direction", "Wins"}
+    assert set(listed) < set(findings.leaderboard(result).headings)

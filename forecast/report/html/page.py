@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,8 +68,6 @@ def _as_plain(value: object) -> object:
 @shared()
 def render(result: BacktestResult, loss: str | None = None) -> str:
     """Return the report as the text of one HTML page; the same result always renders the same text."""
-    from plotly.offline import get_plotlyjs
-
     data, note = explorer_data(result)
     judged = result.verdicts(loss)
     low, high = findings.band(result)
@@ -107,9 +108,17 @@ def render(result: BacktestResult, loss: str | None = None) -> str:
         "problems": run_details.problems(result),
         "next": next_section.next_section(result),
         "data": data,
-        "plotly": get_plotlyjs(),
+        "plotly": packed_plotly(),
     }
     return _environment().get_template("report.html").render(context)
+
+
+@cache
+def packed_plotly() -> str:
+    """Return plotly's source, compressed by gzip, in base 64."""
+    from plotly.offline import get_plotlyjs
+
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 def _parts(result: BacktestResult) -> dict[str, tuple[Table, str]]:

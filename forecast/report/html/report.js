@@ -5,6 +5,16 @@
   const H = data.horizon, K = data.at.length, ALL = "all", NEWEST = 12;
   const inputs = { series: byId("series"), model: byId("model"), cutoff: byId("cutoff"), step: byId("step") };
 
+  // The page contains plotly compressed, which makes it a third as large.
+  async function loadPlotly() {
+    const packed = Uint8Array.from(atob(byId("plotly").textContent), char => char.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+  }
+  const plotly = loadPlotly();
+
   // Plotly reads its text as HTML, and as TeX between dollars; names are plain text.
   const plain = text => text.replace(/\s+/g, " ").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")
     .replace(/[$]/g, "&#36;");
@@ -137,7 +147,8 @@
     byId("later").disabled = k === K - 1;
     const { drawn, paths } = traces(choice);
     describe(choice, paths);
-    return Plotly.react("chart", drawn, layout(choice), { displayModeBar: false, responsive: true, doubleClick: "reset+autosize" });
+    const options = { displayModeBar: false, responsive: true, doubleClick: "reset+autosize" };
+    return plotly.then(() => Plotly.react("chart", drawn, layout(choice), options));
   }
 
   function sortable(table) {
@@ -149,7 +160,7 @@
     });
     function sort(head, i) {
       const now = head.getAttribute("aria-sort");
-      const up = now ? now === "descending" : !/^(Skill|In |Direction|Wins)/.test(head.textContent);  // best first
+      const up = now ? now === "descending" : !/^(Skill|Spread|Coverage|Direction|Wins)/.test(head.textContent);  // best first
       heads.forEach(other => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       const value = row => row.cells[i].dataset.value;
@@ -187,5 +198,6 @@
   addEventListener("resize", hint);
   hint();
   byId("choices").hidden = false;
+  plotly.catch(() => { byId("caption").textContent = "This browser is too old for the explorer (DecompressionStream, 2023)."; });
   draw().then(() => { document.body.dataset.ready = "true"; });
 })();
