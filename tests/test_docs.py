@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from helpers.quick import walks
+from helpers.short_training import MAX_STEPS, shorten_training
 
 import forecast as fc
 
@@ -60,10 +63,18 @@ def test_docstring_begins_with_a_sentence(name, value):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _code(page)], ids=lambda page: page.stem)
 def test_code_of_page_runs(page, tmp_path, monkeypatch):
-    """In this process, as each import of PyTorch takes seconds."""
+    """In this process, as each import of PyTorch takes seconds, and with short trainings."""
     monkeypatch.chdir(tmp_path)
+    shorten_training(monkeypatch.setattr)
     exec(compile(_code(page), page.name, "exec"), {"__name__": "__main__"})
     plt.close("all")
+
+
+def test_trainings_of_pages_and_notebooks_are_short(monkeypatch):
+    shorten_training(monkeypatch.setattr)
+    assert fc.Recurrent("rnn", hidden=2).fit(walks(60), 1).history_["step"].max() == MAX_STEPS
+    vectors = np.random.default_rng(0).normal(size=(20, 3, 1))
+    assert len(fc.RecurrentClassifier("rnn", hidden=2, epochs=3).fit(vectors, np.arange(20) % 2).history_) == 1
 
 
 def test_index_for_language_models_is_that_of_the_pages():
