@@ -412,6 +412,7 @@ def test_three_rows_have_an_interval_at_every_step_and_no_warning():
 
 
 @pytest.mark.parametrize("name", ["naive", "drift", "seasonal-naive", "window-mean", "mean-reversion"])
+@pytest.mark.medium
 def test_baselines_forecast_series_independently(name):
     frame = series_for(name, series=70, late=True)
     frame.iloc[50:60, 40] = np.nan

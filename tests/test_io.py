@@ -245,6 +245,7 @@ def test_a_kill_at_any_rename_is_healed_by_the_next_command(kind, healer, result
     assert missing == 1  # between the two renames
 
 
+@pytest.mark.medium
 def test_a_fit_after_a_kill_replaces_no_model_of_other_data(tmp_path, call):
     (model := fc.Drift().fit(PRICES, 1)).save(folder := tmp_path / "m")
     number = next(n for n in range(1, 9) if killed_at(n, lambda: model.save(folder)) and not folder.exists())
@@ -453,6 +454,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.medium
 def test_a_damaged_file_is_one_sentence(damage, result, model, tmp_path, call, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for kind, save, lines in (

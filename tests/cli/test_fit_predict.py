@@ -313,6 +313,7 @@ def test_rows_that_end_without_any_value_are_refused(call):
 
 
 @pytest.mark.parametrize(("values", "reason"), [(150.0, "is 150 in every row"), (np.arange(80), "counts rows")])
+@pytest.mark.medium
 def test_columns_that_are_left_out_are_named_by_fit_and_predict(values, reason, call):
     write_walks("wide.csv")
     write_walks("odd.csv", "AAA BBB", CCC=values)

@@ -183,6 +183,7 @@ def test_a_model_of_other_data_is_replaced_by_force_only(call, tmp_path):
     assert fc.load_model("m").series_ == ("A", "S1")
 
 
+@pytest.mark.medium
 def test_a_path_of_prices_is_that_of_the_fit(call, tmp_path, monkeypatch):
     """A file of that name in another folder holds other data; the same file is known from any folder."""
     assert call("fit good.csv --model drift --out m")[0] == 0

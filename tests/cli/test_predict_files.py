@@ -26,6 +26,7 @@ def call(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.medium
 def test_the_first_steps_are_those_of_the_whole_forecast(call):
     assert call("predict model prices.csv --out five.csv --quiet")[0] == 0
     assert call("predict model prices.csv --horizon 2 --out two.csv --quiet")[0] == 0
@@ -62,6 +63,7 @@ def test_a_picture_of_another_format_is_refused(call):
     assert "--plot model/p.png is in " in call("predict model prices.csv --plot model/p.png")[2]
 
 
+@pytest.mark.medium
 def test_sample_paths_have_the_distribution_of_the_forecast(call):
     assert call("predict model prices.csv --out forecast.csv --quiet")[0] == 0
     assert "1,000 sample paths are in paths.csv." in call("predict model prices.csv --paths 1000 --out paths.csv")[1]

@@ -31,6 +31,7 @@ def call(tmp_path, monkeypatch, capsys):
     return command_line(monkeypatch, capsys)
 
 
+@pytest.mark.medium
 def test_the_models_of_a_run_read_it_and_a_spec_repeats_it(call, tmp_path, monkeypatch):
     code, _, err = call(f"backtest sales.csv {RUN} {STATIC} --out run")
     assert (code, err) == (0, "")
@@ -50,6 +51,7 @@ def test_the_models_of_a_run_read_it_and_a_spec_repeats_it(call, tmp_path, monke
     assert Path("again/forecasts.parquet").read_bytes() == Path("../run/forecasts.parquet").read_bytes()
 
 
+@pytest.mark.medium
 def test_a_fitted_model_knows_the_file_and_reads_another_one(call):
     code, _, err = call(f"fit sales.csv --model ridge --horizon 2 {STATIC} --out model")
     assert (code, err) == (0, "")
@@ -65,6 +67,7 @@ def test_a_fitted_model_knows_the_file_and_reads_another_one(call):
     assert "--static shops.csv is no file in" in err
 
 
+@pytest.mark.medium
 def test_audit_and_samples_take_it(call):
     pd.DataFrame({"size": range(4)}, index=["AAPL", "IBM", "MSFT", "GOOG"]).to_csv("stocks.csv")
     assert call("audit stocks --models ridge --static stocks.csv --windows 3 --start 2012-06 --json")[0] == 0

@@ -130,6 +130,7 @@ def test_client_prints_nothing_itself(yahoo, folder):
     assert output.stderr == ""
 
 
+@pytest.mark.medium
 def test_skipped_tickers_are_warned_about(yahoo):
     yahoo.behave("AAPL")
     with pytest.warns(DownloadWarning, match="left out: 2 of 3 tickers could not be downloaded: NONE: .*; NIX: "):

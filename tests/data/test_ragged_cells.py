@@ -80,6 +80,7 @@ def dense(panel):
 
 @given(lengths(), st.integers(0, 99), st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.medium
 def test_arrays_are_the_panel_of_their_table(rows, seed, data):
     arrays = draw(rows, seed)
     panel, expected = fc.as_panel(arrays), fc.as_panel(table_of(arrays), columns=list(arrays))
@@ -104,6 +105,7 @@ def test_arrays_are_the_panel_of_their_table(rows, seed, data):
 @pytest.mark.parametrize("label", ["dates", "text", "numbers"])
 @given(lengths().filter(lambda rows: sum(rows) > 1), st.integers(0, 99))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.medium
 def test_a_long_table_is_the_panel_of_its_wide_one(label, rows, seed):
     labels = {"dates": DATES, "text": pd.Index([f"{date:%d %b %Y}" for date in DATES]), "numbers": pd.RangeIndex(3, 99)}
     table = long_table(draw(rows, seed), seed, labels[label])
@@ -202,6 +204,7 @@ def test_forecasts_are_those_of_the_panel_with_all_rows(name, tmp_path):
         assert_frame_equal(forecast.to_frame(), forecasts[0].to_frame())
 
 
+@pytest.mark.medium
 def test_a_backtest_is_that_of_the_panel_with_all_rows():
     panel = walks()
     models = {"drift": fc.Drift(), "lstm": quick("lstm")}

@@ -276,6 +276,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("model", _named(OUTSIDE, ["half of it"]))
+@pytest.mark.medium
 def test_models_that_read_tomorrow_elsewhere_are_found(model, tmp_path):
     _from_file.path = tmp_path / "prices.pkl"
     REAL.to_pickle(_from_file.path)

@@ -130,6 +130,7 @@ def test_a_series_too_short_for_a_season_does_not_count():
 
 @pytest.mark.parametrize(("freq", "rows"), [("B", 300), ("D", 200), ("MS", 60), ("QS", 40), ("h", 600)])
 @pytest.mark.parametrize("kind", WALKS)
+@pytest.mark.medium
 def test_random_walks_have_no_season(kind, freq, rows):
     """Expected are 1 % of false finds; 5 of 100 or fewer are found."""
     rng = np.random.default_rng(1)

@@ -194,6 +194,7 @@ def test_models_that_may_be_the_best(result):
     assert "All 2 models may be the best" in Page(without_plotly(render(run(models={"drift": fc.Drift()})))).visible
 
 
+@pytest.mark.medium
 def test_contents_name_every_section(page):
     headings = dict(re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', page))
     assert dict(re.findall(r'<a href="#([^"]+)">(.*?)</a>', page)) == headings
@@ -634,6 +635,7 @@ def test_years_of_few_cutoffs_are_named():
     assert findings.by_part(complete, complete.by_period(complete.reference))[1] == ""
 
 
+@pytest.mark.medium
 def test_plotly_is_compressed_in_the_page(result):
     page = render(result)
     packed = re.search(r'<script type="text/plain" id="plotly">(.*?)</script>', page)[1]
@@ -641,6 +643,7 @@ def test_plotly_is_compressed_in_the_page(result):
     assert len(page) < len(get_plotlyjs()) / 2 + len(without_plotly(page))
 
 
+@pytest.mark.medium
 def test_columns_whose_large_numbers_are_best_are_sorted_by_them_first(result):
     page = render(result)
     listed = re.search(r"/\^\(([\w|]+)\)/\.test\(head\.textContent\)", page)[1].split("|")

@@ -67,6 +67,7 @@ def test_single_precision_and_sizes_for_which_torch_is_faster(fast, own, shape):
 
 
 @BOTH
+@pytest.mark.medium
 def test_rows_may_be_read_in_parts(fast, own):
     layer, _ = layers(fast, own)
     x = torch.randn(3, 20, 5, dtype=torch.double)

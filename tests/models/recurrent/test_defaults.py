@@ -135,6 +135,7 @@ def test_short_series_are_trained_on_where_the_panel_has_nothing_longer():
     assert fc.Recurrent(trainer=SHORT).fit(yearly(), 4).record_["examples"] > 100
 
 
+@pytest.mark.medium
 def test_a_series_that_explodes_has_a_forecast_of_its_size():
     """Logs change by 2 and more: corrections in proportion to that are no forecasts."""
     prices = yearly(series=12)
@@ -183,6 +184,7 @@ def test_hours_are_forecast_by_the_tuned_network_unless_a_network_is_described(m
     np.testing.assert_array_equal(model.predict(prices).quantiles, expected.quantiles)
 
 
+@pytest.mark.medium
 def test_a_warm_fit_continues_with_the_choices_of_the_previous_one():
     prices = walks(rows=300)
     model = fc.Recurrent(trainer=SHORT, warm_start=True).fit(prices.iloc[:240], 3)
