@@ -118,7 +118,7 @@ def _hold_back(start: Start, y: np.ndarray, horizon: int) -> HeldBack | None:
         return None
     series = series[:: -(-len(series) // MEASURED_SERIES)]
     rows = rows[:: -(-len(rows) // MEASURED_ROWS)]
-    own, values = start.select(series), y[:, series]
+    own, values, horizon = start.select(series), y[:, series], min(horizon, LONGEST_STEP)
     return HeldBack(early, None, Sample(own, values, rows, horizon, own.points(values, rows, horizon)).probability)
 
 

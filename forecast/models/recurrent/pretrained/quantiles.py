@@ -117,7 +117,10 @@ def future_quantiles(
 
 
 def future_medians(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
-    """Return the medians of `future_quantiles`, (K, N, H); those in the reader's memory are not computed again."""
+    """Return the medians of `future_quantiles` to at most 48 steps, (K, N, H).
+
+    Those in the reader's memory are not computed again.
+    """
     parts = [_medians_of(reader, y[:, own], seasons[own], rows, horizon) for own in _groups(y.shape[1])]
     return np.concatenate(parts, axis=1)
 
@@ -154,20 +157,22 @@ def _medians_of(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.nda
     missing = (np.isnan(out[..., 0]) & histories.can_forecast).any(axis=0)
     if missing.any():
         last = np.array([len(y) - 1])
-        changes = _changes_of(reader, y, seasons, np.append(rows[missing], last), horizon)
+        chunks = _chunks(reader, y, seasons, np.append(rows[missing], last), np.arange(1, horizon + 1))
+        medians = []
+        for chunk in chunks:  # (n, 8, H, Q)
+            medians.append(chunk[..., MEDIAN])
+        out[:, missing] = np.concatenate(medians, axis=1)[:, :-1]
         whole = Histories.of(y, seasons, last)
-        out[:, missing] = changes[:-1, ..., MEDIAN].transpose(1, 0, 2)
         for n, can in enumerate(histories.can_forecast):
             season, values, seen = whole.row(n)
             read = reader.recall(season, values, seen).with_medians(histories.at[n, can], out[n, can])
-            reader.remember(season, replace(read, newest=(len(values) - 1, changes[-1, n])))
+            reader.remember(season, replace(read, newest=(len(values) - 1, chunk[n, -1])))
     return out.transpose(1, 0, 2)
 
 
-@torch.no_grad()  # not around the loop above: a generator would leave it on between two of its values
 def _changes_of(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
     """Return the quantiles of the changes of at most GROUP series, (K, n, H, Q)."""
-    block = _block(reader, y, seasons, rows, np.arange(1, min(horizon, LONGEST_STEP) + 1))
+    block = _block(reader, y, seasons, rows, min(horizon, LONGEST_STEP))
     if horizon <= LONGEST_STEP:
         return block
     first = block.reshape(-1, LONGEST_STEP, len(LEVELS))  # each pair of a cutoff and a series is a series of its own
@@ -190,8 +195,7 @@ def _later_medians(
     last = forward_fill(y)[-1][:, None]  # (n, 1)
     for start in range(LONGEST_STEP, horizon, LONGEST_STEP):
         y = np.concatenate([y, (last + medians[:, -LONGEST_STEP:]).T])
-        steps = np.arange(1, min(horizon - start, LONGEST_STEP) + 1)
-        block = _block(reader, y, seasons, np.array([len(y) - 1]), steps)[0, ..., MEDIAN]
+        block = _block(reader, y, seasons, np.array([len(y) - 1]), min(horizon - start, LONGEST_STEP))[0, ..., MEDIAN]
         medians = np.concatenate([medians, medians[:, -1:] + block], axis=1)
     return medians[:, LONGEST_STEP:]
 
@@ -211,24 +215,39 @@ def _with_spread(first: np.ndarray, medians: np.ndarray) -> np.ndarray:
     return medians[..., None] + np.sign(np.array(LEVELS) - 0.5) * spread[:, -1:] * factor
 
 
-def _block(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Return the quantiles of the changes to these steps, none above 48, (K, n, H, Q)."""
+def _block(reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the quantiles of the changes to at most 48 steps, (K, n, H, Q)."""
+    chunks = _chunks(reader, y, seasons, rows, np.arange(1, horizon + 1))
+    return np.concatenate(list(chunks), axis=1).transpose(1, 0, 2, 3)
+
+
+def _chunks(
+    reader: Reader, y: np.ndarray, seasons: np.ndarray, rows: np.ndarray, steps: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Yield the quantiles of the changes to these steps, none above 48, of 8 cutoffs after the other, (n, 8, H, Q)."""
     histories = Histories.of(y, seasons, rows)
     series, states = _read(reader, histories)
     at = np.pad(histories.at, ((0, len(states) - y.shape[1]), (0, -len(rows) % CUTOFFS)), mode="edge")
-    out = []
-    for first in range(0, at.shape[1], CUTOFFS):
-        own = at[:, first : first + CUTOFFS]
-        guides, inputs = map(torch.from_numpy, step_inputs(series, own, steps))
-        known = states[:, first : first + CUTOFFS]
-        tops = range(0, len(known), SERIES)
-        parts = [reader.network(*(array[top : top + SERIES] for array in (known, guides, inputs))) for top in tops]
-        scale = np.take_along_axis(series.scale, own, axis=1)
-        out.append(torch.cat(parts).double().numpy() * scale[..., None, None])
-    changes = np.concatenate(out, axis=1)[: y.shape[1], : len(rows)]
-    return np.where(histories.can_forecast[..., None, None], changes, np.nan).transpose(1, 0, 2, 3)
+    for first in range(0, len(rows), CUTOFFS):
+        own, cutoffs = at[:, first : first + CUTOFFS], slice(first, first + CUTOFFS)
+        changes = _changes(reader.network, series, states[:, cutoffs], own, steps)
+        can = histories.can_forecast[:, cutoffs]  # (n, 8), or fewer at the end
+        yield np.where(can[..., None, None], changes[: y.shape[1], : can.shape[1]], np.nan)
 
 
+@torch.no_grad()
+def _changes(
+    network: PretrainedNetwork, series: EncodedSeries, states: torch.Tensor, at: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """Return the quantiles of the changes from rows `at` (n, 8), of which the states are known, (n, 8, H, Q)."""
+    guides, inputs = map(torch.from_numpy, step_inputs(series, at, steps))
+    tops = range(0, len(at), SERIES)
+    parts = [network(*(array[top : top + SERIES] for array in (states, guides, inputs))) for top in tops]
+    scale = np.take_along_axis(series.scale, at, axis=1)
+    return torch.cat(parts).double().numpy() * scale[..., None, None]
+
+
+@torch.no_grad()
 def _read(reader: Reader, histories: Histories) -> tuple[EncodedSeries, torch.Tensor]:
     """Return the inputs of series, and what is known after the rows `at`, (n, K, S); n is a multiple of 8.
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.features.windows import forward_fill, future_windows
-from forecast.models.recurrent.pretrained.network import MEDIAN
+from forecast.models.recurrent.pretrained.network import LONGEST_STEP, MEDIAN
 from forecast.models.recurrent.pretrained.quantiles import Reader, future_medians, future_quantiles
 from forecast.models.recurrent.pretrained.read_series import Memory
 from forecast.models.recurrent.pretrained.weights import fingerprint, network_of
 from forecast.models.recurrent.shrinkage import shrinkage_factor
 
 MEASURED_FROM = 250  # observed training rows of a series, which then show whether its points can be forecast
-FIRST_ROW = 100  # the first at which that is measured
-MEASURED_ROWS = 1000  # at which it is measured, if there are so many
-GOLDEN = (5**0.5 - 1) / 2
+FIRST_ROW = 100  # from which on that is measured
 PRIOR_ODDS = 1 / 4  # that the points are better than the last value
 #: Real series vary more than simulated ones: the spread of a series with few rows is multiplied by this (chosen on M1).
 WIDENING = 1.2
@@ -55,7 +53,7 @@ class Start:
             yield numbers, point + self.widening[numbers][:, None, None] * (change - median)
 
     def points(self, y: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
-        """Return the medians of the changes, (K, N, H)."""
+        """Return the medians of the changes to at most 48 steps, (K, N, H)."""
         return self.shrinkage[:, None] * future_medians(self.reader(), y, self.seasons, rows, horizon)
 
 
@@ -63,16 +61,6 @@ def spread_widening(n_observed: np.ndarray) -> np.ndarray:
     """Return the factor of the spreads of series with so many observed training rows, (N,)."""
     few, many = WIDENED_ROWS
     return 1 + (WIDENING - 1) * np.clip((many - n_observed) / (many - few), 0, 1)
-
-
-def measured_rows(n: int) -> np.ndarray:
-    """Return the rows of n at which points are measured, about 1,000 of them.
-
-    One more row adds one or removes others, so that most need not be forecast again. They are those whose number times
-    the golden ratio has the smallest fractional part, which are spread evenly over rows, and over days of the week.
-    """
-    rows = np.arange(FIRST_ROW, n - 1)
-    return rows[rows * GOLDEN % 1 < MEASURED_ROWS / len(rows)]
 
 
 def point_shrinkage(start: Start, y: np.ndarray, horizon: int) -> np.ndarray:
@@ -84,7 +72,7 @@ def point_shrinkage(start: Start, y: np.ndarray, horizon: int) -> np.ndarray:
     long = np.flatnonzero((~np.isnan(y)).sum(axis=0) >= MEASURED_FROM)
     if not len(long):
         return factors
-    rows = measured_rows(len(y))
+    rows, horizon = np.arange(FIRST_ROW, len(y) - 1), min(horizon, LONGEST_STEP)
     points = start.select(long).points(y[:, long], rows, horizon)
     last = forward_fill(y[:, long])
     size = np.nanmean(np.abs(np.diff(last, axis=0)), axis=0)

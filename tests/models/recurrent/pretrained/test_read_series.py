@@ -11,7 +11,6 @@ from forecast.models.recurrent.pretrained import zero_shot
 from forecast.models.recurrent.pretrained.network import PretrainedNetwork
 from forecast.models.recurrent.pretrained.quantiles import SERIES
 from forecast.models.recurrent.pretrained.read_series import BLOCK, Memory, ReadSeries
-from forecast.models.recurrent.pretrained.start import measured_rows
 
 HORIZON = 3
 
@@ -109,19 +108,6 @@ def test_only_new_rows_are_read(memory, rows_read):
     rows_read.clear()
     forecast(table.iloc[:303])
     assert sum(rows_read) <= 2 * 2 * BLOCK  # at the fit and at the forecast, of 303 rows
-
-
-@pytest.mark.parametrize("n", [250, 1100, 1101, 1700, 3270, 30_000])
-def test_measured_rows_are_spread_evenly_and_hardly_change_with_a_new_row(n):
-    rows, later = measured_rows(n), measured_rows(n + 1)
-    if n <= 1100:
-        np.testing.assert_array_equal(rows, np.arange(100, n - 1))
-        return
-    assert 980 <= len(rows) <= 1020
-    assert np.diff(rows).max() <= 4 * (n - 101) / 1000
-    weekdays = np.bincount(rows % 5, minlength=5)
-    assert weekdays.min() > 0.8 * weekdays.mean()
-    assert len(set(later) - set(rows)) <= 1
 
 
 def test_many_cutoffs_are_one_pass(memory, rows_read):
