@@ -238,7 +238,7 @@ class Preparation:
         series = pd.Index(panel.series).get_indexer(list(original.series))
         rows = np.arange(len(original))
         rows = panel.index.get_indexer(original.index) if self.has_labels else np.where(rows < len(panel), rows, -1)
-        values = np.array(panel.values[rows][:, series])
+        values = np.array(panel.values[rows][:, series], order="C")  # as in the original: sums round alike
         values[rows < 0] = np.nan
         values[:, series < 0] = np.nan
         if past is not None:

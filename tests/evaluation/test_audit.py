@@ -127,6 +127,24 @@ def test_a_preparation_that_raises_is_reported():
     assert "leakage: nothing left: not tried: the preparation raises ValueError: no gaps please" in str(report)
 
 
+class Means(Naive):
+    """The mean of all training rows: a sum, whose last digits depend on the layout of the array."""
+
+    def _fit(self, panel, horizon):
+        super()._fit(panel, horizon)
+        self.means_ = np.nanmean(panel.target, axis=0)
+
+    def _predict_at(self, panel, rows):
+        forecast = super()._predict_at(panel, rows)
+        object.__setattr__(forecast, "point", 0 * forecast.point + self.means_[:, None])
+        return forecast
+
+
+def test_a_model_that_sums_its_training_rows_passes():
+    report = fc.audit(Means(), walks(130), SHORT)
+    assert report.passed, str(report)
+
+
 class Peeking(Naive):
     """Reads the rows between the cutoffs backwards, as a bidirectional aligned network would."""
 
