@@ -19,6 +19,7 @@ myst_enable_extensions = ["dollarmath"]
 html_math_renderer = "mathml"  # drawn by the browser itself: the pages need no network
 default_role = "code"  # `name` in a docstring is code
 html_theme = "furo"
+highlight_language = "none"  # blocks without a language are commands with what they print
 html_title = "forecast"
 html_show_sphinx = False
 html_extra_path = ["llms.txt"]
@@ -33,7 +34,7 @@ python_use_unqualified_type_names = True
 maximum_signature_line_length = 100  # longer signatures are printed with one parameter a line
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 exclude_patterns = ["_build"]
 
 
@@ -77,6 +78,19 @@ def _references_as_text(app, what, name, obj, options, lines):
     lines[:] = text.split("\n")
 
 
+def _rejoin_first_line(app, what, name, obj, options, lines):
+    """Put together the first line of a property with a colon, of which napoleon reads the beginning as a type."""
+    at = next((i for i, line in enumerate(lines) if line.startswith(":type: ")), None)
+    if what in ("property", "attribute") and at is not None:
+        kind = lines.pop(at).removeprefix(":type: ")
+        lines[0] = f"{kind}: {lines[0]}"
+
+
+def _print_factories(app, what, name, obj, options, signature, returned):
+    """Return a signature whose defaults are all Python, so that Sphinx can read it."""
+    return signature and signature.replace("<factory>", "..."), returned
+
+
 def _skip_sklearn_methods(app, what, name, obj, skip, options):
     """Leave out the metadata-routing methods that scikit-learn adds to every estimator."""
     return skip or name.endswith("_request")
@@ -93,7 +107,7 @@ def write_notebooks(app):
             text = "".join(cell["source"])
             parts = pages.setdefault(f"{source.stem}.md", [])
             parts.append(f"```python\n{text}\n```" if cell["cell_type"] == "code" else _relink(text))
-            for position, output in enumerate(_join_streams(cell.get("outputs", []))):
+            for position, output in enumerate(_shown(cell.get("outputs", []))):
                 parts.append(_output(output, f"{source.stem}-{number}-{position}.png", pages))
     pages = {name: "\n\n".join(page) + "\n" if isinstance(page, list) else page for name, page in pages.items()}
     for stale in {path.name for path in folder.iterdir()} - set(pages):
@@ -110,10 +124,12 @@ def _relink(text):
     return re.sub(r"\]\((\d\w+)\.ipynb\)", r"](\1.md)", text)
 
 
-def _join_streams(outputs):
-    """Return the outputs of a cell with lines that were printed one after the other as one output."""
+def _shown(outputs):
+    """Return the outputs of a cell without removed progress bars; lines printed one after the other are one output."""
     joined = []
     for output in outputs:
+        if not "".join(output.get("data", {}).get("text/html", "shown")):
+            continue
         if joined and output["output_type"] == joined[-1]["output_type"] == "stream":
             joined[-1] = joined[-1] | {"text": [*joined[-1]["text"], *output["text"]]}
         else:
@@ -133,13 +149,21 @@ def _output(output, picture, pages):
     return f"~~~~text\n{text.rstrip()}\n~~~~"
 
 
+def _mathml(text, **options):
+    r"""Return a formula as MathML, with a space after \ln and without spaces inside of bars, as TeX sets them."""
+    found = tex2mathml(re.sub(r"\\ln(?!\()", r"\\ln\\,", text), **options)
+    return found.replace('<mo class="mathopen">|', '<mo form="prefix" stretchy="false">|').replace(
+        "<mo>|", '<mo form="postfix" stretchy="false">|'
+    )
+
+
 def _draw_inline(translator, node):
-    translator.body.append(tex2mathml(node.astext()))
+    translator.body.append(_mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def _draw_block(translator, node):
-    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    translator.body.append(f'<div class="math">{_mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
 
 
@@ -158,4 +182,6 @@ def setup(app):
     app.connect("doctree-read", tabulate_parameters)
     app.connect("autodoc-process-docstring", _types_as_code, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", _references_as_text, priority=400)
+    app.connect("autodoc-process-docstring", _rejoin_first_line, priority=600)  # after napoleon
+    app.connect("autodoc-process-signature", _print_factories)
     app.connect("autodoc-skip-member", _skip_sklearn_methods)

@@ -241,7 +241,7 @@ class BacktestResult:
 
     @shared()
     def verdicts(self, loss: str | None = None) -> Verdicts:
-        """Question where the series will be, how far it may be off, and whether a network is worth it.
+        """Judge where the series will be, how far it may be off, and whether a network is worth it.
 
         By default there are two verdicts: on the point forecasts (squared errors) and, if the reference and another
         model forecast quantiles, on the spread (quantile loss). With `loss`, one of `verdict`, there is that one. For
