@@ -30,6 +30,7 @@ napoleon_google_docstring = False
 napoleon_numpy_docstring = True
 napoleon_use_rtype = False  # print the type of a return value before its description
 autodoc_typehints = "signature"
+autodoc_type_aliases = {"Prices": "forecast.Prices", "ArrayLike": "numpy.typing.ArrayLike"}  # printed by their names
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 100  # longer signatures are printed with one parameter a line
 autodoc_member_order = "bysource"
