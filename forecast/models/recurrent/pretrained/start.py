@@ -72,6 +72,7 @@ def point_shrinkage(start: Start, y: np.ndarray, horizon: int) -> np.ndarray:
     long = np.flatnonzero((~np.isnan(y)).sum(axis=0) >= MEASURED_FROM)
     if not len(long):
         return factors
+    long = long[np.argsort((~np.isnan(y[:, long])).argmax(axis=0), kind="stable")]  # groups start at similar rows
     rows, horizon = np.arange(FIRST_ROW, len(y) - 1), min(horizon, LONGEST_STEP)
     points = start.select(long).points(y[:, long], rows, horizon)
     last = forward_fill(y[:, long])
