@@ -30,7 +30,7 @@ napoleon_google_docstring = False
 napoleon_numpy_docstring = True
 napoleon_use_rtype = False  # print the type of a return value before its description
 autodoc_typehints = "signature"
-autodoc_type_aliases = {"Prices": "forecast.Prices", "ArrayLike": "numpy.typing.ArrayLike"}  # printed by their names
+autodoc_type_aliases = {"Prices": "forecast.Prices", "Examples": "Examples", "Classes": "Classes"}
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 100  # longer signatures are printed with one parameter a line
 autodoc_member_order = "bysource"
@@ -87,9 +87,11 @@ def _rejoin_first_line(app, what, name, obj, options, lines):
         lines[0] = f"{kind}: {lines[0]}"
 
 
-def _print_factories(app, what, name, obj, options, signature, returned):
-    """Return a signature whose defaults are all Python, so that Sphinx can read it."""
-    return signature and signature.replace("<factory>", "..."), returned
+def _repair_signature(app, what, name, obj, options, signature, returned):
+    """Return a signature whose defaults and types are Python, so that Sphinx can read it."""
+    if signature is not None:
+        signature = re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"\1", signature.replace("<factory>", "..."))
+    return signature, returned
 
 
 def _skip_sklearn_methods(app, what, name, obj, skip, options):
@@ -184,5 +186,5 @@ def setup(app):
     app.connect("autodoc-process-docstring", _types_as_code, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", _references_as_text, priority=400)
     app.connect("autodoc-process-docstring", _rejoin_first_line, priority=600)  # after napoleon
-    app.connect("autodoc-process-signature", _print_factories)
+    app.connect("autodoc-process-signature", _repair_signature)
     app.connect("autodoc-skip-member", _skip_sklearn_methods)

@@ -87,6 +87,10 @@ class SeasonalNaive(Baseline):
         Rows in a season. "auto": the season of each series is found in its training rows, by a test for
         autocorrelation of their changes at the lags that the dates suggest (`backtest`, Notes); in a backtest with a
         season, declared or found, it is that one.
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
+    log : bool or "auto", default "auto"
+        Whether to work in logs; "auto": on each series whose training values are all positive.
     """
 
     supports_recursive = False
@@ -148,6 +152,10 @@ class WindowMean(Baseline):
     ----------
     window : int, default 20
         Rows of the mean.
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
+    log : bool or "auto", default "auto"
+        Whether to work in logs; "auto": on each series whose training values are all positive.
     """
 
     supports_recursive = False
@@ -195,6 +203,10 @@ class MeanReversion(WindowMean):
     ----------
     window : int, default 1000
         Rows of the mean.
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
+    log : bool or "auto", default "auto"
+        Whether to work in logs; "auto": on each series whose training values are all positive.
     """
 
     has_series_parameters = True

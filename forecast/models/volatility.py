@@ -133,6 +133,10 @@ class HAR(_Volatility):
         Rows of each mean.
     log : bool, default False
         Whether to regress logs.
+    point : {"mean", "median"}, default "mean"
+        The point forecast.
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
     """
 
     lags: tuple[int, ...] = (1, 5, 22)
@@ -200,6 +204,10 @@ class EWMA(_Volatility):
     ----------
     decay : float, default 0.94
         Weight of the mean of the row before.
+    point : {"mean", "median"}, default "mean"
+        The point forecast.
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The quantile levels.
     """
 
     def __init__(self, decay: float = 0.94, point: str = "mean", levels: tuple[float, ...] = LEVELS) -> None:
