@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 import forecast as fc
 from forecast.report import plots
+
+settings.register_profile("any machine", deadline=None)  # a test is not wrong because other processes have the cores
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -158,7 +158,7 @@ def test_a_terminal_without_the_letters_gets_escapes(encoding, call, hostile, tm
 NUMBER = re.compile(r"[-+]?\d[\d,.]*(?:e[-+]?\d+)?%?")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=4),
     st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=12),

@@ -108,7 +108,7 @@ def test_a_panel_is_returned_unchanged():
 
 
 @pytest.mark.parametrize("prices", [closes(), with_fields()], ids=["wide", "fields"])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(order=st.permutations(range(T)))
 def test_unsorted_rows_are_sorted(prices, order):
     panel, expected = as_panel(prices.iloc[order]), as_panel(prices)

@@ -79,7 +79,7 @@ def dense(panel):
 
 
 @given(lengths(), st.integers(0, 99), st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.medium
 def test_arrays_are_the_panel_of_their_table(rows, seed, data):
     arrays = draw(rows, seed)
@@ -104,7 +104,7 @@ def test_arrays_are_the_panel_of_their_table(rows, seed, data):
 
 @pytest.mark.parametrize("label", ["dates", "text", "numbers"])
 @given(lengths().filter(lambda rows: sum(rows) > 1), st.integers(0, 99))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.medium
 def test_a_long_table_is_the_panel_of_its_wide_one(label, rows, seed):
     labels = {"dates": DATES, "text": pd.Index([f"{date:%d %b %Y}" for date in DATES]), "numbers": pd.RangeIndex(3, 99)}
@@ -135,7 +135,7 @@ ODD = {
     "whole numbers": FIVE | {"c": np.arange(4)},
     "two columns": FIVE | {"c": np.ones((2, 2))},
     "years": {str(year): np.arange(5.0) + year for year in range(2000, 2012)},
-    "months": {f"{month:%b}": np.arange(5.0) for month in pd.period_range("2020-01", periods=12, freq="M")},
+    "months": {month.strftime("%b"): np.arange(5.0) for month in pd.period_range("2020-01", periods=12, freq="M")},
     "bars": {name: np.arange(5.0) + 1 for name in ("Open", "High", "Low", "Close")},
     "dates": FIVE | {"date": np.arange(20200101.0, 20200106.0)},
     "long, repeated": long_table(FIVE).iloc[[0, 1, 2, 2, 3]],

@@ -57,7 +57,7 @@ def test_errors_equal_utilsforecast_and_scikit_learn(name, seed):
     assert value == pytest.approx(by_sklearn(y[observed], y_hat[observed]), rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PAIRS)
 @pytest.mark.medium
 def test_properties_of_errors(pair):
@@ -71,7 +71,7 @@ def test_properties_of_errors(pair):
     assert metrics.mae(*with_nan) == pytest.approx(metrics.mae(y, y_hat), rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PAIRS, st.sampled_from([0.05, 0.1, 0.5, 0.75, 0.9]))
 def test_pinball_equals_scikit_learn(pair, level):
     expected = sklearn_metrics.mean_pinball_loss(*pair, alpha=level)

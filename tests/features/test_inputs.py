@@ -37,7 +37,7 @@ def _by_definition(y):
     return np.array([change / scale, *distances, float(observed)]), scale
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0, 0.5), st.integers(0, 80))
 def test_inputs_follow_their_definition(seed, missing, listing):
     rng = np.random.default_rng(seed)
