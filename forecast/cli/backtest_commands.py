@@ -189,19 +189,28 @@ class _Definition(NamedTuple):
 
 
 def _mention_season(panel: Panel, definition: _Definition) -> None:
-    """Print that the first training rows are too few to look for the season that the dates suggest, if they are."""
-    from forecast.models.season import MIN_SEASONS, candidate_seasons
+    """Print which models run without the season that a test finds, or that the rows are too few to look for one."""
+    from forecast._text import list_names
+    from forecast.models.registry import lacks_season
+    from forecast.models.season import MIN_SEASONS, candidate_seasons, find_season
 
     candidates = candidate_seasons(panel.index)
     if definition.settings["season"] is not None or not candidates or quiet.get():
         return
     cv, m = definition.cv, min(candidates)
-    n_rows = cv.cutoffs(range(len(panel)))[0] + 1 - cv.embargo
-    n_rows = min(n_rows, cv.train_size or n_rows)
+    stop = cv.cutoffs(range(len(panel)))[0] + 1 - cv.embargo
+    n_rows = min(stop, cv.train_size or stop)
     if n_rows < MIN_SEASONS * m:
         print_message(
             f"no season was looked for: the {n_rows} rows of the first fit are fewer than {MIN_SEASONS} seasons of {m} "
             f"rows, which the dates suggest; --season {m} declares it, and adds the value a season ago to the models"
+        )
+        return
+    without = [name for name, model in definition.models.items() if lacks_season(model)]
+    if without and (m := find_season(panel[stop - n_rows : stop])) > 1:
+        print_message(
+            f"a test finds a season of {m} rows, and these models run without it: {list_names(without)}; --season {m} "
+            "declares it for all models that have one"
         )
 
 

@@ -162,6 +162,14 @@ def set_season(model: Any, m: int) -> bool:
     return has_m or has_season or is_selected
 
 
+def lacks_season(model: Any) -> bool:
+    """Return whether a model has a season that `set_season` would set, and none is set or looked for."""
+    params = model.get_params(deep=False)
+    has_m = params.get("m") == 1 and not str(params.get("shape", "auto")).endswith("N")
+    is_selected = params.get("order") == "auto" and params["seasonal_order"] is None
+    return has_m or params.get("season") == 1 or is_selected
+
+
 def parse_value(text: str) -> Any:
     """Return the value of a Python literal (3, 3e-4, (1, 1, 1)) or of true, false and none; other text unchanged."""
     import ast

@@ -913,6 +913,22 @@ def test_examples_in_help_run(example, workdir, call, yahoo):
     assert call(example)[0] == 0
 
 
+@pytest.mark.medium
+def test_models_without_a_season_that_a_test_finds_are_named(workdir, call):
+    day = np.arange(200)
+    sales = 200 + 50 * np.sin(day * 2 * np.pi / 7) + np.random.default_rng(0).normal(0, 5, 200)
+    index = pd.date_range("2023-01-01", periods=200, name="date")
+    pd.DataFrame({"sales": sales}, index).to_csv("sales.csv")
+    line = "backtest sales.csv --models drift,ses,ets,auto-arima,ridge --horizon 1 --windows 2 --refit 2"
+    _, _, err = call(line)
+    assert "a test finds a season of 7 rows, and these models run without it: ets, auto-arima, ridge; --season 7" in err
+    for option in ("--season 7", "--season 1"):
+        _, _, err = call(f"{line} {option}")
+        assert "finds a season" not in err
+    _, _, err = call("backtest sales.csv --models drift,ses --horizon 1 --windows 2")
+    assert "finds a season" not in err
+
+
 def test_season_is_that_of_every_seasonal_model(workdir, call):
     models = "--models seasonal-naive,ets,theta,auto-arima,ses,holt,lstm"
     settings = make_season_settings(f"backtest good.csv {models} --season 4 --set theta.m=2".split())
