@@ -13,7 +13,7 @@ import typer
 from forecast import _io
 from forecast.cli.app import CommandResult, command, print_line, print_message, quiet, report_warnings
 from forecast.cli.completion import choices, complete_model, complete_models, complete_run
-from forecast.cli.model_commands import FutureColumns, Horizon, Settings, make_models
+from forecast.cli.model_commands import FutureColumns, Horizon, Settings, describe_season, make_models
 from forecast.cli.option_names import in_option_names, in_shell, parameter_options
 from forecast.cli.price_commands import Inputs, Prices, check_out, given_options, takes_prices, with_options
 from forecast.cli.terminal import show_result, show_sentence
@@ -190,9 +190,7 @@ class _Definition(NamedTuple):
 
 def _mention_season(panel: Panel, definition: _Definition) -> None:
     """Print which models run without the season that a test finds, or that the rows are too few to look for one."""
-    from forecast._text import list_names
-    from forecast.models.registry import lacks_season
-    from forecast.models.season import MIN_SEASONS, candidate_seasons, find_season
+    from forecast.models.season import MIN_SEASONS, candidate_seasons
 
     candidates = candidate_seasons(panel.index)
     if definition.settings["season"] is not None or not candidates or quiet.get():
@@ -206,12 +204,8 @@ def _mention_season(panel: Panel, definition: _Definition) -> None:
             f"rows, which the dates suggest; --season {m} declares it, and adds the value a season ago to the models"
         )
         return
-    without = [name for name, model in definition.models.items() if lacks_season(model)]
-    if without and (m := find_season(panel[stop - n_rows : stop])) > 1:
-        print_message(
-            f"a test finds a season of {m} rows, and these models run without it: {list_names(without)}; --season {m} "
-            "declares it for all models that have one"
-        )
+    for message in describe_season(definition.models, panel[stop - n_rows : stop]):
+        print_message(message)
 
 
 def _new_definition(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -231,6 +231,7 @@ def fit(
     data |= {"target": fitted.prices_.quantity, "known": known, "last": last, "out": str(out), "fit": fitted.record_}
     ended = _ended_series(panel)
     notes = [*panel.attrs.get("notes", []), *_describe_ended(ended, panel, "predict leaves such series out")]
+    notes += describe_season({name: fitted}, panel) if season is None else []
     data |= {"ended": ended, "notes": notes}
 
     def show() -> None:
@@ -242,6 +243,21 @@ def fit(
         show_notes(notes)
 
     return CommandResult(data, show)
+
+
+def describe_season(models: Mapping[str, Forecaster], train: Panel) -> list[str]:
+    """Return which models run without the season that a test finds in the training rows; nothing if none does."""
+    from forecast._text import list_names
+    from forecast.models.registry import lacks_season
+    from forecast.models.season import find_season
+
+    without = [name for name, model in models.items() if lacks_season(model)]
+    if not without or (m := find_season(train)) == 1:
+        return []
+    return [
+        f"a test finds a season of {m} rows, and these models run without it: {list_names(without)}; --season {m} "
+        "declares it for all models that have one"
+    ]
 
 
 def _ended_series(panel: Panel) -> dict[str, str | None]:

@@ -927,6 +927,10 @@ def test_models_without_a_season_that_a_test_finds_are_named(workdir, call):
         assert "finds a season" not in err
     _, _, err = call("backtest sales.csv --models drift,ses --horizon 1 --windows 2")
     assert "finds a season" not in err
+    _, out, _ = call("fit sales.csv --model ets --out model")
+    assert "a test finds a season of 7 rows, and these models run without it: ets; --season 7" in " ".join(out.split())
+    _, out, _ = call("fit sales.csv --model ets --season 7 --out seasonal")
+    assert "finds a season" not in out
 
 
 def test_season_is_that_of_every_seasonal_model(workdir, call):
